@@ -1,0 +1,41 @@
+package dev.firesteel.config;
+
+/** Section {@code compute}: what computes, how precisely, with how many threads. */
+public record ComputeConfig(
+    @Setting(
+            byDefault = "cpu",
+            meaning =
+                "`cpu`: the fast kernels; `reference`: plain loops, slow, the oracle of the tests.")
+        Backend backend,
+    @Setting(
+            byDefault = "fp32",
+            meaning =
+                "`fp32`, or `bf16`: matrix products of bf16 operands with fp32 sums, where the CPU"
+                    + " has instructions for it (weights and optimizer state stay fp32).")
+        Precision precision,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "Threads of one trainer; results do not depend on it. 0: all cores that the process"
+                    + " or executor has.")
+        int threads) {
+
+  /** What computes. */
+  public enum Backend {
+    CPU,
+    REFERENCE
+  }
+
+  /** Precision of the matrix products. */
+  public enum Precision {
+    FP32,
+    BF16
+  }
+
+  public ComputeConfig {
+    Require.atLeast("compute.threads", threads, 0);
+    Require.that(
+        backend == Backend.CPU || precision == Precision.FP32,
+        "compute.precision must be fp32 for the backend reference, got bf16");
+  }
+}

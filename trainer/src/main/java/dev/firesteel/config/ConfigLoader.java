@@ -1,0 +1,221 @@
+package dev.firesteel.config;
+
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.nio.charset.MalformedInputException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Reads and writes a {@link RunConfig}.
+ *
+ * <p>Precedence, lowest first: the defaults ({@link Setting}), the file, the overrides {@code
+ * key.path=value} from left to right. An override's value is read as YAML. A key without a value
+ * ({@code bias:}) counts as not given.
+ *
+ * <p>Each mistake is a {@link UserException} of one sentence: a key that does not exist, with the
+ * nearest one that does; a value of the wrong type; a required key left out; a value out of range;
+ * and YAML that cannot be parsed, with its line and column.
+ */
+public final class ConfigLoader {
+  private static final String COMMAND_LINE = "the command line";
+
+  private static final ObjectMapper YAML =
+      YAMLMapper.builder(
+              YAMLFactory.builder()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                  .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                  .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+                  .build())
+          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+          .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
+          .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private ConfigLoader() {}
+
+  /** The configuration of the overrides alone, over the defaults. */
+  public static RunConfig load(List<String> overrides) {
+    return bind(YAML.createObjectNode(), overrides);
+  }
+
+  /** The configuration of a file and overrides, over the defaults. */
+  public static RunConfig load(Path file, List<String> overrides) {
+    ObjectNode tree = parse(read(file), file.toString());
+    SettingTree.RUN.check(tree, file.toString());
+    if (!tree.hasNonNull("name")) {
+      tree.put("name", stem(file));
+    }
+    return bind(tree, overrides);
+  }
+
+  /** The configuration that a YAML text holds, over the defaults; {@code origin} names the text. */
+  public static RunConfig parse(String yaml, String origin, List<String> overrides) {
+    ObjectNode tree = parse(yaml, origin);
+    SettingTree.RUN.check(tree, origin);
+    return bind(tree, overrides);
+  }
+
+  /** All keys with their resolved values; {@link #parse} of it gives an equal configuration. */
+  public static String toYaml(RunConfig config) {
+    return yaml(config);
+  }
+
+  /** SHA-256 of {@link #toYaml}, in hexadecimal: equal where every key is equal. */
+  public static String contentHash(RunConfig config) {
+    return hash(config);
+  }
+
+  static String hash(Record settings) {
+    try {
+      return HexFormat.of()
+          .formatHex(
+              MessageDigest.getInstance("SHA-256")
+                  .digest(yaml(settings).getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
+  }
+
+  private static String yaml(Record settings) {
+    try {
+      return YAML.writeValueAsString(settings);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("records of plain values can be written", e);
+    }
+  }
+
+  /** An enum constant as YAML writes it. */
+  static String yamlName(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static RunConfig bind(ObjectNode tree, List<String> overrides) {
+    for (String override : overrides) {
+      ObjectNode one = overrideTree(override);
+      SettingTree.RUN.check(one, COMMAND_LINE);
+      merge(tree, one);
+    }
+    SettingTree.RUN.complete(tree);
+    try {
+      return YAML.treeToValue(tree, RunConfig.class);
+    } catch (JsonMappingException e) {
+      if (e.getCause() instanceof UserException mistake) {
+        throw mistake;
+      }
+      throw new AssertionError("the tree was checked against the records", e);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("the tree was checked against the records", e);
+    }
+  }
+
+  private static ObjectNode overrideTree(String override) {
+    int equals = override.indexOf('=');
+    if (equals <= 0) {
+      throw UserException.usage(
+          "an override must have the form key.path=value, got \"" + override + "\"");
+    }
+    String path = override.substring(0, equals).trim();
+    JsonNode value =
+        parseTree(override.substring(equals + 1), "the value of " + path + " in " + COMMAND_LINE);
+    String[] names = path.split("\\.", -1);
+    ObjectNode root = YAML.createObjectNode();
+    ObjectNode node = root;
+    for (int i = 0; i < names.length - 1; i++) {
+      node = node.putObject(names[i]);
+    }
+    node.set(names[names.length - 1], value);
+    return root;
+  }
+
+  private static void merge(ObjectNode into, ObjectNode from) {
+    from.properties()
+        .forEach(
+            entry -> {
+              JsonNode old = into.get(entry.getKey());
+              if (old instanceof ObjectNode section
+                  && entry.getValue() instanceof ObjectNode more) {
+                merge(section, more);
+              } else {
+                into.set(entry.getKey(), entry.getValue());
+              }
+            });
+  }
+
+  private static ObjectNode parse(String yaml, String origin) {
+    JsonNode tree = parseTree(yaml, origin);
+    if (tree.isNull()) {
+      return YAML.createObjectNode();
+    }
+    if (tree instanceof ObjectNode object) {
+      return object;
+    }
+    throw UserException.usage(
+        origin + " must hold keys with values (key: value), got " + SettingTree.describe(tree));
+  }
+
+  private static JsonNode parseTree(String yaml, String origin) {
+    try {
+      JsonNode tree = YAML.readTree(yaml);
+      // An empty text is a missing node to Jackson; for us, as for YAML, it is null.
+      return tree.isMissingNode() ? YAML.nullNode() : tree;
+    } catch (JsonProcessingException e) {
+      JsonLocation at = e.getLocation();
+      String where =
+          at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+      throw UserException.usage(
+          origin + " is not valid YAML" + where + ": " + firstLine(e.getOriginalMessage()), e);
+    }
+  }
+
+  private static String firstLine(String message) {
+    return message.lines().findFirst().orElse("cannot be parsed").strip();
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (NoSuchFileException e) {
+      throw UserException.usage(
+          "configuration file " + file + " does not exist: give the path of a YAML file", e);
+    } catch (AccessDeniedException e) {
+      throw UserException.usage("configuration file " + file + " may not be read", e);
+    } catch (MalformedInputException e) {
+      throw UserException.usage(
+          "configuration file " + file + " must be UTF-8 text, got other bytes", e);
+    } catch (IOException e) {
+      throw UserException.usage(
+          "configuration file " + file + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static String stem(Path file) {
+    String name = file.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    return dot > 0 ? name.substring(0, dot) : name;
+  }
+}

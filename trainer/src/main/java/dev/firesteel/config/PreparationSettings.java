@@ -1,0 +1,61 @@
+package dev.firesteel.config;
+
+import java.util.Locale;
+
+/**
+ * The settings that decide the bytes that {@code prepare} writes: the key under which prepared data
+ * is found again. Data with equal settings and equal input files is the same data; anything else in
+ * a configuration may differ.
+ */
+public record PreparationSettings(
+    String source,
+    DataConfig.Format format,
+    String textField,
+    DataConfig.DocumentUnit documentUnit,
+    DataConfig.Split split,
+    double validationFraction,
+    boolean deduplicate,
+    long maxDocuments,
+    long shardTokens,
+    DataConfig.TokenType tokenType,
+    TokenizerConfig tokenizer) {
+
+  private static final int HASH_DIGITS = 8;
+
+  static PreparationSettings of(DataConfig data, TokenizerConfig tokenizer) {
+    return new PreparationSettings(
+        data.source(),
+        data.format(),
+        data.textField(),
+        data.documentUnit(),
+        data.split(),
+        data.validationFraction(),
+        data.deduplicate(),
+        data.maxDocuments(),
+        data.shardTokens(),
+        data.tokenType(),
+        tokenizer);
+  }
+
+  /** SHA-256 of the settings' YAML, in hexadecimal. */
+  public String hash() {
+    return ConfigLoader.hash(this);
+  }
+
+  /** {@code data/<name>-<hash>}: other settings, another folder; nothing is overwritten. */
+  String derivedPath() {
+    return "data/" + sourceName() + "-" + hash().substring(0, HASH_DIGITS);
+  }
+
+  /** The source's last path segment, without its ending, in letters that any file system takes. */
+  private String sourceName() {
+    String trimmed = source.replaceAll("/+$", "");
+    String last = trimmed.substring(trimmed.lastIndexOf('/') + 1);
+    String stem = last.replaceAll("(?<=.)\\.[A-Za-z0-9]+$", "");
+    String plain =
+        stem.replaceAll("[^A-Za-z0-9._-]+", "-")
+            .replaceAll("^[.-]+|-+$", "")
+            .toLowerCase(Locale.ROOT);
+    return plain.isEmpty() ? "text" : plain;
+  }
+}

@@ -1,0 +1,276 @@
+package dev.firesteel.config;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.error.UserException;
+import java.lang.reflect.RecordComponent;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * The known keys, read from the records: checks a YAML tree against them, with messages that
+ * Jackson cannot give, and completes it with the defaults.
+ */
+final class SettingTree {
+  /** The keys of a {@link RunConfig}. */
+  static final SettingTree RUN = new SettingTree("", RunConfig.class);
+
+  private final String path;
+
+  /** In the order of the record; a section's value is a tree, a key's a {@link Key}. */
+  private final Map<String, Object> children = new LinkedHashMap<>();
+
+  /** One key that holds a value. */
+  record Key(String path, Class<?> type, Setting setting) {
+    /** The type as the documentation names it. */
+    String typeName() {
+      if (type.isEnum()) {
+        return Arrays.stream(type.getEnumConstants())
+            .map(constant -> ConfigLoader.yamlName((Enum<?>) constant))
+            .collect(Collectors.joining(" \\| "));
+      }
+      return switch (type.getSimpleName()) {
+        case "int", "long" -> "whole number";
+        case "double" -> "number";
+        case "boolean", "Boolean" -> "true \\| false";
+        default -> "text";
+      };
+    }
+  }
+
+  private SettingTree(String path, Class<?> record) {
+    this.path = path;
+    for (RecordComponent component : record.getRecordComponents()) {
+      String name = snakeCase(component.getName());
+      String full = path.isEmpty() ? name : path + "." + name;
+      Class<?> type = component.getType();
+      children.put(
+          name,
+          type.isRecord()
+              ? new SettingTree(full, type)
+              : new Key(full, type, component.getAnnotation(Setting.class)));
+    }
+  }
+
+  /** All keys, depth first, in the order of the records. */
+  List<Key> keys() {
+    List<Key> keys = new ArrayList<>();
+    for (Object child : children.values()) {
+      if (child instanceof SettingTree section) {
+        keys.addAll(section.keys());
+      } else {
+        keys.add((Key) child);
+      }
+    }
+    return keys;
+  }
+
+  /** Refuses unknown keys and values of the wrong type, and writes each value in its own type. */
+  void check(ObjectNode tree, String origin) {
+    List<String> names = new ArrayList<>();
+    tree.fieldNames().forEachRemaining(names::add);
+    for (String name : names) {
+      JsonNode value = tree.get(name);
+      Object child = children.get(name);
+      if (child == null) {
+        throw unknown(name, origin);
+      }
+      if (isAbsent(child, value)) {
+        tree.putNull(name);
+        continue;
+      }
+      if (child instanceof SettingTree section) {
+        if (!(value instanceof ObjectNode object)) {
+          throw UserException.usage(
+              "%s must be a section with keys of its own (%s), got %s in %s"
+                  .formatted(
+                      section.path,
+                      String.join(", ", section.children.keySet()),
+                      describe(value),
+                      origin));
+        }
+        section.check(object, origin);
+      } else {
+        tree.set(name, typed((Key) child, value, origin));
+      }
+    }
+  }
+
+  /** A key without a value is null or, as Jackson reads some of them, an empty text. */
+  private static boolean isAbsent(Object child, JsonNode value) {
+    boolean holdsText = child instanceof Key key && key.type == String.class;
+    return value.isNull() || (!holdsText && value.isTextual() && value.asText().isEmpty());
+  }
+
+  /** Puts the default where a key is not given. */
+  void complete(ObjectNode tree) {
+    children.forEach(
+        (name, child) -> {
+          JsonNode given = tree.get(name);
+          boolean absent = given == null || given.isNull();
+          if (child instanceof SettingTree section) {
+            section.complete(absent ? tree.putObject(name) : (ObjectNode) given);
+          } else if (absent) {
+            tree.set(name, defaultOf((Key) child));
+          }
+        });
+  }
+
+  private static JsonNode defaultOf(Key key) {
+    if (key.setting.required()) {
+      throw UserException.usage(
+          "%s is required and was not given: add it to the configuration file or the command line (%s=...)"
+              .formatted(key.path, key.path));
+    }
+    JsonNodeFactory nodes = JsonNodeFactory.instance;
+    String value = key.setting.byDefault();
+    if (value.isEmpty() && key.type != String.class) {
+      return nodes.nullNode();
+    }
+    return typed(key, nodes.textNode(value), "the defaults");
+  }
+
+  private static JsonNode typed(Key key, JsonNode value, String origin) {
+    JsonNodeFactory nodes = JsonNodeFactory.instance;
+    Class<?> type = key.type;
+    String text = value.isValueNode() ? value.asText() : null;
+    if (type.isEnum()) {
+      if (text != null) {
+        for (Object constant : type.getEnumConstants()) {
+          if (ConfigLoader.yamlName((Enum<?>) constant).equals(text)) {
+            return nodes.textNode(text);
+          }
+        }
+      }
+      String known =
+          Arrays.stream(type.getEnumConstants())
+              .map(constant -> ConfigLoader.yamlName((Enum<?>) constant))
+              .collect(Collectors.joining(", "));
+      throw wrongType(key, "one of " + known, value, origin);
+    }
+    if (type == String.class) {
+      if (text == null) {
+        throw wrongType(key, "a text", value, origin);
+      }
+      return nodes.textNode(text);
+    }
+    if (type == boolean.class || type == Boolean.class) {
+      if ("true".equals(text) || "false".equals(text)) {
+        return nodes.booleanNode("true".equals(text));
+      }
+      throw wrongType(key, "true or false", value, origin);
+    }
+    Optional<BigDecimal> number = number(value);
+    if (type == double.class) {
+      return nodes.numberNode(
+          number.orElseThrow(() -> wrongType(key, "a number", value, origin)).doubleValue());
+    }
+    BigDecimal least = BigDecimal.valueOf(type == int.class ? Integer.MIN_VALUE : Long.MIN_VALUE);
+    BigDecimal most = BigDecimal.valueOf(type == int.class ? Integer.MAX_VALUE : Long.MAX_VALUE);
+    return number
+        .filter(n -> n.stripTrailingZeros().scale() <= 0)
+        .filter(n -> n.compareTo(least) >= 0 && n.compareTo(most) <= 0)
+        .map(n -> nodes.numberNode(n.longValueExact()))
+        .orElseThrow(() -> wrongType(key, "a whole number up to " + most, value, origin));
+  }
+
+  /**
+   * The value as a number. YAML 1.1 takes {@code 1e-3} for a text, because it has no dot; everybody
+   * else takes it for a number.
+   */
+  private static Optional<BigDecimal> number(JsonNode value) {
+    if (value.isNumber()) {
+      // NaN and infinities are numbers to YAML and to no key of ours.
+      return Double.isFinite(value.doubleValue())
+          ? Optional.of(value.decimalValue())
+          : Optional.empty();
+    }
+    if (!value.isTextual()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new BigDecimal(value.asText().replace("_", "")));
+    } catch (NumberFormatException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static UserException wrongType(Key key, String required, JsonNode got, String origin) {
+    return UserException.usage(
+        "%s must be %s, got %s in %s".formatted(key.path, required, describe(got), origin));
+  }
+
+  /** A value as a message shows it. */
+  static String describe(JsonNode value) {
+    if (value.isObject()) {
+      return "a section with keys";
+    }
+    if (value.isArray()) {
+      return "a list";
+    }
+    return value.isTextual() ? "\"" + value.asText() + "\"" : value.asText();
+  }
+
+  private UserException unknown(String name, String origin) {
+    String full = path.isEmpty() ? name : path + "." + name;
+    String hint =
+        nearest(name)
+            .map(known -> "did you mean \"" + known + "\"?")
+            .orElseGet(() -> "the keys here are " + String.join(", ", children.keySet()));
+    return UserException.usage("unknown key \"%s\" in %s: %s".formatted(full, origin, hint));
+  }
+
+  /** The most similar key: of this section first, of all sections then. */
+  private Optional<String> nearest(String name) {
+    Optional<String> here = nearest(name, List.copyOf(children.keySet()));
+    if (here.isPresent()) {
+      return here.map(known -> path.isEmpty() ? known : path + "." + known);
+    }
+    Map<String, String> byName = new LinkedHashMap<>();
+    for (Key key : RUN.keys()) {
+      byName.putIfAbsent(key.path.substring(key.path.lastIndexOf('.') + 1), key.path);
+    }
+    return nearest(name, List.copyOf(byName.keySet())).map(byName::get);
+  }
+
+  private static Optional<String> nearest(String name, List<String> known) {
+    int best = Math.max(2, name.length() / 3) + 1;
+    String found = null;
+    for (String candidate : known) {
+      int distance = levenshtein(name.toLowerCase(Locale.ROOT), candidate);
+      if (distance < best) {
+        best = distance;
+        found = candidate;
+      }
+    }
+    return Optional.ofNullable(found);
+  }
+
+  /** The fewest insertions, deletions and replacements of one character that turn a into b. */
+  static int levenshtein(String a, String b) {
+    int[] row = new int[b.length() + 1];
+    Arrays.setAll(row, j -> j);
+    for (int i = 1; i <= a.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= b.length(); j++) {
+        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+        diagonal = row[j];
+        row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+      }
+    }
+    return row[b.length()];
+  }
+
+  private static String snakeCase(String name) {
+    return name.replaceAll("(?<=[a-z0-9])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,319 @@
+package dev.firesteel.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigLoaderTest {
+  private static final String SOURCE = "data: {source: text}\n";
+
+  @TempDir Path folder;
+
+  @Test
+  void overridesWinOverTheFileAndTheFileOverDefaults() throws IOException {
+    Path file =
+        write(
+            "my-run.yaml",
+            """
+            seed: 7
+            data:
+              source: corpus
+            optimizer:
+              learning_rate: 3e-4
+              beta2: 0.99
+            """);
+
+    RunConfig config =
+        ConfigLoader.load(
+            file, List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
+
+    assertThat(config.name()).isEqualTo("my-run");
+    assertThat(config.seed()).isEqualTo(7);
+    assertThat(config.optimizer().learningRate()).isEqualTo(3e-4);
+    assertThat(config.optimizer().beta1()).isEqualTo(0.9);
+    assertThat(config.optimizer().beta2()).isEqualTo(0.97);
+    assertThat(config.training().steps()).isEqualTo(20);
+  }
+
+  @Test
+  void readsOverrideValuesAsYaml() {
+    RunConfig config =
+        ConfigLoader.load(
+            List.of(
+                "data.source=text",
+                "sample.prompt=\"public class \"",
+                "model={layers: 2, width: 64, heads: 2}",
+                "model.architecture=gpt2",
+                "training.tokens=1e6",
+                "data.shard_tokens=1_000",
+                "name=2024"));
+
+    assertThat(config.sample().prompt()).isEqualTo("public class ");
+    assertThat(config.model().layers()).isEqualTo(2);
+    assertThat(config.training().tokens()).isEqualTo(1_000_000);
+    assertThat(config.data().shardTokens()).isEqualTo(1000);
+    assertThat(config.name()).isEqualTo("2024");
+  }
+
+  @Test
+  void keysWithoutAValueCountAsNotGiven() {
+    assertThat(parse(SOURCE + "model:\n  bias:\ntraining:\n").model())
+        .isEqualTo(parse(SOURCE).model());
+  }
+
+  @Test
+  void theResolvedYamlReadsBackAsTheSameConfiguration() {
+    RunConfig config =
+        ConfigLoader.load(
+            List.of(
+                "data.source=text",
+                "sample.prompt='on: yes # \"no\" \\ é 🙂'",
+                "data.text_field='12'",
+                "model.architecture=gpt2",
+                "optimizer.epsilon=1e-12"));
+
+    RunConfig again = parse(ConfigLoader.toYaml(config));
+
+    assertThat(again).isEqualTo(config);
+    assertThat(ConfigLoader.contentHash(again)).isEqualTo(ConfigLoader.contentHash(config));
+  }
+
+  @Test
+  void theContentHashChangesWithAnyValue() {
+    assertThat(ConfigLoader.contentHash(parse(SOURCE)))
+        .matches("[0-9a-f]{64}")
+        .isNotEqualTo(ConfigLoader.contentHash(parse(SOURCE + "seed: 1\n")));
+  }
+
+  @Test
+  void fillsInWhatTheArchitectureAndTheLengthsImply() {
+    RunConfig gpt2 = parse(SOURCE + "model: {architecture: gpt2, width: 768, heads: 12}");
+    assertThat(gpt2.model().feedForwardWidth()).isEqualTo(3072);
+    assertThat(gpt2.model().headWidth()).isEqualTo(64);
+    assertThat(gpt2.model().kvHeads()).isEqualTo(12);
+    assertThat(gpt2.model().bias()).isTrue();
+    assertThat(gpt2.model().tieEmbeddings()).isTrue();
+    assertThat(gpt2.model().activation()).isEqualTo(ModelConfig.Activation.GELU_TANH);
+
+    // LLaMA-7B's feed-forward width (Touvron et al. 2023).
+    RunConfig llama = parse(SOURCE + "model: {architecture: llama, width: 4096, heads: 32}");
+    assertThat(llama.model().feedForwardWidth()).isEqualTo(11008);
+    assertThat(llama.model().bias()).isFalse();
+    assertThat(llama.model().tieEmbeddings()).isFalse();
+    assertThat(llama.model().activation()).isEqualTo(ModelConfig.Activation.SWIGLU);
+
+    RunConfig lengths =
+        parse(
+            SOURCE
+                + "model: {context_length: 100}\n"
+                + "training: {tokens: 5001, micro_batch_size: 5, global_batch_size: 10}");
+    assertThat(lengths.training().sequenceLength()).isEqualTo(100);
+    assertThat(lengths.training().steps()).isEqualTo(6);
+    assertThat(lengths.training().slots()).isEqualTo(2);
+    assertThat(lengths.training().tokensPerStep()).isEqualTo(1000);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "constant, 100, 1000, 0",
+    "linear, 100, 1000, 900",
+    "cosine, 100, 1000, 900",
+    "cosine, 100, 50, 0",
+    "wsd, 100, 1000, 200"
+  })
+  void derivesTheDecayFromTheStepsAndTheKind(String kind, int warmup, int steps, int decay) {
+    RunConfig config =
+        parse(
+            SOURCE
+                + "training: {steps: %d}\nschedule: {kind: %s, warmup_steps: %d}"
+                    .formatted(steps, kind, warmup));
+
+    assertThat(config.schedule().decaySteps()).isEqualTo(decay);
+  }
+
+  @Test
+  void dataOfOtherSettingsGoesToAnotherFolder() {
+    String path = parse("data: {source: 's3a://bucket/My Corpus/*.txt.gz'}").data().path();
+    assertThat(path).matches("data/[a-z0-9.-]+-[0-9a-f]{8}");
+
+    assertThat(parse("data: {source: corpus/}").data().path()).startsWith("data/corpus-");
+    assertThat(parse("data: {source: '..'}").data().path()).startsWith("data/text-");
+    assertThat(parse(SOURCE).data().path())
+        .isEqualTo(parse(SOURCE + "seed: 3").data().path())
+        .isNotEqualTo(parse(SOURCE + "tokenizer: {vocabulary_size: 300}").data().path());
+  }
+
+  @Test
+  void refusesAnUnknownKeyAndNamesTheNearest() {
+    refused(SOURCE + "optimizer: {learnin_rate: 1}")
+        .hasMessage(
+            "unknown key \"optimizer.learnin_rate\" in test.yaml: did you mean"
+                + " \"optimizer.learning_rate\"?");
+    refused(SOURCE + "modle: {layers: 1}")
+        .hasMessage("unknown key \"modle\" in test.yaml: did you mean \"model\"?");
+    refused(SOURCE + "learning_rate: 1")
+        .hasMessage(
+            "unknown key \"learning_rate\" in test.yaml: did you mean"
+                + " \"optimizer.learning_rate\"?");
+    refused(SOURCE + "logging: {qqqqqq: 1}")
+        .hasMessage("unknown key \"logging.qqqqqq\" in test.yaml: the keys here are every");
+    assertThatThrownBy(
+            () -> ConfigLoader.load(List.of("data.source=text", "training.step.count=4")))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "unknown key \"training.step\" in the command line: did you mean \"training.steps\"?");
+  }
+
+  @Test
+  void refusesWrongTypes() {
+    refused(SOURCE + "training: {steps: many}")
+        .hasMessage(
+            "training.steps must be a whole number up to 2147483647, got \"many\" in test.yaml");
+    refused(SOURCE + "training: {steps: 1.5}")
+        .hasMessageContaining("training.steps must be a whole number")
+        .hasMessageContaining("got 1.5");
+    refused(SOURCE + "training: {steps: 3000000000}")
+        .hasMessageContaining("up to 2147483647, got 3000000000");
+    refused(SOURCE + "optimizer: {beta1: .nan}")
+        .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
+        .hasMessageContaining(".nan");
+    refused(SOURCE + "optimizer: {beta1: NaN}")
+        .hasMessage("optimizer.beta1 must be a number, got \"NaN\" in test.yaml");
+    refused(SOURCE + "optimizer: {beta1: [0.9]}")
+        .hasMessage("optimizer.beta1 must be a number, got a list in test.yaml");
+    refused(SOURCE + "model: {bias: 1}")
+        .hasMessage("model.bias must be true or false, got 1 in test.yaml");
+    refused(SOURCE + "model: {architecture: gpt3}")
+        .hasMessage("model.architecture must be one of gpt2, llama, got \"gpt3\" in test.yaml");
+    refused("data: {source: {a: 1}}")
+        .hasMessage("data.source must be a text, got a section with keys in test.yaml");
+    refused(SOURCE + "logging: 3")
+        .hasMessage("logging must be a section with keys of its own (every), got 3 in test.yaml");
+    refused("- a\n- b\n")
+        .hasMessage("test.yaml must hold keys with values (key: value), got a list");
+  }
+
+  @Test
+  void refusesARequiredKeyLeftOut() {
+    refused("seed: 3")
+        .hasMessage(
+            "data.source is required and was not given: add it to the configuration file or the"
+                + " command line (data.source=...)");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "name: ../up | name must begin with a letter or digit",
+        "runs_folder: '' | runs_folder must name a folder",
+        "data: {source: t, validation_fraction: 1} | data.validation_fraction must be at least 0 and less than 1, got 1.0",
+        "data: {source: t, shard_tokens: 0} | data.shard_tokens must be at least 1, got 0",
+        "data: {source: t, max_documents: -1} | data.max_documents must be at least 0, got -1",
+        "data: {source: ''} | data.source must name the text to read",
+        "tokenizer: {vocabulary_size: 256} | tokenizer.vocabulary_size must be at least 257, got 256",
+        "tokenizer: {training_bytes: -1} | tokenizer.training_bytes must be at least 0, got -1",
+        "model: {layers: 0} | model.layers must be at least 1, got 0",
+        "model: {width: 100, heads: 3} | model.width must be a multiple of model.heads (3), got 100",
+        "model: {heads: 6, kv_heads: 4} | model.kv_heads must divide model.heads (6), got 4",
+        "model: {width: 6, heads: 2} | model.head_width must be even for rotary positions, got 3",
+        "model: {bias: true} | model.bias must be false for the architecture llama, got true",
+        "model: {activation: gelu_erf} | model.activation must be swiglu for the architecture llama, got gelu_erf",
+        "model: {architecture: gpt2, kv_heads: 2} | model.kv_heads must equal model.heads (6) for the architecture gpt2, got 2",
+        "model: {architecture: gpt2, head_width: 64} | model.head_width must be model.width / model.heads (32) for the architecture gpt2, got 64",
+        "model: {architecture: gpt2, activation: swiglu} | model.activation must be gelu_tanh or gelu_erf",
+        "model: {dropout: 1.0} | model.dropout must be at least 0 and less than 1, got 1.0",
+        "model: {norm_epsilon: 0} | model.norm_epsilon must be greater than 0, got 0.0",
+        "compute: {threads: -1} | compute.threads must be at least 0, got -1",
+        "compute: {backend: reference, precision: bf16} | compute.precision must be fp32 for the backend reference, got bf16",
+        "training: {sequence_length: 257} | training.sequence_length must be at most model.context_length (256), got 257",
+        "training: {micro_batch_size: 3, global_batch_size: 4} | training.global_batch_size must be a multiple of training.micro_batch_size (3), got 4",
+        "training: {steps: 5, tokens: 1} | training.tokens 1 takes 1 steps of 4096 tokens, got training.steps 5",
+        "training: {gradient_clip: -1} | training.gradient_clip must be at least 0, got -1.0",
+        "optimizer: {learning_rate: 0} | optimizer.learning_rate must be greater than 0, got 0.0",
+        "optimizer: {beta2: 1} | optimizer.beta2 must be at least 0 and less than 1, got 1.0",
+        "optimizer: {weight_decay: -0.1} | optimizer.weight_decay must be at least 0, got -0.1",
+        "schedule: {min_learning_rate_ratio: 1.5} | schedule.min_learning_rate_ratio must be between 0 and 1, got 1.5",
+        "schedule: {kind: wsd, decay_steps: 2000} | schedule.decay_steps must be at most training.steps (1000) for wsd, got 2000",
+        "evaluation: {batches: -1} | evaluation.batches must be at least 0, got -1",
+        "checkpoint: {keep_last: 0} | checkpoint.keep_last must be at least 1, got 0",
+        "logging: {every: 0} | logging.every must be at least 1, got 0",
+        "sample: {temperature: -1} | sample.temperature must be at least 0, got -1.0",
+        "sample: {top_p: 0} | sample.top_p must be greater than 0, got 0.0",
+        "sample: {top_p: 1.1} | sample.top_p must be between 0 and 1, got 1.1",
+      })
+  void refusesValuesOutOfRange(String yaml, String message) {
+    refused(yaml.startsWith("data") ? yaml : SOURCE + yaml).hasMessageStartingWith(message);
+  }
+
+  @Test
+  void refusesAVocabularyThatDoesNotFitTheTokenType() {
+    refused("data: {source: t, token_type: uint16}\ntokenizer: {vocabulary_size: 65537}")
+        .hasMessage(
+            "data.token_type uint16 holds at most 65536 tokens, got tokenizer.vocabulary_size"
+                + " 65537: set data.token_type to auto or int32");
+  }
+
+  @Test
+  void saysWhereTheYamlIsBroken() {
+    refused("data:\n  source: text\n model: {\n")
+        .hasMessageStartingWith("test.yaml is not valid YAML at line 3, column ");
+    refused("seed: 1\nseed: 2\n")
+        .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
+        .hasMessageContaining("seed");
+    assertThatThrownBy(() -> ConfigLoader.load(List.of("model={")))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("the value of model in the command line is not valid YAML at line");
+  }
+
+  @Test
+  void refusesAnOverrideWithoutAnEqualsSign() {
+    assertThatThrownBy(() -> ConfigLoader.load(List.of("quickstart")))
+        .isInstanceOf(UserException.class)
+        .hasMessage("an override must have the form key.path=value, got \"quickstart\"");
+  }
+
+  @Test
+  void refusesAFileThatIsMissingOrNoText() throws IOException {
+    Path missing = folder.resolve("none.yaml");
+    assertThatThrownBy(() -> ConfigLoader.load(missing, List.of()))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "configuration file " + missing + " does not exist: give the path of a YAML file");
+
+    Path bytes = folder.resolve("bytes.yaml");
+    Files.write(bytes, new byte[] {(byte) 0xff, (byte) 0xfe, 0});
+    assertThatThrownBy(() -> ConfigLoader.load(bytes, List.of()))
+        .isInstanceOf(UserException.class)
+        .hasMessage("configuration file " + bytes + " must be UTF-8 text, got other bytes");
+
+    assertThatThrownBy(() -> ConfigLoader.load(folder, List.of()))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("configuration file " + folder + " cannot be read: ");
+  }
+
+  private static RunConfig parse(String yaml) {
+    return ConfigLoader.parse(yaml, "test.yaml", List.of());
+  }
+
+  private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> refused(
+      String yaml) {
+    return assertThatThrownBy(() -> parse(yaml))
+        .isInstanceOfSatisfying(
+            UserException.class, e -> assertThat(e.kind()).isEqualTo(UserException.Kind.USAGE));
+  }
+
+  private Path write(String name, String yaml) throws IOException {
+    return Files.write(folder.resolve(name), yaml.getBytes(StandardCharsets.UTF_8));
+  }
+}

@@ -1,0 +1,144 @@
+package dev.firesteel.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class SettingTreeTest {
+  private static final Path DOCUMENTATION = Path.of("..", "docs", "configuration.md");
+
+  /** To change a default, change it in its record and here: twice on purpose. */
+  private static final Map<String, String> DEFAULTS =
+      Map.ofEntries(
+          Map.entry("name", ""),
+          Map.entry("seed", "1337"),
+          Map.entry("runs_folder", "runs"),
+          Map.entry("data.source", "(required)"),
+          Map.entry("data.format", "auto"),
+          Map.entry("data.text_field", "text"),
+          Map.entry("data.document_unit", "file"),
+          Map.entry("data.path", ""),
+          Map.entry("data.split", "hash"),
+          Map.entry("data.validation_fraction", "0.01"),
+          Map.entry("data.deduplicate", "true"),
+          Map.entry("data.max_documents", "0"),
+          Map.entry("data.shard_tokens", "134217728"),
+          Map.entry("data.token_type", "auto"),
+          Map.entry("data.sampling", "shuffled_windows"),
+          Map.entry("tokenizer.kind", "bpe"),
+          Map.entry("tokenizer.vocabulary_size", "8192"),
+          Map.entry("tokenizer.file", ""),
+          Map.entry("tokenizer.training_bytes", "100000000"),
+          Map.entry("model.architecture", "llama"),
+          Map.entry("model.layers", "4"),
+          Map.entry("model.width", "192"),
+          Map.entry("model.heads", "6"),
+          Map.entry("model.kv_heads", "0"),
+          Map.entry("model.head_width", "0"),
+          Map.entry("model.feed_forward_width", "0"),
+          Map.entry("model.context_length", "256"),
+          Map.entry("model.vocabulary_size", "0"),
+          Map.entry("model.bias", ""),
+          Map.entry("model.activation", ""),
+          Map.entry("model.dropout", "0.0"),
+          Map.entry("model.norm_epsilon", "1e-5"),
+          Map.entry("model.rope_theta", "10000.0"),
+          Map.entry("model.rope_layout", "half"),
+          Map.entry("model.tie_embeddings", ""),
+          Map.entry("model.init_std", "0.02"),
+          Map.entry("compute.backend", "cpu"),
+          Map.entry("compute.precision", "fp32"),
+          Map.entry("compute.threads", "0"),
+          Map.entry("training.steps", "0"),
+          Map.entry("training.tokens", "0"),
+          Map.entry("training.micro_batch_size", "16"),
+          Map.entry("training.global_batch_size", "16"),
+          Map.entry("training.sequence_length", "0"),
+          Map.entry("training.gradient_clip", "1.0"),
+          Map.entry("training.skip_non_finite_limit", "10"),
+          Map.entry("optimizer.learning_rate", "1e-3"),
+          Map.entry("optimizer.beta1", "0.9"),
+          Map.entry("optimizer.beta2", "0.95"),
+          Map.entry("optimizer.epsilon", "1e-8"),
+          Map.entry("optimizer.weight_decay", "0.1"),
+          Map.entry("schedule.kind", "cosine"),
+          Map.entry("schedule.warmup_steps", "100"),
+          Map.entry("schedule.decay_steps", "0"),
+          Map.entry("schedule.min_learning_rate_ratio", "0.1"),
+          Map.entry("evaluation.every", "250"),
+          Map.entry("evaluation.batches", "20"),
+          Map.entry("checkpoint.every", "500"),
+          Map.entry("checkpoint.keep_last", "3"),
+          Map.entry("checkpoint.keep_best", "true"),
+          Map.entry("logging.every", "10"),
+          Map.entry("sample.prompt", ""),
+          Map.entry("sample.every", "0"),
+          Map.entry("sample.max_tokens", "200"),
+          Map.entry("sample.temperature", "0.8"),
+          Map.entry("sample.top_k", "0"),
+          Map.entry("sample.top_p", "1.0"));
+
+  @Test
+  void everyKeyHasTheDefaultListedHere() {
+    Map<String, String> actual =
+        SettingTree.RUN.keys().stream()
+            .collect(
+                Collectors.toMap(
+                    SettingTree.Key::path,
+                    key -> key.setting().required() ? "(required)" : key.setting().byDefault(),
+                    (a, b) -> a,
+                    TreeMap::new));
+
+    assertThat(actual).containsExactlyInAnyOrderEntriesOf(DEFAULTS);
+  }
+
+  /** Run with {@code -Dfiresteel.docs.update=true} to write the page anew. */
+  @Test
+  void theDocumentationListsEveryKey() throws IOException {
+    String page = page();
+    if (Boolean.getBoolean("firesteel.docs.update")) {
+      Files.writeString(DOCUMENTATION, page);
+    }
+    assertThat(DOCUMENTATION).content().isEqualTo(page);
+  }
+
+  @Test
+  void countsTheFewestEditsBetweenTwoNames() {
+    assertThat(SettingTree.levenshtein("", "abc")).isEqualTo(3);
+    assertThat(SettingTree.levenshtein("kitten", "sitting")).isEqualTo(3);
+    assertThat(SettingTree.levenshtein("steps", "steps")).isZero();
+  }
+
+  private static String page() {
+    StringBuilder page =
+        new StringBuilder(
+            """
+            # Configuration
+
+            One YAML file describes a run; each key can be overridden on the command line with `key.path=value`.
+            Precedence, lowest first: the defaults below, the file, the command line from left to right.
+            Unknown keys, wrong types and values out of range are refused before any work starts; a run
+            saves its resolved configuration as `config.yaml`, which can be given back as it is.
+            This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
+
+            | key | type | default | meaning |
+            |---|---|---|---|
+            """);
+    for (SettingTree.Key key : SettingTree.RUN.keys()) {
+      String value =
+          key.setting().required()
+              ? "**required**"
+              : key.setting().byDefault().isEmpty() ? "" : "`" + key.setting().byDefault() + "`";
+      page.append(
+          "| `%s` | %s | %s | %s |\n"
+              .formatted(key.path(), key.typeName(), value, key.setting().meaning()));
+    }
+    return page.toString();
+  }
+}
