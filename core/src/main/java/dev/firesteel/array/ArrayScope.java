@@ -1,0 +1,94 @@
+package dev.firesteel.array;
+
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
+
+/**
+ * Owner of arrays that end together: a step's, a micro-batch's. {@link #close()} gives every block
+ * back to the pool; an array used after that throws. Not thread-safe: a scope belongs to one thread
+ * at a time.
+ *
+ * <pre>{@code
+ * try (ArrayScope step = new ArrayScope("step", pool)) {
+ *   NdArray hidden = step.allocate(DType.F32, Shape.of(8, 256));
+ * }
+ * }</pre>
+ */
+public final class ArrayScope implements AutoCloseable {
+  private final String name;
+  private final ArrayPool pool;
+  private final ArrayScope parent;
+  private final Set<Storage> owned = Collections.newSetFromMap(new IdentityHashMap<>());
+  private boolean closed;
+
+  public ArrayScope(String name, ArrayPool pool) {
+    this(name, pool, null);
+  }
+
+  private ArrayScope(String name, ArrayPool pool, ArrayScope parent) {
+    this.name = name;
+    this.pool = pool;
+    this.parent = parent;
+  }
+
+  /** A scope within this one, which may end earlier. */
+  public ArrayScope child(String childName) {
+    requireOpen();
+    return new ArrayScope(name + "/" + childName, pool, this);
+  }
+
+  /** An array with undefined content that lives until this scope closes. */
+  public NdArray allocate(DType dtype, Shape shape) {
+    requireOpen();
+    Storage storage = pool.take(dtype, shape.size());
+    owned.add(storage);
+    return new NdArray(storage, 0, shape);
+  }
+
+  /** Ends one array (and every view on its block) before the scope does. */
+  public void release(NdArray array) {
+    Storage storage = array.storage();
+    if (!owned.remove(storage)) {
+      throw new IllegalArgumentException(
+          "scope " + name + " does not own the array " + array + " that it should release");
+    }
+    pool.giveBack(storage);
+  }
+
+  /** Whether this scope lent the block below {@code array}. */
+  public boolean owns(NdArray array) {
+    return owned.contains(array.storage());
+  }
+
+  /** Hands an array over to the parent scope, so that it outlives this one. */
+  public NdArray promote(NdArray array) {
+    if (parent == null) {
+      throw new IllegalStateException("scope " + name + " has no parent to promote to");
+    }
+    Storage storage = array.storage();
+    if (!owned.remove(storage)) {
+      throw new IllegalArgumentException(
+          "scope " + name + " does not own the array " + array + " that it should promote");
+    }
+    parent.requireOpen();
+    parent.owned.add(storage);
+    return array;
+  }
+
+  /** Gives all blocks back; closing twice does nothing. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      owned.forEach(pool::giveBack);
+      owned.clear();
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("scope " + name + " is closed");
+    }
+  }
+}

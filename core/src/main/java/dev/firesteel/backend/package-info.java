@@ -1,0 +1,9 @@
+/**
+ * What computes: the {@link dev.firesteel.backend.Backend} interface, its parameter records, and
+ * the choice between implementations. Needs {@code array}; knows no gradient tape and no model.
+ *
+ * <p>Shape letters, here and in the packages below: B batch, T tokens of a sequence, C model width,
+ * H query heads, G key-value heads, K head width, F feed-forward width, V vocabulary, M rows of a
+ * matrix (usually B*T), N its output columns.
+ */
+package dev.firesteel.backend;

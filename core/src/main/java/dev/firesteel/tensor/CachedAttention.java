@@ -1,0 +1,44 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.ShapeException;
+import dev.firesteel.backend.AttentionSpec;
+
+/**
+ * Attention of new tokens over a cache of keys and values, which it extends; for generation, so it
+ * has no gradient.
+ *
+ * <p>Shape: {@code qkv [B, T, (H + 2G) K], keys and values [B, G, S, K], positions [B] -> y [B, T,
+ * H K]}.
+ */
+record CachedAttention(AttentionSpec spec) implements Op {
+  @Override
+  public Shape outputShape(Shape... in) {
+    boolean caches =
+        in[1].rank() == 4
+            && in[1].equals(in[2])
+            && in[1].dim(0) == in[0].dim(0)
+            && in[1].dim(1) == spec.keyValueHeads()
+            && in[1].dim(3) == spec.headWidth();
+    if (in[0].rank() != 3 || in[0].last() != spec.packedWidth() || !caches) {
+      throw new ShapeException(
+          "cachedAttention",
+          "qkv must be [B, T, " + spec.packedWidth() + "] and both caches [B, G, S, K] for " + spec,
+          in);
+    }
+    return in[0].withLast(spec.outputWidth());
+  }
+
+  @Override
+  public NdArray forward(Node node, NdArray... in) {
+    NdArray out = node.allocate(in[0].dtype(), in[0].shape().withLast(spec.outputWidth()));
+    node.backend().cachedAttention(spec, in[0], in[1], in[2], in[3], out);
+    return out;
+  }
+
+  @Override
+  public void backward(Node node, NdArray dy, NdArray... in) {
+    throw new UnsupportedOperationException("cachedAttention: generation has no gradient");
+  }
+}

@@ -1,0 +1,47 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+
+/**
+ * Layer normalisation (Ba et al. 2016) over the last axis: {@code y = (x - mean) / sqrt(var +
+ * epsilon) * gain + bias}.
+ *
+ * <p>Shape: {@code x [..., C], gain [C], bias [C] (optional) -> y [..., C]}. Saves mean and {@code
+ * rstd} of each row. With {@code xHat = (x - mean) rstd} and {@code g = dy gain}: {@code dx = rstd
+ * (g - mean(g) - xHat mean(g xHat))}, {@code dgain = sum dy xHat}, {@code dbias = sum dy}.
+ */
+record LayerNorm(double epsilon, boolean bias) implements Op {
+  @Override
+  public Shape outputShape(Shape... in) {
+    Shapes.requireGain("layerNorm", in);
+    return in[0];
+  }
+
+  @Override
+  public NdArray forward(Node node, NdArray... in) {
+    NdArray out = node.allocate(in[0].dtype(), in[0].shape());
+    Shape rows = Shape.of(in[0].shape().rows());
+    NdArray mean = node.save(node.allocate(in[0].dtype(), rows));
+    NdArray rstd = node.save(node.allocate(in[0].dtype(), rows));
+    node.backend().layerNorm(in[0], in[1], bias ? in[2] : null, epsilon, out, mean, rstd);
+    return out;
+  }
+
+  @Override
+  public void backward(Node node, NdArray dy, NdArray... in) {
+    NdArray mean = node.saved(0);
+    NdArray rstd = node.saved(1);
+    node.accumulate(
+        0,
+        (target, write) ->
+            node.backend().layerNormBackwardInput(in[0], in[1], mean, rstd, dy, target, write));
+    node.accumulate(
+        1,
+        (target, write) ->
+            node.backend().layerNormBackwardGain(in[0], mean, rstd, dy, target, write));
+    if (bias) {
+      node.accumulate(2, (target, write) -> node.backend().sumRows(dy, target, write));
+    }
+  }
+}

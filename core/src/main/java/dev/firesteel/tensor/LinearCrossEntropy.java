@@ -1,0 +1,60 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.ShapeException;
+import dev.firesteel.backend.Backend.Write;
+
+/**
+ * Language-model head and loss in one: {@code y = scale * sum_m crossEntropy(x[m] w^T, t[m])}, in
+ * chunks of rows so that the logits never exist whole. Rows with a negative target are ignored.
+ *
+ * <p>Shape: {@code x [..., C], w [V, C], targets [...] of I32 -> y []}. Forward computes the
+ * gradients at once (the logits would have to be computed a second time otherwise) and saves them;
+ * backward multiplies them with dy.
+ */
+record LinearCrossEntropy(double scale) implements Op {
+  @Override
+  public Shape outputShape(Shape... in) {
+    boolean fits = in[0].rank() >= 1 && in[1].rank() == 2 && in[0].last() == in[1].dim(1);
+    if (!fits || in[0].rows() != in[2].size()) {
+      throw new ShapeException(
+          "linearCrossEntropy", "x [..., C], w [V, C] and one target for each row of x", in);
+    }
+    return Shape.scalar();
+  }
+
+  @Override
+  public NdArray forward(Node node, NdArray... in) {
+    NdArray dx = null;
+    NdArray dw = null;
+    if (node.recorded()) {
+      dx = node.save(node.allocate(in[0].dtype(), in[0].shape()));
+      dw = node.save(node.allocate(in[1].dtype(), in[1].shape()));
+    }
+    NdArray losses = node.temporary(in[0].dtype(), in[2].shape());
+    NdArray total = node.allocate(in[0].dtype(), Shape.scalar());
+    node.backend().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
+    node.backend().sum(losses, total);
+    node.backend().scale(scale, total, total);
+    return total;
+  }
+
+  @Override
+  public void backward(Node node, NdArray dy, NdArray... in) {
+    double[] factor = new double[1];
+    node.backend().download(dy, factor, 0);
+    for (int i = 0; i < 2; i++) {
+      NdArray gradient = node.saved(i);
+      node.accumulate(
+          i,
+          (target, write) -> {
+            if (write == Write.SET) {
+              node.backend().scale(factor[0], gradient, target);
+            } else {
+              node.backend().addScaled(factor[0], gradient, target);
+            }
+          });
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.Backend.Write;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** One use of an op on a tape: its inputs and output, and what it keeps between the passes. */
+final class Node {
+  private final Tape tape;
+  final Op op;
+  final Tensor[] inputs;
+  final boolean recorded;
+  Tensor output;
+  private final List<NdArray> owned = new ArrayList<>(4);
+  private final List<NdArray> saved = new ArrayList<>(3);
+  private final List<NdArray> temporaries = new ArrayList<>(2);
+
+  Node(Tape tape, Op op, Tensor[] inputs, boolean recorded) {
+    this.tape = tape;
+    this.op = op;
+    this.inputs = inputs;
+    this.recorded = recorded;
+  }
+
+  Backend backend() {
+    return tape.backend();
+  }
+
+  /** Whether a backward pass may follow, so that its operands are worth keeping. */
+  boolean recorded() {
+    return recorded;
+  }
+
+  /** An array that lives until this node's backward pass is done (or the tape closes). */
+  NdArray allocate(DType dtype, Shape shape) {
+    NdArray array = tape.scope().allocate(dtype, shape);
+    owned.add(array);
+    return array;
+  }
+
+  /** An array for the present forward or backward call only. */
+  NdArray temporary(DType dtype, Shape shape) {
+    NdArray array = tape.scope().allocate(dtype, shape);
+    temporaries.add(array);
+    return array;
+  }
+
+  /** Keeps an array that {@link #allocate} gave for the backward pass. */
+  NdArray save(NdArray array) {
+    saved.add(array);
+    return array;
+  }
+
+  /** The i-th array given to {@link #save}. */
+  NdArray saved(int i) {
+    return saved.get(i);
+  }
+
+  /** Whether input {@code i} has a gradient to be computed. */
+  boolean wants(int i) {
+    return inputs[i].requiresGradient();
+  }
+
+  /**
+   * Adds to the gradient of input {@code i} with a kernel that can set or add. Does nothing when
+   * the input wants no gradient.
+   */
+  void accumulate(int i, GradientWriter writer) {
+    if (wants(i)) {
+      tape.accumulate(inputs[i], writer);
+    }
+  }
+
+  /** As {@link #accumulate}, with a kernel that can only overwrite. */
+  void produce(int i, Consumer<NdArray> writer) {
+    accumulate(
+        i,
+        (target, write) -> {
+          if (write == Write.SET) {
+            writer.accept(target);
+          } else {
+            NdArray part = tape.scope().allocate(target.dtype(), target.shape());
+            writer.accept(part);
+            backend().addScaled(1, part, target);
+            tape.scope().release(part);
+          }
+        });
+  }
+
+  /** The gradient of input {@code i} is the output's gradient itself, under the input's shape. */
+  void pass(int i) {
+    if (wants(i)) {
+      tape.pass(this, inputs[i]);
+    }
+  }
+
+  void releaseTemporaries() {
+    temporaries.forEach(tape.scope()::release);
+    temporaries.clear();
+  }
+
+  /** Ends every array of this node but the one that {@code except} is, or is a view of. */
+  void releaseOwned(NdArray except) {
+    for (NdArray array : owned) {
+      if (array.storage() != except.storage()) {
+        tape.scope().release(array);
+      }
+    }
+    owned.clear();
+    saved.clear();
+  }
+
+  /** A kernel call that writes or adds a gradient. */
+  @FunctionalInterface
+  interface GradientWriter {
+    void write(NdArray target, Write write);
+  }
+}

@@ -1,0 +1,28 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+
+/** One differentiable operation: its shape rule, forward and backward. Stateless. */
+interface Op {
+  /** The name in messages: the record's, with a small first letter. */
+  default String name() {
+    String simple = getClass().getSimpleName();
+    return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
+  }
+
+  /** The output's shape; throws {@code ShapeException} when the operands do not fit. */
+  Shape outputShape(Shape... in);
+
+  /**
+   * Computes the output. {@code node} gives memory and keeps what backward needs; the inputs
+   * themselves are kept anyway.
+   */
+  NdArray forward(Node node, NdArray... in);
+
+  /**
+   * Adds the gradient of each input that wants one, from {@code dy}, the gradient of the output;
+   * {@code dy} is read only.
+   */
+  void backward(Node node, NdArray dy, NdArray... in);
+}

@@ -1,0 +1,26 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.ShapeException;
+
+/** The same elements under another shape; a view. {@code dx = dy} under the old shape. */
+record Reshape(Shape to) implements Op {
+  @Override
+  public Shape outputShape(Shape... in) {
+    if (in[0].size() != to.size()) {
+      throw new ShapeException("reshape", "sizes must match", in[0], to);
+    }
+    return to;
+  }
+
+  @Override
+  public NdArray forward(Node node, NdArray... in) {
+    return in[0].reshape(to);
+  }
+
+  @Override
+  public void backward(Node node, NdArray dy, NdArray... in) {
+    node.pass(0);
+  }
+}

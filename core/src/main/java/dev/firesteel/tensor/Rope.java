@@ -1,0 +1,36 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.ShapeException;
+import dev.firesteel.backend.RopeSpec;
+
+/**
+ * Rotary position embedding (Su et al. 2021) of the leading heads of each row; see {@link
+ * RopeSpec}.
+ *
+ * <p>Shape: {@code x [B, T, W], positions [B] (optional) -> y [B, T, W]}. The gradient is turned
+ * back by the same angles.
+ */
+record Rope(RopeSpec spec, boolean positioned) implements Op {
+  @Override
+  public Shape outputShape(Shape... in) {
+    if (in[0].rank() != 3 || in[0].last() < spec.heads() * spec.headWidth()) {
+      throw new ShapeException("rope", "x must be [B, T, W] and hold the heads of " + spec, in);
+    }
+    return in[0];
+  }
+
+  @Override
+  public NdArray forward(Node node, NdArray... in) {
+    NdArray out = node.allocate(in[0].dtype(), in[0].shape());
+    node.backend().rope(spec, in[0], positioned ? in[1] : null, false, out);
+    return out;
+  }
+
+  @Override
+  public void backward(Node node, NdArray dy, NdArray... in) {
+    node.produce(
+        0, target -> node.backend().rope(spec, dy, positioned ? in[1] : null, true, target));
+  }
+}

@@ -1,0 +1,263 @@
+package dev.firesteel.tensor;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.ArrayScope;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.ShapeException;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.tensor.Node.GradientWriter;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/**
+ * The record of one forward pass (a micro-batch), in order of creation, so that backward is a loop
+ * from its end. Owns every array of the pass: they end with {@link #close()}, activations already
+ * during {@link #backward}.
+ *
+ * <pre>{@code
+ * try (Tape tape = Tape.training(backend, pool)) {
+ *   Tensor w = tape.variable(weight, gradient);
+ *   Tensor loss = tape.constant(x).linear(w, null).crossEntropy(tape.constant(targets)).sum();
+ *   tape.backward(loss);   // gradient now holds d loss / d weight
+ * }
+ * }</pre>
+ *
+ * <p>Belongs to one thread.
+ */
+public final class Tape implements AutoCloseable {
+  private final Backend backend;
+  private final ArrayScope scope;
+  private final boolean recording;
+  private final List<Node> nodes = new ArrayList<>();
+  private final Map<NdArray, Tensor> variables = new IdentityHashMap<>();
+  private List<Node> segment;
+  private boolean spent;
+
+  private Tape(Backend backend, ArrayScope scope, boolean recording) {
+    this.backend = backend;
+    this.scope = scope;
+    this.recording = recording;
+  }
+
+  /** A tape that records for one backward pass. */
+  public static Tape training(Backend backend, ArrayPool pool) {
+    return new Tape(backend, new ArrayScope("training tape", pool), true);
+  }
+
+  /** A tape that records nothing: evaluation and generation. */
+  public static Tape inference(Backend backend, ArrayPool pool) {
+    return new Tape(backend, new ArrayScope("inference tape", pool), false);
+  }
+
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Whether gradients will be asked for; a model turns dropout off where not. */
+  public boolean recording() {
+    return recording;
+  }
+
+  ArrayScope scope() {
+    return scope;
+  }
+
+  /** A tensor without gradient. The array stays the caller's. */
+  public Tensor constant(NdArray value) {
+    return new Tensor(this, value, false);
+  }
+
+  /** A constant of {@code values}, uploaded to memory that the tape owns. */
+  public Tensor constant(int[] values, Shape shape) {
+    NdArray array = scope.allocate(DType.I32, shape);
+    backend.upload(values, 0, array);
+    return constant(array);
+  }
+
+  /**
+   * A leaf whose gradient is written to {@code gradient} by {@link #backward}: overwritten,
+   * whatever it held, and zero when the loss does not depend on the leaf. The same array always
+   * gives the same tensor, so that a tied weight gets one gradient.
+   *
+   * @throws ShapeException when the shapes differ
+   */
+  public Tensor variable(NdArray value, NdArray gradient) {
+    if (!value.shape().equals(gradient.shape())) {
+      throw new ShapeException(
+          "variable", "gradient must have the value's shape", value.shape(), gradient.shape());
+    }
+    return variables.computeIfAbsent(
+        value,
+        array -> {
+          Tensor leaf = new Tensor(this, array, recording);
+          if (recording) {
+            leaf.gradient = Gradient.into(gradient);
+          }
+          return leaf;
+        });
+  }
+
+  /**
+   * Runs a part of a model whose inner arrays nobody else needs: on an inference tape they end with
+   * it and only the result stays. On a training tape it just runs.
+   */
+  public Tensor segment(Supplier<Tensor> part) {
+    if (recording || segment != null) {
+      return part.get();
+    }
+    segment = new ArrayList<>();
+    try {
+      Tensor result = part.get();
+      for (Node node : segment) {
+        node.releaseOwned(result.array());
+      }
+      return result;
+    } finally {
+      segment = null;
+    }
+  }
+
+  /** Applies an op; the one door through which tensors come to be. */
+  Tensor apply(Op op, Tensor... inputs) {
+    boolean wantsGradient = false;
+    NdArray[] in = new NdArray[inputs.length];
+    Shape[] shapes = new Shape[inputs.length];
+    for (int i = 0; i < inputs.length; i++) {
+      if (inputs[i].tape() != this) {
+        throw new IllegalArgumentException(op.name() + ": all operands must be on one tape");
+      }
+      in[i] = inputs[i].array();
+      shapes[i] = in[i].shape();
+      wantsGradient |= inputs[i].requiresGradient();
+    }
+    Shape expected = op.outputShape(shapes);
+    Node node = new Node(this, op, inputs, wantsGradient);
+    NdArray out = op.forward(node, in);
+    assert out.shape().equals(expected) : op.name() + ": " + out.shape() + " is not " + expected;
+    node.releaseTemporaries();
+    node.output = new Tensor(this, out, wantsGradient);
+    if (wantsGradient) {
+      nodes.add(node);
+    } else if (segment != null) {
+      segment.add(node);
+    }
+    return node.output;
+  }
+
+  /**
+   * Computes the gradient of a scalar with respect to every variable. Activations end as they are
+   * used up: afterwards only {@code loss} and leaves may be read. Once per tape.
+   */
+  public void backward(Tensor loss) {
+    if (loss.shape().size() != 1) {
+      throw new ShapeException("backward", "the loss must be a scalar", loss.shape());
+    }
+    if (!recording || spent) {
+      throw new IllegalStateException("backward needs a training tape, and runs once on each");
+    }
+    spent = true;
+    if (loss.requiresGradient()) {
+      accumulate(loss, (target, write) -> backend.fill(target, 1));
+    }
+    for (int i = nodes.size() - 1; i >= 0; i--) {
+      Node node = nodes.get(i);
+      Gradient gradient = node.output.gradient;
+      if (gradient != null) {
+        NdArray[] in = new NdArray[node.inputs.length];
+        for (int k = 0; k < in.length; k++) {
+          in[k] = node.inputs[k].array();
+        }
+        node.op.backward(node, gradient.array.reshape(node.output.shape()), in);
+        node.releaseTemporaries();
+        drop(node.output);
+      }
+      node.releaseOwned(loss.array());
+    }
+    nodes.clear();
+    for (Tensor leaf : variables.values()) {
+      if (!leaf.gradient.written) {
+        backend.fill(leaf.gradient.array, 0);
+      }
+    }
+  }
+
+  void accumulate(Tensor tensor, GradientWriter writer) {
+    Gradient gradient = tensor.gradient;
+    if (gradient == null) {
+      gradient = Gradient.pooled(scope.allocate(tensor.array().dtype(), tensor.shape()));
+      tensor.gradient = gradient;
+    } else if (gradient.uses > 1) {
+      // Somebody else still reads this buffer as theirs: add into a copy.
+      NdArray copy = scope.allocate(tensor.array().dtype(), tensor.shape());
+      backend.copy(gradient.array, copy);
+      drop(tensor);
+      gradient = Gradient.pooled(copy);
+      gradient.written = true;
+      tensor.gradient = gradient;
+    }
+    writer.write(gradient.array.reshape(tensor.shape()), gradient.written ? Write.ADD : Write.SET);
+    gradient.written = true;
+  }
+
+  /** Gives {@code node}'s output gradient to an input: shared where it can be, else added. */
+  void pass(Node node, Tensor input) {
+    Gradient from = node.output.gradient;
+    if (input.gradient == null) {
+      from.uses++;
+      input.gradient = from;
+    } else {
+      accumulate(
+          input,
+          (target, write) -> {
+            if (write == Write.SET) {
+              backend.copy(from.array, target);
+            } else {
+              backend.addScaled(1, from.array, target);
+            }
+          });
+    }
+  }
+
+  private void drop(Tensor tensor) {
+    Gradient gradient = tensor.gradient;
+    tensor.gradient = null;
+    if (--gradient.uses == 0 && gradient.pooled) {
+      scope.release(gradient.array);
+    }
+  }
+
+  /** Ends every array of this pass. */
+  @Override
+  public void close() {
+    scope.close();
+    nodes.clear();
+    variables.clear();
+  }
+
+  /** A gradient buffer, perhaps shared by several tensors while nobody adds to it. */
+  static final class Gradient {
+    private final NdArray array;
+    private final boolean pooled;
+    private int uses = 1;
+    private boolean written;
+
+    private Gradient(NdArray array, boolean pooled) {
+      this.array = array;
+      this.pooled = pooled;
+    }
+
+    static Gradient into(NdArray buffer) {
+      return new Gradient(buffer, false);
+    }
+
+    static Gradient pooled(NdArray buffer) {
+      return new Gradient(buffer, true);
+    }
+  }
+}
