@@ -35,7 +35,7 @@ public final class Tape implements AutoCloseable {
   private final ArrayScope scope;
   private final boolean recording;
   private final List<Node> nodes = new ArrayList<>();
-  private final Map<NdArray, Tensor> variables = new IdentityHashMap<>();
+  private final IdentityHashMap<NdArray, Tensor> variables = new IdentityHashMap<>();
   private List<Node> segment;
   private boolean spent;
 
