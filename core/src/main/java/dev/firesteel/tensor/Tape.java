@@ -12,7 +12,6 @@ import dev.firesteel.tensor.Node.GradientWriter;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Supplier;
 
 /**
