@@ -1,0 +1,50 @@
+package dev.firesteel.tokenizer;
+
+import java.util.Arrays;
+
+/** Growing {@code int[]}: encoding a corpus through {@code List<Integer>} would box every token. */
+final class IntList {
+  private int[] values;
+  private int size;
+
+  IntList(int capacity) {
+    values = new int[capacity];
+  }
+
+  void add(int value) {
+    if (size == values.length) {
+      grow(size + 1);
+    }
+    values[size++] = value;
+  }
+
+  void addAll(int[] from, int length) {
+    if (length > values.length - size) {
+      grow(Math.addExact(size, length));
+    }
+    System.arraycopy(from, 0, values, size, length);
+    size += length;
+  }
+
+  int get(int index) {
+    return values[index];
+  }
+
+  int size() {
+    return size;
+  }
+
+  int[] toArray() {
+    return Arrays.copyOf(values, size);
+  }
+
+  /** The first {@code size()} values ascending. */
+  void sort() {
+    Arrays.sort(values, 0, size);
+  }
+
+  private void grow(int required) {
+    long doubled = Math.min(2L * values.length, Integer.MAX_VALUE - 8);
+    values = Arrays.copyOf(values, (int) Math.max(doubled, required));
+  }
+}

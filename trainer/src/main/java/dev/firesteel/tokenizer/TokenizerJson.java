@@ -1,0 +1,273 @@
+package dev.firesteel.tokenizer;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What every kind of {@code tokenizer.json} has in common: reading with checks, and writing. */
+final class TokenizerJson {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private final JsonNode root;
+  private final String source;
+
+  private TokenizerJson(JsonNode root, String source) {
+    this.root = root;
+    this.source = source;
+  }
+
+  static TokenizerJson parse(String json, String source) {
+    try {
+      return check(MAPPER.readTree(json), source);
+    } catch (JsonProcessingException e) {
+      throw notJson(source, e);
+    }
+  }
+
+  static TokenizerJson parse(InputStream json, String source) {
+    try {
+      return check(MAPPER.readTree(json), source);
+    } catch (JsonProcessingException e) {
+      throw notJson(source, e);
+    } catch (IOException e) {
+      throw UserException.failure("Cannot read tokenizer " + source + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static TokenizerJson check(JsonNode root, String source) {
+    TokenizerJson json = new TokenizerJson(root, source);
+    if (!root.isObject() || !root.path("model").isObject()) {
+      throw json.unsupported(
+          "a Hugging Face tokenizer.json is one JSON object with a \"model\", and this is none");
+    }
+    return json;
+  }
+
+  private static UserException notJson(String source, JsonProcessingException e) {
+    JsonLocation at = e.getLocation();
+    String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+    // Jackson's message may go on with its own source description on further lines.
+    String problem = e.getOriginalMessage().lines().findFirst().orElse("unreadable");
+    return UserException.failure(
+        "Cannot load tokenizer %s: it is damaged JSON%s (%s); fetch or write it again"
+            .formatted(source, where, problem),
+        e);
+  }
+
+  /** A file that is sound but asks for something that Firesteel does not do. */
+  UserException unsupported(String sentence) {
+    return UserException.usage("Cannot load tokenizer " + source + ": " + sentence);
+  }
+
+  /** A file that contradicts itself. */
+  UserException damaged(String sentence) {
+    return UserException.failure("Cannot load tokenizer " + source + ": " + sentence);
+  }
+
+  JsonNode root() {
+    return root;
+  }
+
+  JsonNode model() {
+    return root.path("model");
+  }
+
+  /** Refuses {@code node} unless it is absent, null or one of the harmless values. */
+  void requireAbsent(JsonNode parent, String key, Object... harmless) {
+    JsonNode node = parent.path(key);
+    if (node.isMissingNode() || node.isNull()) {
+      return;
+    }
+    for (Object value : harmless) {
+      if (MAPPER.valueToTree(value).equals(node)) {
+        return;
+      }
+    }
+    throw unsupported("%s %s is not supported".formatted(key, describe(node)));
+  }
+
+  /** The type of a component for a message, or its beginning where it has no type. */
+  static String describe(JsonNode node) {
+    if (node.hasNonNull("type")) {
+      return node.get("type").asText();
+    }
+    String text = node.isMissingNode() ? "(absent)" : node.toString();
+    return text.length() <= 60 ? text : text.substring(0, 60) + "...";
+  }
+
+  /** The added tokens in the order of their ids. */
+  List<AddedToken> addedTokens() {
+    List<AddedToken> tokens = new ArrayList<>();
+    Set<String> contents = new HashSet<>();
+    for (JsonNode node : root.path("added_tokens")) {
+      String content = node.path("content").asText();
+      if (!node.path("content").isTextual() || content.isEmpty()) {
+        throw damaged("an added token needs a \"content\", got " + describe(node));
+      }
+      if (!contents.add(content)) {
+        throw damaged("the added token '%s' is there twice".formatted(content));
+      }
+      if (content.codePoints().anyMatch(c -> c >= 0xD800 && c <= 0xDFFF)) {
+        throw damaged("the added token '%s' has half a surrogate pair".formatted(content));
+      }
+      if (node.path("single_word").asBoolean()) {
+        throw unsupported(
+            "single_word of the added token '%s' is not supported".formatted(content));
+      }
+      tokens.add(
+          new AddedToken(
+              id(node.path("id"), content),
+              content,
+              node.path("normalized").asBoolean(),
+              node.path("lstrip").asBoolean(),
+              node.path("rstrip").asBoolean(),
+              node.path("special").asBoolean()));
+    }
+    tokens.sort(Comparator.comparingInt(AddedToken::id));
+    return tokens;
+  }
+
+  /** All tokens, those of the model and the added ones; the index is the id. */
+  String[] vocabulary(List<AddedToken> addedTokens) {
+    JsonNode vocabulary = model().path("vocab");
+    if (!vocabulary.isObject()) {
+      throw damaged("model.vocab must map tokens to ids, got " + describe(vocabulary));
+    }
+    int size = vocabulary.size();
+    for (AddedToken added : addedTokens) {
+      JsonNode same = vocabulary.path(added.content());
+      if (same.isMissingNode()) {
+        size++;
+      } else if (id(same, added.content()) != added.id()) {
+        throw damaged(
+            "the added token '%s' has id %d, but the vocabulary gives it %d"
+                .formatted(added.content(), added.id(), same.intValue()));
+      }
+    }
+    String[] tokens = new String[size];
+    for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
+      put(tokens, id(entry.getValue(), entry.getKey()), entry.getKey());
+    }
+    for (AddedToken added : addedTokens) {
+      if (!added.content().equals(tokens[checkedId(tokens, added.id(), added.content())])) {
+        put(tokens, added.id(), added.content());
+      }
+    }
+    return tokens;
+  }
+
+  private void put(String[] tokens, int id, String token) {
+    checkedId(tokens, id, token);
+    if (tokens[id] != null) {
+      throw damaged("the tokens '%s' and '%s' share the id %d".formatted(tokens[id], token, id));
+    }
+    tokens[id] = token;
+  }
+
+  /**
+   * With as many tokens as ids and no id twice, an id beyond the last is all a hole can show as.
+   */
+  private int checkedId(String[] tokens, int id, String token) {
+    if (id >= tokens.length) {
+      throw damaged(
+          "the ids of its %d tokens must run from 0 to %d without holes, but '%s' has %d"
+              .formatted(tokens.length, tokens.length - 1, token, id));
+    }
+    return id;
+  }
+
+  private int id(JsonNode node, String token) {
+    if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 0) {
+      throw damaged(
+          "the id of '%s' must be an integer from 0, got %s".formatted(token, describe(node)));
+    }
+    return node.intValue();
+  }
+
+  /** Writes the parts of a file's {@code "model"} object or of one of its components. */
+  interface Body {
+    void write(JsonGenerator json) throws IOException;
+  }
+
+  /** The whole file; {@code "type"} leads each component. */
+  static String write(
+      List<AddedToken> addedTokens,
+      Body preTokenizer,
+      Body postProcessor,
+      Body decoder,
+      Body model) {
+    StringWriter text = new StringWriter();
+    // A fixed line end: the SHA-256 of a tokenizer must not depend on the operating system.
+    DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
+    DefaultPrettyPrinter printer =
+        new DefaultPrettyPrinter().withObjectIndenter(indenter).withArrayIndenter(indenter);
+    try (JsonGenerator json = MAPPER.getFactory().createGenerator(text)) {
+      json.setPrettyPrinter(printer);
+      json.writeStartObject();
+      json.writeStringField("version", "1.0");
+      json.writeNullField("truncation");
+      json.writeNullField("padding");
+      json.writeArrayFieldStart("added_tokens");
+      for (AddedToken token : addedTokens) {
+        json.writeStartObject();
+        json.writeNumberField("id", token.id());
+        json.writeStringField("content", token.content());
+        json.writeBooleanField("single_word", false);
+        json.writeBooleanField("lstrip", token.lstrip());
+        json.writeBooleanField("rstrip", token.rstrip());
+        json.writeBooleanField("normalized", token.normalized());
+        json.writeBooleanField("special", token.special());
+        json.writeEndObject();
+      }
+      json.writeEndArray();
+      json.writeNullField("normalizer");
+      component(json, "pre_tokenizer", preTokenizer);
+      component(json, "post_processor", postProcessor);
+      component(json, "decoder", decoder);
+      component(json, "model", model);
+      json.writeEndObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing to memory", e);
+    }
+    return text.append('\n').toString();
+  }
+
+  private static void component(JsonGenerator json, String name, Body body) throws IOException {
+    if (body == null) {
+      json.writeNullField(name);
+      return;
+    }
+    json.writeObjectFieldStart(name);
+    body.write(json);
+    json.writeEndObject();
+  }
+
+  static void writeVocabulary(JsonGenerator json, String[] tokens) throws IOException {
+    json.writeObjectFieldStart("vocab");
+    for (int id = 0; id < tokens.length; id++) {
+      json.writeNumberField(tokens[id], id);
+    }
+    json.writeEndObject();
+  }
+}

@@ -1,0 +1,36 @@
+package dev.firesteel.tokenizer;
+
+import java.io.InputStream;
+
+/** Loads a tokenizer of whichever kind a Hugging Face {@code tokenizer.json} describes. */
+public final class Tokenizers {
+  private Tokenizers() {}
+
+  /**
+   * @param json the text of a {@code tokenizer.json}
+   * @param source where it comes from, for messages: a path
+   * @throws dev.firesteel.error.UserException if the file is damaged, or of a kind that is not
+   *     supported; the sentence names what
+   */
+  public static Tokenizer load(String json, String source) {
+    return load(TokenizerJson.parse(json, source));
+  }
+
+  /** As {@link #load(String, String)} from UTF-8; the stream is read to its end and left open. */
+  public static Tokenizer load(InputStream json, String source) {
+    return load(TokenizerJson.parse(json, source));
+  }
+
+  private static Tokenizer load(TokenizerJson json) {
+    // Files older than tokenizers 0.8 do not name the type; only BPE has merges.
+    String type = json.model().path("type").asText(json.model().has("merges") ? "BPE" : "(absent)");
+    return switch (type) {
+      case "BPE" -> BpeTokenizer.read(json);
+      case "WordLevel" -> CharTokenizer.read(json);
+      default ->
+          throw json.unsupported(
+              "model %s is not supported: only byte-level BPE and character tokenizers (WordLevel) are"
+                  .formatted(type));
+    };
+  }
+}

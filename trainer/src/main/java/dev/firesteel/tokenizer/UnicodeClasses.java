@@ -1,0 +1,63 @@
+package dev.firesteel.tokenizer;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * The four classes of GPT-2's split: {@code \p{L}}, {@code \p{N}}, {@code \s} and the rest.
+ *
+ * <p>The table is Unicode 16.0 and our own: {@link Character} follows the JDK (17 knows Unicode 13,
+ * 9,917 code points differ), and the same text must give the same ids on every JDK. Unicode 16 is
+ * what Hugging Face's tokenizers (Oniguruma) has.
+ */
+final class UnicodeClasses {
+  static final byte OTHER = 0;
+  static final byte LETTER = 1;
+  static final byte NUMBER = 2;
+  static final byte SPACE = 3;
+
+  private static final String RESOURCE = "unicode-16-letters-and-numbers.txt";
+  private static final byte[] CLASS_OF_CODE_POINT = read();
+
+  private UnicodeClasses() {}
+
+  /** The class of a code point; surrogates are {@link #OTHER}, as U+FFFD is. */
+  static byte of(int codePoint) {
+    return CLASS_OF_CODE_POINT[codePoint];
+  }
+
+  private static byte[] read() {
+    byte[] classes = new byte[Character.MAX_CODE_POINT + 1];
+    try (InputStream in = UnicodeClasses.class.getResourceAsStream(RESOURCE)) {
+      byte category = OTHER;
+      for (String line : new String(in.readAllBytes(), StandardCharsets.US_ASCII).split("\n")) {
+        switch (line) {
+          case "[L]" -> category = LETTER;
+          case "[N]" -> category = NUMBER;
+          default -> {
+            if (!line.startsWith("#")) {
+              fill(classes, line, category);
+            }
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot read " + RESOURCE, e);
+    }
+    // White_Space of PropList.txt: \s of Oniguruma and of Rust's regex, not that of the JDK.
+    fill(classes, "9-d 20 85 a0 1680 2000-200a 2028-2029 202f 205f 3000", SPACE);
+    return classes;
+  }
+
+  private static void fill(byte[] classes, String ranges, byte category) {
+    for (String range : ranges.split(" ")) {
+      int dash = range.indexOf('-');
+      int first = Integer.parseInt(dash < 0 ? range : range.substring(0, dash), 16);
+      int last = dash < 0 ? first : Integer.parseInt(range.substring(dash + 1), 16);
+      Arrays.fill(classes, first, last + 1, category);
+    }
+  }
+}
