@@ -41,7 +41,15 @@ public final class BpeTokenizer implements Tokenizer {
    */
   private final CachedWord[] cache = new CachedWord[CACHE_SLOTS];
 
-  private record CachedWord(String word, int[] ids) {}
+  private static final class CachedWord {
+    final String word;
+    final int[] ids;
+
+    CachedWord(String word, int[] ids) {
+      this.word = word;
+      this.ids = ids;
+    }
+  }
 
   /**
    * @param tokens index is the id; holds the 256 byte tokens and the results of all merges
