@@ -2,7 +2,7 @@ package dev.firesteel.array;
 
 /** Where blocks come from: the heap, or a device's arena. */
 public interface StorageAllocator {
-  /** A block of at least {@code size} elements; its content is undefined. */
+  /** A block of {@code size} elements; its content is undefined. */
   Storage allocate(DType dtype, long size);
 
   /** Gives a block back to the memory it came from. */

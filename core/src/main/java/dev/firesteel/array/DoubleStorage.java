@@ -1,0 +1,27 @@
+package dev.firesteel.array;
+
+/** A block of {@link DType#F64} elements in a {@code double[]}. */
+public final class DoubleStorage extends HeapStorage {
+  private final double[] array;
+
+  /** A block on a given Java array, which it shares. */
+  public DoubleStorage(double[] array) {
+    super(DType.F64, array.length);
+    this.array = array;
+  }
+
+  /** The Java array itself; whoever writes to it calls {@link #markWritten()}. */
+  public double[] array() {
+    return array;
+  }
+
+  /**
+   * The Java array below an {@link DType#F64} array on the heap; its first element is at {@link
+   * HeapStorage#offset}.
+   *
+   * @throws ClassCastException when the array is of another kind
+   */
+  public static double[] of(NdArray array) {
+    return ((DoubleStorage) array.storage()).array;
+  }
+}
