@@ -163,7 +163,7 @@ public final class BpeTokenizer implements Tokenizer {
     for (int i = start; i < end; i++) {
       hash = 31 * hash + text.charAt(i);
     }
-    int slot = (hash ^ hash >>> 14) & (CACHE_SLOTS - 1);
+    int slot = (hash ^ (hash >>> 14)) & (CACHE_SLOTS - 1);
     CachedWord cached = cache[slot];
     if (cached == null || cached.word.length() != length || !text.startsWith(cached.word, start)) {
       cached = new CachedWord(text.substring(start, end), encodeWord(text, start, end));
@@ -291,7 +291,7 @@ public final class BpeTokenizer implements Tokenizer {
       left[rank] = known(json, ids, pair.get(0), pair, rank);
       right[rank] = known(json, ids, pair.get(1), pair, rank);
       known(json, ids, pair.get(0) + pair.get(1), pair, rank);
-      if (!seen.add((long) left[rank] << 32 | right[rank])) {
+      if (!seen.add(((long) left[rank] << 32) | right[rank])) {
         throw json.damaged(
             "merge %d ('%s' with '%s') is there twice".formatted(rank, pair.get(0), pair.get(1)));
       }

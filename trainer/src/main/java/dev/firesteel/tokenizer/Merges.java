@@ -48,13 +48,13 @@ final class Merges {
   }
 
   private static long key(int left, int right) {
-    return (long) left << 32 | right;
+    return ((long) left << 32) | right;
   }
 
   /** Where {@code key} is, or the free slot where it would be. */
   private int slot(long key) {
     int mask = keys.length - 1;
-    int slot = (int) (key * 0x9E3779B97F4A7C15L >>> shift);
+    int slot = (int) ((key * 0x9E3779B97F4A7C15L) >>> shift);
     while (keys[slot] != key && keys[slot] != -1L) {
       slot = (slot + 1) & mask;
     }
@@ -124,7 +124,7 @@ final class Merges {
       if (i + 1 < length) {
         int rank = rank(ids[i], ids[i + 1]);
         if (rank != NONE) {
-          start[pairs++] = (long) rank << 32 | i;
+          start[pairs++] = ((long) rank << 32) | i;
         }
       }
     }
@@ -160,7 +160,7 @@ final class Merges {
   private void push(LongHeap heap, int left, int right, int at) {
     int rank = rank(left, right);
     if (rank != NONE) {
-      heap.add((long) rank << 32 | at);
+      heap.add(((long) rank << 32) | at);
     }
   }
 

@@ -87,7 +87,7 @@ final class Utf8 {
       while (valid < length
           && i + valid < bytes.length
           && continues(first, valid, bytes[i + valid] & 0xFF)) {
-        codePoint = codePoint << 6 | (bytes[i + valid] & 0x3F);
+        codePoint = (codePoint << 6) | (bytes[i + valid] & 0x3F);
         valid++;
       }
       if (valid == length && length > 1) {
