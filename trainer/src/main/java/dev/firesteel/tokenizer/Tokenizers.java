@@ -7,6 +7,8 @@ public final class Tokenizers {
   private Tokenizers() {}
 
   /**
+   * Loads a tokenizer from text.
+   *
    * @param json the text of a {@code tokenizer.json}
    * @param source where it comes from, for messages: a path
    * @throws dev.firesteel.error.UserException if the file is damaged, or of a kind that is not
