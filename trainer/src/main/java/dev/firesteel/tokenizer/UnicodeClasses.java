@@ -33,7 +33,8 @@ final class UnicodeClasses {
     byte[] classes = new byte[Character.MAX_CODE_POINT + 1];
     try (InputStream in = UnicodeClasses.class.getResourceAsStream(RESOURCE)) {
       byte category = OTHER;
-      for (String line : new String(in.readAllBytes(), StandardCharsets.US_ASCII).split("\n")) {
+      String text = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+      for (String line : text.lines().toList()) {
         switch (line) {
           case "[L]" -> category = LETTER;
           case "[N]" -> category = NUMBER;
@@ -53,7 +54,7 @@ final class UnicodeClasses {
   }
 
   private static void fill(byte[] classes, String ranges, byte category) {
-    for (String range : ranges.split(" ")) {
+    for (String range : ranges.split(" ", -1)) {
       int dash = range.indexOf('-');
       int first = Integer.parseInt(dash < 0 ? range : range.substring(0, dash), 16);
       int last = dash < 0 ? first : Integer.parseInt(range.substring(dash + 1), 16);
