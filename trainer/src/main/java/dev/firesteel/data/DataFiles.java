@@ -1,0 +1,115 @@
+package dev.firesteel.data;
+
+import dev.firesteel.error.UserException;
+import java.io.File;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Locale;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.security.AccessControlException;
+
+/** What the classes of this package and the jobs that write for them do with Hadoop's files. */
+public final class DataFiles {
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  private DataFiles() {}
+
+  /**
+   * The file system of a path. Local files are read and written as they are, without Hadoop's
+   * {@code .crc} companions: the manifest's checksums cover what those would.
+   */
+  public static FileSystem fileSystem(Path path, Configuration conf) throws IOException {
+    FileSystem fs = path.getFileSystem(conf);
+    return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
+  }
+
+  /** The path as a local file, or null where it lies on another file system. */
+  static File localFile(FileSystem fs, Path path) {
+    Path qualified = fs.makeQualified(path);
+    return "file".equals(qualified.toUri().getScheme())
+        ? new File(qualified.toUri().getPath())
+        : null;
+  }
+
+  /** A SHA-256 digest. */
+  public static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
+  }
+
+  /** SHA-256 of a file, in hexadecimal. */
+  static String sha256(FileSystem fs, Path file) throws IOException {
+    MessageDigest digest = sha256();
+    try (InputStream in = new DigestInputStream(fs.open(file), digest)) {
+      byte[] buffer = new byte[BUFFER_BYTES];
+      while (in.read(buffer) >= 0) {
+        // The stream feeds the digest.
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  static void copy(InputStream in, OutputStream out) throws IOException {
+    byte[] buffer = new byte[BUFFER_BYTES];
+    for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+      out.write(buffer, 0, n);
+    }
+  }
+
+  /**
+   * What a failed access means to the user, as one sentence: no permission, a full disk, a missing
+   * file, or the file system's own words.
+   *
+   * @param doing what was tried, as in "writing the token shard data/x/train-00000.bin"
+   */
+  public static UserException explain(String doing, Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof UserException already) {
+        return already;
+      }
+      String message = String.valueOf(cause.getMessage());
+      String lower = message.toLowerCase(Locale.ROOT);
+      if (lower.contains("no space left") || lower.contains("quota")) {
+        return UserException.failure(
+            doing + " failed, the disk or quota is full: free space or choose another folder",
+            failure);
+      }
+      if (cause instanceof AccessDeniedException
+          || cause instanceof AccessControlException
+          || lower.contains("permission denied")
+          || lower.contains("read-only file system")) {
+        return UserException.failure(
+            doing + " failed, permission denied: change the permissions or choose another folder",
+            failure);
+      }
+    }
+    if (failure instanceof FileNotFoundException) {
+      return UserException.failure(doing + " failed, the file does not exist", failure);
+    }
+    String reason =
+        failure instanceof FSError && failure.getCause() != null
+            ? failure.getCause().getMessage()
+            : failure.getMessage();
+    return UserException.failure(doing + " failed: " + firstLine(reason, failure), failure);
+  }
+
+  private static String firstLine(String message, Throwable failure) {
+    return message == null
+        ? failure.getClass().getSimpleName()
+        : message.lines().findFirst().orElse(failure.getClass().getSimpleName());
+  }
+}
