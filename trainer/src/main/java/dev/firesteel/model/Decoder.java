@@ -1,0 +1,182 @@
+package dev.firesteel.model;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.Shape;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.nn.CausalSelfAttention;
+import dev.firesteel.nn.Embedding;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Initializer;
+import dev.firesteel.nn.KeyValueCache;
+import dev.firesteel.nn.Layer;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.tensor.Tensor;
+import java.util.List;
+
+/**
+ * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
+ * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. They differ in the
+ * layers that they fill in.
+ *
+ * <p>Dropout, in training passes: on the embedding and on each branch before it is added to the
+ * residual stream.
+ */
+final class Decoder implements LanguageModel {
+  /** One block: two branches that are added to the residual stream. */
+  record Block(
+      Layer attentionNorm,
+      CausalSelfAttention attention,
+      Layer feedForwardNorm,
+      Layer feedForward) {}
+
+  /**
+   * The layers of an architecture.
+   *
+   * @param positions learned positions [context length, C]; null where attention turns by position
+   * @param head weight [V, C]; the embedding's own where they are tied
+   */
+  record Layers(
+      Embedding embedding,
+      Embedding positions,
+      List<Block> blocks,
+      Layer finalNorm,
+      Parameter head) {}
+
+  private final ModelConfig config;
+  private final ParameterSet parameters;
+  private final Layers layers;
+
+  Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
+    this.config = config;
+    this.parameters = parameters;
+    this.layers = layers;
+  }
+
+  /** The head's weight: the embedding's, or one of its own. */
+  static Parameter head(ModelConfig config, ParameterSet.Builder parameters, Embedding embedding) {
+    return config.tieEmbeddings()
+        ? embedding.weight()
+        : parameters.declare(
+            "head.weight",
+            Shape.of(config.vocabularySize(), config.width()),
+            Initializer.normal(config.initStd()));
+  }
+
+  /**
+   * Initial values of the projections back to the residual stream: N(0, (initStd / sqrt(2 L))^2),
+   * so that its variance does not grow with the 2 L branches (Radford et al. 2019, section 2.3).
+   */
+  static Initializer residual(ModelConfig config) {
+    return Initializer.normal(config.initStd() / Math.sqrt(2.0 * config.layers()));
+  }
+
+  @Override
+  public ModelConfig config() {
+    return config;
+  }
+
+  @Override
+  public ParameterSet parameters() {
+    return parameters;
+  }
+
+  @Override
+  public Tensor hidden(ForwardPass pass, Tensor ids) {
+    int tokens = requireTokens(ids, config.contextLength());
+    Tensor x = layers.embedding().apply(pass, ids); // [B, T, C]
+    if (layers.positions() != null) {
+      int[] positions = new int[tokens];
+      for (int t = 0; t < tokens; t++) {
+        positions[t] = t;
+      }
+      x = x.add(layers.positions().apply(pass, pass.tape().constant(positions, Shape.of(tokens))));
+    }
+    x = pass.dropout(x, config.dropout());
+    for (Block block : layers.blocks()) {
+      Tensor in = x;
+      x =
+          pass.tape()
+              .segment(
+                  () -> {
+                    Tensor attended =
+                        block.attention().apply(pass, block.attentionNorm().apply(pass, in));
+                    return rest(pass, block, in, attended);
+                  });
+    }
+    return layers.finalNorm().apply(pass, x);
+  }
+
+  @Override
+  public Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache) {
+    int tokens = requireTokens(ids, cache.capacity());
+    Tensor x = layers.embedding().apply(pass, ids);
+    if (layers.positions() != null) {
+      int[] positions = new int[cache.batch() * tokens];
+      for (int i = 0; i < positions.length; i++) {
+        positions[i] = cache.length(i / tokens) + i % tokens;
+      }
+      x = x.add(layers.positions().apply(pass, pass.tape().constant(positions, ids.shape())));
+    }
+    for (int layer = 0; layer < layers.blocks().size(); layer++) {
+      Block block = layers.blocks().get(layer);
+      Tensor in = x;
+      int index = layer;
+      x =
+          pass.tape()
+              .segment(
+                  () -> {
+                    Tensor normed = block.attentionNorm().apply(pass, in);
+                    Tensor attended = block.attention().apply(pass, normed, cache, index);
+                    return rest(pass, block, in, attended);
+                  });
+    }
+    return layers.finalNorm().apply(pass, x);
+  }
+
+  /** What follows attention in a block. */
+  private Tensor rest(ForwardPass pass, Block block, Tensor in, Tensor attended) {
+    Tensor middle = in.add(pass.dropout(attended, config.dropout()));
+    Tensor fed = block.feedForward().apply(pass, block.feedForwardNorm().apply(pass, middle));
+    return middle.add(pass.dropout(fed, config.dropout()));
+  }
+
+  private static int requireTokens(Tensor ids, int most) {
+    Shape shape = ids.shape();
+    if (shape.rank() != 2 || shape.dim(1) < 1 || shape.dim(1) > most) {
+      throw new IllegalArgumentException(
+          "model: ids must be [B, T] with 1 <= T <= " + most + ", got " + shape);
+    }
+    return shape.dim(1);
+  }
+
+  @Override
+  public Tensor head(ForwardPass pass, Tensor hidden) {
+    return hidden.linear(pass.tensor(layers.head()), null);
+  }
+
+  @Override
+  public Tensor loss(ForwardPass pass, Tensor ids, Tensor targets, double scale) {
+    return hidden(pass, ids).linearCrossEntropy(pass.tensor(layers.head()), targets, scale);
+  }
+
+  @Override
+  public KeyValueCache newCache(ArrayPool pool, int batch, int capacity) {
+    if (capacity > config.contextLength()) {
+      throw new IllegalArgumentException(
+          "newCache: capacity must be at most the context length "
+              + config.contextLength()
+              + ", got "
+              + capacity);
+    }
+    return new KeyValueCache(
+        parameters.backend(),
+        pool,
+        parameters.weights().dtype(),
+        config.layers(),
+        batch,
+        config.kvHeads(),
+        capacity,
+        config.headWidth());
+  }
+}

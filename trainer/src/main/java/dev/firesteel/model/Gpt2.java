@@ -1,0 +1,84 @@
+package dev.firesteel.model;
+
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.model.Decoder.Block;
+import dev.firesteel.model.Decoder.Layers;
+import dev.firesteel.nn.CausalSelfAttention;
+import dev.firesteel.nn.Embedding;
+import dev.firesteel.nn.Initializer;
+import dev.firesteel.nn.LayerNorm;
+import dev.firesteel.nn.Mlp;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each branch and at the end,
+ * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false} linear and
+ * norm layers have none.
+ *
+ * <p>Differs from the released models in two ways: attention probabilities have no dropout (see
+ * {@link CausalSelfAttention}), and positions start from the same standard deviation as everything
+ * else, not from half of it.
+ */
+final class Gpt2 {
+  private Gpt2() {}
+
+  static LanguageModel declare(ModelConfig config) {
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    Initializer initial = Initializer.normal(config.initStd());
+    Initializer residual = Decoder.residual(config);
+    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    int width = config.width();
+
+    Embedding embedding =
+        new Embedding(parameters, "embedding", config.vocabularySize(), width, initial);
+    Embedding positions =
+        new Embedding(parameters, "positions", config.contextLength(), width, initial);
+    List<Block> blocks = new ArrayList<>();
+    for (int i = 0; i < config.layers(); i++) {
+      String name = "blocks." + i;
+      blocks.add(
+          new Block(
+              norm(parameters, name + ".attention_norm", config),
+              new CausalSelfAttention(
+                  parameters,
+                  name + ".attention",
+                  width,
+                  spec,
+                  null,
+                  config.bias(),
+                  config.initStd(),
+                  residual),
+              norm(parameters, name + ".feed_forward_norm", config),
+              new Mlp(
+                  parameters,
+                  name + ".feed_forward",
+                  width,
+                  config.feedForwardWidth(),
+                  config.bias(),
+                  activation(config.activation()),
+                  initial,
+                  residual)));
+    }
+    LayerNorm finalNorm = norm(parameters, "final_norm", config);
+    Parameter head = Decoder.head(config, parameters, embedding);
+    Layers layers = new Layers(embedding, positions, blocks, finalNorm, head);
+    return new Decoder(config, parameters.build(), layers);
+  }
+
+  private static LayerNorm norm(ParameterSet.Builder parameters, String name, ModelConfig config) {
+    return new LayerNorm(parameters, name, config.width(), config.bias(), config.normEpsilon());
+  }
+
+  private static Activation activation(ModelConfig.Activation activation) {
+    return switch (activation) {
+      case GELU_TANH -> Activation.GELU_TANH;
+      case GELU_ERF -> Activation.GELU_ERF;
+      case SWIGLU -> throw new IllegalArgumentException("gpt2 has no SwiGLU");
+    };
+  }
+}

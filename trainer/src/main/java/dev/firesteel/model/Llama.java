@@ -1,0 +1,78 @@
+package dev.firesteel.model;
+
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.model.Decoder.Block;
+import dev.firesteel.model.Decoder.Layers;
+import dev.firesteel.nn.CausalSelfAttention;
+import dev.firesteel.nn.Embedding;
+import dev.firesteel.nn.Initializer;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.RmsNorm;
+import dev.firesteel.nn.SwiGluMlp;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Llama (Touvron et al. 2023): rotary positions, RMSNorm before each branch and at the end, multi-
+ * or grouped-query attention, SwiGLU, no biases, a head of its own unless {@code tie_embeddings}.
+ *
+ * <p>Initial weights are GPT-2's scheme, since the paper states none.
+ */
+final class Llama {
+  private Llama() {}
+
+  static LanguageModel declare(ModelConfig config) {
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    Initializer initial = Initializer.normal(config.initStd());
+    Initializer residual = Decoder.residual(config);
+    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    RopeSpec rope =
+        new RopeSpec(
+            config.heads() + config.kvHeads(),
+            config.headWidth(),
+            config.ropeTheta(),
+            layout(config.ropeLayout()));
+    int width = config.width();
+
+    Embedding embedding =
+        new Embedding(parameters, "embedding", config.vocabularySize(), width, initial);
+    List<Block> blocks = new ArrayList<>();
+    for (int i = 0; i < config.layers(); i++) {
+      String name = "blocks." + i;
+      blocks.add(
+          new Block(
+              new RmsNorm(parameters, name + ".attention_norm", width, config.normEpsilon()),
+              new CausalSelfAttention(
+                  parameters,
+                  name + ".attention",
+                  width,
+                  spec,
+                  rope,
+                  false,
+                  config.initStd(),
+                  residual),
+              new RmsNorm(parameters, name + ".feed_forward_norm", width, config.normEpsilon()),
+              new SwiGluMlp(
+                  parameters,
+                  name + ".feed_forward",
+                  width,
+                  config.feedForwardWidth(),
+                  config.initStd(),
+                  residual)));
+    }
+    RmsNorm finalNorm = new RmsNorm(parameters, "final_norm", width, config.normEpsilon());
+    Parameter head = Decoder.head(config, parameters, embedding);
+    Layers layers = new Layers(embedding, null, blocks, finalNorm, head);
+    return new Decoder(config, parameters.build(), layers);
+  }
+
+  private static RopeSpec.Layout layout(ModelConfig.RopeLayout layout) {
+    return switch (layout) {
+      case HALF -> RopeSpec.Layout.HALF;
+      case INTERLEAVED -> RopeSpec.Layout.INTERLEAVED;
+    };
+  }
+}

@@ -1,0 +1,75 @@
+package dev.firesteel.nn;
+
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.tensor.Tensor;
+
+/**
+ * Causal self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023),
+ * with or without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
+ *
+ * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
+ * [C, H K]}. The attention probabilities have no dropout: the fused kernel never keeps them.
+ */
+public final class CausalSelfAttention implements Layer {
+  private final AttentionSpec spec;
+  private final RopeSpec rope;
+  private final Linear qkv;
+  private final Linear output;
+
+  /**
+   * @param rope turns queries and keys; null for none
+   * @param standardDeviation of the packed matrix
+   * @param residual of the projection back to the residual stream
+   */
+  public CausalSelfAttention(
+      ParameterSet.Builder parameters,
+      String name,
+      int width,
+      AttentionSpec spec,
+      RopeSpec rope,
+      boolean bias,
+      double standardDeviation,
+      Initializer residual) {
+    this.spec = spec;
+    this.rope = rope;
+    qkv =
+        new Linear(
+            parameters,
+            name + ".qkv",
+            width,
+            spec.packedWidth(),
+            bias,
+            Initializer.packedAttention(
+                standardDeviation,
+                spec.heads() * spec.headWidth(),
+                spec.keyValueHeads() * spec.headWidth()));
+    output = new Linear(parameters, name + ".output", spec.outputWidth(), width, bias, residual);
+  }
+
+  @Override
+  public Tensor apply(ForwardPass pass, Tensor x) {
+    Tensor packed = qkv.apply(pass, x); // [B, T, (H + 2G) K]
+    if (rope != null) {
+      packed = packed.rope(rope);
+    }
+    return output.apply(pass, packed.causalAttention(spec));
+  }
+
+  /**
+   * As {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those in
+   * {@code cache}, which gets their keys and values.
+   *
+   * @param layer which of the cache's layers is this one
+   */
+  public Tensor apply(ForwardPass pass, Tensor x, KeyValueCache cache, int layer) {
+    Tensor packed = qkv.apply(pass, x);
+    Tensor positions = pass.tape().constant(cache.positions());
+    if (rope != null) {
+      packed = packed.rope(rope, positions);
+    }
+    Tensor keys = pass.tape().constant(cache.keys(layer));
+    Tensor values = pass.tape().constant(cache.values(layer));
+    return output.apply(pass, packed.cachedAttention(spec, keys, values, positions));
+  }
+}

@@ -1,0 +1,78 @@
+package dev.firesteel.nn;
+
+import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.Tape;
+import dev.firesteel.tensor.Tensor;
+
+/**
+ * One pass of a model over one micro-batch: binds parameters to tensors of a tape and names the
+ * dropout masks. Lives as long as its tape.
+ */
+public final class ForwardPass {
+  private final Tape tape;
+  private final Tensor[] tensors;
+  private final ParameterSet parameters;
+  private final long dropoutKey;
+  private long dropoutSite;
+
+  private ForwardPass(Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey) {
+    this.tape = tape;
+    this.parameters = parameters;
+    this.dropoutKey = dropoutKey;
+    tensors = new Tensor[parameters.parameters().size()];
+    Segment weights = parameters.weights();
+    for (Parameter parameter : parameters.parameters()) {
+      // All of them, so that backward writes 0 for one that the loss does not depend on.
+      tensors[parameter.index()] =
+          gradients == null
+              ? tape.constant(weights.view(parameter))
+              : tape.variable(weights.view(parameter), gradients.view(parameter));
+    }
+  }
+
+  /**
+   * A pass whose backward overwrites {@code gradients}.
+   *
+   * @param dropoutKey see {@link #dropoutKey(long, long, long)}
+   */
+  public static ForwardPass training(
+      Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey) {
+    return new ForwardPass(tape, parameters, gradients, dropoutKey);
+  }
+
+  /** A pass without gradients for these parameters, and without dropout. */
+  public static ForwardPass inference(Tape tape, ParameterSet parameters) {
+    return new ForwardPass(tape, parameters, null, 0);
+  }
+
+  /**
+   * The key of all dropout masks of one micro-batch.
+   *
+   * @param seed of the run
+   * @param step optimizer step
+   * @param slot the micro-batch's number within the global batch, whoever computes it
+   */
+  public static long dropoutKey(long seed, long step, long slot) {
+    return RandomStream.key(seed, "dropout", step, slot);
+  }
+
+  public Tape tape() {
+    return tape;
+  }
+
+  /** The weights of a parameter, on the tape. */
+  public Tensor tensor(Parameter parameter) {
+    return tensors[parameters.require(parameter).index()];
+  }
+
+  /**
+   * Inverted dropout in a training pass; {@code x} itself in any other, or when the probability is
+   * 0. Each call is a site of its own, counted from 0 in the order of calls.
+   */
+  public Tensor dropout(Tensor x, double probability) {
+    if (!tape.recording() || probability == 0) {
+      return x;
+    }
+    return x.dropout(RandomStream.key(dropoutKey, "site", dropoutSite++), probability);
+  }
+}

@@ -1,0 +1,45 @@
+package dev.firesteel.nn;
+
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.tensor.Tensor;
+
+/** {@code y = f(x w^T + b)}: {@code x [..., in] -> y [..., out]}, {@code w [out, in]}. */
+public final class Linear implements Layer {
+  private final Parameter weight;
+  private final Parameter bias;
+  private final Activation activation;
+
+  /** A layer with activation; {@code name.weight} and, with a bias, {@code name.bias}. */
+  public Linear(
+      ParameterSet.Builder parameters,
+      String name,
+      int in,
+      int out,
+      boolean withBias,
+      Activation activation,
+      Initializer initializer) {
+    weight = parameters.declare(name + ".weight", Shape.of(out, in), initializer);
+    bias =
+        withBias
+            ? parameters.declare(name + ".bias", Shape.of(out), Initializer.constant(0))
+            : null;
+    this.activation = activation;
+  }
+
+  /** A layer without activation. */
+  public Linear(
+      ParameterSet.Builder parameters,
+      String name,
+      int in,
+      int out,
+      boolean withBias,
+      Initializer initializer) {
+    this(parameters, name, in, out, withBias, Activation.IDENTITY, initializer);
+  }
+
+  @Override
+  public Tensor apply(ForwardPass pass, Tensor x) {
+    return x.linear(pass.tensor(weight), bias == null ? null : pass.tensor(bias), activation);
+  }
+}

@@ -1,0 +1,64 @@
+package dev.firesteel.nn;
+
+import dev.firesteel.array.Shape;
+
+/**
+ * One trained tensor: its name, shape and place in every {@link Segment} of its {@link
+ * ParameterSet}. Holds no values; those are views of segments.
+ */
+public final class Parameter {
+  private final String name;
+  private final Shape shape;
+  private final Initializer initializer;
+  private int index = -1;
+  private long offset = -1;
+
+  Parameter(String name, Shape shape, Initializer initializer) {
+    this.name = name;
+    this.shape = shape;
+    this.initializer = initializer;
+  }
+
+  void place(int indexInSet, long offsetInSegment) {
+    index = indexInSet;
+    offset = offsetInSegment;
+  }
+
+  /** Dotted path, such as {@code blocks.0.attention.qkv.weight}; unique in its set. */
+  public String name() {
+    return name;
+  }
+
+  public Shape shape() {
+    return shape;
+  }
+
+  /** The number of elements, without padding. */
+  public long size() {
+    return shape.size();
+  }
+
+  /** Whether weight decay applies: matrices and embeddings, not gains and biases. */
+  public boolean decayed() {
+    return shape.rank() >= 2;
+  }
+
+  /** Position in {@link ParameterSet#parameters()}. */
+  public int index() {
+    return index;
+  }
+
+  /** First element in a segment. */
+  public long offset() {
+    return offset;
+  }
+
+  Initializer initializer() {
+    return initializer;
+  }
+
+  @Override
+  public String toString() {
+    return name + shape;
+  }
+}
