@@ -108,9 +108,9 @@ public interface Backend extends StorageAllocator, AutoCloseable {
 
   /**
    * Inverted dropout (Srivastava et al. 2014): {@code out = x / (1 - p)} where element i of the
-   * stream {@link dev.firesteel.random.Philox#uniform} of {@code key} is at least p, else 0. The
-   * mask is a function of the key and the element index, so the backward pass is the same call on
-   * dy and stores nothing.
+   * stream {@link dev.firesteel.random.Philox#uniform} of {@code key} is at least p (compared as
+   * doubles), else 0. The mask is a function of the key and the element index, so the backward pass
+   * is the same call on dy and stores nothing.
    */
   void dropout(NdArray x, long key, double probability, NdArray out);
 
@@ -172,7 +172,10 @@ public interface Backend extends StorageAllocator, AutoCloseable {
    */
   void embedding(NdArray ids, NdArray table, NdArray out);
 
-  /** {@code dTable[ids[i], :] += dy[i, :]}, rows of equal id in index order. */
+  /**
+   * {@code dTable[ids[i], :] += dy[i, :]}, rows of equal id in index order; the ids are those that
+   * {@link #embedding} accepted.
+   */
   void embeddingBackward(NdArray ids, NdArray dy, NdArray dTable);
 
   // ---- norms
@@ -262,6 +265,7 @@ public interface Backend extends StorageAllocator, AutoCloseable {
    * @param values [B, G, S, K]
    * @param positions [B] I32, how many tokens each sequence has in the cache before this call
    * @param out [B, T, H * K]
+   * @throws IllegalArgumentException when the cache has no room for the new tokens
    */
   void cachedAttention(
       AttentionSpec spec,
@@ -281,6 +285,7 @@ public interface Backend extends StorageAllocator, AutoCloseable {
    * @param targets [M] I32
    * @param losses [M]
    * @param logSumExp [M], kept for the backward pass
+   * @throws IllegalArgumentException when a target is V or more
    */
   void crossEntropy(NdArray logits, NdArray targets, NdArray losses, NdArray logSumExp);
 
@@ -301,6 +306,7 @@ public interface Backend extends StorageAllocator, AutoCloseable {
    * @param losses [M], unscaled
    * @param dx [M, C], overwritten; null when no gradient is wanted
    * @param dw [V, C], overwritten; null when no gradient is wanted
+   * @throws IllegalArgumentException when a target is V or more
    */
   void linearCrossEntropy(
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);

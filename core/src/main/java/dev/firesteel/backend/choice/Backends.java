@@ -1,0 +1,53 @@
+package dev.firesteel.backend.choice;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.error.UserException;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes the backend that a run asks for; never another one in its place. */
+public final class Backends {
+  private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+  private static final List<String> NAMES = List.of("reference");
+
+  private Backends() {}
+
+  /** The names that {@link #create} knows. */
+  public static List<String> names() {
+    return NAMES;
+  }
+
+  /**
+   * The backend named in {@code options}.
+   *
+   * @throws UserException when there is none of that name, or it lacks the precision
+   */
+  public static Backend create(BackendOptions options) {
+    Backend backend =
+        switch (options.name()) {
+          case "reference" -> reference(options);
+          default ->
+              throw UserException.usage(
+                  "compute.backend must be one of "
+                      + String.join(", ", NAMES)
+                      + ", got "
+                      + options.name());
+        };
+    LOG.info("Backend {}", backend.description());
+    return backend;
+  }
+
+  private static Backend reference(BackendOptions options) {
+    if (options.precision() != Precision.FP32) {
+      throw UserException.usage(
+          "compute.backend reference computes in fp32 only, got precision "
+              + options.precision()
+              + "; set compute.precision to fp32 or choose another backend");
+    }
+    return new ReferenceBackend();
+  }
+}
