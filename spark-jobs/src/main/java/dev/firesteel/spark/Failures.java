@@ -1,0 +1,116 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.error.UserException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.spark.SparkException;
+
+/** Turns whatever a command threw into one sentence for the user and an exit code. */
+final class Failures {
+  static final int FAILURE = UserException.Kind.FAILURE.exitCode();
+  static final int USAGE = UserException.Kind.USAGE.exitCode();
+  static final int INTERRUPTED = 130;
+
+  /**
+   * Spark reports the failure of a barrier task as text alone, without the exception as its cause.
+   */
+  private static final Pattern USER_EXCEPTION_IN_TEXT =
+      Pattern.compile(
+          "^(?:.*: )?" + Pattern.quote(UserException.class.getName()) + ": (.+)$",
+          Pattern.MULTILINE);
+
+  private Failures() {}
+
+  /** Prints the sentence, and the stack trace if {@code verbose}; returns the exit code. */
+  static int report(Throwable failure, boolean verbose, PrintStream err) {
+    Diagnosis diagnosis = diagnose(failure);
+    err.println("firesteel: " + diagnosis.sentence());
+    if (verbose) {
+      failure.printStackTrace(err);
+    }
+    return diagnosis.exitCode();
+  }
+
+  /** What to tell, and how the process ends. */
+  record Diagnosis(String sentence, int exitCode) {}
+
+  static Diagnosis diagnose(Throwable failure) {
+    List<Throwable> chain = chain(failure);
+    for (Throwable each : chain) {
+      if (each instanceof UserException mistake) {
+        return new Diagnosis(mistake.getMessage(), mistake.kind().exitCode());
+      }
+    }
+    for (Throwable each : chain) {
+      String known = knownToUsers(each);
+      if (known != null) {
+        return new Diagnosis(known, FAILURE);
+      }
+    }
+    Throwable root = chain.get(chain.size() - 1);
+    String what = root.getClass().getSimpleName() + ": " + firstLine(root.getMessage());
+    boolean ofSpark = chain.stream().anyMatch(SparkException.class::isInstance);
+    return new Diagnosis(
+        (ofSpark ? "Spark could not finish the work" : "a defect in Firesteel, please report it")
+            + " ("
+            + what
+            + "); run again with --verbose for the stack trace",
+        FAILURE);
+  }
+
+  /** A sentence for failures of the surroundings, which no code of ours can foresee; or null. */
+  private static String knownToUsers(Throwable failure) {
+    if (failure instanceof OutOfMemoryError) {
+      return "memory is exhausted ("
+          + firstLine(failure.getMessage())
+          + "): give more, FIRESTEEL_JAVA_OPTS=-Xmx8g for ./firesteel or --driver-memory and"
+          + " --executor-memory for spark-submit, or choose a smaller model or batch";
+    }
+    if (failure instanceof SparkException) {
+      Matcher matcher = USER_EXCEPTION_IN_TEXT.matcher(String.valueOf(failure.getMessage()));
+      return matcher.find() ? matcher.group(1) : null;
+    }
+    if (!(failure instanceof IOException)) {
+      return null;
+    }
+    String message = String.valueOf(failure.getMessage());
+    if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
+      return "the disk is full: " + firstLine(message);
+    }
+    if (failure instanceof AccessDeniedException || failure instanceof AccessControlException) {
+      return "permission denied: " + firstLine(message);
+    }
+    if (failure instanceof FileNotFoundException && message.contains("Permission denied")) {
+      return "permission denied: " + firstLine(message);
+    }
+    if (failure instanceof FileNotFoundException || failure instanceof NoSuchFileException) {
+      return "file not found: " + firstLine(message);
+    }
+    return null;
+  }
+
+  /** The failure, its causes and what they suppressed, outermost first, each once. */
+  private static List<Throwable> chain(Throwable failure) {
+    List<Throwable> chain = new ArrayList<>();
+    Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Throwable each = failure; each != null && seen.add(each); each = each.getCause()) {
+      chain.add(each);
+    }
+    return chain;
+  }
+
+  private static String firstLine(String message) {
+    return message == null ? "no message" : message.lines().findFirst().orElse("no message");
+  }
+}

@@ -1,0 +1,112 @@
+package dev.firesteel.spark;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The command line of Firesteel, the same for {@code ./firesteel <command>} and {@code spark-submit
+ * --class dev.firesteel.spark.Firesteel <jar> <command>}.
+ *
+ * <p>Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+ */
+@Command(
+    name = "firesteel",
+    description = "Trains language models on Apache Spark.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Firesteel.Version.class,
+    subcommands = {DoctorCommand.class},
+    scope = ScopeType.INHERIT,
+    exitCodeOnInvalidInput = Failures.USAGE,
+    exitCodeOnExecutionException = Failures.FAILURE)
+public final class Firesteel implements Runnable {
+  private static final String VERBOSE = "--verbose";
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = VERBOSE,
+      scope = ScopeType.INHERIT,
+      description = "Log more, and show the stack trace of a failure.")
+  private boolean verbose;
+
+  private Firesteel() {}
+
+  public static void main(String[] args) {
+    Interruption.install(System.err);
+    System.exit(run(args, System.out, System.err));
+  }
+
+  /** Runs one command line and returns its exit code. */
+  static int run(String[] args, PrintStream out, PrintStream err) {
+    boolean verbose = List.of(args).contains(VERBOSE);
+    if (verbose) {
+      // Before the first logger exists: firesteel-log4j2.properties reads it.
+      System.setProperty("firesteel.log.level", "debug");
+    }
+    return new CommandLine(new Firesteel())
+        .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
+        .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler(new UsageMistake(err))
+        .setExecutionExceptionHandler(
+            (failure, command, parsed) -> Failures.report(failure, verbose, err))
+        .execute(args);
+  }
+
+  /** No command: the help is the answer, and it was wrong usage. */
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "a command is required");
+  }
+
+  private record UsageMistake(PrintStream err) implements IParameterExceptionHandler {
+    @Override
+    public int handleParseException(ParameterException mistake, String[] args) {
+      String command = mistake.getCommandLine().getCommandSpec().qualifiedName();
+      err.println(
+          "firesteel: " + sentence(mistake) + "; " + command + " --help shows what is possible");
+      return Failures.USAGE;
+    }
+
+    private static String sentence(ParameterException mistake) {
+      if (mistake instanceof UnmatchedArgumentException unmatched) {
+        String argument = unmatched.getUnmatched().get(0);
+        String kind = unmatched.isUnknownOption() ? "option" : "command";
+        List<String> nearest = unmatched.getSuggestions();
+        return "unknown "
+            + kind
+            + " \""
+            + argument
+            + "\""
+            + (nearest.isEmpty() ? "" : ", the nearest is \"" + nearest.get(0) + "\"");
+      }
+      String message = mistake.getMessage();
+      return Character.toLowerCase(message.charAt(0)) + message.substring(1);
+    }
+  }
+
+  /** Reads the version that the build wrote into the job jar. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {"firesteel " + number()};
+    }
+
+    static String number() {
+      String version = Firesteel.class.getPackage().getImplementationVersion();
+      return version == null ? "(not packaged)" : version;
+    }
+  }
+}

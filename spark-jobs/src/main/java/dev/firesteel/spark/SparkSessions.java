@@ -1,0 +1,101 @@
+package dev.firesteel.spark;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.apache.hadoop.fs.FileUtil;
+import org.apache.spark.SparkConf;
+import org.apache.spark.serializer.KryoSerializer;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Opens the one Spark session of a command: embedded, with all cores of this machine, or, under
+ * {@code spark-submit}, the one that its master gives.
+ *
+ * <p>Under {@code spark-submit} the user's configuration holds, but for serialization: what Spark
+ * ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}).
+ */
+final class SparkSessions {
+  private SparkSessions() {}
+
+  /**
+   * Opens a session; {@code settings} are this command's own, over the defaults and under the
+   * user's.
+   */
+  static OpenSession open(String name, Map<String, String> settings) {
+    SparkConf conf = new SparkConf().setAppName("firesteel " + name);
+    settings.forEach(conf::setIfMissing);
+    conf.set("spark.serializer", KryoSerializer.class.getName());
+    conf.set("spark.kryo.registrationRequired", "true");
+    conf.set("spark.kryo.registrator", FiresteelRegistrator.class.getName());
+    if (conf.contains("spark.master")) {
+      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), null);
+    }
+    Path temporary = temporaryFolder();
+    conf.setMaster("local[*]");
+    conf.setIfMissing("spark.ui.enabled", "false");
+    conf.setIfMissing("spark.ui.showConsoleProgress", "false");
+    // Nothing outside this process needs to reach it, and host names need not resolve.
+    conf.setIfMissing("spark.driver.host", "127.0.0.1");
+    conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
+    conf.setIfMissing("spark.local.dir", temporary.toString());
+    conf.setIfMissing("spark.sql.warehouse.dir", temporary.resolve("warehouse").toUri().toString());
+    try {
+      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), temporary);
+    } catch (RuntimeException | Error e) {
+      FileUtil.fullyDelete(temporary.toFile());
+      throw e;
+    }
+  }
+
+  private static Path temporaryFolder() {
+    try {
+      return Files.createTempDirectory("firesteel-");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A session that ends, with all it left on the disk, when it is closed or the process exits. */
+  static final class OpenSession implements AutoCloseable {
+    private final SparkSession session;
+    // Null under spark-submit, where the cluster owns the scratch space.
+    private final Path temporary;
+    private final Thread atExit = new Thread(this::end, "firesteel-session-end");
+
+    private OpenSession(SparkSession session, Path temporary) {
+      this.session = session;
+      this.temporary = temporary;
+      Runtime.getRuntime().addShutdownHook(atExit);
+    }
+
+    SparkSession session() {
+      return session;
+    }
+
+    /** Whether Spark runs inside this process. */
+    boolean embedded() {
+      return temporary != null;
+    }
+
+    @Override
+    public void close() {
+      try {
+        Runtime.getRuntime().removeShutdownHook(atExit);
+      } catch (IllegalStateException e) {
+        return; // The process is exiting: the hook does the work.
+      }
+      end();
+    }
+
+    private void end() {
+      session.stop();
+      if (temporary != null) {
+        // Spark deletes in here too as it ends: what is gone already is no error.
+        FileUtil.fullyDelete(temporary.toFile());
+      }
+    }
+  }
+}
