@@ -1,0 +1,118 @@
+package dev.firesteel.model;
+
+import dev.firesteel.array.Shape;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.RopeLayout;
+import dev.firesteel.model.HuggingFaceTensor.Layout;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The tensors of a model as the classes {@code GPT2LMHeadModel} and {@code LlamaForCausalLM} of
+ * Hugging Face's transformers name and lay them out. Each element of each parameter appears once; a
+ * tied head is not written a second time.
+ */
+public final class HuggingFaceNames {
+  private final ModelConfig config;
+  private final ParameterSet parameters;
+  private final List<HuggingFaceTensor> tensors = new ArrayList<>();
+
+  private HuggingFaceNames(LanguageModel model) {
+    config = model.config();
+    parameters = model.parameters();
+  }
+
+  /** All tensors, in the order of the network. */
+  public static List<HuggingFaceTensor> tensors(LanguageModel model) {
+    HuggingFaceNames names = new HuggingFaceNames(model);
+    switch (model.config().architecture()) {
+      case GPT2 -> names.gpt2();
+      case LLAMA -> names.llama();
+    }
+    return List.copyOf(names.tensors);
+  }
+
+  private void gpt2() {
+    whole("transformer.wte.weight", "embedding.weight");
+    whole("transformer.wpe.weight", "positions.weight");
+    for (int i = 0; i < config.layers(); i++) {
+      String theirs = "transformer.h." + i + ".";
+      String ours = "blocks." + i + ".";
+      layerNorm(theirs + "ln_1", ours + "attention_norm");
+      conv1d(theirs + "attn.c_attn", ours + "attention.qkv");
+      conv1d(theirs + "attn.c_proj", ours + "attention.output");
+      layerNorm(theirs + "ln_2", ours + "feed_forward_norm");
+      conv1d(theirs + "mlp.c_fc", ours + "feed_forward.up");
+      conv1d(theirs + "mlp.c_proj", ours + "feed_forward.down");
+    }
+    layerNorm("transformer.ln_f", "final_norm");
+    untiedHead();
+  }
+
+  private void llama() {
+    int queries = config.heads() * config.headWidth();
+    int keys = config.kvHeads() * config.headWidth();
+    int inner = config.feedForwardWidth();
+    Layout turned =
+        config.ropeLayout() == RopeLayout.INTERLEAVED ? Layout.HALF_OF_INTERLEAVED : Layout.ROWS;
+    whole("model.embed_tokens.weight", "embedding.weight");
+    for (int i = 0; i < config.layers(); i++) {
+      String theirs = "model.layers." + i + ".";
+      String ours = "blocks." + i + ".";
+      String qkv = ours + "attention.qkv.weight";
+      String gateUp = ours + "feed_forward.gate_up.weight";
+      whole(theirs + "input_layernorm.weight", ours + "attention_norm.gain");
+      rows(theirs + "self_attn.q_proj.weight", qkv, 0, queries, turned);
+      rows(theirs + "self_attn.k_proj.weight", qkv, queries, keys, turned);
+      rows(theirs + "self_attn.v_proj.weight", qkv, queries + keys, keys, Layout.ROWS);
+      whole(theirs + "self_attn.o_proj.weight", ours + "attention.output.weight");
+      whole(theirs + "post_attention_layernorm.weight", ours + "feed_forward_norm.gain");
+      rows(theirs + "mlp.gate_proj.weight", gateUp, 0, inner, Layout.ROWS);
+      rows(theirs + "mlp.up_proj.weight", gateUp, inner, inner, Layout.ROWS);
+      whole(theirs + "mlp.down_proj.weight", ours + "feed_forward.down.weight");
+    }
+    whole("model.norm.weight", "final_norm.gain");
+    untiedHead();
+  }
+
+  private void untiedHead() {
+    if (!config.tieEmbeddings()) {
+      whole("lm_head.weight", "head.weight");
+    }
+  }
+
+  private void whole(String theirs, String ours) {
+    Parameter parameter = parameters.parameter(ours);
+    tensors.add(new HuggingFaceTensor(theirs, parameter.shape(), Layout.ROWS, parameter, 0, 0));
+  }
+
+  private void rows(String theirs, String ours, int first, int count, Layout layout) {
+    Parameter parameter = parameters.parameter(ours);
+    int headWidth = layout == Layout.HALF_OF_INTERLEAVED ? config.headWidth() : 0;
+    Shape shape = parameter.shape().withDim(0, count);
+    tensors.add(new HuggingFaceTensor(theirs, shape, layout, parameter, first, headWidth));
+  }
+
+  private void layerNorm(String theirs, String ours) {
+    whole(theirs + ".weight", ours + ".gain");
+    bias(theirs + ".bias", ours + ".bias", config.width());
+  }
+
+  private void conv1d(String theirs, String ours) {
+    Parameter weight = parameters.parameter(ours + ".weight");
+    int out = weight.shape().dim(0);
+    Shape shape = Shape.of(weight.shape().dim(1), out);
+    tensors.add(new HuggingFaceTensor(theirs + ".weight", shape, Layout.TRANSPOSED, weight, 0, 0));
+    bias(theirs + ".bias", ours + ".bias", out);
+  }
+
+  private void bias(String theirs, String ours, int size) {
+    if (config.bias()) {
+      whole(theirs, ours);
+    } else {
+      tensors.add(new HuggingFaceTensor(theirs, Shape.of(size), Layout.ZERO, null, 0, 0));
+    }
+  }
+}
