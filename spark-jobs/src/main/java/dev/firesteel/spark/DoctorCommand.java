@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
@@ -72,15 +73,28 @@ final class DoctorCommand implements Callable<Integer> {
                 "s3a", "only for s3a:// paths: add org.apache.hadoop:hadoop-aws to Spark's jars"));
     for (Map.Entry<String, String> scheme : remedies.entrySet()) {
       String subject = scheme.getKey() + "://";
-      try {
-        findings.add(
-            MachineReport.Finding.ok(
-                subject, FileSystem.getFileSystemClass(scheme.getKey(), hadoop).getSimpleName()));
-      } catch (UnsupportedFileSystemException e) {
-        findings.add(
-            MachineReport.Finding.missing(subject, "no file system", scheme.getValue()));
-      }
+      findings.add(
+          fileSystem(hadoop, scheme.getKey())
+              .map(type -> MachineReport.Finding.ok(subject, type))
+              .orElseGet(
+                  () ->
+                      MachineReport.Finding.missing(subject, "no file system", scheme.getValue())));
     }
     return findings;
+  }
+
+  private static Optional<String> fileSystem(Configuration hadoop, String scheme)
+      throws IOException {
+    try {
+      return Optional.of(FileSystem.getFileSystemClass(scheme, hadoop).getSimpleName());
+    } catch (UnsupportedFileSystemException e) {
+      return Optional.empty();
+    } catch (RuntimeException e) {
+      // Hadoop's wrapping of a class that its defaults name and that is in no jar.
+      if (e.getCause() instanceof ClassNotFoundException) {
+        return Optional.empty();
+      }
+      throw e;
+    }
   }
 }

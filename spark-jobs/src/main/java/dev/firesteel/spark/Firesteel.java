@@ -27,9 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     mixinStandardHelpOptions = true,
     versionProvider = Firesteel.Version.class,
     subcommands = {DoctorCommand.class},
-    scope = ScopeType.INHERIT,
-    exitCodeOnInvalidInput = Failures.USAGE,
-    exitCodeOnExecutionException = Failures.FAILURE)
+    scope = ScopeType.INHERIT)
 public final class Firesteel implements Runnable {
   private static final String VERBOSE = "--verbose";
 
@@ -44,24 +42,31 @@ public final class Firesteel implements Runnable {
   private Firesteel() {}
 
   public static void main(String[] args) {
-    Interruption.install(System.err);
     System.exit(run(args, System.out, System.err));
   }
 
   /** Runs one command line and returns its exit code. */
   static int run(String[] args, PrintStream out, PrintStream err) {
-    boolean verbose = List.of(args).contains(VERBOSE);
-    if (verbose) {
+    if (List.of(args).contains(VERBOSE)) {
       // Before the first logger exists: firesteel-log4j2.properties reads it.
       System.setProperty("firesteel.log.level", "debug");
+      System.setProperty("firesteel.log.level.tasks", "warn");
     }
-    return new CommandLine(new Firesteel())
+    var firesteel = new Firesteel();
+    return new CommandLine(firesteel)
         .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
         .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
         .setUsageHelpAutoWidth(true)
+        .setExecutionStrategy(
+            parsed -> {
+              if (parsed.hasSubcommand()) {
+                Interruption.install(err);
+              }
+              return new CommandLine.RunLast().execute(parsed);
+            })
         .setParameterExceptionHandler(new UsageMistake(err))
         .setExecutionExceptionHandler(
-            (failure, command, parsed) -> Failures.report(failure, verbose, err))
+            (failure, command, parsed) -> Failures.report(failure, firesteel.verbose, err))
         .execute(args);
   }
 

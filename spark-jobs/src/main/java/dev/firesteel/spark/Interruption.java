@@ -1,8 +1,9 @@
 package dev.firesteel.spark;
 
 import java.io.PrintStream;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import sun.misc.Signal;
+import org.apache.spark.util.SignalUtils;
 
 /**
  * What SIGINT (Ctrl-C) and SIGTERM do.
@@ -15,13 +16,23 @@ import sun.misc.Signal;
  */
 final class Interruption {
   private static final AtomicReference<Runnable> STOP = new AtomicReference<>();
+  private static final AtomicBoolean INSTALLED = new AtomicBoolean();
 
   private Interruption() {}
 
   /** Takes over the two signals of this process. */
   static void install(PrintStream err) {
-    for (String name : new String[] {"INT", "TERM"}) {
-      Signal.handle(new Signal(name), signal -> received(err));
+    if (!INSTALLED.compareAndSet(false, true)) {
+      return;
+    }
+    // Spark's own registry: sun.misc.Signal beneath it takes one handler for each signal.
+    for (String signal : new String[] {"INT", "TERM"}) {
+      SignalUtils.register(
+          signal,
+          () -> {
+            received(err);
+            return true; // Handled: the JVM's own answer, to exit at once, must not follow.
+          });
     }
   }
 
@@ -50,7 +61,8 @@ final class Interruption {
       stop.run();
       return;
     }
-    // Not in the signal's thread: exit waits for the shutdown hooks, and a second signal must be heard.
+    // Not in the signal's thread: exit waits for the shutdown hooks, and a second signal must be
+    // heard.
     new Thread(() -> System.exit(Failures.INTERRUPTED), "firesteel-interrupt").start();
   }
 }

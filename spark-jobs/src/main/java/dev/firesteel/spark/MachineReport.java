@@ -1,6 +1,8 @@
 package dev.firesteel.spark;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,7 +15,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
 
 /**
  * What one JVM offers to training, found by trying. Ships from executors: a plain class for Kryo.
@@ -72,7 +73,12 @@ final class MachineReport {
     return new MachineReport(
         hostName(),
         new Finding[] {
-          java(), memory(), vectorApi(), bfloat16(), openMp(System.getenv("OMP_NUM_THREADS")), oneDnn()
+          java(),
+          memory(),
+          vectorApi(),
+          bfloat16(),
+          openMp(System.getenv("OMP_NUM_THREADS")),
+          oneDnn()
         });
   }
 
@@ -97,12 +103,14 @@ final class MachineReport {
 
   private static Finding memory() {
     long heapBytes = Runtime.getRuntime().maxMemory();
+    long machineBytes =
+        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
     String found =
         String.format(
             Locale.ROOT,
             "heap up to %.1f GiB, machine %.1f GiB",
             heapBytes / (double) (1 << 30),
-            Pointer.totalPhysicalBytes() / (double) (1 << 30));
+            machineBytes / (double) (1 << 30));
     return heapBytes >= 1 << 30
         ? Finding.ok("memory", found)
         : Finding.missing(
@@ -119,11 +127,12 @@ final class MachineReport {
     try {
       // By name: this class must load where the module is absent.
       Object species =
-          Class.forName("jdk.incubator.vector.FloatVector")
-              .getField("SPECIES_PREFERRED")
-              .get(null);
+          Class.forName("jdk.incubator.vector.FloatVector").getField("SPECIES_PREFERRED").get(null);
       int lanes =
-          (int) Class.forName("jdk.incubator.vector.VectorSpecies").getMethod("length").invoke(species);
+          (int)
+              Class.forName("jdk.incubator.vector.VectorSpecies")
+                  .getMethod("length")
+                  .invoke(species);
       return Finding.ok("Vector API", lanes + " float lanes");
     } catch (ReflectiveOperationException e) {
       return Finding.missing("Vector API", "not present", remedy);
@@ -150,7 +159,8 @@ final class MachineReport {
       try {
         for (String line : Files.readAllLines(CPU_INFO, StandardCharsets.UTF_8)) {
           if (line.startsWith("flags")) {
-            flags.addAll(Arrays.asList(line.substring(line.indexOf(':') + 1).trim().split(" +", -1)));
+            flags.addAll(
+                Arrays.asList(line.substring(line.indexOf(':') + 1).trim().split(" +", -1)));
             break;
           }
         }
@@ -175,8 +185,7 @@ final class MachineReport {
     try {
       Loader.load(dnnl.class);
       var version = dnnl.dnnl_version();
-      return Finding.ok(
-          "oneDNN", version.major() + "." + version.minor() + "." + version.patch());
+      return Finding.ok("oneDNN", version.major() + "." + version.minor() + "." + version.patch());
     } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
       return Finding.missing(
           "oneDNN",
