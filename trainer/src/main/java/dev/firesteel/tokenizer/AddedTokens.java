@@ -11,6 +11,9 @@ import java.util.Map;
  * Cuts text at added tokens as Hugging Face's {@code AddedVocabulary} does: leftmost match first,
  * the longest of several, first the tokens with {@code normalized: false}, then the others in what
  * is left. Where special tokens are to stay text, their matches are passed over.
+ *
+ * <p>One deliberate difference: white space that a token with {@code rstrip} swallowed is gone.
+ * That library can match an added token of white space inside it and then emits the text twice.
  */
 final class AddedTokens {
   /** Receives the parts of a text from left to right. */
