@@ -1,0 +1,156 @@
+package dev.firesteel.checkpoint;
+
+import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.error.UserException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.zip.CRC32C;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/** A committed checkpoint: a directory with a manifest. */
+public final class Checkpoint {
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  private final FileSystem fs;
+  private final Path directory;
+  private final CheckpointManifest manifest;
+
+  private Checkpoint(FileSystem fs, Path directory, CheckpointManifest manifest) {
+    this.fs = fs;
+    this.directory = directory;
+    this.manifest = manifest;
+  }
+
+  /**
+   * Opens the checkpoint of a directory; its files are not looked at before {@link #verify()}.
+   *
+   * @throws UserException if there is no manifest, or it is damaged or of another version
+   */
+  public static Checkpoint open(FileSystem fs, Path directory) {
+    return find(fs, directory)
+        .orElseThrow(
+            () ->
+                UserException.failure(
+                    "%s must be a complete checkpoint, got a folder without a complete %s: choose another checkpoint"
+                        .formatted(directory, CheckpointManifest.FILE_NAME)));
+  }
+
+  /** The checkpoint of a directory; empty where it was not written to the end. */
+  static Optional<Checkpoint> find(FileSystem fs, Path directory) {
+    Path file = new Path(directory, CheckpointManifest.FILE_NAME);
+    byte[] json;
+    try (InputStream in = fs.open(file)) {
+      json = in.readAllBytes();
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + file, e);
+    }
+    return CheckpointManifest.isComplete(json)
+        ? Optional.of(
+            new Checkpoint(fs, directory, CheckpointManifest.parse(json, file.toString())))
+        : Optional.empty();
+  }
+
+  /** The directory, which is also a Hugging Face model directory. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** Optimizer steps done. */
+  public long step() {
+    return manifest.step();
+  }
+
+  /** The validation loss at this step, in nats per token, where it was measured. */
+  public OptionalDouble validationLoss() {
+    return manifest.validationLoss() == null
+        ? OptionalDouble.empty()
+        : OptionalDouble.of(manifest.validationLoss());
+  }
+
+  /** Bytes of all files but the manifest. */
+  public long bytes() {
+    return manifest.files().stream().mapToLong(FileEntry::bytes).sum();
+  }
+
+  /**
+   * Reads every file and compares it with the manifest.
+   *
+   * @throws UserException that names the first file that is missing, of another length, or changed,
+   *     with what was expected and what was got
+   */
+  public void verify() {
+    byte[] buffer = new byte[BUFFER_BYTES];
+    for (FileEntry entry : manifest.files()) {
+      Path file = new Path(directory, entry.path());
+      try {
+        long length = fs.getFileStatus(file).getLen();
+        if (length != entry.bytes()) {
+          throw damaged(file, "have %d bytes, got %d".formatted(entry.bytes(), length));
+        }
+        CRC32C crc = new CRC32C();
+        try (InputStream in = fs.open(file)) {
+          for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+            crc.update(buffer, 0, n);
+          }
+        }
+        String got = CheckpointManifest.hex(crc.getValue());
+        if (!got.equals(entry.crc32c())) {
+          throw damaged(file, "have the CRC32C %s, got %s".formatted(entry.crc32c(), got));
+        }
+      } catch (FileNotFoundException e) {
+        throw damaged(file, "exist, got nothing there");
+      } catch (IOException e) {
+        throw DataFiles.explain("reading " + file, e);
+      }
+    }
+  }
+
+  private UserException damaged(Path file, String required) {
+    return UserException.failure(
+        "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to go on from the checkpoint before"
+            .formatted(file, required, directory));
+  }
+
+  /** Whether the manifest lists a file. */
+  public boolean contains(String path) {
+    return manifest.files().stream().anyMatch(entry -> entry.path().equals(path));
+  }
+
+  /** A file's text. */
+  public String text(String path) {
+    Path file = new Path(directory, path);
+    try (InputStream in = fs.open(file)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + file, e);
+    }
+  }
+
+  /** A file's tensors. */
+  public SafetensorsFile tensors(String path) {
+    Path file = new Path(directory, path);
+    try {
+      return SafetensorsFile.open(fs, file);
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + file, e);
+    }
+  }
+
+  /** The file system that it lies on. */
+  public FileSystem fileSystem() {
+    return fs;
+  }
+
+  @Override
+  public String toString() {
+    return directory.toString();
+  }
+}

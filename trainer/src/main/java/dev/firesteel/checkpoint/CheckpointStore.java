@@ -1,0 +1,303 @@
+package dev.firesteel.checkpoint;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.error.UserException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.StreamCapabilities;
+
+/**
+ * The checkpoints of one run: directories {@code step-00000100} with a {@code MANIFEST.json}, which
+ * is written last and deleted first. A directory without one is no checkpoint: it is ignored with a
+ * notice, and deleted when the next one is saved. No rename is needed, so any Hadoop file system
+ * will do whose files appear with their content when they are closed.
+ *
+ * <p>One writer at a time; readers may come and go.
+ */
+public final class CheckpointStore {
+  private static final Pattern NAME = Pattern.compile("step-(\\d{8,})");
+  private static final byte OK = 0;
+  private static final byte FAILED = 1;
+
+  private final FileSystem fs;
+  private final Path directory;
+  private final Consumer<String> notices;
+
+  /** Writes the files of one rank. */
+  @FunctionalInterface
+  public interface Content {
+    void writeTo(CheckpointWriter writer) throws IOException;
+  }
+
+  /**
+   * @param directory of all checkpoints of a run; made when the first is saved
+   * @param notices takes a line about each half-written directory that is met
+   */
+  public CheckpointStore(FileSystem fs, Path directory, Consumer<String> notices) {
+    this.fs = fs;
+    this.directory = directory;
+    this.notices = notices;
+  }
+
+  /** The directory of all checkpoints. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** The directory's name of a step. */
+  static String name(long step) {
+    return String.format(Locale.ROOT, "step-%08d", step);
+  }
+
+  /**
+   * The committed checkpoints, oldest first.
+   *
+   * @throws UserException if a manifest is damaged or of another version
+   */
+  public List<Checkpoint> list() {
+    List<Checkpoint> committed = new ArrayList<>();
+    for (Path folder : folders()) {
+      Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
+      if (checkpoint.isPresent()) {
+        committed.add(checkpoint.get());
+      } else {
+        notices.accept(
+            "Ignoring %s: it was not written to the end (no complete %s); the next save deletes it"
+                .formatted(folder, CheckpointManifest.FILE_NAME));
+      }
+    }
+    committed.sort(Comparator.comparingLong(Checkpoint::step));
+    return committed;
+  }
+
+  /** The committed checkpoint of the most steps. */
+  public Optional<Checkpoint> latest() {
+    List<Checkpoint> all = list();
+    return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+  }
+
+  /**
+   * Saves a checkpoint: deletes what earlier saves left half-written, lets every rank write its
+   * files, and commits them with the manifest. Every rank calls it; it returns when the checkpoint
+   * is committed, or throws on every rank.
+   *
+   * @param validationLoss at this step where it was measured
+   * @throws UserException if a file cannot be written (full disk, no permission): earlier
+   *     checkpoints are untouched and this one does not exist
+   */
+  public Checkpoint save(
+      long step, OptionalDouble validationLoss, Collective collective, Content content) {
+    Path target = new Path(directory, name(step));
+    CheckpointWriter writer = new CheckpointWriter(fs, target);
+    boolean first = collective.rank() == 0;
+    agree(
+        collective,
+        target,
+        () -> {
+          if (first) {
+            prepare(target);
+          }
+          return List.of();
+        });
+    List<FileEntry> files =
+        agree(
+            collective,
+            target,
+            () -> {
+              content.writeTo(writer);
+              return writer.entries();
+            });
+    agree(
+        collective,
+        target,
+        () -> {
+          if (first) {
+            commit(target, step, validationLoss, files);
+          }
+          return List.of();
+        });
+    return Checkpoint.open(fs, target);
+  }
+
+  /**
+   * Deletes all but the newest {@code keepLast} checkpoints and, if {@code keepBest}, the one of
+   * the lowest validation loss (of equals, the oldest). Called by rank 0.
+   *
+   * @return how many were deleted
+   */
+  public int retain(int keepLast, boolean keepBest) {
+    List<Checkpoint> all = list();
+    Set<Path> kept = new HashSet<>();
+    all.stream()
+        .skip(Math.max(0, all.size() - keepLast))
+        .forEach(checkpoint -> kept.add(checkpoint.directory()));
+    if (keepBest) {
+      best(all).ifPresent(checkpoint -> kept.add(checkpoint.directory()));
+    }
+    int deleted = 0;
+    for (Checkpoint checkpoint : all) {
+      if (!kept.contains(checkpoint.directory())) {
+        delete(checkpoint);
+        deleted++;
+      }
+    }
+    return deleted;
+  }
+
+  /** The checkpoint of the lowest validation loss; of equals, the oldest. */
+  public static Optional<Checkpoint> best(List<Checkpoint> checkpoints) {
+    return checkpoints.stream()
+        .filter(checkpoint -> checkpoint.validationLoss().isPresent())
+        .min(
+            Comparator.comparingDouble(
+                    (Checkpoint checkpoint) -> checkpoint.validationLoss().getAsDouble())
+                .thenComparingLong(Checkpoint::step));
+  }
+
+  /** Deletes a checkpoint, its manifest first, so that no moment leaves a part of one. */
+  public void delete(Checkpoint checkpoint) {
+    try {
+      deleteFolder(checkpoint.directory());
+    } catch (IOException e) {
+      throw DataFiles.explain("deleting the checkpoint " + checkpoint, e);
+    }
+  }
+
+  private List<Path> folders() {
+    List<Path> folders = new ArrayList<>();
+    try {
+      for (FileStatus status : fs.listStatus(directory)) {
+        if (status.isDirectory() && NAME.matcher(status.getPath().getName()).matches()) {
+          folders.add(status.getPath());
+        }
+      }
+    } catch (FileNotFoundException e) {
+      return List.of();
+    } catch (IOException e) {
+      throw DataFiles.explain("listing the checkpoints in " + directory, e);
+    }
+    return folders;
+  }
+
+  private void prepare(Path target) throws IOException {
+    for (Path folder : folders()) {
+      if (Checkpoint.find(fs, folder).isEmpty()) {
+        deleteFolder(folder);
+        notices.accept("Deleted %s, which was not written to the end".formatted(folder));
+      } else if (folder.getName().equals(target.getName())) {
+        throw new IllegalStateException("checkpoint " + target + " exists already");
+      }
+    }
+    fs.mkdirs(target);
+  }
+
+  private void commit(Path target, long step, OptionalDouble validationLoss, List<FileEntry> files)
+      throws IOException {
+    List<FileEntry> sorted = files.stream().sorted(Comparator.comparing(FileEntry::path)).toList();
+    CheckpointManifest manifest =
+        CheckpointManifest.of(
+            step, validationLoss.isPresent() ? validationLoss.getAsDouble() : null, sorted);
+    for (FileEntry file : sorted) {
+      long length = fs.getFileStatus(new Path(target, file.path())).getLen();
+      if (length != file.bytes()) {
+        throw new IOException(
+            "%s has %d bytes after %d were written"
+                .formatted(new Path(target, file.path()), length, file.bytes()));
+      }
+    }
+    try (FSDataOutputStream out = fs.create(new Path(target, CheckpointManifest.FILE_NAME), true)) {
+      out.write(manifest.toJson());
+      if (out.hasCapability(StreamCapabilities.HSYNC)) {
+        out.hsync();
+      }
+    }
+  }
+
+  private void deleteFolder(Path folder) throws IOException {
+    Path manifest = new Path(folder, CheckpointManifest.FILE_NAME);
+    if (fs.exists(manifest) && !fs.delete(manifest, false)) {
+      throw new IOException("the file system refused to delete " + manifest);
+    }
+    if (fs.exists(folder) && !fs.delete(folder, true)) {
+      throw new IOException("the file system refused to delete " + folder);
+    }
+  }
+
+  /** One rank's share of a phase. */
+  @FunctionalInterface
+  private interface Phase {
+    List<FileEntry> run() throws IOException;
+  }
+
+  /**
+   * Runs a phase on every rank and returns the files of all; if any rank failed, each throws, and
+   * rank 0 deletes what was written as far as it can.
+   */
+  private List<FileEntry> agree(Collective collective, Path target, Phase phase) {
+    UserException failure = null;
+    byte[] vote;
+    try {
+      vote = encode(OK, CheckpointManifest.JSON.writeValueAsBytes(phase.run()));
+    } catch (IOException | UncheckedIOException | FSError e) {
+      failure = DataFiles.explain("writing the checkpoint " + target, e);
+      vote = encode(FAILED, failure.getMessage().getBytes(StandardCharsets.UTF_8));
+    }
+    byte[][] votes = collective.allGather(vote);
+    List<FileEntry> files = new ArrayList<>();
+    for (byte[] one : votes) {
+      byte[] body = Arrays.copyOfRange(one, 1, one.length);
+      if (one[0] == FAILED) {
+        if (collective.rank() == 0) {
+          discard(target);
+        }
+        String message = new String(body, StandardCharsets.UTF_8);
+        throw failure != null ? failure : UserException.failure(message);
+      }
+      try {
+        files.addAll(
+            CheckpointManifest.JSON.readValue(body, new TypeReference<List<FileEntry>>() {}));
+      } catch (IOException e) {
+        throw new UncheckedIOException("a rank's list of files cannot be read", e);
+      }
+    }
+    return files;
+  }
+
+  private void discard(Path target) {
+    try {
+      deleteFolder(target);
+    } catch (IOException | FSError e) {
+      notices.accept(
+          "%s was not written to the end and cannot be deleted now (%s); the next save tries again"
+              .formatted(target, e.getMessage()));
+    }
+  }
+
+  private static byte[] encode(byte kind, byte[] body) {
+    byte[] vote = new byte[body.length + 1];
+    vote[0] = kind;
+    System.arraycopy(body, 0, vote, 1, body.length);
+    return vote;
+  }
+}

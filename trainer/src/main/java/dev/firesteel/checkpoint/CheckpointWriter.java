@@ -1,0 +1,93 @@
+package dev.firesteel.checkpoint;
+
+import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.zip.CRC32C;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.StreamCapabilities;
+
+/**
+ * Where one rank puts its files of a checkpoint that is being written. Sizes and checksums are
+ * those of what was meant to be written, so damage on the way to the disk is found on reading.
+ */
+public final class CheckpointWriter {
+  private final FileSystem fs;
+  private final Path directory;
+  private final List<FileEntry> entries = new ArrayList<>();
+
+  CheckpointWriter(FileSystem fs, Path directory) {
+    this.fs = fs;
+    this.directory = directory;
+  }
+
+  /**
+   * A new file; it belongs to the checkpoint once it is closed.
+   *
+   * @param path relative to the checkpoint's directory, with slashes
+   */
+  public OutputStream create(String path) throws IOException {
+    FSDataOutputStream out = fs.create(new Path(directory, path), true);
+    return new Counted(path, out);
+  }
+
+  /** A whole file of text in UTF-8. */
+  public void write(String path, String text) throws IOException {
+    try (OutputStream out = create(path)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  List<FileEntry> entries() {
+    return List.copyOf(entries);
+  }
+
+  private final class Counted extends FilterOutputStream {
+    private final String path;
+    private final FSDataOutputStream file;
+    private final CRC32C crc = new CRC32C();
+    private long bytes;
+    private boolean closed;
+
+    Counted(String path, FSDataOutputStream file) {
+      super(file);
+      this.path = path;
+      this.file = file;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      file.write(b);
+      crc.update(b);
+      bytes++;
+    }
+
+    @Override
+    public void write(byte[] source, int offset, int length) throws IOException {
+      file.write(source, offset, length);
+      crc.update(source, offset, length);
+      bytes += length;
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      try (file) {
+        // The manifest must not reach the disk before what it vouches for.
+        if (file.hasCapability(StreamCapabilities.HSYNC)) {
+          file.hsync();
+        }
+      }
+      entries.add(new FileEntry(path, bytes, CheckpointManifest.hex(crc.getValue())));
+    }
+  }
+}
