@@ -1,0 +1,77 @@
+package dev.firesteel.optim;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Segment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * The sum of the gradients of a step's micro-batches, as the tree of {@link TreeSum}, with at most
+ * {@code floor(log2 n) + 1} segments of memory for n micro-batches.
+ *
+ * <pre>{@code
+ * for (int slot = 0; slot < slots; slot++) {
+ *   Segment gradients = accumulator.next();
+ *   ... // a backward pass writes them
+ *   accumulator.add(gradients);
+ * }
+ * Segment sum = accumulator.total();
+ * }</pre>
+ */
+public final class GradientAccumulator implements AutoCloseable {
+  private final ParameterSet parameters;
+  private final TreeSum<Segment> sum = new TreeSum<>(this::plus);
+  private final Deque<Segment> free = new ArrayDeque<>();
+  private final List<Segment> all = new ArrayList<>();
+  private Segment total;
+
+  public GradientAccumulator(ParameterSet parameters) {
+    this.parameters = parameters;
+  }
+
+  /** A segment for the next micro-batch, to be overwritten: it may hold anything but padding. */
+  public Segment next() {
+    if (total != null) {
+      free.push(total);
+      total = null;
+    }
+    if (free.isEmpty()) {
+      Segment segment = parameters.newSegment();
+      all.add(segment);
+      return segment;
+    }
+    return free.pop();
+  }
+
+  /** Adds what {@link #next} gave, once it is written. The accumulator owns it from then on. */
+  public void add(Segment gradients) {
+    sum.add(gradients);
+  }
+
+  /** The sum of the step's gradients, good until {@link #next}. */
+  public Segment total() {
+    total = sum.total();
+    return total;
+  }
+
+  private Segment plus(Segment earlier, Segment later) {
+    Backend backend = parameters.backend();
+    backend.addScaled(1, later.flat(), earlier.flat());
+    free.push(later);
+    return earlier;
+  }
+
+  /** Segments allocated so far. */
+  int segments() {
+    return all.size();
+  }
+
+  /** Gives the memory back. */
+  @Override
+  public void close() {
+    all.forEach(Segment::close);
+  }
+}
