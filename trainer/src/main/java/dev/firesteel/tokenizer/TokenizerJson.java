@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -218,10 +219,18 @@ final class TokenizerJson {
       Body decoder,
       Body model) {
     StringWriter text = new StringWriter();
-    // A fixed line end: the SHA-256 of a tokenizer must not depend on the operating system.
+    // Laid out as Hugging Face's own pretty files. A fixed line end: the SHA-256 of a tokenizer
+    // must not depend on the operating system.
     DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
     DefaultPrettyPrinter printer =
-        new DefaultPrettyPrinter().withObjectIndenter(indenter).withArrayIndenter(indenter);
+        new DefaultPrettyPrinter()
+            .withObjectIndenter(indenter)
+            .withArrayIndenter(indenter)
+            .withSeparators(
+                Separators.createDefaultInstance()
+                    .withObjectFieldValueSpacing(Separators.Spacing.AFTER)
+                    .withObjectEmptySeparator("")
+                    .withArrayEmptySeparator(""));
     try (JsonGenerator json = MAPPER.getFactory().createGenerator(text)) {
       json.setPrettyPrinter(printer);
       json.writeStartObject();
