@@ -1,0 +1,156 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The launcher, in a copy of the project that holds the built jar and no sources. */
+class LauncherIT {
+  @TempDir private Path temporary;
+  private final List<Path> links = new ArrayList<>();
+  private Path root;
+
+  @BeforeEach
+  void copyTheProject() throws IOException {
+    Path project = SparkCluster.built("firesteel.jvm.options").resolve("../../..").normalize();
+    Path jar = SparkCluster.built("firesteel.job.jar");
+    root = temporary.resolve("a folder with spaces");
+    for (String folder :
+        new String[] {
+          "src/build",
+          ".mvn",
+          "core/src/main",
+          "trainer/src/main",
+          "spark-jobs/src/main",
+          "spark-jobs/target/spark"
+        }) {
+      Files.createDirectories(root.resolve(folder));
+    }
+    for (String file :
+        new String[] {
+          "firesteel",
+          "pom.xml",
+          "core/pom.xml",
+          "trainer/pom.xml",
+          "spark-jobs/pom.xml",
+          "src/build/jvm.options"
+        }) {
+      Files.copy(project.resolve(file), root.resolve(file));
+    }
+    Path target = root.resolve("spark-jobs/target");
+    link(target.resolve(jar.getFileName()), jar);
+    link(target.resolve("spark/jars"), SparkCluster.built("firesteel.spark.home").resolve("jars"));
+    Files.writeString(root.resolve("mvnw"), "#!/bin/sh\necho '[ERROR] no compiler here'; exit 1\n");
+    assertThat(root.resolve("mvnw").toFile().setExecutable(true)).isTrue();
+    Files.createFile(target.resolve("launcher-build"));
+  }
+
+  @Test
+  void startsFromAnyFolderThroughALinkAndSaysNothingOfItsOwn() throws Exception {
+    Path link = link(temporary.resolve("link"), root.resolve("firesteel"));
+
+    SparkCluster.Outcome outcome = run(Map.of(), link.toString(), "--version");
+
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.out()).matches("firesteel [0-9]\\S+\\R");
+    assertThat(outcome.exitCode()).isZero();
+  }
+
+  @Test
+  void passesTheExitCodeOn() throws Exception {
+    SparkCluster.Outcome outcome = run(Map.of(), root.resolve("firesteel").toString(), "nonsense");
+
+    assertThat(outcome.exitCode()).isEqualTo(2);
+    assertThat(outcome.err()).startsWith("firesteel: unknown command \"nonsense\"").hasLineCount(1);
+  }
+
+  @Test
+  void passesTheUsersJvmOptionsOn() throws Exception {
+    SparkCluster.Outcome outcome =
+        run(
+            Map.of("FIRESTEEL_JAVA_OPTS", "-Xmx64m -XX:NoSuchOption=1"),
+            root.resolve("firesteel").toString(),
+            "--version");
+
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.err() + outcome.out()).contains("NoSuchOption");
+  }
+
+  @Test
+  void sourcesNewerThanTheBuildAreBuiltAndAFailureIsShown() throws Exception {
+    Path source = Files.createFile(root.resolve("core/src/main/New.java"));
+    Files.setLastModifiedTime(source, FileTime.fromMillis(System.currentTimeMillis() + 10_000));
+
+    SparkCluster.Outcome outcome = run(Map.of(), root.resolve("firesteel").toString(), "--version");
+
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.err())
+        .contains("firesteel: building ...", "[ERROR] no compiler here", "the build failed");
+  }
+
+  @Test
+  void aJavaThatIsTooOldIsRefused() throws Exception {
+    Path bin = Files.createDirectories(temporary.resolve("old/bin"));
+    Path java =
+        Files.writeString(bin.resolve("java"), "#!/bin/sh\necho 'openjdk version \"11.0.2\"'\n");
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+
+    SparkCluster.Outcome outcome =
+        run(
+            Map.of("JAVA_HOME", temporary.resolve("old").toString()),
+            root.resolve("firesteel").toString(),
+            "--version");
+
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.err())
+        .startsWith("firesteel: Java 17 or later is required, got Java 11")
+        .hasLineCount(1);
+  }
+
+  private Path link(Path link, Path target) throws IOException {
+    links.add(Files.createSymbolicLink(link, target));
+    return link;
+  }
+
+  /** JUnit warns of each link that its own deletion finds. */
+  @AfterEach
+  void deleteLinks() throws IOException {
+    for (Path link : links) {
+      Files.delete(link);
+    }
+  }
+
+  private SparkCluster.Outcome run(Map<String, String> environment, String... command)
+      throws Exception {
+    Path out = temporary.resolve("out");
+    Path err = temporary.resolve("err");
+    var builder =
+        new ProcessBuilder(command)
+            .directory(temporary.toFile())
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile());
+    builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    if (!process.waitFor(2, TimeUnit.MINUTES)) {
+      process.destroyForcibly();
+      throw new AssertionError("the launcher hangs");
+    }
+    return new SparkCluster.Outcome(
+        process.exitValue(),
+        Files.readString(out, StandardCharsets.UTF_8),
+        Files.readString(err, StandardCharsets.UTF_8));
+  }
+}

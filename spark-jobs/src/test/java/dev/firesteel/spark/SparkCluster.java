@@ -1,0 +1,194 @@
+package dev.firesteel.spark;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileUtil;
+
+/**
+ * A standalone Spark cluster on the loopback device: a master and a worker as processes of their
+ * own, from Spark's own classes and the jars that the build put beside the job jar. Commands reach
+ * it as a user's do, through {@code spark-submit}.
+ *
+ * <p>Ports are free ones. {@link #close} ends every process that was started, executors too, and
+ * deletes the cluster's folder.
+ */
+final class SparkCluster implements AutoCloseable {
+  private static final Duration START_LIMIT = Duration.ofMinutes(2);
+  private static final Pattern MASTER_URL =
+      Pattern.compile("Starting Spark master at (spark://[0-9.:]+)");
+  private static final Pattern REGISTERED = Pattern.compile("Successfully registered with master");
+
+  private final Path folder;
+  private final Path sparkHome;
+  private final List<Process> processes = new ArrayList<>();
+  private final Thread atExit = new Thread(this::end, "spark-cluster-end");
+  private final String masterUrl;
+
+  private SparkCluster(Path folder, int workerCores, int workerMegabytes)
+      throws IOException, InterruptedException {
+    this.folder = folder;
+    this.sparkHome = Files.createDirectories(folder.resolve("spark"));
+    // What Spark takes for an installation of its own.
+    Files.createSymbolicLink(
+        sparkHome.resolve("jars"), built("firesteel.spark.home").resolve("jars"));
+    Files.writeString(sparkHome.resolve("RELEASE"), "from Maven's jars\n");
+    Runtime.getRuntime().addShutdownHook(atExit);
+    try {
+      start("master", "org.apache.spark.deploy.master.Master", "--port", "0", "--webui-port", "0");
+      masterUrl = waitFor("master", MASTER_URL).group(1);
+      start(
+          "worker",
+          "org.apache.spark.deploy.worker.Worker",
+          "--port",
+          "0",
+          "--webui-port",
+          "0",
+          "--cores",
+          Integer.toString(workerCores),
+          "--memory",
+          workerMegabytes + "m",
+          "--work-dir",
+          folder.resolve("work").toString(),
+          masterUrl);
+      waitFor("worker", REGISTERED);
+    } catch (RuntimeException | IOException | InterruptedException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Starts a master and one worker that has this much to give to executors. */
+  static SparkCluster start(int workerCores, int workerMegabytes)
+      throws IOException, InterruptedException {
+    return new SparkCluster(
+        Files.createTempDirectory("firesteel-cluster-"), workerCores, workerMegabytes);
+  }
+
+  /** What a process said, and how it ended. */
+  record Outcome(int exitCode, String out, String err) {}
+
+  /**
+   * Runs {@code spark-submit [submitOptions] --class dev.firesteel.spark.Firesteel <job jar>
+   * [arguments]} against this cluster.
+   */
+  Outcome submit(List<String> submitOptions, List<String> arguments, Duration limit)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.addAll(List.of("--master", masterUrl));
+    // The cluster has no name that resolves.
+    command.addAll(List.of("--conf", "spark.driver.host=127.0.0.1"));
+    command.addAll(List.of("--conf", "spark.ui.enabled=false"));
+    command.addAll(submitOptions);
+    command.addAll(List.of("--class", Firesteel.class.getName()));
+    command.add(built("firesteel.job.jar").toString());
+    command.addAll(arguments);
+    Process process =
+        launch("submit", "org.apache.spark.deploy.SparkSubmit", command.toArray(String[]::new));
+    if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
+      process.destroyForcibly().waitFor();
+      throw new AssertionError("spark-submit ran past " + limit + ":\n" + text("submit.err"));
+    }
+    return new Outcome(process.exitValue(), text("submit.out"), text("submit.err"));
+  }
+
+  /** All processes that now run on behalf of this cluster. */
+  List<ProcessHandle> running() {
+    return processes.stream()
+        .map(Process::toHandle)
+        .flatMap(handle -> Stream.concat(handle.descendants(), Stream.of(handle)))
+        .filter(ProcessHandle::isAlive)
+        .toList();
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  @Override
+  public void close() {
+    Runtime.getRuntime().removeShutdownHook(atExit);
+    end();
+  }
+
+  private void end() {
+    // The worker first stops starting executors, then those that run are ended.
+    List<ProcessHandle> running = running();
+    processes.forEach(Process::destroyForcibly);
+    running.forEach(ProcessHandle::destroyForcibly);
+    running.forEach(handle -> handle.onExit().join());
+    FileUtil.fullyDelete(folder.toFile());
+  }
+
+  private void start(String name, String mainClass, String... arguments) throws IOException {
+    List<String> all = new ArrayList<>(List.of("--host", "127.0.0.1"));
+    all.addAll(List.of(arguments));
+    launch(name, mainClass, all.toArray(String[]::new));
+  }
+
+  private Process launch(String name, String mainClass, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("@" + built("firesteel.jvm.options"));
+    command.add("-Xmx512m");
+    command.add("-XX:+UseSerialGC");
+    command.addAll(List.of("-cp", sparkHome.resolve("jars") + File.separator + "*", mainClass));
+    command.addAll(List.of(arguments));
+    var builder =
+        new ProcessBuilder(command)
+            .directory(folder.toFile())
+            .redirectOutput(folder.resolve(name + ".out").toFile())
+            .redirectError(folder.resolve(name + ".err").toFile());
+    // Nothing of the machine's own Spark may take part.
+    builder.environment().keySet().removeIf(variable -> variable.startsWith("SPARK_"));
+    builder.environment().put("SPARK_HOME", sparkHome.toString());
+    builder.environment().put("SPARK_SCALA_VERSION", "2.13");
+    builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
+    builder.environment().put("SPARK_LOCAL_DIRS", folder.resolve("scratch").toString());
+    Process process = builder.start();
+    processes.add(process);
+    return process;
+  }
+
+  private Matcher waitFor(String name, Pattern line) throws IOException, InterruptedException {
+    Process process = processes.get(processes.size() - 1);
+    Instant limit = Instant.now().plus(START_LIMIT);
+    while (true) {
+      Matcher matcher = line.matcher(text(name + ".err"));
+      if (matcher.find()) {
+        return matcher;
+      }
+      if (!process.isAlive() || Instant.now().isAfter(limit)) {
+        throw new AssertionError("Spark's " + name + " did not start:\n" + text(name + ".err"));
+      }
+      Thread.sleep(100);
+    }
+  }
+
+  private String text(String file) {
+    try {
+      return Files.readString(folder.resolve(file), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A path that the build hands to the tests of packaged code. */
+  static Path built(String property) {
+    return Path.of(
+        Objects.requireNonNull(
+            System.getProperty(property), () -> property + " is set by Maven: run mvn verify"));
+  }
+}

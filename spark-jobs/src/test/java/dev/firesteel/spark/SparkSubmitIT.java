@@ -1,0 +1,57 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class SparkSubmitIT {
+  private static final Duration LIMIT = Duration.ofMinutes(4);
+
+  private static SparkCluster cluster;
+
+  @BeforeAll
+  static void startCluster() throws Exception {
+    cluster = SparkCluster.start(2, 1024);
+  }
+
+  @AfterAll
+  static void nothingIsLeftBehind() {
+    List<ProcessHandle> processes = cluster.running();
+    Path folder = cluster.folder();
+
+    cluster.close();
+
+    assertThat(processes).isNotEmpty().noneMatch(ProcessHandle::isAlive);
+    assertThat(Files.exists(folder)).isFalse();
+  }
+
+  @Test
+  void doctorReportsFromTheExecutors() throws Exception {
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of("--executor-memory", "512m", "--conf", "spark.executorEnv.OMP_NUM_THREADS=1"),
+            List.of("doctor"),
+            LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out())
+        .contains("Executors on ", "OMP_NUM_THREADS=1", "master spark://127.0.0.1:")
+        .contains(" float lanes");
+  }
+
+  @Test
+  void aMistakeEndsWithItsSentenceAndCode() throws Exception {
+    SparkCluster.Outcome outcome = cluster.submit(List.of(), List.of("docter"), LIMIT);
+
+    assertThat(outcome.exitCode()).isEqualTo(2);
+    assertThat(outcome.err())
+        .contains("firesteel: unknown command \"docter\", the nearest is \"doctor\"")
+        .doesNotContain("\tat ");
+  }
+}
