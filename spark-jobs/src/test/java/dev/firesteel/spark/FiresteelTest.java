@@ -1,0 +1,69 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class FiresteelTest {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  @Test
+  void helpGoesToStandardOutput() {
+    assertThat(firesteel("--help")).isZero();
+    assertThat(text(out)).startsWith("Usage: firesteel").contains("doctor");
+    assertThat(text(err)).isEmpty();
+  }
+
+  @Test
+  void helpOfACommandShowsExamples() {
+    assertThat(firesteel("doctor", "--help")).isZero();
+    assertThat(text(out)).contains("Examples:", "./firesteel doctor");
+  }
+
+  @Test
+  void anUnknownCommandNamesTheNearestKnownOne() {
+    assertThat(firesteel("docter")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: unknown command \"docter\", the nearest is \"doctor\"; firesteel --help"
+                + " shows what is possible");
+    assertThat(text(out)).isEmpty();
+  }
+
+  @Test
+  void anUnknownOptionNamesTheNearestKnownOne() {
+    assertThat(firesteel("doctor", "--verbos")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: unknown option \"--verbos\", the nearest is \"--verbose\"; firesteel doctor"
+                + " --help shows what is possible");
+  }
+
+  @Test
+  void noCommandIsWrongUsage() {
+    assertThat(firesteel()).isEqualTo(2);
+    assertThat(text(err)).startsWith("firesteel: a command is required");
+  }
+
+  @Test
+  void theVersionOfAnUnpackagedBuildIsNotMadeUp() {
+    assertThat(firesteel("--version")).isZero();
+    assertThat(text(out)).isEqualToIgnoringNewLines("firesteel (not packaged)");
+  }
+
+  private int firesteel(String... args) {
+    return Firesteel.run(args, print(out), print(err));
+  }
+
+  private static PrintStream print(ByteArrayOutputStream bytes) {
+    return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+  }
+
+  private static String text(ByteArrayOutputStream bytes) {
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+}
