@@ -18,6 +18,7 @@ public final class ArrayPool implements AutoCloseable {
   private long pooledBytes;
   private long lentBytes;
   private long peakBytes;
+  private boolean closed;
 
   public ArrayPool(StorageAllocator allocator) {
     this.allocator = allocator;
@@ -27,6 +28,9 @@ public final class ArrayPool implements AutoCloseable {
   }
 
   synchronized Storage take(DType dtype, long size) {
+    if (closed) {
+      throw new IllegalStateException("array pool is closed");
+    }
     long rounded = sizeClass(size);
     ArrayDeque<Storage> blocks = free.get(dtype).get(rounded);
     long bytes = rounded * dtype.bytes();
@@ -46,6 +50,10 @@ public final class ArrayPool implements AutoCloseable {
     storage.endLease();
     long bytes = storage.size() * storage.dtype().bytes();
     lentBytes -= bytes;
+    if (closed) {
+      allocator.free(storage);
+      return;
+    }
     pooledBytes += bytes;
     free.get(storage.dtype())
         .computeIfAbsent(storage.size(), size -> new ArrayDeque<>())
@@ -62,9 +70,10 @@ public final class ArrayPool implements AutoCloseable {
     return peakBytes;
   }
 
-  /** Frees the blocks that are not lent. */
+  /** Frees the blocks that are not lent, and lends no more; the others are freed as they return. */
   @Override
   public synchronized void close() {
+    closed = true;
     for (Map<Long, ArrayDeque<Storage>> bySize : free.values()) {
       for (ArrayDeque<Storage> blocks : bySize.values()) {
         blocks.forEach(allocator::free);

@@ -1,7 +1,9 @@
 package dev.firesteel.array;
 
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -20,6 +22,7 @@ public final class ArrayScope implements AutoCloseable {
   private final ArrayPool pool;
   private final ArrayScope parent;
   private final Set<Storage> owned = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final List<ArrayScope> children = new ArrayList<>();
   private boolean closed;
 
   public ArrayScope(String name, ArrayPool pool) {
@@ -32,10 +35,12 @@ public final class ArrayScope implements AutoCloseable {
     this.parent = parent;
   }
 
-  /** A scope within this one, which may end earlier. */
+  /** A scope within this one, which may end earlier and ends with it at the latest. */
   public ArrayScope child(String childName) {
     requireOpen();
-    return new ArrayScope(name + "/" + childName, pool, this);
+    ArrayScope child = new ArrayScope(name + "/" + childName, pool, this);
+    children.add(child);
+    return child;
   }
 
   /** An array with undefined content that lives until this scope closes. */
@@ -71,16 +76,19 @@ public final class ArrayScope implements AutoCloseable {
       throw new IllegalArgumentException(
           "scope " + name + " does not own the array " + array + " that it should promote");
     }
-    parent.requireOpen();
     parent.owned.add(storage);
     return array;
   }
 
-  /** Gives all blocks back; closing twice does nothing. */
+  /** Closes all scopes within and gives all blocks back; closing twice does nothing. */
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      List.copyOf(children).forEach(ArrayScope::close);
+      if (parent != null) {
+        parent.children.remove(this);
+      }
       owned.forEach(pool::giveBack);
       owned.clear();
     }
