@@ -80,7 +80,7 @@ public interface Backend extends StorageAllocator, AutoCloseable {
   /** {@code out = a + b}; b repeats when its size is a divisor of a's (a trailing shape). */
   void add(NdArray a, NdArray b, NdArray out);
 
-  /** {@code out += alpha * x}. */
+  /** {@code out += alpha * x}; same size, any shapes. */
   void addScaled(double alpha, NdArray x, NdArray out);
 
   /** {@code out = a * b}, elementwise, same sizes; {@code out} may be {@code a} or {@code b}. */

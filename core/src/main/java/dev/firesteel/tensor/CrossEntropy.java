@@ -1,5 +1,6 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
@@ -12,6 +13,11 @@ import dev.firesteel.array.ShapeException;
  * {@code dx[m, v] = dy[m] (softmax(x[m])[v] - [v = t[m]])}.
  */
 record CrossEntropy() implements Op {
+  @Override
+  public boolean accepts(int operand, DType type) {
+    return (operand == 1) == (type == DType.I32);
+  }
+
   @Override
   public Shape outputShape(Shape... in) {
     if (in[0].rank() < 1 || in[0].rows() != in[1].size()) {

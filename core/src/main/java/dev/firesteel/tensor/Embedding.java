@@ -1,5 +1,6 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
@@ -13,6 +14,11 @@ import java.util.Arrays;
  * rows of equal ids in index order; ids have none.
  */
 record Embedding() implements Op {
+  @Override
+  public boolean accepts(int operand, DType type) {
+    return (operand == 0) == (type == DType.I32);
+  }
+
   @Override
   public Shape outputShape(Shape... in) {
     if (in[1].rank() != 2) {

@@ -1,5 +1,6 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
@@ -15,6 +16,11 @@ import dev.firesteel.backend.Backend.Write;
  */
 record LinearCrossEntropy(double scale) implements Op {
   @Override
+  public boolean accepts(int operand, DType type) {
+    return (operand == 2) == (type == DType.I32);
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     boolean fits = in[0].rank() >= 1 && in[1].rank() == 2 && in[0].last() == in[1].dim(1);
     if (!fits || in[0].rows() != in[2].size()) {
@@ -26,18 +32,19 @@ record LinearCrossEntropy(double scale) implements Op {
 
   @Override
   public NdArray forward(Node node, NdArray... in) {
-    NdArray dx = null;
-    NdArray dw = null;
-    if (node.recorded()) {
-      dx = node.save(node.allocate(in[0].dtype(), in[0].shape()));
-      dw = node.save(node.allocate(in[1].dtype(), in[1].shape()));
-    }
+    NdArray dx = gradientOf(0, node, in);
+    NdArray dw = gradientOf(1, node, in);
     NdArray losses = node.temporary(in[0].dtype(), in[2].shape());
     NdArray total = node.allocate(in[0].dtype(), Shape.scalar());
     node.backend().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
     node.backend().sum(losses, total);
     node.backend().scale(scale, total, total);
     return total;
+  }
+
+  /** Memory for the gradient of operand {@code i}, saved (null, too) as the i-th array. */
+  private static NdArray gradientOf(int i, Node node, NdArray... in) {
+    return node.save(node.wants(i) ? node.allocate(in[i].dtype(), in[i].shape()) : null);
   }
 
   @Override

@@ -50,7 +50,7 @@ final class Node {
     return array;
   }
 
-  /** Keeps an array that {@link #allocate} gave for the backward pass. */
+  /** Keeps an array that {@link #allocate} gave (or null) for the backward pass. */
   NdArray save(NdArray array) {
     saved.add(array);
     return array;

@@ -1,5 +1,6 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 
@@ -9,6 +10,11 @@ interface Op {
   default String name() {
     String simple = getClass().getSimpleName();
     return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
+  }
+
+  /** Whether an operand may have an element type: numbers, unless the op says I32 (ids). */
+  default boolean accepts(int operand, DType type) {
+    return type != DType.I32;
   }
 
   /** The output's shape; throws {@code ShapeException} when the operands do not fit. */

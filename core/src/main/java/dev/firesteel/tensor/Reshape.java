@@ -1,11 +1,17 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /** The same elements under another shape; a view. {@code dx = dy} under the old shape. */
 record Reshape(Shape to) implements Op {
+  @Override
+  public boolean accepts(int operand, DType type) {
+    return true;
+  }
+
   @Override
   public Shape outputShape(Shape... in) {
     if (in[0].size() != to.size()) {

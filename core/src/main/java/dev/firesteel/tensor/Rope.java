@@ -1,5 +1,6 @@
 package dev.firesteel.tensor;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
@@ -14,9 +15,17 @@ import dev.firesteel.backend.RopeSpec;
  */
 record Rope(RopeSpec spec, boolean positioned) implements Op {
   @Override
+  public boolean accepts(int operand, DType type) {
+    return (operand == 1) == (type == DType.I32);
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     if (in[0].rank() != 3 || in[0].last() < spec.heads() * spec.headWidth()) {
       throw new ShapeException("rope", "x must be [B, T, W] and hold the heads of " + spec, in);
+    }
+    if (positioned && !in[1].equals(Shape.of(in[0].dim(0)))) {
+      throw new ShapeException("rope", "positions must be [B] for x [B, T, W]", in);
     }
     return in[0];
   }

@@ -10,6 +10,7 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.tensor.Node.GradientWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.function.Supplier;
@@ -85,21 +86,36 @@ public final class Tape implements AutoCloseable {
    * gives the same tensor, so that a tied weight gets one gradient.
    *
    * @throws ShapeException when the shapes differ
+   * @throws IllegalArgumentException when the element types differ, or when the array was given
+   *     before with another gradient
    */
   public Tensor variable(NdArray value, NdArray gradient) {
     if (!value.shape().equals(gradient.shape())) {
       throw new ShapeException(
           "variable", "gradient must have the value's shape", value.shape(), gradient.shape());
     }
-    return variables.computeIfAbsent(
-        value,
-        array -> {
-          Tensor leaf = new Tensor(this, array, recording);
-          if (recording) {
-            leaf.gradient = Gradient.into(gradient);
-          }
-          return leaf;
-        });
+    if (value.dtype() != gradient.dtype()) {
+      throw new IllegalArgumentException(
+          "variable: gradient must have the value's element type, got "
+              + value
+              + " and "
+              + gradient);
+    }
+    Tensor leaf =
+        variables.computeIfAbsent(
+            value,
+            array -> {
+              Tensor made = new Tensor(this, array, recording);
+              if (recording) {
+                made.gradient = Gradient.into(gradient);
+              }
+              return made;
+            });
+    if (recording && !leaf.gradient.isAt(gradient)) {
+      throw new IllegalArgumentException(
+          "variable: the array " + value + " already has another gradient on this tape");
+    }
+    return leaf;
   }
 
   /**
@@ -135,6 +151,7 @@ public final class Tape implements AutoCloseable {
       shapes[i] = in[i].shape();
       wantsGradient |= inputs[i].requiresGradient();
     }
+    checkTypes(op, in);
     Shape expected = op.outputShape(shapes);
     Node node = new Node(this, op, inputs, wantsGradient);
     NdArray out = op.forward(node, in);
@@ -149,6 +166,25 @@ public final class Tape implements AutoCloseable {
     return node.output;
   }
 
+  private static void checkTypes(Op op, NdArray... in) {
+    DType numbers = null;
+    for (int i = 0; i < in.length; i++) {
+      DType type = in[i].dtype();
+      if (!op.accepts(i, type)) {
+        String required = op.accepts(i, DType.I32) ? "I32" : "F32 or F64";
+        throw new IllegalArgumentException(
+            op.name() + ": operand " + i + " must be " + required + ", got " + in[i]);
+      }
+      if (type != DType.I32) {
+        if (numbers != null && type != numbers) {
+          throw new IllegalArgumentException(
+              op.name() + ": operands must be of one element type, got " + Arrays.toString(in));
+        }
+        numbers = type;
+      }
+    }
+  }
+
   /**
    * Computes the gradient of a scalar with respect to every variable. Activations end as they are
    * used up: afterwards only {@code loss} and leaves may be read. Once per tape.
@@ -156,6 +192,9 @@ public final class Tape implements AutoCloseable {
   public void backward(Tensor loss) {
     if (loss.shape().size() != 1) {
       throw new ShapeException("backward", "the loss must be a scalar", loss.shape());
+    }
+    if (loss.tape() != this) {
+      throw new IllegalArgumentException("backward: the loss must be on this tape");
     }
     if (!recording || spent) {
       throw new IllegalStateException("backward needs a training tape, and runs once on each");
@@ -249,6 +288,10 @@ public final class Tape implements AutoCloseable {
     private Gradient(NdArray array, boolean pooled) {
       this.array = array;
       this.pooled = pooled;
+    }
+
+    boolean isAt(NdArray buffer) {
+      return array.storage() == buffer.storage() && array.offset() == buffer.offset();
     }
 
     static Gradient into(NdArray buffer) {
