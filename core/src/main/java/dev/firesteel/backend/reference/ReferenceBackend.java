@@ -622,6 +622,7 @@ public final class ReferenceBackend implements Backend {
     Elements kept = Elements.resultOrNull(logSumExp);
     int tokens = qkv.shape().dim(1);
     double[] scores = new double[tokens];
+    double[] probabilities = new double[tokens];
     for (int b = 0; b < qkv.shape().dim(0); b++) {
       for (int h = 0; h < spec.heads(); h++) {
         for (int t = 0; t < tokens; t++) {
@@ -632,11 +633,13 @@ public final class ReferenceBackend implements Backend {
           if (kept != null) {
             kept.set((b * spec.heads() + h) * tokens + t, rowLogSumExp);
           }
+          for (int s = 0; s <= t; s++) {
+            probabilities[s] = StrictMath.exp(scores[s] - rowLogSumExp);
+          }
           for (int j = 0; j < spec.headWidth(); j++) {
             double sum = 0;
             for (int s = 0; s <= t; s++) {
-              double probability = StrictMath.exp(scores[s] - rowLogSumExp);
-              sum += probability * from.get(valueAt(spec, b * tokens + s, h) + j);
+              sum += probabilities[s] * from.get(valueAt(spec, b * tokens + s, h) + j);
             }
             result.set(outputAt(spec, b * tokens + t, h) + j, sum);
           }
@@ -708,6 +711,7 @@ public final class ReferenceBackend implements Backend {
     int capacity = keys.shape().dim(2);
     int width = spec.headWidth();
     double[] scores = new double[capacity];
+    double[] probabilities = new double[capacity];
     for (int b = 0; b < qkv.shape().dim(0); b++) {
       int start = intAt(positions, b);
       if (start < 0 || start + tokens > capacity) {
@@ -745,11 +749,13 @@ public final class ReferenceBackend implements Backend {
             scores[s] = spec.scale() * dot;
           }
           double logSumExp = logSumExp(scores, length);
+          for (int s = 0; s < length; s++) {
+            probabilities[s] = StrictMath.exp(scores[s] - logSumExp);
+          }
           for (int j = 0; j < width; j++) {
             double sum = 0;
             for (int s = 0; s < length; s++) {
-              double probability = StrictMath.exp(scores[s] - logSumExp);
-              sum += probability * valueCache.get(cache + s * width + j);
+              sum += probabilities[s] * valueCache.get(cache + s * width + j);
             }
             result.set(outputAt(spec, b * tokens + t, h) + j, sum);
           }
