@@ -3,6 +3,7 @@ package dev.firesteel.backend.choice;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.error.UserException;
 import java.util.List;
@@ -12,7 +13,7 @@ import org.slf4j.LoggerFactory;
 /** Makes the backend that a run asks for; never another one in its place. */
 public final class Backends {
   private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
-  private static final List<String> NAMES = List.of("reference");
+  private static final List<String> NAMES = List.of("cpu", "reference");
 
   private Backends() {}
 
@@ -29,6 +30,7 @@ public final class Backends {
   public static Backend create(BackendOptions options) {
     Backend backend =
         switch (options.name()) {
+          case "cpu" -> cpu(options);
           case "reference" -> reference(options);
           default ->
               throw UserException.usage(
@@ -39,6 +41,16 @@ public final class Backends {
         };
     LOG.info("Backend {}", backend.description());
     return backend;
+  }
+
+  private static Backend cpu(BackendOptions options) {
+    if (options.precision() != Precision.FP32) {
+      throw UserException.usage(
+          "compute.backend cpu computes in fp32 only in this version, got precision "
+              + options.precision()
+              + "; set compute.precision to fp32");
+    }
+    return new CpuBackend(options.precision(), options.threads());
   }
 
   private static Backend reference(BackendOptions options) {

@@ -1,0 +1,89 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.backend.cpu.Worker.Scratch;
+import java.util.Arrays;
+
+/** Cross-entropy of one row of logits; a negative target means that the row is ignored. */
+final class CrossEntropy {
+  private CrossEntropy() {}
+
+  /** {@code log sum_v e^logits[v]}. */
+  static float logSumExp(Worker worker, float[] logits, int offset, int size) {
+    float[] scratch = worker.scratch(Scratch.FIRST, size);
+    float max = worker.simd().max(logits, offset, size);
+    worker.simd().exp(logits, offset, max, scratch, 0, size);
+    return logSumExp(max, worker.simd().sum(scratch, 0, size));
+  }
+
+  /** {@code max + log(sum)}: StrictMath, whose logarithm is the same on every machine. */
+  static float logSumExp(float max, float sum) {
+    return (float) (max + StrictMath.log(sum));
+  }
+
+  /** {@code logSumExp - logits[target]}, or 0. */
+  static float loss(Worker worker, float[] logits, int offset, int size, int target) {
+    float logSumExp = target < 0 ? 0f : logSumExp(worker, logits, offset, size);
+    return loss(logits, offset, target, logSumExp);
+  }
+
+  /** {@code logSumExp - logits[target]}, or 0. */
+  static float loss(float[] logits, int offset, int target, float logSumExp) {
+    return target < 0 ? 0f : logSumExp - logits[offset + target];
+  }
+
+  /**
+   * The loss as in {@link #loss}; the logits become the gradient of {@code factor * loss}: {@code
+   * factor * (softmax - [v = target])}.
+   */
+  static float lossAndGradient(
+      Simd simd, float[] logits, int offset, int size, int target, float factor) {
+    if (target < 0) {
+      Arrays.fill(logits, offset, offset + size, 0f);
+      return 0f;
+    }
+    float targetLogit = logits[offset + target];
+    float max = simd.max(logits, offset, size);
+    simd.exp(logits, offset, max, logits, offset, size);
+    float sum = simd.sum(logits, offset, size);
+    float probability = logits[offset + target] / sum;
+    Elementwise.scale(factor / sum, logits, offset, size);
+    logits[offset + target] = factor * (probability - 1f);
+    return logSumExp(max, sum) - targetLogit;
+  }
+
+  /** {@code out = factor * (e^(logits - logSumExp) - [v = target])}; zeros for an ignored row. */
+  static void gradient(
+      Simd simd,
+      float[] logits,
+      int offset,
+      int size,
+      int target,
+      float logSumExp,
+      float factor,
+      float[] out,
+      int outOffset) {
+    if (target < 0) {
+      Arrays.fill(out, outOffset, outOffset + size, 0f);
+      return;
+    }
+    simd.exp(logits, offset, logSumExp, out, outOffset, size);
+    float probability = out[outOffset + target];
+    Elementwise.scale(factor, out, outOffset, size);
+    out[outOffset + target] = factor * (probability - 1f);
+  }
+
+  /** Refuses targets that no logit stands for. */
+  static void requireTargets(int[] targets, int offset, int count, int vocabulary) {
+    for (int i = 0; i < count; i++) {
+      if (targets[offset + i] >= vocabulary) {
+        throw new IllegalArgumentException(
+            "crossEntropy: targets must be less than "
+                + vocabulary
+                + ", got "
+                + targets[offset + i]
+                + " at index "
+                + i);
+      }
+    }
+  }
+}

@@ -1,0 +1,241 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.array.HeapStorage.offset;
+
+import dev.firesteel.array.FloatStorage;
+import dev.firesteel.array.IntStorage;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.cpu.Gemm.Matrix;
+
+/** Products in float32 by {@link Gemm}. */
+final class Fp32Engine implements MatrixEngine {
+  /** Rows whose logits exist at one time in {@link #linearCrossEntropy}. */
+  private static final int HEAD_ROWS = 512;
+
+  /** Logits rows are padded to this: rows that begin a cache line apart conflict less. */
+  private static final int LOGITS_MULTIPLE = 16;
+
+  private final WorkerPool pool;
+  private final Gemm gemm;
+  private float[] panels = new float[0];
+  private float[] headPanels = new float[0];
+  private float[] logits = new float[0];
+
+  Fp32Engine(WorkerPool pool) {
+    this.pool = pool;
+    this.gemm = new Gemm(pool);
+  }
+
+  @Override
+  public String description() {
+    return "fp32 products";
+  }
+
+  /**
+   * A weight [N, K] as right operand of {@link #linear}, hung on its array. Only the array itself
+   * refers to it, so that it ends with the array; and it is filled anew when the storage has been
+   * written since: once in each optimizer step.
+   */
+  private static final class PackedWeight {
+    private final float[] panels;
+    private long version;
+
+    PackedWeight(int size) {
+      panels = new float[size];
+      version = -1;
+    }
+  }
+
+  @Override
+  public void linear(
+      NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out) {
+    int columns = w.shape().dim(0);
+    int depth = w.shape().dim(1);
+    NdArray sums = preActivation == null ? out : preActivation;
+    float[] c = FloatStorage.of(sums);
+    int cOffset = offset(sums);
+    Gemm.Epilogue epilogue = null;
+    if (bias != null || f != Activation.IDENTITY || sums != out) {
+      float[] offsets = bias == null ? null : FloatStorage.of(bias);
+      int biasOffset = bias == null ? 0 : offset(bias);
+      float[] to = FloatStorage.of(out);
+      int toOffset = offset(out);
+      epilogue =
+          (row, rows, column, width, worker) -> {
+            for (int r = row; r < row + rows; r++) {
+              int at = r * columns + column;
+              if (offsets != null) {
+                Elementwise.add(c, cOffset + at, offsets, biasOffset + column, width);
+              }
+              Activations.forward(worker, f, c, cOffset + at, to, toOffset + at, width);
+            }
+          };
+    }
+    gemm.multiply(
+        x.shape().rows(),
+        columns,
+        depth,
+        matrix(x, depth),
+        packed(w),
+        c,
+        cOffset,
+        columns,
+        false,
+        epilogue);
+  }
+
+  @Override
+  public void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write) {
+    int depth = w.shape().dim(0);
+    int columns = w.shape().dim(1);
+    panels = atLeast(panels, Gemm.panelsSize(depth, columns));
+    gemm.pack(matrix(w, columns), depth, columns, panels);
+    gemm.multiply(
+        dy.shape().rows(),
+        columns,
+        depth,
+        matrix(dy, depth),
+        panels,
+        FloatStorage.of(dx),
+        offset(dx),
+        columns,
+        write == Write.ADD,
+        null);
+  }
+
+  @Override
+  public void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write) {
+    int rows = dw.shape().dim(0);
+    int columns = dw.shape().dim(1);
+    int depth = dy.shape().rows();
+    panels = atLeast(panels, Gemm.panelsSize(depth, columns));
+    gemm.pack(matrix(x, columns), depth, columns, panels);
+    gemm.multiply(
+        rows,
+        columns,
+        depth,
+        new Matrix(FloatStorage.of(dy), offset(dy), rows, true),
+        panels,
+        FloatStorage.of(dw),
+        offset(dw),
+        columns,
+        write == Write.ADD,
+        null);
+  }
+
+  @Override
+  public void linearCrossEntropy(
+      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
+    int rows = x.shape().rows();
+    int vocabulary = w.shape().dim(0);
+    int width = w.shape().dim(1);
+    int stride = Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
+    logits = atLeast(logits, Math.multiplyExact(Math.min(rows, HEAD_ROWS), stride));
+    if (dx != null) {
+      headPanels = atLeast(headPanels, Gemm.panelsSize(vocabulary, width));
+      gemm.pack(matrix(w, width), vocabulary, width, headPanels);
+    }
+    for (int row = 0; row < rows; row += HEAD_ROWS) {
+      int chunk = Math.min(HEAD_ROWS, rows - row);
+      int xOffset = offset(x) + row * width;
+      Matrix input = new Matrix(FloatStorage.of(x), xOffset, width, false);
+      gemm.multiply(chunk, vocabulary, width, input, packed(w), logits, 0, stride, false, null);
+      lossesAndGradients(
+          targets, row, chunk, vocabulary, stride, scale, losses, dx != null || dw != null);
+      if (dx != null) {
+        gemm.multiply(
+            chunk,
+            width,
+            vocabulary,
+            new Matrix(logits, 0, stride, false),
+            headPanels,
+            FloatStorage.of(dx),
+            offset(dx) + row * width,
+            width,
+            false,
+            null);
+      }
+      if (dw != null) {
+        panels = atLeast(panels, Gemm.panelsSize(chunk, width));
+        gemm.pack(input, chunk, width, panels);
+        gemm.multiply(
+            vocabulary,
+            width,
+            chunk,
+            new Matrix(logits, 0, stride, true),
+            panels,
+            FloatStorage.of(dw),
+            offset(dw),
+            width,
+            row > 0,
+            null);
+      }
+    }
+    if (rows == 0 && dw != null) {
+      Elementwise.fill(dw, 0f);
+    }
+  }
+
+  private void lossesAndGradients(
+      NdArray targets,
+      int row,
+      int rows,
+      int vocabulary,
+      int stride,
+      double scale,
+      NdArray losses,
+      boolean gradients) {
+    int[] ids = IntStorage.of(targets);
+    int idOffset = offset(targets) + row;
+    float[] to = FloatStorage.of(losses);
+    int toOffset = offset(losses) + row;
+    float factor = (float) scale;
+    pool.run(
+        rows,
+        (r, worker) -> {
+          int at = r * stride;
+          int target = ids[idOffset + r];
+          to[toOffset + r] =
+              gradients
+                  ? CrossEntropy.lossAndGradient(
+                      worker.simd(), logits, at, vocabulary, target, factor)
+                  : CrossEntropy.loss(worker, logits, at, vocabulary, target);
+        });
+  }
+
+  @Override
+  public void close() {
+    panels = new float[0];
+    headPanels = new float[0];
+    logits = new float[0];
+  }
+
+  private float[] packed(NdArray w) {
+    int columns = w.shape().dim(0);
+    int depth = w.shape().dim(1);
+    int size = Gemm.panelsSize(depth, columns);
+    PackedWeight weight;
+    if (w.derived() instanceof PackedWeight earlier && earlier.panels.length == size) {
+      weight = earlier;
+    } else {
+      weight = new PackedWeight(size);
+      w.derive(weight);
+    }
+    if (weight.version != w.storage().version()) {
+      Matrix transposed = new Matrix(FloatStorage.of(w), offset(w), depth, true);
+      gemm.pack(transposed, depth, columns, weight.panels);
+      weight.version = w.storage().version();
+    }
+    return weight.panels;
+  }
+
+  private static Matrix matrix(NdArray array, int stride) {
+    return new Matrix(FloatStorage.of(array), offset(array), stride, false);
+  }
+
+  private static float[] atLeast(float[] array, int size) {
+    return array.length >= size ? array : new float[size];
+  }
+}

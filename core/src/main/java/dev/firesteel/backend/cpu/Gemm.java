@@ -1,0 +1,389 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.backend.cpu.Worker.Scratch;
+import java.util.Arrays;
+
+/**
+ * Products of float32 matrices, {@code c[m, n] = sum_k a[m, k] * b[k, n]}. Each element of c is the
+ * chain {@code fma(a[m, k], b[k, n], c)} in ascending k, on one thread: the bits depend neither on
+ * how c is cut into tiles nor on threads, vector width or CPU.
+ *
+ * <p>The right operand is first brought into panels of {@value Simd#TILE_COLUMNS} columns, all of
+ * it, by all threads; then each task takes {@value #TASK_ROWS} rows of the left one and brings
+ * {@value #DEPTH} columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of
+ * the right operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose
+ * panels (64 KiB) stay in L2. (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+ * multiplication".)
+ */
+final class Gemm {
+  /** Rows of c in one task. */
+  static final int TASK_ROWS = 64;
+
+  /** How much of the sum one pass over a task's tiles covers. */
+  static final int DEPTH = 256;
+
+  /** Most columns of c in one task: 64 rows of them fit the L2 cache. */
+  private static final int TASK_COLUMNS = 1024;
+
+  /** Fewest columns in one task when there are too few rows to occupy all threads. */
+  private static final int MIN_TASK_COLUMNS = 2 * Simd.TILE_COLUMNS;
+
+  private final WorkerPool pool;
+
+  Gemm(WorkerPool pool) {
+    this.pool = pool;
+  }
+
+  /** A matrix in a Java array, or, {@code transposed}, its rows as columns. */
+  static final class Matrix {
+    private final float[] array;
+    private final int offset;
+    private final int stride;
+    private final boolean transposed;
+
+    Matrix(float[] array, int offset, int stride, boolean transposed) {
+      this.array = array;
+      this.offset = offset;
+      this.stride = stride;
+      this.transposed = transposed;
+    }
+  }
+
+  /** What is done to a finished range of c while it is in the cache: bias, activation. */
+  interface Epilogue {
+    void apply(int row, int rows, int column, int columns, Worker worker);
+  }
+
+  /** Floats that the panels of a right operand take. */
+  static int panelsSize(int depth, int columns) {
+    return Math.multiplyExact(depth, roundUp(columns, Simd.TILE_COLUMNS));
+  }
+
+  static int roundUp(int value, int multiple) {
+    return ceilDiv(value, multiple) * multiple;
+  }
+
+  static int ceilDiv(int value, int divisor) {
+    return (value + divisor - 1) / divisor;
+  }
+
+  /** Brings a right operand [depth, columns] into panels, by all threads. */
+  void pack(Matrix b, int depth, int columns, float[] panels) {
+    int depthBlocks = ceilDiv(depth, DEPTH);
+    pool.run(
+        depthBlocks * ceilDiv(columns, Simd.TILE_COLUMNS),
+        (tile, worker) -> {
+          int k = tile % depthBlocks * DEPTH;
+          int n = tile / depthBlocks * Simd.TILE_COLUMNS;
+          int blockDepth = Math.min(DEPTH, depth - k);
+          packRight(
+              b,
+              k,
+              blockDepth,
+              n,
+              Math.min(Simd.TILE_COLUMNS, columns - n),
+              panels,
+              panelOffset(k, blockDepth, n, columns));
+        });
+  }
+
+  /**
+   * {@code c (+)= a * b} for a packed b, by all threads.
+   *
+   * @param c row-major, {@code cStride} from row to row
+   * @param add whether the chains start from what c holds
+   * @param epilogue null for none
+   */
+  void multiply(
+      int rows,
+      int columns,
+      int depth,
+      Matrix a,
+      float[] panels,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean add,
+      Epilogue epilogue) {
+    int rowTasks = ceilDiv(rows, TASK_ROWS);
+    int taskColumns = taskColumns(rowTasks, columns);
+    pool.run(
+        rowTasks * ceilDiv(columns, taskColumns),
+        (tile, worker) -> {
+          int row = tile % rowTasks * TASK_ROWS;
+          int taskRows = Math.min(TASK_ROWS, rows - row);
+          int column = tile / rowTasks * taskColumns;
+          int width = Math.min(taskColumns, columns - column);
+          multiplyTask(
+              worker, row, taskRows, column, width, columns, depth, a, panels, c, cOffset, cStride,
+              add);
+          if (epilogue != null) {
+            epilogue.apply(row, taskRows, column, width, worker);
+          }
+        });
+  }
+
+  /** {@code c (+)= a * b} on the calling worker's thread alone. */
+  static void multiplyAlone(
+      Worker worker,
+      int rows,
+      int columns,
+      int depth,
+      Matrix a,
+      Matrix b,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean add) {
+    float[] panels = worker.scratch(Scratch.RIGHT_PANELS, panelsSize(depth, columns));
+    for (int k = 0; k < depth; k += DEPTH) {
+      int blockDepth = Math.min(DEPTH, depth - k);
+      for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
+        packRight(
+            b,
+            k,
+            blockDepth,
+            n,
+            Math.min(Simd.TILE_COLUMNS, columns - n),
+            panels,
+            panelOffset(k, blockDepth, n, columns));
+      }
+    }
+    for (int row = 0; row < rows; row += TASK_ROWS) {
+      multiplyTask(
+          worker,
+          row,
+          Math.min(TASK_ROWS, rows - row),
+          0,
+          columns,
+          columns,
+          depth,
+          a,
+          panels,
+          c,
+          cOffset,
+          cStride,
+          add);
+    }
+  }
+
+  /**
+   * Columns of a task: many, but so that all threads have work. The result does not depend on it.
+   */
+  private int taskColumns(int rowTasks, int columns) {
+    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
+    int taskColumns = TASK_COLUMNS;
+    while (taskColumns > MIN_TASK_COLUMNS
+        && rowTasks * ceilDiv(columns, taskColumns) < tasksWanted) {
+      taskColumns /= 2;
+    }
+    return taskColumns;
+  }
+
+  private static int panelOffset(int k, int blockDepth, int n, int columns) {
+    return k * roundUp(columns, Simd.TILE_COLUMNS) + n * blockDepth;
+  }
+
+  private static void multiplyTask(
+      Worker worker,
+      int row,
+      int rows,
+      int column,
+      int width,
+      int columns,
+      int depth,
+      Matrix a,
+      float[] panels,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean add) {
+    int cTask = cOffset + row * cStride + column;
+    if (depth == 0 && !add) {
+      for (int r = 0; r < rows; r++) {
+        Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
+      }
+    }
+    float[] left = worker.scratch(Scratch.LEFT_PANELS, TASK_ROWS * DEPTH);
+    for (int k = 0; k < depth; k += DEPTH) {
+      int blockDepth = Math.min(DEPTH, depth - k);
+      packLeft(a, row, rows, k, blockDepth, left, blockDepth * Simd.TILE_ROWS);
+      multiplyPanels(
+          worker,
+          left,
+          0,
+          blockDepth * Simd.TILE_ROWS,
+          rows,
+          panels,
+          panelOffset(k, blockDepth, column, columns),
+          blockDepth * Simd.TILE_COLUMNS,
+          width,
+          blockDepth,
+          c,
+          cTask,
+          cStride,
+          k == 0 && !add);
+    }
+  }
+
+  /**
+   * {@code c (+)= a * b} for operands in panels, on the calling thread.
+   *
+   * @param leftStride floats from one panel of {@value Simd#TILE_ROWS} rows to the next
+   * @param rightStride floats from one panel of {@value Simd#TILE_COLUMNS} columns to the next
+   * @param first whether the chains start from 0
+   */
+  static void multiplyPanels(
+      Worker worker,
+      float[] left,
+      int leftOffset,
+      int leftStride,
+      int rows,
+      float[] right,
+      int rightOffset,
+      int rightStride,
+      int columns,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    Simd simd = worker.simd();
+    for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
+      int panel = rightOffset + n / Simd.TILE_COLUMNS * rightStride;
+      int width = Math.min(Simd.TILE_COLUMNS, columns - n);
+      for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
+        int rowPanel = leftOffset + m / Simd.TILE_ROWS * leftStride;
+        int tile = cOffset + m * cStride + n;
+        int height = Math.min(Simd.TILE_ROWS, rows - m);
+        if (width == Simd.TILE_COLUMNS && height == Simd.TILE_ROWS) {
+          simd.multiplyTile(left, rowPanel, right, panel, depth, c, tile, cStride, first);
+        } else {
+          multiplyEdge(
+              worker, left, rowPanel, right, panel, depth, c, tile, cStride, height, width, first);
+        }
+      }
+    }
+  }
+
+  /** A tile that sticks out of c: computed beside it, its inner part copied. */
+  private static void multiplyEdge(
+      Worker worker,
+      float[] left,
+      int leftOffset,
+      float[] right,
+      int rightOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      int height,
+      int width,
+      boolean first) {
+    float[] edge = worker.scratch(Scratch.EDGE_TILE, Simd.TILE_ROWS * Simd.TILE_COLUMNS);
+    if (!first) {
+      for (int r = 0; r < height; r++) {
+        System.arraycopy(c, cOffset + r * cStride, edge, r * Simd.TILE_COLUMNS, width);
+      }
+    }
+    worker
+        .simd()
+        .multiplyTile(
+            left, leftOffset, right, rightOffset, depth, edge, 0, Simd.TILE_COLUMNS, first);
+    for (int r = 0; r < height; r++) {
+      System.arraycopy(edge, r * Simd.TILE_COLUMNS, c, cOffset + r * cStride, width);
+    }
+  }
+
+  /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
+  static void packLeft(
+      Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
+    float[] from = a.array;
+    for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
+      int to = m / Simd.TILE_ROWS * panelStride;
+      int height = Math.min(Simd.TILE_ROWS, rows - m);
+      if (a.transposed) {
+        int start = a.offset + k * a.stride + row + m;
+        packLeftTransposed(from, start, a.stride, height, depth, panels, to);
+      } else if (height == Simd.TILE_ROWS) {
+        int start = a.offset + (row + m) * a.stride + k;
+        packEightRows(from, start, a.stride, depth, panels, to);
+      } else {
+        int start = a.offset + (row + m) * a.stride + k;
+        packFewRows(from, start, a.stride, height, depth, panels, to);
+      }
+    }
+  }
+
+  private static void packEightRows(
+      float[] from, int start, int stride, int depth, float[] panels, int to) {
+    int row1 = start + stride;
+    int row2 = row1 + stride;
+    int row3 = row2 + stride;
+    int row4 = row3 + stride;
+    int row5 = row4 + stride;
+    int row6 = row5 + stride;
+    int row7 = row6 + stride;
+    for (int i = 0; i < depth; i++) {
+      int at = to + i * Simd.TILE_ROWS;
+      panels[at] = from[start + i];
+      panels[at + 1] = from[row1 + i];
+      panels[at + 2] = from[row2 + i];
+      panels[at + 3] = from[row3 + i];
+      panels[at + 4] = from[row4 + i];
+      panels[at + 5] = from[row5 + i];
+      panels[at + 6] = from[row6 + i];
+      panels[at + 7] = from[row7 + i];
+    }
+  }
+
+  private static void packFewRows(
+      float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
+    for (int r = 0; r < Simd.TILE_ROWS; r++) {
+      for (int i = 0; i < depth; i++) {
+        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + r * stride + i] : 0f;
+      }
+    }
+  }
+
+  private static void packLeftTransposed(
+      float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
+    if (height == Simd.TILE_ROWS) {
+      for (int i = 0; i < depth; i++) {
+        System.arraycopy(from, start + i * stride, panels, to + i * Simd.TILE_ROWS, Simd.TILE_ROWS);
+      }
+    } else {
+      for (int i = 0; i < depth; i++) {
+        for (int r = 0; r < Simd.TILE_ROWS; r++) {
+          panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
+        }
+      }
+    }
+  }
+
+  /** Rows [k, k + depth), columns [n, n + width) of b as one panel of 32 columns, zeros after. */
+  static void packRight(Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
+    float[] from = b.array;
+    if (b.transposed) {
+      for (int j = 0; j < width; j++) {
+        int row = b.offset + (n + j) * b.stride + k;
+        for (int i = 0; i < depth; i++) {
+          panels[to + i * Simd.TILE_COLUMNS + j] = from[row + i];
+        }
+      }
+      for (int j = width; j < Simd.TILE_COLUMNS; j++) {
+        for (int i = 0; i < depth; i++) {
+          panels[to + i * Simd.TILE_COLUMNS + j] = 0f;
+        }
+      }
+    } else {
+      for (int i = 0; i < depth; i++) {
+        int at = to + i * Simd.TILE_COLUMNS;
+        System.arraycopy(from, b.offset + (k + i) * b.stride + n, panels, at, width);
+        for (int j = width; j < Simd.TILE_COLUMNS; j++) {
+          panels[at + j] = 0f;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend.Write;
+
+/**
+ * The matrix products of a model's layers, which a precision decides: everything else in {@link
+ * CpuBackend} is float32 and the same for all. The methods' contracts are those of {@link
+ * dev.firesteel.backend.Backend}; the backend marks results as written.
+ */
+interface MatrixEngine extends AutoCloseable {
+  /** For the log: what computes the products. */
+  String description();
+
+  void linear(NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out);
+
+  void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write);
+
+  void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write);
+
+  void linearCrossEntropy(
+      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
+
+  @Override
+  void close();
+}

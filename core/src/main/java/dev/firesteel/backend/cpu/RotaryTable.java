@@ -1,0 +1,80 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.backend.RopeSpec;
+
+/** Cosines and sines of {@link RopeSpec#angle} for the positions seen so far. */
+final class RotaryTable {
+  private final int headWidth;
+  private final double theta;
+  private int positions;
+  private float[] cosines = new float[0];
+  private float[] sines = new float[0];
+
+  RotaryTable(RopeSpec spec) {
+    headWidth = spec.headWidth();
+    theta = spec.theta();
+  }
+
+  boolean fits(RopeSpec spec) {
+    return spec.headWidth() == headWidth && spec.theta() == theta;
+  }
+
+  /** Computes the table for positions below {@code needed}, if it is shorter. */
+  void extend(RopeSpec spec, int needed) {
+    if (needed <= positions) {
+      return;
+    }
+    int pairs = headWidth / 2;
+    int longer = Math.max(needed, Math.max(256, 2 * positions));
+    cosines = new float[Math.multiplyExact(longer, pairs)];
+    sines = new float[longer * pairs];
+    for (int position = 0; position < longer; position++) {
+      for (int pair = 0; pair < pairs; pair++) {
+        double angle = spec.angle(position, pair);
+        cosines[position * pairs + pair] = (float) StrictMath.cos(angle);
+        sines[position * pairs + pair] = (float) StrictMath.sin(angle);
+      }
+    }
+    positions = longer;
+  }
+
+  /** Turns the heads of one row. */
+  void turn(
+      RopeSpec spec, int position, boolean inverse, float[] x, int xRow, float[] out, int outRow) {
+    int pairs = headWidth / 2;
+    int angles = position * pairs;
+    float sign = inverse ? -1f : 1f;
+    for (int head = 0; head < spec.heads(); head++) {
+      int from = xRow + head * headWidth;
+      int to = outRow + head * headWidth;
+      switch (spec.layout()) {
+        case HALF -> turnHalves(pairs, angles, sign, x, from, out, to);
+        case INTERLEAVED -> turnNeighbours(pairs, angles, sign, x, from, out, to);
+      }
+    }
+  }
+
+  private void turnHalves(
+      int pairs, int angles, float sign, float[] x, int from, float[] out, int to) {
+    for (int i = 0; i < pairs; i++) {
+      float cos = cosines[angles + i];
+      float sin = sign * sines[angles + i];
+      float first = x[from + i];
+      float second = x[from + pairs + i];
+      out[to + i] = first * cos - second * sin;
+      out[to + pairs + i] = first * sin + second * cos;
+    }
+  }
+
+  private void turnNeighbours(
+      int pairs, int angles, float sign, float[] x, int from, float[] out, int to) {
+    for (int i = 0; i < pairs; i++) {
+      float cos = cosines[angles + i];
+      float sin = sign * sines[angles + i];
+      float first = x[from + 2 * i];
+      float second = x[from + 2 * i + 1];
+      out[to + 2 * i] = first * cos - second * sin;
+      out[to + 2 * i + 1] = first * sin + second * cos;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+package dev.firesteel.backend.cpu;
+
+import java.util.Arrays;
+
+/** The primitives in plain Java: the definition of their results, and the form for any JVM. */
+final class ScalarSimd implements Simd {
+  private final float[] lanes = new float[LANES];
+
+  @Override
+  public String description() {
+    return "scalar";
+  }
+
+  @Override
+  public void multiplyTile(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    for (int r = 0; r < TILE_ROWS; r++) {
+      int row = cOffset + r * cStride;
+      if (first) {
+        Arrays.fill(c, row, row + TILE_COLUMNS, 0f);
+      }
+      for (int k = 0; k < depth; k++) {
+        float left = a[aOffset + k * TILE_ROWS + r];
+        int right = bOffset + k * TILE_COLUMNS;
+        for (int j = 0; j < TILE_COLUMNS; j++) {
+          c[row + j] = Math.fma(left, b[right + j], c[row + j]);
+        }
+      }
+    }
+  }
+
+  @Override
+  public float sum(float[] x, int offset, int size) {
+    Arrays.fill(lanes, 0f);
+    for (int i = 0; i < size; i++) {
+      lanes[i % LANES] += x[offset + i];
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float dot(float[] a, int aOffset, float[] b, int bOffset, int size) {
+    Arrays.fill(lanes, 0f);
+    for (int i = 0; i < size; i++) {
+      lanes[i % LANES] = Math.fma(a[aOffset + i], b[bOffset + i], lanes[i % LANES]);
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float sumOfSquaredDifferences(float[] x, int offset, int size, float center) {
+    Arrays.fill(lanes, 0f);
+    for (int i = 0; i < size; i++) {
+      float difference = x[offset + i] - center;
+      lanes[i % LANES] = Math.fma(difference, difference, lanes[i % LANES]);
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float max(float[] x, int offset, int size) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < size; i++) {
+      max = Math.max(max, x[offset + i]);
+    }
+    return max;
+  }
+
+  @Override
+  public void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
+    for (int i = 0; i < size; i++) {
+      out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
+    }
+  }
+
+  @Override
+  public void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size) {
+    for (int i = 0; i < size; i++) {
+      float odds = Transcendentals.sigmoidOdds(z[zOffset + i]);
+      float value = 1f / (1f + odds);
+      s[offset + i] = value;
+      complement[offset + i] = odds * value;
+    }
+  }
+
+  @Override
+  public void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size) {
+    for (int i = 0; i < size; i++) {
+      float value = x[xOffset + i];
+      float gaussian = Transcendentals.gaussian(value);
+      cdf[offset + i] = Transcendentals.normalCdf(value, gaussian);
+      density[offset + i] = gaussian * Transcendentals.DENSITY_AT_ZERO;
+    }
+  }
+}

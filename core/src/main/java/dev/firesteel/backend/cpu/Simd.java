@@ -1,0 +1,122 @@
+package dev.firesteel.backend.cpu;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The primitives over ranges of {@code float[]} that the hot kernels are made of, where plain loops
+ * would be slow. Two implementations give the same bits for every input (NaNs counting as equal):
+ * {@link ScalarSimd} in plain Java, and {@link VectorSimd} on the Vector API.
+ *
+ * <p>Reductions have {@value #LANES} accumulators whatever the width of the hardware: element i of
+ * a range goes to accumulator {@code i mod 16}, and the accumulators are added in halves (8 + 8, 4
+ * + 4, ...). Everything else is the same operation for each element. Loops that the compiler
+ * vectorises by itself without changing bits (add, scale, AdamW) are written once, elsewhere.
+ *
+ * <p>An instance holds scratch memory and belongs to one thread.
+ */
+interface Simd {
+  /** Accumulators of a reduction. */
+  int LANES = 16;
+
+  /** Rows of a register tile, and of a panel of the left operand. */
+  int TILE_ROWS = 8;
+
+  /** Columns of a register tile, and of a panel of the right operand. */
+  int TILE_COLUMNS = 32;
+
+  /** For the log: what computes, and how wide. */
+  String description();
+
+  /**
+   * One register tile of a matrix product: {@code c[r, j] = chain over k of fma(a[k, r], b[k, j],
+   * c[r, j])}, the chain starting from 0 when {@code first}, else from what c holds.
+   *
+   * @param a panel of the left operand: {@code depth} times {@value #TILE_ROWS} values
+   * @param b panel of the right operand: {@code depth} times {@value #TILE_COLUMNS} values
+   * @param c {@value #TILE_ROWS} rows of {@value #TILE_COLUMNS}, {@code cStride} apart
+   */
+  void multiplyTile(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first);
+
+  /** {@code sum x[i]}. */
+  float sum(float[] x, int offset, int size);
+
+  /** {@code sum a[i] * b[i]}, by fused multiply-add. */
+  float dot(float[] a, int aOffset, float[] b, int bOffset, int size);
+
+  /** {@code sum (x[i] - center)^2}, by fused multiply-add. */
+  float sumOfSquaredDifferences(float[] x, int offset, int size, float center);
+
+  /** {@code max x[i]}, negative infinity for an empty range; as {@code Math.max} for NaN and -0. */
+  float max(float[] x, int offset, int size);
+
+  /** {@code out[i] = e^(x[i] - shift)}; in place when both ranges are the same. */
+  void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size);
+
+  /**
+   * {@code s[i] = 1 / (1 + e^-z[i])} and {@code complement[i] = 1 - s[i]} without cancellation; s
+   * may be z.
+   */
+  void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size);
+
+  /** {@code cdf[i] = Phi(x[i])} and {@code density[i] = Phi'(x[i])} of the standard normal. */
+  void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size);
+
+  /** Adds {@value #LANES} accumulators in halves. */
+  static float addInHalves(float[] lanes) {
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        lanes[i] += lanes[i + half];
+      }
+    }
+    return lanes[0];
+  }
+
+  /** Which implementation a pool's threads use. */
+  enum Choice {
+    SCALAR {
+      @Override
+      Simd create() {
+        return new ScalarSimd();
+      }
+    },
+    VECTOR {
+      @Override
+      Simd create() {
+        return new VectorSimd();
+      }
+    };
+
+    private static final Logger LOG = LoggerFactory.getLogger(Simd.class);
+
+    abstract Simd create();
+
+    /**
+     * The vector implementation where the JVM was started with the incubator module and the CPU has
+     * fused multiply-add in vectors of at least four lanes, else the scalar one: they differ in
+     * speed alone.
+     */
+    static Choice best() {
+      if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+        LOG.warn(
+            "The Vector API is off, so fp32 kernels run scalar and many times slower; start Java"
+                + " with --add-modules jdk.incubator.vector");
+        return SCALAR;
+      }
+      if (VectorSimd.hardwareLanes() < 4) {
+        LOG.warn("This CPU has no float vectors that the JVM can use: fp32 kernels run scalar");
+        return SCALAR;
+      }
+      return VECTOR;
+    }
+  }
+}

@@ -1,0 +1,494 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.backend.cpu.Transcendentals.DENSITY_AT_ZERO;
+import static dev.firesteel.backend.cpu.Transcendentals.E0;
+import static dev.firesteel.backend.cpu.Transcendentals.E1;
+import static dev.firesteel.backend.cpu.Transcendentals.E2;
+import static dev.firesteel.backend.cpu.Transcendentals.E3;
+import static dev.firesteel.backend.cpu.Transcendentals.E4;
+import static dev.firesteel.backend.cpu.Transcendentals.EXP_MAX;
+import static dev.firesteel.backend.cpu.Transcendentals.EXP_MIN;
+import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
+import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
+import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
+import static dev.firesteel.backend.cpu.Transcendentals.N0;
+import static dev.firesteel.backend.cpu.Transcendentals.N1;
+import static dev.firesteel.backend.cpu.Transcendentals.N2;
+import static dev.firesteel.backend.cpu.Transcendentals.N3;
+import static dev.firesteel.backend.cpu.Transcendentals.N4;
+import static dev.firesteel.backend.cpu.Transcendentals.N5;
+import static dev.firesteel.backend.cpu.Transcendentals.N6;
+import static dev.firesteel.backend.cpu.Transcendentals.N7;
+import static dev.firesteel.backend.cpu.Transcendentals.N8;
+import static dev.firesteel.backend.cpu.Transcendentals.N9;
+import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
+import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER_BITS;
+import static dev.firesteel.backend.cpu.Transcendentals.SIGMOID_MAX;
+import static dev.firesteel.backend.cpu.Transcendentals.gaussian;
+import static dev.firesteel.backend.cpu.Transcendentals.normalCdf;
+import static dev.firesteel.backend.cpu.Transcendentals.sigmoidOdds;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The primitives on the Vector API, in vectors as long as the hardware's. Loaded only where the
+ * incubator module is present (see {@link Simd.Choice#best}).
+ *
+ * <p>Rules that keep it fast and exact on JDK 17 to 25. No method takes or returns a vector: where
+ * such a method is not inlined, JDK 17 allocates an object for each vector; so the exponential is
+ * written out three times. No {@code reduceLanes} on floats: its order is undefined, and compiled
+ * and interpreted code may differ. Loads and stores by {@code fromArray} and {@code intoArray}
+ * alone: the other forms changed between versions. The tile kernels stay longer than the JIT's
+ * limit for inlining (325 bytecodes): inlined into a caller, their accumulators no longer fit the
+ * registers.
+ */
+final class VectorSimd implements Simd {
+  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  private static final int LENGTH = SPECIES.length();
+
+  private final float[] lanes = new float[LANES];
+
+  VectorSimd() {
+    if (LENGTH > LANES) {
+      throw new IllegalStateException(
+          "VectorSimd: vectors must hold at most 16 floats, got " + LENGTH);
+    }
+  }
+
+  /** Floats in the widest vector that the JVM uses on this CPU. */
+  static int hardwareLanes() {
+    return LENGTH;
+  }
+
+  @Override
+  public String description() {
+    return SPECIES.vectorBitSize() + "-bit vectors";
+  }
+
+  @Override
+  public void multiplyTile(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    if (LENGTH == LANES) {
+      multiplyEightRows(a, aOffset, b, bOffset, depth, c, cOffset, cStride, first);
+      return;
+    }
+    // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
+    for (int row = 0; row < TILE_ROWS; row += 4) {
+      for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
+        multiplyFourRows(
+            a,
+            aOffset + row,
+            b,
+            bOffset + column,
+            depth,
+            c,
+            cOffset + row * cStride + column,
+            cStride,
+            first);
+      }
+    }
+  }
+
+  /** Eight rows by two vectors: 16 accumulators of the 32 registers of AVX-512. */
+  private static void multiplyEightRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    int row0 = cOffset;
+    int row1 = cOffset + cStride;
+    int row2 = cOffset + 2 * cStride;
+    int row3 = cOffset + 3 * cStride;
+    int row4 = cOffset + 4 * cStride;
+    int row5 = cOffset + 5 * cStride;
+    int row6 = cOffset + 6 * cStride;
+    int row7 = cOffset + 7 * cStride;
+    FloatVector c00;
+    FloatVector c01;
+    FloatVector c10;
+    FloatVector c11;
+    FloatVector c20;
+    FloatVector c21;
+    FloatVector c30;
+    FloatVector c31;
+    FloatVector c40;
+    FloatVector c41;
+    FloatVector c50;
+    FloatVector c51;
+    FloatVector c60;
+    FloatVector c61;
+    FloatVector c70;
+    FloatVector c71;
+    if (first) {
+      FloatVector zero = FloatVector.zero(SPECIES);
+      c00 = zero;
+      c01 = zero;
+      c10 = zero;
+      c11 = zero;
+      c20 = zero;
+      c21 = zero;
+      c30 = zero;
+      c31 = zero;
+      c40 = zero;
+      c41 = zero;
+      c50 = zero;
+      c51 = zero;
+      c60 = zero;
+      c61 = zero;
+      c70 = zero;
+      c71 = zero;
+    } else {
+      c00 = FloatVector.fromArray(SPECIES, c, row0);
+      c01 = FloatVector.fromArray(SPECIES, c, row0 + LENGTH);
+      c10 = FloatVector.fromArray(SPECIES, c, row1);
+      c11 = FloatVector.fromArray(SPECIES, c, row1 + LENGTH);
+      c20 = FloatVector.fromArray(SPECIES, c, row2);
+      c21 = FloatVector.fromArray(SPECIES, c, row2 + LENGTH);
+      c30 = FloatVector.fromArray(SPECIES, c, row3);
+      c31 = FloatVector.fromArray(SPECIES, c, row3 + LENGTH);
+      c40 = FloatVector.fromArray(SPECIES, c, row4);
+      c41 = FloatVector.fromArray(SPECIES, c, row4 + LENGTH);
+      c50 = FloatVector.fromArray(SPECIES, c, row5);
+      c51 = FloatVector.fromArray(SPECIES, c, row5 + LENGTH);
+      c60 = FloatVector.fromArray(SPECIES, c, row6);
+      c61 = FloatVector.fromArray(SPECIES, c, row6 + LENGTH);
+      c70 = FloatVector.fromArray(SPECIES, c, row7);
+      c71 = FloatVector.fromArray(SPECIES, c, row7 + LENGTH);
+    }
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * TILE_COLUMNS;
+      int left = aOffset + k * TILE_ROWS;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(SPECIES, a[left + 6]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(SPECIES, a[left + 7]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(c, row0);
+    c01.intoArray(c, row0 + LENGTH);
+    c10.intoArray(c, row1);
+    c11.intoArray(c, row1 + LENGTH);
+    c20.intoArray(c, row2);
+    c21.intoArray(c, row2 + LENGTH);
+    c30.intoArray(c, row3);
+    c31.intoArray(c, row3 + LENGTH);
+    c40.intoArray(c, row4);
+    c41.intoArray(c, row4 + LENGTH);
+    c50.intoArray(c, row5);
+    c51.intoArray(c, row5 + LENGTH);
+    c60.intoArray(c, row6);
+    c61.intoArray(c, row6 + LENGTH);
+    c70.intoArray(c, row7);
+    c71.intoArray(c, row7 + LENGTH);
+  }
+
+  /** Four rows by two vectors, a part of a tile. */
+  private static void multiplyFourRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    int row0 = cOffset;
+    int row1 = cOffset + cStride;
+    int row2 = cOffset + 2 * cStride;
+    int row3 = cOffset + 3 * cStride;
+    FloatVector c00;
+    FloatVector c01;
+    FloatVector c10;
+    FloatVector c11;
+    FloatVector c20;
+    FloatVector c21;
+    FloatVector c30;
+    FloatVector c31;
+    if (first) {
+      FloatVector zero = FloatVector.zero(SPECIES);
+      c00 = zero;
+      c01 = zero;
+      c10 = zero;
+      c11 = zero;
+      c20 = zero;
+      c21 = zero;
+      c30 = zero;
+      c31 = zero;
+    } else {
+      c00 = FloatVector.fromArray(SPECIES, c, row0);
+      c01 = FloatVector.fromArray(SPECIES, c, row0 + LENGTH);
+      c10 = FloatVector.fromArray(SPECIES, c, row1);
+      c11 = FloatVector.fromArray(SPECIES, c, row1 + LENGTH);
+      c20 = FloatVector.fromArray(SPECIES, c, row2);
+      c21 = FloatVector.fromArray(SPECIES, c, row2 + LENGTH);
+      c30 = FloatVector.fromArray(SPECIES, c, row3);
+      c31 = FloatVector.fromArray(SPECIES, c, row3 + LENGTH);
+    }
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * TILE_COLUMNS;
+      int left = aOffset + k * TILE_ROWS;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(c, row0);
+    c01.intoArray(c, row0 + LENGTH);
+    c10.intoArray(c, row1);
+    c11.intoArray(c, row1 + LENGTH);
+    c20.intoArray(c, row2);
+    c21.intoArray(c, row2 + LENGTH);
+    c30.intoArray(c, row3);
+    c31.intoArray(c, row3 + LENGTH);
+  }
+
+  @Override
+  public float sum(float[] x, int offset, int size) {
+    int whole = size - size % LANES;
+    for (int lane = 0; lane < LANES; lane += LENGTH) {
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int i = lane; i < whole; i += LANES) {
+        sum = sum.add(FloatVector.fromArray(SPECIES, x, offset + i));
+      }
+      sum.intoArray(lanes, lane);
+    }
+    for (int i = whole; i < size; i++) {
+      lanes[i - whole] += x[offset + i];
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float dot(float[] a, int aOffset, float[] b, int bOffset, int size) {
+    int whole = size - size % LANES;
+    for (int lane = 0; lane < LANES; lane += LENGTH) {
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int i = lane; i < whole; i += LANES) {
+        sum =
+            FloatVector.fromArray(SPECIES, a, aOffset + i)
+                .fma(FloatVector.fromArray(SPECIES, b, bOffset + i), sum);
+      }
+      sum.intoArray(lanes, lane);
+    }
+    for (int i = whole; i < size; i++) {
+      lanes[i - whole] = Math.fma(a[aOffset + i], b[bOffset + i], lanes[i - whole]);
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float sumOfSquaredDifferences(float[] x, int offset, int size, float center) {
+    int whole = size - size % LANES;
+    for (int lane = 0; lane < LANES; lane += LENGTH) {
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int i = lane; i < whole; i += LANES) {
+        FloatVector difference = FloatVector.fromArray(SPECIES, x, offset + i).sub(center);
+        sum = difference.fma(difference, sum);
+      }
+      sum.intoArray(lanes, lane);
+    }
+    for (int i = whole; i < size; i++) {
+      float difference = x[offset + i] - center;
+      lanes[i - whole] = Math.fma(difference, difference, lanes[i - whole]);
+    }
+    return Simd.addInHalves(lanes);
+  }
+
+  @Override
+  public float max(float[] x, int offset, int size) {
+    int whole = size - size % LENGTH;
+    FloatVector maxima = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < whole; i += LENGTH) {
+      maxima = maxima.max(FloatVector.fromArray(SPECIES, x, offset + i));
+    }
+    maxima.intoArray(lanes, 0);
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < LENGTH; i++) {
+      max = Math.max(max, lanes[i]);
+    }
+    for (int i = whole; i < size; i++) {
+      max = Math.max(max, x[offset + i]);
+    }
+    return max;
+  }
+
+  @Override
+  public void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
+    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
+    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
+    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
+    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
+    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector argument = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(shift);
+      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
+      FloatVector shifted = clamped.fma(log2e, rounder);
+      FloatVector exponent = shifted.sub(rounder);
+      FloatVector r = exponent.fma(minusLn2High, clamped);
+      r = exponent.fma(minusLn2Low, r);
+      FloatVector q = e4.fma(r, e3);
+      q = q.fma(r, e2);
+      q = q.fma(r, e1);
+      q = q.fma(r, e0);
+      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
+      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
+      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
+      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector highScale =
+          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector exp = fraction.mul(lowScale).mul(highScale);
+      exp.intoArray(out, outOffset + i);
+    }
+    for (int i = whole; i < size; i++) {
+      out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
+    }
+  }
+
+  @Override
+  public void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size) {
+    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
+    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
+    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
+    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
+    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector argument = FloatVector.fromArray(SPECIES, z, zOffset + i).neg().min(SIGMOID_MAX);
+      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
+      FloatVector shifted = clamped.fma(log2e, rounder);
+      FloatVector exponent = shifted.sub(rounder);
+      FloatVector r = exponent.fma(minusLn2High, clamped);
+      r = exponent.fma(minusLn2Low, r);
+      FloatVector q = e4.fma(r, e3);
+      q = q.fma(r, e2);
+      q = q.fma(r, e1);
+      q = q.fma(r, e0);
+      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
+      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
+      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
+      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector highScale =
+          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector exp = fraction.mul(lowScale).mul(highScale);
+      FloatVector value = FloatVector.broadcast(SPECIES, 1f).div(exp.add(1f));
+      value.intoArray(s, offset + i);
+      exp.mul(value).intoArray(complement, offset + i);
+    }
+    for (int i = whole; i < size; i++) {
+      float odds = sigmoidOdds(z[zOffset + i]);
+      float value = 1f / (1f + odds);
+      s[offset + i] = value;
+      complement[offset + i] = odds * value;
+    }
+  }
+
+  @Override
+  public void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size) {
+    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
+    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
+    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
+    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
+    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
+      FloatVector argument = value.mul(value).mul(-0.5f);
+      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
+      FloatVector shifted = clamped.fma(log2e, rounder);
+      FloatVector exponent = shifted.sub(rounder);
+      FloatVector r = exponent.fma(minusLn2High, clamped);
+      r = exponent.fma(minusLn2Low, r);
+      FloatVector q = e4.fma(r, e3);
+      q = q.fma(r, e2);
+      q = q.fma(r, e1);
+      q = q.fma(r, e0);
+      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
+      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
+      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
+      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector highScale =
+          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector exp = fraction.mul(lowScale).mul(highScale);
+      FloatVector one = FloatVector.broadcast(SPECIES, 1f);
+      FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
+      FloatVector p = FloatVector.broadcast(SPECIES, N9).fma(w, FloatVector.broadcast(SPECIES, N8));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
+      p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
+      FloatVector tail = p.mul(exp);
+      tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f)).intoArray(cdf, offset + i);
+      exp.mul(DENSITY_AT_ZERO).intoArray(density, offset + i);
+    }
+    for (int i = whole; i < size; i++) {
+      float gaussian = gaussian(x[xOffset + i]);
+      cdf[offset + i] = normalCdf(x[xOffset + i], gaussian);
+      density[offset + i] = gaussian * DENSITY_AT_ZERO;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package dev.firesteel.backend.cpu;
+
+import java.util.EnumMap;
+import java.util.Map;
+
+/** What one thread of the pool has to itself: its SIMD primitives and its scratch memory. */
+final class Worker {
+  /** What a scratch array is for; a kernel uses each purpose for one thing at a time. */
+  enum Scratch {
+    /** A block of the left operand of a product, in panels of rows. */
+    LEFT_PANELS,
+    /** The right operand of a product that one thread computes alone. */
+    RIGHT_PANELS,
+    /** A tile that sticks out of its matrix. */
+    EDGE_TILE,
+    /** Attention: scores and then probabilities of a block of queries. */
+    SCORES,
+    /** Attention: gradient of the scores of a block of queries. */
+    SCORE_GRADIENTS,
+    /** Attention: keys as right operand of the score product. */
+    KEYS_TRANSPOSED,
+    /** Attention: keys as right operand of the query gradient. */
+    KEYS,
+    /** Attention: values as right operand of the output. */
+    VALUES,
+    /** Attention: values as right operand of the probability gradient. */
+    VALUES_TRANSPOSED,
+    /** Attention: a block of queries as right operand of the key gradient. */
+    QUERIES,
+    /** Attention: a block of output gradients as right operand of the value gradient. */
+    OUTPUT_GRADIENTS,
+    /** Attention: a row-major block of queries, keys, or results. */
+    ROWS,
+    /** Rows and blocks of elementwise kernels. */
+    FIRST,
+    SECOND
+  }
+
+  private final Simd simd;
+  private final Map<Scratch, float[]> scratch = new EnumMap<>(Scratch.class);
+  private final int[] words = new int[4];
+
+  Worker(Simd simd) {
+    this.simd = simd;
+    for (Scratch purpose : Scratch.values()) {
+      scratch.put(purpose, new float[0]);
+    }
+  }
+
+  Simd simd() {
+    return simd;
+  }
+
+  /** At least {@code size} floats with undefined content; larger than before means a new array. */
+  float[] scratch(Scratch purpose, int size) {
+    float[] array = scratch.get(purpose);
+    if (array.length < size) {
+      // Half as much again, so that a size that grows step by step (generation) settles soon.
+      array = new float[Math.max(size, (int) Math.min(1.5 * array.length, Integer.MAX_VALUE - 8))];
+      scratch.put(purpose, array);
+    }
+    return array;
+  }
+
+  /** Four words for {@link dev.firesteel.random.Philox#block}. */
+  int[] words() {
+    return words;
+  }
+}
