@@ -82,7 +82,16 @@ public final class TestModels {
   }
 
   /** The same with another probability of dropout. */
-  public static ModelConfig withDropout(ModelConfig c, double dropout) {
+  public static ModelConfig withDropout(ModelConfig config, double dropout) {
+    return with(config, dropout, config.initStd());
+  }
+
+  /** The same with larger or smaller initial weights. */
+  public static ModelConfig withInitStd(ModelConfig config, double initStd) {
+    return with(config, config.dropout(), initStd);
+  }
+
+  private static ModelConfig with(ModelConfig c, double dropout, double initStd) {
     return new ModelConfig(
         c.architecture(),
         c.layers(),
@@ -100,6 +109,6 @@ public final class TestModels {
         c.ropeTheta(),
         c.ropeLayout(),
         c.tieEmbeddings(),
-        c.initStd());
+        initStd);
   }
 }

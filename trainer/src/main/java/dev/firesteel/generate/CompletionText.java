@@ -1,0 +1,86 @@
+package dev.firesteel.generate;
+
+import dev.firesteel.tokenizer.StreamingDecoder;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.util.List;
+
+/**
+ * The text of one completion as it grows, up to the first stop string. What may be the beginning of
+ * a stop string is held back until the next tokens decide.
+ */
+final class CompletionText {
+  private final StreamingDecoder decoder;
+  private final List<String> stopStrings;
+  private final StringBuilder certain = new StringBuilder();
+  private final StringBuilder heldBack = new StringBuilder();
+  private boolean stopped;
+
+  CompletionText(Tokenizer tokenizer, List<String> stopStrings) {
+    this.decoder = tokenizer.streamingDecoder();
+    this.stopStrings = stopStrings;
+  }
+
+  /** The text that is certain after one more token. */
+  String append(int token) {
+    heldBack.append(decoder.append(token));
+    int stop = firstStop();
+    if (stop >= 0) {
+      stopped = true;
+      heldBack.setLength(stop);
+      return release(stop);
+    }
+    return release(heldBack.length() - longestBeginning());
+  }
+
+  /** What was held back, at the end. */
+  String end() {
+    if (!stopped) {
+      heldBack.append(decoder.end());
+    }
+    return release(heldBack.length());
+  }
+
+  /** Whether a stop string has appeared. */
+  boolean stopped() {
+    return stopped;
+  }
+
+  /** All that is certain. */
+  String text() {
+    return certain.toString();
+  }
+
+  private String release(int length) {
+    String text = heldBack.substring(0, length);
+    heldBack.delete(0, length);
+    certain.append(text);
+    return text;
+  }
+
+  /** Where the first stop string begins, or -1. It cannot begin in what was released. */
+  private int firstStop() {
+    int first = -1;
+    for (String stop : stopStrings) {
+      int at = heldBack.indexOf(stop);
+      if (at >= 0 && (first < 0 || at < first)) {
+        first = at;
+      }
+    }
+    return first;
+  }
+
+  /** The length of the longest end of the text that a stop string begins with. */
+  private int longestBeginning() {
+    int longest = 0;
+    for (String stop : stopStrings) {
+      for (int length = Math.min(stop.length() - 1, heldBack.length());
+          length > longest;
+          length--) {
+        if (heldBack.indexOf(stop.substring(0, length), heldBack.length() - length) >= 0) {
+          longest = length;
+        }
+      }
+    }
+    return longest;
+  }
+}

@@ -1,0 +1,248 @@
+package dev.firesteel.generate;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.error.UserException;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.random.RandomStream;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.OptionalInt;
+
+/**
+ * Completes prompts with a model.
+ *
+ * <p>Prompts of one call are computed together. The draws for a prompt come from the stream (seed,
+ * "generate", index of the prompt) and its logits do not depend on the others, so neither does its
+ * completion.
+ */
+public final class Generator {
+  private final LanguageModel model;
+  private final Tokenizer tokenizer;
+  private final ArrayPool pool;
+
+  /**
+   * @param pool where activations and caches live; of the model's backend
+   * @throws UserException when the tokenizer has tokens that the model does not know
+   */
+  public Generator(LanguageModel model, Tokenizer tokenizer, ArrayPool pool) {
+    if (tokenizer.vocabularySize() > model.config().vocabularySize()) {
+      throw UserException.usage(
+          "the tokenizer must have at most as many tokens as the model ("
+              + model.config().vocabularySize()
+              + "), got "
+              + tokenizer.vocabularySize()
+              + ": use the tokenizer that the model was trained with");
+    }
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.pool = pool;
+  }
+
+  /** Completes one prompt; an empty one is the start of a document. */
+  public Completion generate(String prompt, GenerationOptions options) {
+    return generate(List.of(prompt), options, TokenListener.NONE).get(0);
+  }
+
+  /**
+   * Completes prompts; an empty one is the start of a document. Special tokens that a prompt spells
+   * are read as such.
+   *
+   * @return one completion for each, in their order
+   * @throws UserException when a prompt leaves no room for a completion
+   */
+  public List<Completion> generate(
+      List<String> prompts, GenerationOptions options, TokenListener listener) {
+    List<int[]> ids = new ArrayList<>();
+    for (String prompt : prompts) {
+      ids.add(prompt.isEmpty() ? documentStart() : tokenizer.encodeWithSpecialTokens(prompt));
+    }
+    return generateFromIds(ids, options, listener);
+  }
+
+  /** As {@link #generate(List, GenerationOptions, TokenListener)}, for prompts as token ids. */
+  public List<Completion> generateFromIds(
+      List<int[]> prompts, GenerationOptions options, TokenListener listener) {
+    for (int i = 0; i < prompts.size(); i++) {
+      requireRoom(i, prompts.get(i).length);
+    }
+    if (prompts.isEmpty()) {
+      return List.of();
+    }
+    if (options.beams() == 1) {
+      return sample(prompts, options, listener);
+    }
+    List<Completion> completions = new ArrayList<>();
+    for (int i = 0; i < prompts.size(); i++) {
+      completions.add(searchBeams(i, prompts.get(i), options, listener));
+    }
+    return completions;
+  }
+
+  private int[] documentStart() {
+    OptionalInt start = tokenizer.endOfText();
+    if (start.isEmpty()) {
+      start = tokenizer.id("\n");
+    }
+    return new int[] {
+      start.orElseThrow(
+          () ->
+              UserException.usage(
+                  "the tokenizer has neither an end-of-text token nor a line end to start a"
+                      + " document with, so a prompt must not be empty: give one"))
+    };
+  }
+
+  private void requireRoom(int index, int length) {
+    int context = model.config().contextLength();
+    if (length < 1 || length >= context) {
+      throw UserException.usage(
+          "prompt "
+              + (index + 1)
+              + " must have 1 to "
+              + (context - 1)
+              + " tokens, since the model's context holds "
+              + context
+              + ", got "
+              + length
+              + (length < 1 ? ": give it text" : ": shorten it, or use a model of longer context"));
+    }
+  }
+
+  /** The longest completion of a prompt. */
+  private int room(int promptLength, GenerationOptions options) {
+    return Math.min(options.maxTokens(), model.config().contextLength() - promptLength);
+  }
+
+  private FinishReason reasonAtRoom(int promptLength, GenerationOptions options) {
+    return room(promptLength, options) == options.maxTokens()
+        ? FinishReason.LENGTH
+        : FinishReason.CONTEXT;
+  }
+
+  private CachedScores scores(List<int[]> prompts, int capacity) {
+    return new CachedScores(model, pool, prompts, capacity, tokenizer.vocabularySize());
+  }
+
+  private boolean endsDocument(int token) {
+    OptionalInt end = tokenizer.endOfText();
+    return end.isPresent() && end.getAsInt() == token;
+  }
+
+  private List<Completion> sample(
+      List<int[]> prompts, GenerationOptions options, TokenListener listener) {
+    TokenSampler sampler = new TokenSampler(options);
+    List<Sequence> all = new ArrayList<>();
+    int capacity = 0;
+    for (int i = 0; i < prompts.size(); i++) {
+      all.add(new Sequence(i, prompts.get(i), options));
+      capacity = Math.max(capacity, prompts.get(i).length + room(prompts.get(i).length, options));
+    }
+    List<Sequence> active = all;
+    try (CachedScores scores = scores(prompts, capacity)) {
+      float[][] logits = scores.first();
+      while (true) {
+        List<Sequence> remaining = new ArrayList<>();
+        List<Integer> sources = new ArrayList<>();
+        for (int row = 0; row < active.size(); row++) {
+          Sequence sequence = active.get(row);
+          sequence.accept(sampler.sample(logits[row], sequence.seen, sequence.random), listener);
+          if (sequence.reason == null) {
+            remaining.add(sequence);
+            sources.add(row);
+          }
+        }
+        active = remaining;
+        if (active.isEmpty()) {
+          return all.stream().map(Sequence::completion).toList();
+        }
+        logits =
+            scores.next(
+                sources.stream().mapToInt(Integer::intValue).toArray(),
+                active.stream().mapToInt(Sequence::lastToken).toArray());
+      }
+    }
+  }
+
+  private Completion searchBeams(
+      int index, int[] prompt, GenerationOptions options, TokenListener listener) {
+    int room = room(prompt.length, options);
+    BitSet promptTokens = new BitSet();
+    for (int id : prompt) {
+      promptTokens.set(id);
+    }
+    BeamSearch search =
+        new BeamSearch(
+            options,
+            room,
+            this::endsDocument,
+            tokens -> holdsStopString(tokens, options.stopStrings()),
+            promptTokens);
+    try (CachedScores scores = scores(List.of(prompt), prompt.length + room)) {
+      BeamSearch.Finished best = search.search(scores);
+      Sequence sequence = new Sequence(index, prompt, options);
+      best.tokens().forEach(token -> sequence.accept(token, listener));
+      return sequence.completion();
+    }
+  }
+
+  private boolean holdsStopString(List<Integer> tokens, List<String> stopStrings) {
+    if (stopStrings.isEmpty()) {
+      return false;
+    }
+    String text = tokenizer.decode(tokens.stream().mapToInt(Integer::intValue).toArray());
+    return stopStrings.stream().anyMatch(text::contains);
+  }
+
+  /** One prompt's completion as it grows. */
+  private final class Sequence {
+    private final int index;
+    private final int promptLength;
+    private final GenerationOptions options;
+    private final RandomStream random;
+    private final BitSet seen = new BitSet();
+    private final List<Integer> tokens = new ArrayList<>();
+    private final CompletionText text;
+    private FinishReason reason;
+
+    Sequence(int index, int[] prompt, GenerationOptions options) {
+      this.index = index;
+      this.promptLength = prompt.length;
+      this.options = options;
+      random = RandomStream.of(options.seed(), "generate", index);
+      text = new CompletionText(tokenizer, options.stopStrings());
+      for (int id : prompt) {
+        seen.set(id);
+      }
+    }
+
+    void accept(int token, TokenListener listener) {
+      tokens.add(token);
+      seen.set(token);
+      String added = "";
+      if (endsDocument(token)) {
+        reason = FinishReason.STOP;
+      } else {
+        added = text.append(token);
+        if (text.stopped()) {
+          reason = FinishReason.STOP;
+        } else if (tokens.size() == room(promptLength, options)) {
+          reason = reasonAtRoom(promptLength, options);
+        }
+      }
+      if (reason != null) {
+        added += text.end();
+      }
+      listener.onToken(index, token, added);
+    }
+
+    int lastToken() {
+      return tokens.get(tokens.size() - 1);
+    }
+
+    Completion completion() {
+      return new Completion(text.text(), tokens, reason);
+    }
+  }
+}

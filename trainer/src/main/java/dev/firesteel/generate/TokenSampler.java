@@ -1,0 +1,191 @@
+package dev.firesteel.generate;
+
+import dev.firesteel.error.UserException;
+import dev.firesteel.random.RandomStream;
+import java.util.Arrays;
+import java.util.BitSet;
+
+/**
+ * Chooses the next token. The options apply in this order, which is that of Hugging Face's
+ * transformers:
+ *
+ * <ol>
+ *   <li>repetition penalty r (Keskar et al. 2019, section 4.1): the logit of a token that prompt or
+ *       completion has is divided by r where positive and multiplied with r where negative;
+ *   <li>temperature: all logits are divided by it; 0 ends here with the likeliest token;
+ *   <li>top-k: the k likeliest stay;
+ *   <li>top-p (Holtzman et al. 2020): of those, with probabilities that sum to 1, the fewest
+ *       likeliest stay whose sum reaches p;
+ *   <li>min-p (Nguyen et al. 2024): those stay that are at least minP times as likely as the
+ *       likeliest.
+ * </ol>
+ *
+ * <p>Among equal logits the lower id counts as likelier. The likeliest token always stays. All of
+ * it runs on the host in double precision, with StrictMath, so that a seed gives the same tokens
+ * wherever the logits are the same.
+ */
+final class TokenSampler {
+  private final GenerationOptions options;
+
+  TokenSampler(GenerationOptions options) {
+    this.options = options;
+  }
+
+  /** Tokens that may be drawn, and how likely each is. */
+  static final class Distribution {
+    private final int[] ids;
+    private final double[] probabilities;
+
+    private Distribution(int[] ids, double[] probabilities) {
+      this.ids = ids;
+      this.probabilities = probabilities;
+    }
+
+    int[] ids() {
+      return ids.clone();
+    }
+
+    double[] probabilities() {
+      return probabilities.clone();
+    }
+  }
+
+  /**
+   * One token.
+   *
+   * @param logits [V]; changed by the repetition penalty
+   * @param seen the tokens of prompt and completion so far
+   */
+  int sample(float[] logits, BitSet seen, RandomStream random) {
+    penalize(logits, seen, options.repetitionPenalty());
+    if (options.temperature() == 0) {
+      return likeliest(logits);
+    }
+    Distribution distribution = distribution(logits);
+    double u = random.nextDouble();
+    double sum = 0;
+    for (int i = 0; i < distribution.ids.length - 1; i++) {
+      sum += distribution.probabilities[i];
+      if (u < sum) {
+        return distribution.ids[i];
+      }
+    }
+    return distribution.ids[distribution.ids.length - 1];
+  }
+
+  /** Applies the repetition penalty in place. */
+  static void penalize(float[] logits, BitSet seen, double penalty) {
+    if (penalty == 1) {
+      return;
+    }
+    for (int id = seen.nextSetBit(0); id >= 0; id = seen.nextSetBit(id + 1)) {
+      logits[id] = (float) (logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty);
+    }
+  }
+
+  /** The token with the highest logit; the lowest id among equals. */
+  static int likeliest(float[] logits) {
+    int best = 0;
+    for (int id = 0; id < logits.length; id++) {
+      requireNumber(logits[id]);
+      if (logits[id] > logits[best]) {
+        best = id;
+      }
+    }
+    return best;
+  }
+
+  private static void requireNumber(float logit) {
+    if (Float.isNaN(logit)) {
+      throw UserException.failure(
+          "the model's logits must be numbers, got NaN: its weights are damaged, or training"
+              + " diverged; generate from an earlier checkpoint");
+    }
+  }
+
+  /** Temperature, top-k, top-p and min-p; the ids from likely to unlikely if any of the last. */
+  Distribution distribution(float[] logits) {
+    int[] ids = candidates(logits);
+    double highest = Double.NEGATIVE_INFINITY;
+    for (int id : ids) {
+      highest = Math.max(highest, logits[id]);
+    }
+    double[] weights = new double[ids.length];
+    double total = 0;
+    for (int i = 0; i < ids.length; i++) {
+      weights[i] = StrictMath.exp((logits[ids[i]] - highest) / options.temperature());
+      total += weights[i];
+    }
+    int kept = keep(weights, total);
+    if (kept < ids.length) {
+      ids = Arrays.copyOf(ids, kept);
+      weights = Arrays.copyOf(weights, kept);
+      total = 0;
+      for (double weight : weights) {
+        total += weight;
+      }
+    }
+    for (int i = 0; i < weights.length; i++) {
+      weights[i] /= total;
+    }
+    return new Distribution(ids, weights);
+  }
+
+  /** All ids, or after a sort from likely to unlikely where a filter needs one the top k. */
+  private int[] candidates(float[] logits) {
+    int vocabulary = logits.length;
+    boolean filtered = options.topK() > 0 || options.topP() < 1 || options.minP() > 0;
+    if (!filtered) {
+      int[] ids = new int[vocabulary];
+      for (int id = 0; id < vocabulary; id++) {
+        requireNumber(logits[id]);
+        ids[id] = id;
+      }
+      return ids;
+    }
+    int count = options.topK() > 0 ? Math.min(options.topK(), vocabulary) : vocabulary;
+    return ranked(logits, count);
+  }
+
+  /** The {@code count} likeliest ids, from likely to unlikely. */
+  static int[] ranked(float[] logits, int count) {
+    long[] keys = new long[logits.length];
+    for (int id = 0; id < logits.length; id++) {
+      requireNumber(logits[id]);
+      keys[id] = descendingKey(logits[id], id);
+    }
+    Arrays.sort(keys);
+    int[] ids = new int[count];
+    for (int i = 0; i < count; i++) {
+      ids[i] = (int) keys[i];
+    }
+    return ids;
+  }
+
+  /** Orders by falling logit, then by rising id. */
+  private static long descendingKey(float logit, int id) {
+    int bits = Float.floatToIntBits(logit + 0f); // -0 becomes 0, its equal
+    int ascending = bits < 0 ? ~bits : bits | Integer.MIN_VALUE; // as unsigned
+    return ((long) (~ascending ^ Integer.MIN_VALUE) << 32) | id; // as signed
+  }
+
+  /** How many of the sorted candidates top-p and min-p leave. */
+  private int keep(double[] weights, double total) {
+    int kept = weights.length;
+    if (options.topP() < 1) {
+      double sum = 0;
+      int i = 0;
+      while (i < kept && sum < options.topP() * total) {
+        sum += weights[i++];
+      }
+      kept = Math.max(1, i);
+    }
+    if (options.minP() > 0) {
+      // The likeliest has weight 1.
+      while (kept > 1 && weights[kept - 1] < options.minP()) {
+        kept--;
+      }
+    }
+    return kept;
+  }
+}
