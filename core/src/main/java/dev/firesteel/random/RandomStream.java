@@ -24,6 +24,10 @@ public final class RandomStream {
 
   /** The Philox key of a name, for kernels that draw by index (dropout). */
   public static long key(long seed, String purpose, long... indices) {
+    if (purpose.isEmpty()) {
+      // With nothing mixed in between, (seed, i) and (i, seed) would be one stream.
+      throw new IllegalArgumentException("RandomStream: the purpose must not be empty");
+    }
     long hash = mix(seed);
     for (byte b : purpose.getBytes(StandardCharsets.UTF_8)) {
       hash = mix(hash ^ b);
