@@ -158,7 +158,8 @@ public final class Tape implements AutoCloseable {
     assert out.shape().equals(expected) : op.name() + ": " + out.shape() + " is not " + expected;
     node.releaseTemporaries();
     node.output = new Tensor(this, out, wantsGradient);
-    if (wantsGradient) {
+    if (recording) {
+      // Also where no gradient is wanted: backward ends those arrays, too.
       nodes.add(node);
     } else if (segment != null) {
       segment.add(node);
