@@ -7,6 +7,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.zip.CRC32C;
@@ -117,6 +118,11 @@ public final class Checkpoint {
     return UserException.failure(
         "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to go on from the checkpoint before"
             .formatted(file, required, directory));
+  }
+
+  /** The paths of all files but the manifest, in order. */
+  List<String> files() {
+    return manifest.files().stream().map(FileEntry::path).toList();
   }
 
   /** Whether the manifest lists a file. */

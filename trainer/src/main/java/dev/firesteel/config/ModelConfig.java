@@ -159,6 +159,28 @@ public record ModelConfig(
     }
   }
 
+  /** The same model with the number of embedding rows resolved. */
+  public ModelConfig withVocabularySize(int size) {
+    return new ModelConfig(
+        architecture,
+        layers,
+        width,
+        heads,
+        kvHeads,
+        headWidth,
+        feedForwardWidth,
+        contextLength,
+        size,
+        bias,
+        activation,
+        dropout,
+        normEpsilon,
+        ropeTheta,
+        ropeLayout,
+        tieEmbeddings,
+        initStd);
+  }
+
   private static long roundUp(long value, long multiple) {
     return (value + multiple - 1) / multiple * multiple;
   }

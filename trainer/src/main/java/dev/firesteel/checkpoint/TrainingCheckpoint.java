@@ -1,0 +1,83 @@
+package dev.firesteel.checkpoint;
+
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.error.UserException;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.optim.AdamW;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
+ * {@link ModelDirectory}, and in {@code trainer/} the optimizer's moments, {@code state.json} and
+ * {@code config.yaml}.
+ */
+public final class TrainingCheckpoint {
+  private static final String STATE = "trainer/state.json";
+  private static final String CONFIG = "trainer/config.yaml";
+  private static final String FIRST_MOMENTS = "first_moments";
+  private static final String SECOND_MOMENTS = "second_moments";
+
+  private TrainingCheckpoint() {}
+
+  /** Writes all files of a run in which every rank holds everything. */
+  public static void write(
+      CheckpointWriter writer,
+      LanguageModel model,
+      Tokenizer tokenizer,
+      AdamW optimizer,
+      TrainingState state,
+      RunConfig config)
+      throws IOException {
+    ModelDirectory.write(writer, model, tokenizer, config.sample());
+    OptimizerFiles.writeLayout(writer, model.parameters());
+    OptimizerFiles.write(writer, moments(optimizer), 0, model.parameters().segmentSize(), 1, 1);
+    writer.write(CONFIG, ConfigLoader.toYaml(config));
+    writer.write(STATE, state.toJson());
+  }
+
+  /** Where the run stood. */
+  public static TrainingState state(Checkpoint checkpoint) {
+    requireTraining(checkpoint);
+    return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
+  }
+
+  /** The configuration of the run that wrote a checkpoint. */
+  public static RunConfig config(Checkpoint checkpoint) {
+    requireTraining(checkpoint);
+    return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
+  }
+
+  /** Overwrites the weights and moments, bit for bit. */
+  public static void read(
+      Checkpoint checkpoint, LanguageModel model, AdamW optimizer, TrainingState state) {
+    try {
+      OptimizerFiles.read(checkpoint, model.parameters(), moments(optimizer));
+    } catch (IOException e) {
+      throw DataFiles.explain("reading the optimizer's state in " + checkpoint, e);
+    }
+    ModelDirectory.readWeights(checkpoint.fileSystem(), checkpoint.directory(), model);
+    optimizer.resumeAfter(state.updates());
+  }
+
+  private static void requireTraining(Checkpoint checkpoint) {
+    if (!checkpoint.contains(STATE) || !checkpoint.contains(CONFIG)) {
+      throw UserException.failure(
+          "%s must be the checkpoint of a training run, got one without %s"
+              .formatted(checkpoint, STATE));
+    }
+  }
+
+  private static Map<String, Segment> moments(AdamW optimizer) {
+    Map<String, Segment> moments = new LinkedHashMap<>();
+    moments.put(FIRST_MOMENTS, optimizer.firstMoments());
+    moments.put(SECOND_MOMENTS, optimizer.secondMoments());
+    return moments;
+  }
+}
