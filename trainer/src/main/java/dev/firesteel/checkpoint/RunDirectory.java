@@ -1,0 +1,168 @@
+package dev.firesteel.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.DataFiles;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * The directory of one run, {@code <runs_folder>/<name>/}:
+ *
+ * <ul>
+ *   <li>{@code config.yaml}, the resolved configuration;
+ *   <li>{@code run.json}, who computed what with what: versions, host, seeds, hashes, one session
+ *       for each start;
+ *   <li>{@code metrics.jsonl}, {@code samples.jsonl};
+ *   <li>{@code report.html}, {@code loss.svg}, {@code loss.png}, made of the others;
+ *   <li>{@code checkpoints/step-00000100/}.
+ * </ul>
+ *
+ * <p>Written by rank 0 alone.
+ */
+public final class RunDirectory {
+  public static final String CONFIG = "config.yaml";
+  public static final String RUN = "run.json";
+  public static final String METRICS = "metrics.jsonl";
+  public static final String SAMPLES = "samples.jsonl";
+  private static final String CHECKPOINTS = "checkpoints";
+
+  private final FileSystem fs;
+  private final Path path;
+
+  private RunDirectory(FileSystem fs, Path path) {
+    this.fs = fs;
+    this.path = path;
+  }
+
+  /** The directory of a configured run; nothing is made yet. */
+  public static RunDirectory of(RunConfig config, Configuration hadoop) {
+    return at(new Path(new Path(config.runsFolder()), config.name()), hadoop);
+  }
+
+  /** A directory by its path. */
+  public static RunDirectory at(Path path, Configuration hadoop) {
+    try {
+      FileSystem fs = DataFiles.fileSystem(path, hadoop);
+      return new RunDirectory(fs, path);
+    } catch (IOException e) {
+      throw DataFiles.explain("opening the run directory " + path, e);
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** The run's checkpoints; {@code notices} takes a line about each half-written one. */
+  public CheckpointStore checkpoints(Consumer<String> notices) {
+    return new CheckpointStore(fs, new Path(path, CHECKPOINTS), notices);
+  }
+
+  /** Writes {@code config.yaml}. */
+  public void writeConfig(RunConfig config) {
+    replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Adds a session to {@code run.json}. */
+  public void addSession(RunSession session) {
+    try {
+      ObjectNode run =
+          read(RUN).isPresent()
+              ? (ObjectNode) CheckpointManifest.JSON.readTree(read(RUN).get())
+              : CheckpointManifest.JSON.createObjectNode().put("name", path.getName());
+      run.withArray("sessions").add(CheckpointManifest.JSON.valueToTree(session));
+      replace(
+          RUN,
+          (CheckpointManifest.JSON.writeValueAsString(run) + "\n")
+              .getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw DataFiles.explain("adding to " + new Path(path, RUN), e);
+    }
+  }
+
+  /** {@code run.json}; an empty object where there is none. */
+  public JsonNode run() {
+    try {
+      Optional<byte[]> json = read(RUN);
+      return json.isPresent()
+          ? CheckpointManifest.JSON.readTree(json.get())
+          : CheckpointManifest.JSON.createObjectNode();
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + new Path(path, RUN), e);
+    }
+  }
+
+  /**
+   * Opens a file of rows for a run that goes on after {@code step}: rows of later steps are
+   * dropped.
+   */
+  public StepRows openRows(String name, long step) {
+    return StepRows.open(fs, new Path(path, name), step);
+  }
+
+  /** The content of a file; empty where there is none. */
+  public Optional<byte[]> read(String name) {
+    Path file = new Path(path, name);
+    try {
+      recover(fs, file);
+      try (InputStream in = fs.open(file)) {
+        return Optional.of(in.readAllBytes());
+      }
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + file, e);
+    }
+  }
+
+  /** Replaces a file; the old content or the new one can be read back, whenever it is cut short. */
+  public void replace(String name, byte[] content) {
+    Path file = new Path(path, name);
+    try {
+      replace(fs, file, content);
+    } catch (IOException e) {
+      throw DataFiles.explain("writing " + file, e);
+    }
+  }
+
+  /**
+   * Writes beside, deletes, renames: no step has to be atomic, because {@link #recover} takes the
+   * file beside whenever the other is gone.
+   */
+  static void replace(FileSystem fs, Path file, byte[] content) throws IOException {
+    recover(fs, file);
+    Path beside = beside(file);
+    try (OutputStream out = fs.create(beside, true)) {
+      out.write(content);
+    }
+    fs.delete(file, false);
+    recover(fs, file);
+  }
+
+  static void recover(FileSystem fs, Path file) throws IOException {
+    Path beside = beside(file);
+    if (!fs.exists(file) && fs.exists(beside) && !fs.rename(beside, file)) {
+      throw new IOException("cannot rename " + beside + " to " + file.getName());
+    }
+  }
+
+  private static Path beside(Path file) {
+    return new Path(file.getParent(), "." + file.getName() + ".new");
+  }
+
+  @Override
+  public String toString() {
+    return path.toString();
+  }
+}
