@@ -1,0 +1,441 @@
+package dev.firesteel.train;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.Shape;
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.checkpoint.RunSession;
+import dev.firesteel.checkpoint.TrainingCheckpoint;
+import dev.firesteel.checkpoint.TrainingState;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.Batch;
+import dev.firesteel.data.SampleOrder;
+import dev.firesteel.data.TrainingBatches;
+import dev.firesteel.error.UserException;
+import dev.firesteel.generate.GenerationOptions;
+import dev.firesteel.generate.Generator;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.optim.AdamW;
+import dev.firesteel.optim.GradientAccumulator;
+import dev.firesteel.optim.GradientClipping;
+import dev.firesteel.optim.LearningRateSchedule;
+import dev.firesteel.optim.TreeSum;
+import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.Tape;
+import dev.firesteel.tensor.Tensor;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Next-token pretraining, from the first step or the last checkpoint to the last step. {@link #run}
+ * is the whole of it; every rank runs the same loop on its share of each step's slots.
+ *
+ * <p>The numbers (weights, losses, metrics but for times) are a function of the configuration and
+ * the data: not of threads, nor of how often and where the run was stopped and resumed, nor of the
+ * number of ranks, if that is a power of two that divides the slots of a step.
+ */
+public final class Pretraining implements AutoCloseable {
+  private final RunConfig config;
+  private final TrainingData data;
+  private final TrainingContext context;
+  private final Collective collective;
+  private final boolean first;
+  private final TrainingListener listener;
+
+  private final TrainingBatches batches;
+  private final Batch batch;
+  private final Shape batchShape;
+  private final Evaluation evaluation; // null where there is no validation text
+  private final LearningRateSchedule schedule;
+  private final GradientClipping clipping;
+
+  private final ArrayPool pool;
+  private final LanguageModel model;
+  private final AdamW optimizer;
+  private final GradientAccumulator accumulator;
+  private final Generator generator;
+  private final CheckpointStore checkpoints;
+  private final String configSha256;
+  private final String dataSha256;
+  private final String tokenizerSha256;
+
+  private MetricsLog log;
+  private long fromStep;
+  private long step;
+  private long checkpointStep = -1;
+  private int skippedInARow;
+  private Double bestLoss; // null before the first evaluation
+  private Long bestStep;
+  private long trainNanos;
+  private long loggedStep;
+
+  /**
+   * Builds the model, and reads the run's last checkpoint if there is one.
+   *
+   * @throws UserException if data, configuration and checkpoint do not fit together
+   */
+  public Pretraining(RunConfig config, TrainingData data, TrainingContext context) {
+    this.config = config;
+    this.data = data;
+    this.context = context;
+    this.collective = context.collective();
+    this.first = collective.rank() == 0;
+    this.listener = first ? context.listener() : new TrainingListener() {};
+    int sequences = config.training().microBatchSize();
+    int length = config.training().sequenceLength();
+    requireEvenShares();
+
+    batches =
+        new TrainingBatches(
+            data.train(),
+            SampleOrder.of(config.data().sampling(), config.seed(), data.train().tokens(), length));
+    batch = new Batch(sequences, length);
+    batchShape = Shape.of(sequences, length);
+    evaluation =
+        data.validation()
+            .map(text -> new Evaluation(text, sequences, length, config.evaluation().batches()))
+            .orElse(null);
+    schedule =
+        LearningRateSchedule.of(config.optimizer(), config.schedule(), config.training().steps());
+    clipping = new GradientClipping(config.training().gradientClip());
+    configSha256 = ConfigLoader.contentHash(config);
+    dataSha256 = data.sha256();
+    tokenizerSha256 = data.tokenizer().sha256();
+
+    checkpoints = context.run().checkpoints(listener::onNotice);
+    Optional<Checkpoint> last = checkpoints.latest();
+    last.ifPresent(this::check);
+
+    pool = new ArrayPool(context.backend());
+    model = Models.declare(modelConfig(config, data.tokenizer()));
+    model.parameters().allocate(context.backend(), DType.F32);
+    optimizer = new AdamW(model.parameters(), config.optimizer());
+    accumulator = new GradientAccumulator(model.parameters());
+    generator = new Generator(model, data.tokenizer(), pool);
+    if (last.isPresent()) {
+      resume(last.get());
+    } else {
+      model.parameters().initialize(config.seed());
+    }
+    if (samples()) {
+      // A prompt that does not fit is refused before the first step, not after the last.
+      generator.generate(config.sample().prompt(), sampling(0, 1));
+    }
+  }
+
+  /** Trains to the last step, or until the stop signal. */
+  public TrainingOutcome run() {
+    int steps = config.training().steps();
+    start();
+    while (step < steps) {
+      if (stopRequested()) {
+        checkpointAt(OptionalDouble.empty());
+        return end(TrainingOutcome.INTERRUPTED);
+      }
+      long began = System.nanoTime();
+      double learningRate = schedule.at(step);
+
+      double loss = accumulateSlots();
+      Segment gradients = accumulator.total();
+      collective.allReduce(gradients.flat());
+      double norm = GradientClipping.norm(gradients);
+
+      boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
+      if (!skipped) {
+        optimizer.step(gradients, learningRate, clipping.scale(norm));
+      }
+      step++;
+      trainNanos += System.nanoTime() - began;
+      countSkips(skipped, loss, norm);
+
+      EvaluationResult result = due(config.evaluation().every()) ? evaluate() : null;
+      if (due(config.logging().every()) || result != null || skipped) {
+        log(loss, learningRate, norm, skipped, result);
+      }
+      if (samples() && due(config.sample().every())) {
+        sample();
+      }
+      if (due(config.checkpoint().every())) {
+        checkpointAt(result == null ? OptionalDouble.empty() : OptionalDouble.of(result.loss()));
+      }
+    }
+    return end(TrainingOutcome.COMPLETED);
+  }
+
+  /** The model as it is now; it ends with {@link #close}. */
+  public LanguageModel model() {
+    return model;
+  }
+
+  /** Steps done. */
+  public long step() {
+    return step;
+  }
+
+  /** Sums gradients and losses of all slots of this rank; returns the loss of the global batch. */
+  private double accumulateSlots() {
+    int slots = config.training().slots();
+    int share = slots / collective.worldSize();
+    long firstSample = step * config.training().globalBatchSize();
+    // Every position has a target, so the step's tokens are known before its slots are read.
+    double scale = 1.0 / config.training().tokensPerStep();
+    TreeSum<Double> losses = new TreeSum<>(Double::sum);
+    for (int slot = collective.rank() * share; slot < (collective.rank() + 1) * share; slot++) {
+      batches.read(firstSample + (long) slot * batch.sequences(), batch);
+      Segment gradients = accumulator.next();
+      try (Tape tape = Tape.training(context.backend(), pool)) {
+        ForwardPass pass =
+            ForwardPass.training(
+                tape,
+                model.parameters(),
+                gradients,
+                ForwardPass.dropoutKey(config.seed(), step, slot));
+        Tensor loss =
+            model.loss(
+                pass,
+                tape.constant(batch.inputs(), batchShape),
+                tape.constant(batch.targets(), batchShape),
+                scale);
+        losses.add(loss.item());
+        tape.backward(loss);
+      }
+      accumulator.add(gradients);
+    }
+    double[] loss = {losses.total()};
+    collective.allReduce(loss);
+    return loss[0];
+  }
+
+  private void countSkips(boolean skipped, double loss, double norm) {
+    if (!skipped) {
+      skippedInARow = 0;
+      return;
+    }
+    skippedInARow++;
+    listener.onSkip(step, loss, norm);
+    if (skippedInARow > config.training().skipNonFiniteLimit()) {
+      throw UserException.failure(
+          "loss and gradient must be finite, got loss %s and gradient norm %s at step %d, the %d. step in a row that was skipped: lower optimizer.learning_rate or raise schedule.warmup_steps%s"
+              .formatted(
+                  loss,
+                  norm,
+                  step,
+                  skippedInARow,
+                  checkpointStep < 0 ? "" : "; the last checkpoint is of step " + checkpointStep));
+    }
+  }
+
+  private EvaluationResult evaluate() {
+    if (evaluation == null) {
+      return null;
+    }
+    EvaluationResult result = evaluation.run(model, pool, collective);
+    if (bestLoss == null || result.loss() < bestLoss) {
+      bestLoss = result.loss();
+      bestStep = step;
+    }
+    listener.onEvaluation(step, result);
+    return result;
+  }
+
+  private void log(
+      double loss, double learningRate, double norm, boolean skipped, EvaluationResult result) {
+    double seconds = trainNanos / 1e9;
+    long stepsSince = step - loggedStep;
+    report(
+        new StepMetrics(
+            step,
+            step * config.training().tokensPerStep(),
+            loss,
+            learningRate,
+            norm,
+            stepsSince * config.training().tokensPerStep() / seconds,
+            1000 * seconds / stepsSince,
+            skipped,
+            result));
+    trainNanos = 0;
+    loggedStep = step;
+  }
+
+  private void report(StepMetrics metrics) {
+    if (first) {
+      log.onStep(metrics);
+      listener.onStep(metrics);
+    }
+  }
+
+  private void sample() {
+    if (first) {
+      String prompt = config.sample().prompt();
+      String text =
+          prompt + generator.generate(prompt, sampling(step, config.sample().maxTokens())).text();
+      log.onSample(step, text);
+      listener.onSample(step, text);
+    }
+  }
+
+  private GenerationOptions sampling(long atStep, int tokens) {
+    return GenerationOptions.builder()
+        .maxTokens(tokens)
+        .temperature(config.sample().temperature())
+        .topK(config.sample().topK())
+        .topP(config.sample().topP())
+        .seed(RandomStream.key(config.seed(), "sample", atStep))
+        .build();
+  }
+
+  private void checkpointAt(OptionalDouble validationLoss) {
+    if (step == checkpointStep) {
+      return;
+    }
+    if (first) {
+      log.sync();
+    }
+    TrainingState state =
+        new TrainingState(
+            step,
+            optimizer.updates(),
+            step * config.training().tokensPerStep(),
+            step * config.training().globalBatchSize(),
+            config.seed(),
+            skippedInARow,
+            bestLoss,
+            bestStep,
+            configSha256,
+            dataSha256,
+            tokenizerSha256);
+    Checkpoint saved =
+        checkpoints.save(
+            step,
+            validationLoss,
+            collective,
+            writer -> {
+              if (first) {
+                TrainingCheckpoint.write(writer, model, data.tokenizer(), optimizer, state, config);
+              }
+            });
+    checkpointStep = step;
+    listener.onCheckpoint(step, saved.directory().toString());
+    if (first) {
+      checkpoints.retain(config.checkpoint().keepLast(), config.checkpoint().keepBest());
+    }
+  }
+
+  private void check(Checkpoint checkpoint) {
+    checkpoint.verify();
+    ResumeCheck.check(
+        checkpoint, TrainingCheckpoint.state(checkpoint), config, dataSha256, tokenizerSha256);
+  }
+
+  private void resume(Checkpoint checkpoint) {
+    TrainingState state = TrainingCheckpoint.state(checkpoint);
+    TrainingCheckpoint.read(checkpoint, model, optimizer, state);
+    step = state.step();
+    fromStep = step;
+    checkpointStep = step;
+    loggedStep = step;
+    skippedInARow = state.skippedInARow();
+    bestLoss = state.bestValidationLoss();
+    bestStep = state.bestStep();
+  }
+
+  private void start() {
+    if (first) {
+      context.run().writeConfig(config);
+      context
+          .run()
+          .addSession(
+              RunSession.now(
+                  fromStep,
+                  context.backend().description(),
+                  collective.worldSize(),
+                  config.seed(),
+                  configSha256,
+                  dataSha256,
+                  tokenizerSha256));
+      log = MetricsLog.open(context.run(), checkpointStep);
+    }
+    listener.onStart(
+        new TrainingPlan(
+            config.name(),
+            context.run().toString(),
+            context.backend().description(),
+            collective.worldSize(),
+            model.parameters().count(),
+            fromStep,
+            config.training().steps(),
+            config.training().tokensPerStep(),
+            config.training().slots(),
+            data.train().tokens(),
+            evaluation == null ? 0 : evaluation.targets()));
+    if (checkpointStep < 0 && config.evaluation().every() > 0 && evaluation != null) {
+      report(StepMetrics.beforeTraining(evaluate()));
+    }
+  }
+
+  private TrainingOutcome end(TrainingOutcome outcome) {
+    if (first) {
+      log.sync();
+    }
+    listener.onEnd(outcome, step);
+    return outcome;
+  }
+
+  /** Whether any rank was asked to stop: all of them find the same answer at the same step. */
+  private boolean stopRequested() {
+    double[] votes = {context.stop().requested() ? 1 : 0};
+    collective.allReduce(votes);
+    return votes[0] > 0;
+  }
+
+  /** Each {@code every} steps, and at the end; 0: only at the end. */
+  private boolean due(int every) {
+    return step == config.training().steps() || (every > 0 && step % every == 0);
+  }
+
+  private boolean samples() {
+    return config.sample().maxTokens() > 0;
+  }
+
+  private void requireEvenShares() {
+    int slots = config.training().slots();
+    if (slots % collective.worldSize() != 0) {
+      throw UserException.usage(
+          "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (%d), got %d slots: change one of them"
+              .formatted(collective.worldSize(), slots));
+    }
+  }
+
+  private static ModelConfig modelConfig(RunConfig config, Tokenizer tokenizer) {
+    int size = config.model().vocabularySize();
+    if (size == 0) {
+      return config.model().withVocabularySize(tokenizer.vocabularySize());
+    }
+    if (size < tokenizer.vocabularySize()) {
+      throw UserException.usage(
+          "model.vocabulary_size must be at least the tokenizer's (%d), got %d: raise it, or set it to 0"
+              .formatted(tokenizer.vocabularySize(), size));
+    }
+    return config.model();
+  }
+
+  /** Gives all memory back and closes the run's files. */
+  @Override
+  public void close() {
+    if (log != null) {
+      log.close();
+    }
+    accumulator.close();
+    optimizer.close();
+    model.close();
+    pool.close();
+  }
+}

@@ -1,0 +1,21 @@
+package dev.firesteel.train;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.collective.Collective;
+
+/**
+ * Where a run takes place; the caller owns and closes it.
+ *
+ * @param backend that computes
+ * @param collective the other ranks
+ * @param run where rank 0 writes; every rank reads the checkpoint to go on from
+ * @param listener hears events on rank 0
+ * @param stop ends the run early; the first rank that sees it takes all others along
+ */
+public record TrainingContext(
+    Backend backend,
+    Collective collective,
+    RunDirectory run,
+    TrainingListener listener,
+    StopSignal stop) {}

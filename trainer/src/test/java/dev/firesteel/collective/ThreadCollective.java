@@ -1,0 +1,150 @@
+package dev.firesteel.collective;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Ranks that are threads of one process: the contract of {@link Collective}, for tests. */
+public final class ThreadCollective implements Collective {
+  private static final long DEADLINE_SECONDS = 60;
+
+  private final int rank;
+  private final byte[][] board;
+  private final CyclicBarrier barrier;
+  private Backend backend;
+
+  private ThreadCollective(int rank, byte[][] board, CyclicBarrier barrier) {
+    this.rank = rank;
+    this.board = board;
+    this.barrier = barrier;
+  }
+
+  /** One collective for each rank. */
+  public static List<ThreadCollective> world(int size) {
+    byte[][] board = new byte[size][];
+    CyclicBarrier barrier = new CyclicBarrier(size);
+    List<ThreadCollective> world = new ArrayList<>();
+    for (int rank = 0; rank < size; rank++) {
+      world.add(new ThreadCollective(rank, board, barrier));
+    }
+    return world;
+  }
+
+  /** This rank, whose arrays are those of {@code backend}. */
+  public ThreadCollective on(Backend ofArrays) {
+    backend = ofArrays;
+    return this;
+  }
+
+  @Override
+  public int rank() {
+    return rank;
+  }
+
+  @Override
+  public int worldSize() {
+    return board.length;
+  }
+
+  @Override
+  public void allReduce(NdArray values) {
+    float[] mine = new float[Math.toIntExact(values.size())];
+    backend.download(values, mine, 0);
+    ByteBuffer bytes = ByteBuffer.allocate(mine.length * Float.BYTES);
+    bytes.asFloatBuffer().put(mine);
+    float[][] all = new float[worldSize()][mine.length];
+    byte[][] gathered = allGather(bytes.array());
+    for (int r = 0; r < all.length; r++) {
+      ByteBuffer.wrap(gathered[r]).asFloatBuffer().get(all[r]);
+    }
+    float[] column = new float[all.length];
+    for (int i = 0; i < mine.length; i++) {
+      for (int r = 0; r < all.length; r++) {
+        column[r] = all[r][i];
+      }
+      mine[i] = sum(column, 0, column.length);
+    }
+    backend.upload(mine, 0, values);
+  }
+
+  @Override
+  public void allReduce(double[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(values.length * Double.BYTES);
+    bytes.asDoubleBuffer().put(values);
+    byte[][] gathered = allGather(bytes.array());
+    double[] column = new double[worldSize()];
+    for (int i = 0; i < values.length; i++) {
+      for (int r = 0; r < column.length; r++) {
+        column[r] = ByteBuffer.wrap(gathered[r]).getDouble(i * Double.BYTES);
+      }
+      values[i] = sum(column, 0, column.length);
+    }
+  }
+
+  private static float sum(float[] values, int begin, int end) {
+    if (end - begin == 1) {
+      return values[begin];
+    }
+    int middle = begin + Integer.highestOneBit(end - begin - 1);
+    return sum(values, begin, middle) + sum(values, middle, end);
+  }
+
+  private static double sum(double[] values, int begin, int end) {
+    if (end - begin == 1) {
+      return values[begin];
+    }
+    int middle = begin + Integer.highestOneBit(end - begin - 1);
+    return sum(values, begin, middle) + sum(values, middle, end);
+  }
+
+  @Override
+  public byte[][] allGather(byte[] mine) {
+    board[rank] = mine.clone();
+    await();
+    byte[][] all = board.clone();
+    await();
+    return all;
+  }
+
+  @Override
+  public void broadcast(NdArray values, int root) {
+    float[] content = new float[Math.toIntExact(values.size())];
+    backend.download(values, content, 0);
+    ByteBuffer bytes = ByteBuffer.allocate(content.length * Float.BYTES);
+    bytes.asFloatBuffer().put(content);
+    ByteBuffer.wrap(allGather(bytes.array())[root]).asFloatBuffer().get(content);
+    backend.upload(content, 0, values);
+  }
+
+  @Override
+  public void barrier() {
+    await();
+  }
+
+  private void await() {
+    try {
+      barrier.await(DEADLINE_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CollectiveException("rank " + rank + " was interrupted", e);
+    } catch (BrokenBarrierException | TimeoutException e) {
+      throw new CollectiveException("another rank was lost", e);
+    }
+  }
+
+  @Override
+  public void abort(String reason) {
+    barrier.reset();
+  }
+
+  @Override
+  public void close() {
+    // Holds nothing.
+  }
+}

@@ -1,0 +1,31 @@
+package dev.firesteel.train;
+
+import dev.firesteel.config.RunConfig;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/** The tiny run as a process of its own, to be killed: prints a line for each event. */
+final class KilledRunMain {
+  private KilledRunMain() {}
+
+  static RunConfig config(Path folder, String name) {
+    return TinyRun.config(
+        folder, "name=" + name, "checkpoint.every=1", "checkpoint.keep_last=2", "logging.every=1");
+  }
+
+  public static void main(String[] arguments) {
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    TrainingOutcome outcome =
+        TinyRun.train(
+            config(Path.of(arguments[0]), arguments[1]),
+            new TrainingListener() {
+              @Override
+              public void onStep(StepMetrics metrics) {
+                out.println("step " + metrics.step());
+              }
+            },
+            new StopSignal());
+    out.println(outcome);
+  }
+}

@@ -1,0 +1,417 @@
+package dev.firesteel.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.collective.ThreadCollective;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.IntPredicate;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PretrainingTest {
+  private static final String[] EXACT_FILES = {
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+    "trainer/optimizer-00001-of-00001.safetensors",
+    "trainer/layout.json"
+  };
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void prepare() throws IOException {
+    TinyRun.prepare(folder);
+  }
+
+  @Test
+  void learns() {
+    RunConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
+    assertThat(TinyRun.train(config)).isEqualTo(TrainingOutcome.COMPLETED);
+    List<JsonNode> rows = TinyRun.metrics(config);
+    double before = rows.get(0).get("val_loss").asDouble();
+    double after = rows.get(rows.size() - 1).get("val_loss").asDouble();
+    // Knowing nothing is ln(vocabulary); 22 characters occur.
+    assertThat(before).isCloseTo(Math.log(22), within(0.1));
+    assertThat(after).isLessThan(2.0);
+  }
+
+  @Test
+  void overfitsATinyText() throws IOException {
+    TinyRun.prepare(folder, "abcabdabe", "");
+    RunConfig config =
+        TinyRun.config(
+            folder,
+            "training.steps=150",
+            "model.dropout=0",
+            "optimizer.weight_decay=0",
+            "sample.prompt=abc",
+            "sample.temperature=0");
+    TinyRun.train(config);
+    List<JsonNode> rows = TinyRun.metrics(config);
+    // Eight tokens follow from those before them; the first three cannot be told apart at "ab".
+    assertThat(rows.get(rows.size() - 1).get("loss").asDouble()).isLessThan(0.02);
+  }
+
+  @Test
+  void writesEachLoggedStepOnce() {
+    RunConfig config = TinyRun.config(folder);
+    TinyRun.train(config);
+    List<JsonNode> rows = TinyRun.metrics(config);
+    assertThat(rows)
+        .extracting(row -> row.get("step").asInt())
+        .containsExactly(0, 2, 4, 6, 8, 10, 12);
+    assertThat(rows.get(0).properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactly("step", "tokens", "val_loss", "val_bpb");
+    assertThat(rows.get(1).properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactly("step", "tokens", "loss", "lr", "grad_norm");
+    assertThat(rows.get(2).properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactly("step", "tokens", "loss", "lr", "grad_norm", "val_loss", "val_bpb");
+    assertThat(rows.get(2).get("tokens").asLong()).isEqualTo(4 * 8 * 8);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 4, 10, 12})
+  void goesOnAsIfNothingHadHappened(long stopAt) throws IOException {
+    RunConfig whole = TinyRun.config(folder);
+    TinyRun.train(whole);
+
+    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    TrainingOutcome outcome = TinyRun.trainUntil(stopped, stopAt);
+    assertThat(outcome)
+        .isEqualTo(stopAt == 12 ? TrainingOutcome.COMPLETED : TrainingOutcome.INTERRUPTED);
+    assertThat(TinyRun.checkpoint(stopped, stopAt)).isDirectory();
+    assertThat(TinyRun.train(stopped)).isEqualTo(TrainingOutcome.COMPLETED);
+
+    assertSameRun(whole, stopped);
+  }
+
+  @Test
+  void goesOnAfterEachStepHasEndedASession() throws IOException {
+    RunConfig whole = TinyRun.config(folder);
+    TinyRun.train(whole);
+    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    StopSignal always = new StopSignal();
+    always.request();
+    // Each session ends before its first step, and so must change nothing.
+    TinyRun.train(stopped, new TrainingListener() {}, always);
+    for (long step = 2; step < 12; step += 2) {
+      TinyRun.trainUntil(stopped, step);
+      TinyRun.train(stopped, new TrainingListener() {}, always);
+    }
+    assertThat(TinyRun.train(stopped)).isEqualTo(TrainingOutcome.COMPLETED);
+    assertSameRun(whole, stopped);
+    assertThat(TinyRun.directory(stopped).run().get("sessions")).hasSize(12);
+  }
+
+  @Test
+  void dropsMetricsThatNoCheckpointCovers() throws IOException {
+    RunConfig whole = TinyRun.config(folder);
+    TinyRun.train(whole);
+    RunConfig crashed = TinyRun.config(folder, "name=crashed");
+    TrainingListener crash =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepMetrics metrics) {
+            if (metrics.step() == 8) {
+              throw new IllegalStateException("crash");
+            }
+          }
+        };
+    assertThatThrownBy(() -> TinyRun.train(crashed, crash, new StopSignal())).hasMessage("crash");
+    assertThat(TinyRun.metrics(crashed)).hasSize(5);
+    Path metrics = Path.of(TinyRun.directory(crashed).path() + "/metrics.jsonl");
+    Files.writeString(metrics, "{\"step\":10,\"to", StandardOpenOption.APPEND);
+
+    TinyRun.train(crashed);
+    assertSameRun(whole, crashed);
+  }
+
+  @Test
+  void givesTheSameBitsForAnyNumberOfRanks() throws Exception {
+    RunConfig alone = TinyRun.config(folder);
+    TinyRun.train(alone);
+    for (int ranks : new int[] {2, 4}) {
+      RunConfig together = TinyRun.config(folder, "name=ranks" + ranks);
+      trainOnRanks(together, ranks);
+      assertSameRun(alone, together);
+    }
+  }
+
+  @Test
+  void goesOnWithAnotherNumberOfRanks() throws Exception {
+    RunConfig alone = TinyRun.config(folder);
+    TinyRun.train(alone);
+    RunConfig changing = TinyRun.config(folder, "name=changing");
+    TinyRun.trainUntil(changing, 4);
+    trainOnRanks(changing, 4);
+    assertSameRun(alone, changing);
+  }
+
+  @Test
+  void refusesRanksThatDoNotShareTheSlotsEvenly() {
+    RunConfig config = TinyRun.config(folder);
+    assertThatThrownBy(() -> trainOnRanks(config, 3))
+        .hasRootCauseInstanceOf(UserException.class)
+        .hasRootCauseMessage(
+            "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (3), got 4 slots: change one of them");
+  }
+
+  @Test
+  void skipsAndReportsWhatIsNotFinite() {
+    RunConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
+    List<String> skips = new ArrayList<>();
+    TrainingListener listener =
+        new TrainingListener() {
+          @Override
+          public void onSkip(long step, double loss, double gradientNorm) {
+            skips.add(step + " " + loss);
+          }
+        };
+    // Four slots a step: slots 9 to 12 are step 3.
+    try (Backend backend = poisoned(call -> call == 10)) {
+      assertThat(TinyRun.train(config, backend, listener, new StopSignal()))
+          .isEqualTo(TrainingOutcome.COMPLETED);
+    }
+    assertThat(skips).containsExactly("3 NaN");
+    List<JsonNode> rows = TinyRun.metrics(config);
+    assertThat(rows).extracting(row -> row.get("step").asInt()).containsExactly(0, 3, 4, 8, 12);
+    assertThat(rows.get(1).get("skipped").asBoolean()).isTrue();
+    assertThat(rows.get(1).has("loss")).isFalse();
+    assertThat(rows.get(4).get("val_loss").isNumber()).isTrue();
+  }
+
+  @Test
+  void countsSkippedStepsOutOfTheBiasCorrection() throws IOException {
+    RunConfig config = TinyRun.config(folder, "sample.max_tokens=0");
+    try (Backend backend = poisoned(call -> call == 10)) {
+      TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
+    }
+    assertThat(new String(TinyRun.file(config, 12, "trainer/state.json"), StandardCharsets.UTF_8))
+        .contains("\"step\" : 12,", "\"updates\" : 11,");
+  }
+
+  @Test
+  void stopsAfterTooManyStepsInARowThatAreNotFinite() {
+    RunConfig config =
+        TinyRun.config(folder, "training.skip_non_finite_limit=2", "sample.max_tokens=0");
+    List<Long> skips = new ArrayList<>();
+    TrainingListener listener =
+        new TrainingListener() {
+          @Override
+          public void onSkip(long step, double loss, double gradientNorm) {
+            skips.add(step);
+          }
+        };
+    try (Backend backend = poisoned(call -> call > 24)) {
+      assertThatThrownBy(() -> TinyRun.train(config, backend, listener, new StopSignal()))
+          .isInstanceOf(UserException.class)
+          .hasMessage(
+              "loss and gradient must be finite, got loss NaN and gradient norm NaN at step 9, the 3. step in a row that was skipped: lower optimizer.learning_rate or raise schedule.warmup_steps; the last checkpoint is of step 5");
+    }
+    assertThat(skips).containsExactly(7L, 8L, 9L);
+  }
+
+  @Test
+  void refusesAPromptThatDoesNotFitBeforeItTrains() {
+    RunConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
+    assertThatThrownBy(() -> TinyRun.train(config))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("prompt 1 must have 1 to 7 tokens");
+    assertThat(Path.of(TinyRun.directory(config).path().toString())).doesNotExist();
+  }
+
+  @Test
+  void keepsTheNewestCheckpointsAndTheBest() {
+    RunConfig config =
+        TinyRun.config(
+            folder,
+            "training.steps=24",
+            "checkpoint.every=4",
+            "checkpoint.keep_last=2",
+            // So large that it diverges: the first evaluation stays the best.
+            "optimizer.learning_rate=5",
+            "schedule.warmup_steps=20");
+    TinyRun.train(config);
+    assertThat(TinyRun.checkpoint(config, 24)).isDirectory();
+    assertThat(TinyRun.checkpoint(config, 20)).isDirectory();
+    String[] kept = TinyRun.checkpoint(config, 24).getParent().toFile().list();
+    assertThat(kept).hasSize(3);
+    double lowest =
+        TinyRun.metrics(config).stream()
+            .filter(row -> row.has("val_loss") && row.get("step").asInt() > 0)
+            .mapToDouble(row -> row.get("val_loss").asDouble())
+            .min()
+            .orElseThrow();
+    JsonNode bestRow =
+        TinyRun.metrics(config).stream()
+            .filter(row -> row.path("val_loss").asDouble(9) == lowest)
+            .findFirst()
+            .orElseThrow();
+    assertThat(kept).contains("step-%08d".formatted(bestRow.get("step").asInt()));
+  }
+
+  @Test
+  void tellsItsListenerWhatHappens() {
+    RunConfig config = TinyRun.config(folder);
+    List<String> events = new ArrayList<>();
+    TrainingListener listener =
+        new TrainingListener() {
+          @Override
+          public void onStart(TrainingPlan plan) {
+            events.add("start %d of %d".formatted(plan.fromStep(), plan.steps()));
+          }
+
+          @Override
+          public void onStep(StepMetrics metrics) {
+            events.add("step " + metrics.step());
+          }
+
+          @Override
+          public void onEvaluation(long step, EvaluationResult result) {
+            events.add("evaluation " + step);
+          }
+
+          @Override
+          public void onCheckpoint(long step, String directory) {
+            events.add("checkpoint " + step);
+          }
+
+          @Override
+          public void onSample(long step, String text) {
+            events.add("sample " + step);
+          }
+
+          @Override
+          public void onEnd(TrainingOutcome outcome, long step) {
+            events.add(outcome + " " + step);
+          }
+        };
+    TinyRun.train(config, listener, new StopSignal());
+    assertThat(events)
+        .containsExactly(
+            "start 0 of 12",
+            "evaluation 0",
+            "step 0",
+            "step 2",
+            "evaluation 4",
+            "step 4",
+            "checkpoint 5",
+            "step 6",
+            "sample 6",
+            "evaluation 8",
+            "step 8",
+            "step 10",
+            "checkpoint 10",
+            "evaluation 12",
+            "step 12",
+            "sample 12",
+            "checkpoint 12",
+            "COMPLETED 12");
+  }
+
+  @Test
+  void refusesAVocabularySmallerThanTheTokenizers() {
+    RunConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
+    assertThatThrownBy(() -> TinyRun.train(config))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "model.vocabulary_size must be at least the tokenizer's (22), got 5: raise it, or set it to 0");
+  }
+
+  private void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+    for (String file : EXACT_FILES) {
+      assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));
+    }
+    assertThat(TinyRun.metrics(got)).isEqualTo(TinyRun.metrics(expected));
+    assertThat(TinyRun.directory(got).read("samples.jsonl"))
+        .hasValueSatisfying(
+            samples ->
+                assertThat(samples)
+                    .isEqualTo(TinyRun.directory(expected).read("samples.jsonl").orElseThrow()));
+  }
+
+  private static void trainOnRanks(RunConfig config, int ranks) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(ranks);
+    try {
+      List<Future<TrainingOutcome>> outcomes = new ArrayList<>();
+      for (ThreadCollective collective : ThreadCollective.world(ranks)) {
+        outcomes.add(
+            threads.submit(
+                () -> {
+                  try (Backend backend = new ReferenceBackend();
+                      Pretraining training =
+                          new Pretraining(
+                              config,
+                              TrainingData.open(config.data(), TinyRun.HADOOP),
+                              new TrainingContext(
+                                  backend,
+                                  collective.on(backend),
+                                  TinyRun.directory(config),
+                                  new TrainingListener() {},
+                                  new StopSignal()))) {
+                    return training.run();
+                  }
+                }));
+      }
+      for (Future<TrainingOutcome> outcome : outcomes) {
+        assertThat(outcome.get()).isEqualTo(TrainingOutcome.COMPLETED);
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  /** The reference backend, whose n-th loss with a gradient, from 1, is NaN where asked. */
+  private static Backend poisoned(IntPredicate poisonedCalls) {
+    Backend reference = new ReferenceBackend();
+    int[] calls = new int[1];
+    return (Backend)
+        Proxy.newProxyInstance(
+            Backend.class.getClassLoader(),
+            new Class<?>[] {Backend.class},
+            (proxy, method, arguments) -> {
+              Object result;
+              try {
+                result = method.invoke(reference, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+              if (method.getName().equals("linearCrossEntropy")
+                  && arguments[6] != null
+                  && poisonedCalls.test(++calls[0])) {
+                reference.fill((NdArray) arguments[4], Double.NaN);
+                reference.fill((NdArray) arguments[5], Double.NaN);
+              }
+              return result;
+            });
+  }
+}

@@ -1,0 +1,170 @@
+package dev.firesteel.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.checkpoint.StepRows;
+import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.data.DatasetManifest.ShardInfo;
+import dev.firesteel.data.ShardWriter;
+import dev.firesteel.data.TokenEncoding;
+import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+
+/** A run small enough for plain loops: text, configuration, and what it leaves. */
+final class TinyRun {
+  static final Configuration HADOOP = new Configuration();
+
+  private static final String YAML =
+      """
+      name: tiny
+      seed: 7
+      data: {source: none}
+      tokenizer: {kind: char}
+      model:
+        architecture: gpt2
+        layers: 1
+        width: 16
+        heads: 2
+        context_length: 8
+        dropout: 0.1
+      compute: {backend: reference}
+      training: {steps: 12, micro_batch_size: 2, global_batch_size: 8}
+      optimizer: {learning_rate: 0.01}
+      schedule: {kind: cosine, warmup_steps: 3}
+      evaluation: {every: 4, batches: 3}
+      checkpoint: {every: 5, keep_last: 100}
+      logging: {every: 2}
+      sample: {every: 6, max_tokens: 5}
+      """;
+
+  private TinyRun() {}
+
+  /** The configuration, with data and runs below {@code folder}. */
+  static RunConfig config(Path folder, String... overrides) {
+    List<String> all = new ArrayList<>();
+    all.add("data.path=" + folder.resolve("data"));
+    all.add("runs_folder=" + folder.resolve("runs"));
+    all.addAll(Arrays.asList(overrides));
+    return ConfigLoader.parse(YAML, "the tiny run", all);
+  }
+
+  /** Prepares the data of {@link #config}: a text of counted sheep. */
+  static void prepare(Path folder) throws IOException {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 60; i++) {
+      text.append(i).append(" sheep and ").append(i + 1).append(" goats\n");
+    }
+    prepare(folder, text.substring(0, 900), text.substring(900));
+  }
+
+  static void prepare(Path folder, String train, String validation) throws IOException {
+    Path data = folder.resolve("data");
+    Files.createDirectories(data);
+    Tokenizer tokenizer = CharTokenizer.train(List.of(train + validation).iterator());
+    Files.writeString(data.resolve("tokenizer.json"), tokenizer.toJson());
+    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(data.toString());
+    new DatasetManifest(
+            DatasetManifest.VERSION,
+            "none",
+            "00",
+            new DatasetManifest.Inputs(1, 10, "11"),
+            new DatasetManifest.TokenizerInfo(
+                "tokenizer.json", tokenizer.sha256(), tokenizer.vocabularySize()),
+            TokenEncoding.UINT16,
+            "tail",
+            new DatasetManifest.DocumentCounts(2, 0, 0, 0, 0, 0, 2),
+            part(path, "train-00000", tokenizer, train),
+            part(path, "validation-00000", tokenizer, validation))
+        .write(path, HADOOP);
+  }
+
+  private static DatasetManifest.SplitInfo part(
+      org.apache.hadoop.fs.Path path, String name, Tokenizer tokenizer, String text)
+      throws IOException {
+    if (text.isEmpty()) {
+      return new DatasetManifest.SplitInfo(0, 0, 0, List.of());
+    }
+    FileSystem fs = DataFiles.fileSystem(path, HADOOP);
+    try (ShardWriter writer = new ShardWriter(fs, path, name, TokenEncoding.UINT16)) {
+      int[] tokens = tokenizer.encode(text);
+      writer.add(tokens);
+      ShardInfo shard = writer.finish();
+      return new DatasetManifest.SplitInfo(
+          1, tokens.length, text.getBytes(StandardCharsets.UTF_8).length, List.of(shard));
+    }
+  }
+
+  static RunDirectory directory(RunConfig config) {
+    return RunDirectory.of(config, HADOOP);
+  }
+
+  /** Runs to the end, or until {@code stop}. */
+  static TrainingOutcome train(RunConfig config, TrainingListener listener, StopSignal stop) {
+    try (Backend backend = new ReferenceBackend()) {
+      return train(config, backend, listener, stop);
+    }
+  }
+
+  static TrainingOutcome train(
+      RunConfig config, Backend backend, TrainingListener listener, StopSignal stop) {
+    TrainingContext context =
+        new TrainingContext(backend, new SingleProcess(), directory(config), listener, stop);
+    try (Pretraining training =
+        new Pretraining(config, TrainingData.open(config.data(), HADOOP), context)) {
+      return training.run();
+    }
+  }
+
+  static TrainingOutcome train(RunConfig config) {
+    return train(config, new TrainingListener() {}, new StopSignal());
+  }
+
+  /** Runs until {@code steps} are done and the stop signal is seen. */
+  static TrainingOutcome trainUntil(RunConfig config, long steps) {
+    StopSignal stop = new StopSignal();
+    TrainingListener stopper =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepMetrics metrics) {
+            if (metrics.step() >= steps) {
+              stop.request();
+            }
+          }
+        };
+    return train(config, stopper, stop);
+  }
+
+  /** {@code metrics.jsonl} without the times. */
+  static List<JsonNode> metrics(RunConfig config) {
+    List<JsonNode> rows =
+        StepRows.parse(
+            directory(config).read(RunDirectory.METRICS).orElseThrow(), RunDirectory.METRICS);
+    rows.forEach(row -> ((ObjectNode) row).remove(List.of("tokens_per_second", "step_ms")));
+    return rows;
+  }
+
+  /** A file of a checkpoint. */
+  static byte[] file(RunConfig config, long step, String name) throws IOException {
+    return Files.readAllBytes(checkpoint(config, step).resolve(name));
+  }
+
+  static Path checkpoint(RunConfig config, long step) {
+    return Path.of(directory(config).path().toString(), "checkpoints", "step-%08d".formatted(step));
+  }
+}
