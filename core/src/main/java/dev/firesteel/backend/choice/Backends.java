@@ -30,7 +30,7 @@ public final class Backends {
   public static Backend create(BackendOptions options) {
     Backend backend =
         switch (options.name()) {
-          case "cpu" -> cpu(options);
+          case "cpu" -> new CpuBackend(options.precision(), options.threads());
           case "reference" -> reference(options);
           default ->
               throw UserException.usage(
@@ -41,16 +41,6 @@ public final class Backends {
         };
     LOG.info("Backend {}", backend.description());
     return backend;
-  }
-
-  private static Backend cpu(BackendOptions options) {
-    if (options.precision() != Precision.FP32) {
-      throw UserException.usage(
-          "compute.backend cpu computes in fp32 only in this version, got precision "
-              + options.precision()
-              + "; set compute.precision to fp32");
-    }
-    return new CpuBackend(options.precision(), options.threads());
   }
 
   private static Backend reference(BackendOptions options) {

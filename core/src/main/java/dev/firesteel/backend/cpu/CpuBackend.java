@@ -47,18 +47,23 @@ public final class CpuBackend implements Backend {
    *
    * @param precision of the matrix products
    * @param threads how many compute, the calling one included; 0 for one on each core
+   * @throws dev.firesteel.error.UserException when the precision is bf16 and this CPU lacks the
+   *     instructions, or this platform oneDNN
    */
   public CpuBackend(Precision precision, int threads) {
     this(precision, threads, Simd.Choice.best());
   }
 
   CpuBackend(Precision precision, int threads, Simd.Choice simd) {
-    if (precision != Precision.FP32) {
-      throw new IllegalArgumentException("CpuBackend: no engine for " + precision);
-    }
+    // First, since it may refuse and a thread of the pool would stay behind.
+    OneDnn dnnl = precision == Precision.BF16 ? OneDnn.open() : null;
     pool =
         new WorkerPool(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads, simd);
-    engine = new Fp32Engine(pool);
+    engine =
+        switch (precision) {
+          case FP32 -> new Fp32Engine(pool);
+          case BF16 -> new Bf16Engine(pool, dnnl);
+        };
     rowReduction = new RowReduction(pool);
   }
 

@@ -100,4 +100,11 @@ final class ScalarSimd implements Simd {
       density[offset + i] = gaussian * Transcendentals.DENSITY_AT_ZERO;
     }
   }
+
+  @Override
+  public void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size) {
+    for (int i = 0; i < size; i++) {
+      out[outOffset + i] = Bf16.of(x[xOffset + i]);
+    }
+  }
 }

@@ -71,6 +71,9 @@ interface Simd {
   /** {@code cdf[i] = Phi(x[i])} and {@code density[i] = Phi'(x[i])} of the standard normal. */
   void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size);
 
+  /** {@code out[i] = x[i]} rounded to bfloat16, as {@link Bf16#of}. */
+  void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size);
+
   /** Adds {@value #LANES} accumulators in halves. */
   static float addInHalves(float[] lanes) {
     for (int half = LANES / 2; half > 0; half /= 2) {

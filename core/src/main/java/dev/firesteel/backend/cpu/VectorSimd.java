@@ -31,6 +31,7 @@ import static dev.firesteel.backend.cpu.Transcendentals.sigmoidOdds;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -48,6 +49,10 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorSimd implements Simd {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LENGTH = SPECIES.length();
+
+  /** As many shorts as a vector has floats. */
+  private static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * Short.SIZE));
 
   private final float[] lanes = new float[LANES];
 
@@ -489,6 +494,24 @@ final class VectorSimd implements Simd {
       float gaussian = gaussian(x[xOffset + i]);
       cdf[offset + i] = normalCdf(x[xOffset + i], gaussian);
       density[offset + i] = gaussian * DENSITY_AT_ZERO;
+    }
+  }
+
+  @Override
+  public void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      IntVector bits = FloatVector.fromArray(SPECIES, x, xOffset + i).reinterpretAsInts();
+      IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
+      IntVector rounded = bits.add(upper.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
+      rounded
+          .blend(upper.or(0x40), bits.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
+          .convertShape(VectorOperators.I2S, SHORTS, 0)
+          .reinterpretAsShorts()
+          .intoArray(out, outOffset + i);
+    }
+    for (int i = whole; i < size; i++) {
+      out[outOffset + i] = Bf16.of(x[xOffset + i]);
     }
   }
 }

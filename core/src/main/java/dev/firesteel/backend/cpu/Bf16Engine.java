@@ -1,0 +1,321 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.array.HeapStorage.offset;
+
+import dev.firesteel.array.FloatStorage;
+import dev.firesteel.array.IntStorage;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.cpu.Bf16Gemm.Form;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Products of operands rounded to bfloat16, with float32 sums, by oneDNN; biases, activations and
+ * results are float32. An operand's bf16 copy is made once and kept while it is good (see {@link
+ * Bf16Twins}).
+ *
+ * <p>Bits depend on the operands and the CPU's instruction set, not on threads: every tile of a
+ * product is one single-threaded oneDNN call, cut by the product's shape.
+ */
+final class Bf16Engine implements MatrixEngine {
+  /** Most logits that exist at one time: 128 MiB in float32 and half of that in bf16. */
+  private static final int HEAD_LOGITS = 1 << 25;
+
+  /** Compiled products kept; training needs some 20, generation one for each prompt length. */
+  private static final int MOST_PRODUCTS = 256;
+
+  /**
+   * The logits' bf16 rows begin at a multiple of this, with zeros in between: an odd stride is slow
+   * to read.
+   */
+  private static final int LOGITS_MULTIPLE = Bf16Twins.PADDING;
+
+  private static final short[] ZEROS = new short[Bf16Twins.PADDING];
+
+  private final WorkerPool workers;
+  private final OneDnn dnnl;
+  private final NativePool pool = new NativePool();
+  private final Bf16Twins twins = new Bf16Twins(pool);
+  private final Map<Worker, Bf16Worker> states = new ConcurrentHashMap<>();
+  private final AtomicInteger nextState = new AtomicInteger();
+  private final Map<Form, Bf16Gemm> products = new LinkedHashMap<>(64, 0.75f, true);
+  private float[] logits = new float[0];
+  private long conversions;
+
+  /**
+   * @param dnnl closed with this engine
+   */
+  Bf16Engine(WorkerPool workers, OneDnn dnnl) {
+    this.workers = workers;
+    this.dnnl = dnnl;
+  }
+
+  @Override
+  public String description() {
+    return "bf16 products by " + dnnl.description();
+  }
+
+  @Override
+  public void linear(
+      NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out) {
+    int columns = w.shape().dim(0);
+    int depth = w.shape().dim(1);
+    NdArray sums = preActivation == null ? out : preActivation;
+    float[] sum = FloatStorage.of(sums);
+    int sumOffset = offset(sums);
+    float[] offsets = bias == null ? null : FloatStorage.of(bias);
+    int biasOffset = bias == null ? 0 : offset(bias);
+    float[] to = FloatStorage.of(out);
+    int toOffset = offset(out);
+    multiply(
+        Form.dense(x.shape().rows(), columns, depth, false, true),
+        twin(x).address(),
+        twin(w).address(),
+        (worker, state, row, rows, column, width) -> {
+          FloatBuffer tile = state.tile();
+          for (int r = 0; r < rows; r++) {
+            int at = (row + r) * columns + column;
+            tile.get(r * width, sum, sumOffset + at, width);
+            if (offsets != null) {
+              Elementwise.add(sum, sumOffset + at, offsets, biasOffset + column, width);
+            }
+            Activations.forward(worker, f, sum, sumOffset + at, to, toOffset + at, width);
+          }
+        });
+  }
+
+  @Override
+  public void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write) {
+    int depth = w.shape().dim(0);
+    int columns = w.shape().dim(1);
+    multiply(
+        Form.dense(dy.shape().rows(), columns, depth, false, false),
+        twin(dy).address(),
+        twin(w).address(),
+        store(dx, columns, write));
+  }
+
+  @Override
+  public void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write) {
+    int rows = dw.shape().dim(0);
+    int columns = dw.shape().dim(1);
+    int depth = dy.shape().rows();
+    if (depth == 0) {
+      if (write == Write.SET) {
+        Elementwise.fill(dw, 0f);
+      }
+      return;
+    }
+    multiply(
+        Form.dense(rows, columns, depth, true, false),
+        twin(dy).address(),
+        twin(x).address(),
+        store(dw, columns, write));
+  }
+
+  @Override
+  public void linearCrossEntropy(
+      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
+    int rows = x.shape().rows();
+    int vocabulary = w.shape().dim(0);
+    int width = w.shape().dim(1);
+    int stride = Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
+    int most = Math.max(1, HEAD_LOGITS / stride / Bf16Gemm.TILE_ROWS) * Bf16Gemm.TILE_ROWS;
+    int chunk = Math.min(rows, most);
+    boolean gradients = dx != null || dw != null;
+    if (logits.length < chunk * stride) {
+      logits = new float[chunk * stride];
+    }
+    NativeBlock gradient = gradients ? pool.take((long) chunk * stride * Short.BYTES) : null;
+    try {
+      long input = twin(x).address();
+      long weight = twin(w).address();
+      for (int row = 0; row < rows; row += chunk) {
+        int count = Math.min(chunk, rows - row);
+        long from = input + (long) row * width * Short.BYTES;
+        multiply(
+            new Form(count, vocabulary, width, false, width, true, width),
+            from,
+            weight,
+            store(logits, 0, stride, Write.SET));
+        lossesAndGradients(targets, row, count, vocabulary, stride, scale, losses, gradient);
+        if (dx != null) {
+          multiply(
+              new Form(count, width, vocabulary, false, stride, false, width),
+              gradient.address(),
+              weight,
+              store(FloatStorage.of(dx), offset(dx) + row * width, width, Write.SET));
+        }
+        if (dw != null) {
+          multiply(
+              new Form(vocabulary, width, count, true, stride, false, width),
+              gradient.address(),
+              from,
+              store(dw, width, row == 0 ? Write.SET : Write.ADD));
+        }
+      }
+    } finally {
+      if (gradients) {
+        pool.giveBack(gradient);
+      }
+    }
+    if (rows == 0 && dw != null) {
+      Elementwise.fill(dw, 0f);
+    }
+  }
+
+  /** Row by row: the loss, and the logits' gradient in bf16 where it is wanted. */
+  private void lossesAndGradients(
+      NdArray targets,
+      int row,
+      int rows,
+      int vocabulary,
+      int stride,
+      double scale,
+      NdArray losses,
+      NativeBlock gradient) {
+    int[] ids = IntStorage.of(targets);
+    int idOffset = offset(targets) + row;
+    float[] to = FloatStorage.of(losses);
+    int toOffset = offset(losses) + row;
+    float factor = (float) scale;
+    ShortBuffer gradients = gradient == null ? null : gradient.shorts();
+    workers.run(
+        rows,
+        (r, worker) -> {
+          int at = r * stride;
+          int target = ids[idOffset + r];
+          if (gradients == null) {
+            to[toOffset + r] = CrossEntropy.loss(worker, logits, at, vocabulary, target);
+          } else {
+            to[toOffset + r] =
+                CrossEntropy.lossAndGradient(worker.simd(), logits, at, vocabulary, target, factor);
+            round(worker, logits, at, gradients, at, vocabulary);
+            gradients.put(at + vocabulary, ZEROS, 0, stride - vocabulary);
+          }
+        });
+  }
+
+  /** The bf16 copy of an array, made now if there is no good one. */
+  private NativeBlock twin(NdArray array) {
+    NativeBlock found = twins.find(array);
+    if (found != null) {
+      return found;
+    }
+    conversions++;
+    NativeBlock made = twins.create(array);
+    ShortBuffer to = made.shorts();
+    to.put(Math.toIntExact(array.size()), ZEROS, 0, Bf16Twins.PADDING);
+    float[] from = FloatStorage.of(array);
+    int fromOffset = offset(array);
+    int size = Math.toIntExact(array.size());
+    int strip = Bf16Worker.STRIP * 8;
+    workers.run(
+        Gemm.ceilDiv(size, strip),
+        (tile, worker) -> {
+          int start = tile * strip;
+          round(worker, from, fromOffset + start, to, start, Math.min(strip, size - start));
+        });
+    return made;
+  }
+
+  private void round(
+      Worker worker, float[] from, int fromOffset, ShortBuffer to, int toOffset, int size) {
+    short[] strip = state(worker).shorts;
+    for (int start = 0; start < size; start += strip.length) {
+      int length = Math.min(strip.length, size - start);
+      worker.simd().toBf16(from, fromOffset + start, strip, 0, length);
+      to.put(toOffset + start, strip, 0, length);
+    }
+  }
+
+  /** What is done with a finished tile. */
+  private interface Sink {
+    void accept(Worker worker, Bf16Worker state, int row, int rows, int column, int columns);
+  }
+
+  private void multiply(Form form, long a, long b, Sink sink) {
+    if (form.m() == 0 || form.n() == 0) {
+      return;
+    }
+    Bf16Gemm product = product(form);
+    workers.run(
+        product.tiles(),
+        (tile, worker) -> {
+          Bf16Worker state = state(worker);
+          product.multiply(tile, state, a, b);
+          int row = product.row(tile);
+          int column = product.column(tile);
+          sink.accept(worker, state, row, product.rows(row), column, product.columns(column));
+        });
+  }
+
+  /** Writes or adds tiles to a row-major result without gaps. */
+  private static Sink store(NdArray to, int columns, Write write) {
+    return store(FloatStorage.of(to), offset(to), columns, write);
+  }
+
+  private static Sink store(float[] to, int toOffset, int stride, Write write) {
+    return (worker, state, row, rows, column, columns) -> {
+      FloatBuffer tile = state.tile();
+      for (int r = 0; r < rows; r++) {
+        int at = toOffset + (row + r) * stride + column;
+        if (write == Write.SET) {
+          tile.get(r * columns, to, at, columns);
+        } else {
+          tile.get(r * columns, state.floats, 0, columns);
+          Elementwise.add(to, at, state.floats, 0, columns);
+        }
+      }
+    };
+  }
+
+  private Bf16Gemm product(Form form) {
+    Bf16Gemm product = products.get(form);
+    if (product == null) {
+      if (products.size() >= MOST_PRODUCTS) {
+        Form eldest = products.keySet().iterator().next();
+        products.remove(eldest).close();
+      }
+      product = new Bf16Gemm(dnnl, form, workers.threads());
+      products.put(form, product);
+    }
+    return product;
+  }
+
+  private Bf16Worker state(Worker worker) {
+    Bf16Worker state = states.get(worker);
+    return state != null
+        ? state
+        : states.computeIfAbsent(
+            worker, each -> new Bf16Worker(nextState.getAndIncrement(), dnnl, pool));
+  }
+
+  /** How many arrays have been converted, for tests. */
+  long conversions() {
+    return conversions;
+  }
+
+  /** Native blocks that are lent at present, for tests. */
+  int lentBlocks() {
+    return pool.lentBlocks();
+  }
+
+  @Override
+  public void close() {
+    products.values().forEach(Bf16Gemm::close);
+    products.clear();
+    states.values().forEach(Bf16Worker::close);
+    states.clear();
+    twins.close();
+    pool.close();
+    dnnl.close();
+    logits = new float[0];
+  }
+}
