@@ -7,7 +7,9 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.RopeLayout;
@@ -122,21 +124,20 @@ class GoldenRunTest {
 
   /** Backends with the tolerances of single numbers. */
   enum On {
-    REFERENCE_FLOAT64(DType.F64, 1e-10, 2e-11),
-    REFERENCE_FLOAT32(DType.F32, 1e-5, 1e-5);
+    REFERENCE_FLOAT64("reference", DType.F64, 1e-10, 2e-11),
+    REFERENCE_FLOAT32("reference", DType.F32, 1e-5, 1e-5),
+    CPU_FLOAT32("cpu", DType.F32, 1e-5, 1e-5);
 
+    final String backend;
     final DType dtype;
     final double logitTolerance;
     final double lossTolerance;
 
-    On(DType dtype, double logitTolerance, double lossTolerance) {
+    On(String backend, DType dtype, double logitTolerance, double lossTolerance) {
+      this.backend = backend;
       this.dtype = dtype;
       this.logitTolerance = logitTolerance;
       this.lossTolerance = lossTolerance;
-    }
-
-    Backend backend() {
-      return new ReferenceBackend();
     }
   }
 
@@ -284,7 +285,12 @@ class GoldenRunTest {
   }
 
   private static void check(On on, Golden golden) {
-    Backend backend = on.backend();
+    try (Backend backend = Backends.create(new BackendOptions(on.backend, Precision.FP32, 2))) {
+      check(on, backend, golden);
+    }
+  }
+
+  private static void check(On on, Backend backend, Golden golden) {
     ArrayPool pool = new ArrayPool(backend);
     LanguageModel model = Models.declare(golden.config());
     ParameterSet parameters = model.parameters();

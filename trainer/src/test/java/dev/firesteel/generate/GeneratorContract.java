@@ -2,12 +2,10 @@ package dev.firesteel.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
@@ -15,6 +13,7 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tokenizer.CharTokenizer;
 import java.util.ArrayList;
@@ -22,17 +21,30 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-class GeneratorTest {
+/** What generation promises, on every backend. */
+abstract class GeneratorContract {
   private static final int CONTEXT = 24;
   private static final CharTokenizer TOKENIZER =
       CharTokenizer.train(List.of("abcdefghij\n").iterator()).withEndOfText();
 
-  private final Backend backend = new ReferenceBackend();
-  private final ArrayPool pool = new ArrayPool(backend);
+  private final Backend backend;
+  private final ArrayPool pool;
+
+  GeneratorContract(Backend backend) {
+    this.backend = backend;
+    this.pool = new ArrayPool(backend);
+  }
+
+  @AfterEach
+  void close() {
+    pool.close();
+    backend.close();
+  }
 
   /**
    * Large weights, so that the random models have opinions; a vocabulary beyond the tokenizer's.
@@ -107,22 +119,46 @@ class GeneratorTest {
     List<int[]> prompts = List.of(new int[] {1, 2, 3, 4, 5, 6}, new int[] {7}, new int[] {8, 9, 1});
     NextTokenScores uncached = new UncachedScores(model, prompts);
     try (CachedScores cached = new CachedScores(model, pool, prompts, CONTEXT, 16)) {
-      assertClose(cached.first(), uncached.first());
+      assertEqual(cached.first(), uncached.first());
       // Sequences swap, split and end, as in beam search.
       int[][] sources = {{0, 1, 2}, {2, 1, 0}, {1, 1, 0, 2}, {3, 0}, {1, 1, 1}};
       int[][] tokens = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9, 1}, {2, 3}, {4, 5, 6}};
       for (int step = 0; step < sources.length; step++) {
-        assertClose(
+        assertEqual(
             cached.next(sources[step], tokens[step]), uncached.next(sources[step], tokens[step]));
       }
     }
   }
 
-  private static void assertClose(float[][] got, float[][] wanted) {
-    assertThat(got).hasSameDimensionsAs(wanted);
-    for (int i = 0; i < got.length; i++) {
-      assertThat(got[i]).containsExactly(wanted[i], within(0f));
+  @Test
+  void cachedLogitsOfLongPromptsEqualUncachedOnes() {
+    // Longer than the kernels' blocks of 64 queries, in a batch of different lengths.
+    LanguageModel model =
+        model(TestModels.withInitStd(TestModels.llama(2, 64, 4, 2, 96, 200, 16), 0.2));
+    List<int[]> prompts = List.of(prompt(150), prompt(64), prompt(65), prompt(1));
+    NextTokenScores uncached = new UncachedScores(model, prompts);
+    try (CachedScores cached = new CachedScores(model, pool, prompts, 200, 16)) {
+      assertEqual(cached.first(), uncached.first());
+      for (int token = 0; token < 5; token++) {
+        int[] sources = {1, 0, 2, 3};
+        int[] tokens = {token, 3, 4, 5};
+        assertEqual(cached.next(sources, tokens), uncached.next(sources, tokens));
+      }
     }
+  }
+
+  private static int[] prompt(int length) {
+    RandomStream random = RandomStream.of(length, "prompt");
+    int[] ids = new int[length];
+    for (int i = 0; i < length; i++) {
+      ids[i] = random.nextInt(16);
+    }
+    return ids;
+  }
+
+  /** To the bit: both backends compute a row of attention alike, with a cache or without. */
+  private static void assertEqual(float[][] got, float[][] wanted) {
+    assertThat(got).isDeepEqualTo(wanted);
   }
 
   @ParameterizedTest

@@ -1,0 +1,9 @@
+package dev.firesteel.generate;
+
+import dev.firesteel.backend.reference.ReferenceBackend;
+
+class GeneratorReferenceTest extends GeneratorContract {
+  GeneratorReferenceTest() {
+    super(new ReferenceBackend());
+  }
+}
