@@ -47,7 +47,12 @@ public record ModelConfig(
                 "`gelu_tanh`, `gelu_erf` (`gpt2`) or `swiglu` (`llama`). Derived where it is not"
                     + " given: gelu_tanh or swiglu.")
         Activation activation,
-    @Setting(byDefault = "0.0", meaning = "Probability of dropout in training.") double dropout,
+    @Setting(
+            byDefault = "0.0",
+            meaning =
+                "Probability of dropout in training, of the embedding and of each residual"
+                    + " branch; attention probabilities have none.")
+        double dropout,
     @Setting(byDefault = "1e-5", meaning = "Epsilon of the normalisation layers.")
         double normEpsilon,
     @Setting(byDefault = "10000.0", meaning = "Base of the rotary positions (`llama`).")
