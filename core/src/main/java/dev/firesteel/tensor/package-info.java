@@ -4,7 +4,7 @@
  * {@code backend} and {@code array}.
  *
  * <p>To add an op: write the record (shape rule, forward, backward), one line in {@code Tensor},
- * one row in the table of {@code OpGradientTest}. A kernel joins {@code Backend} only when existing
+ * one row in the test table {@code OpCase}. A kernel joins {@code Backend} only when existing
  * kernels cannot compose it.
  */
 package dev.firesteel.tensor;
