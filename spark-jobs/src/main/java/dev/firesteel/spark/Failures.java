@@ -34,6 +34,9 @@ final class Failures {
 
   /** Prints the sentence, and the stack trace if {@code verbose}; returns the exit code. */
   static int report(Throwable failure, boolean verbose, PrintStream err) {
+    if (Interruption.exiting()) {
+      return INTERRUPTED;
+    }
     Diagnosis diagnosis = diagnose(failure);
     err.println("firesteel: " + diagnosis.sentence());
     if (verbose) {

@@ -53,21 +53,27 @@ public final class Firesteel implements Runnable {
       System.setProperty("firesteel.log.level.tasks", "warn");
     }
     var firesteel = new Firesteel();
-    return new CommandLine(firesteel)
-        .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
-        .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
-        .setUsageHelpAutoWidth(true)
-        .setExecutionStrategy(
-            parsed -> {
-              if (parsed.hasSubcommand()) {
-                Interruption.install(err);
-              }
-              return new CommandLine.RunLast().execute(parsed);
-            })
-        .setParameterExceptionHandler(new UsageMistake(err))
-        .setExecutionExceptionHandler(
-            (failure, command, parsed) -> Failures.report(failure, firesteel.verbose, err))
-        .execute(args);
+    var line =
+        new CommandLine(firesteel)
+            .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
+            .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
+            .setUsageHelpAutoWidth(true)
+            .setExecutionStrategy(
+                parsed -> {
+                  if (parsed.hasSubcommand()) {
+                    Interruption.install(err);
+                  }
+                  return new CommandLine.RunLast().execute(parsed);
+                })
+            .setParameterExceptionHandler(new UsageMistake(err))
+            .setExecutionExceptionHandler(
+                (failure, command, parsed) -> Failures.report(failure, firesteel.verbose, err));
+    try {
+      return line.execute(args);
+    } catch (Error failure) {
+      // Picocli passes on exceptions only.
+      return Failures.report(failure, firesteel.verbose, err);
+    }
   }
 
   /** No command: the help is the answer, and it was wrong usage. */

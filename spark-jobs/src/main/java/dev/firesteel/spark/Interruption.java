@@ -3,6 +3,8 @@ package dev.firesteel.spark;
 import java.io.PrintStream;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.apache.spark.util.SignalUtils;
 
 /**
@@ -11,11 +13,13 @@ import org.apache.spark.util.SignalUtils;
  * <p>A shutdown hook would be too late for a run that wants to save itself: Spark stops its context
  * in one of its own, at the same time. So the signals are caught. While a command has asked to end
  * {@linkplain #graceful by itself}, the first signal is passed on to it; else, and at the second
- * signal, the process exits at once with code {@value Failures#INTERRUPTED}, by way of the shutdown
- * hooks, which remove what is temporary.
+ * signal, the process exits with code {@value Failures#INTERRUPTED}, by way of the shutdown hooks,
+ * which remove what is temporary; one more signal does without them.
  */
 final class Interruption {
   private static final AtomicReference<Runnable> STOP = new AtomicReference<>();
+  private static final AtomicBoolean EXITING = new AtomicBoolean();
+  private static final ReentrantLock EXIT = new ReentrantLock();
   private static final AtomicBoolean INSTALLED = new AtomicBoolean();
 
   private Interruption() {}
@@ -37,21 +41,33 @@ final class Interruption {
   }
 
   /**
-   * Until the returned handle is closed, the first signal runs {@code stop} in the signal's thread:
-   * it must only make the running command end soon, which then returns {@link
-   * Failures#INTERRUPTED}.
+   * Does {@code work}; meanwhile the first signal runs {@code stop} in the signal's thread. That
+   * must only make the work end soon; the command then returns {@link Failures#INTERRUPTED}.
    */
-  static Graceful graceful(Runnable stop) {
+  static <T> T graceful(Runnable stop, Supplier<T> work) {
     if (!STOP.compareAndSet(null, stop)) {
       throw new IllegalStateException("one command at a time may handle interrupts");
     }
-    return () -> STOP.compareAndSet(stop, null);
+    try {
+      return work.get();
+    } finally {
+      STOP.compareAndSet(stop, null);
+    }
   }
 
-  /** Ends the handling of interrupts by a command. */
-  interface Graceful extends AutoCloseable {
-    @Override
-    void close();
+  /** Whether the process is exiting at once: what fails from then on, fails because of the exit. */
+  static boolean exiting() {
+    return EXITING.get();
+  }
+
+  /** Does {@code work}; the exit that a signal asks for meanwhile waits for its end. */
+  static <T> T delayingExit(Supplier<T> work) {
+    EXIT.lock();
+    try {
+      return work.get();
+    } finally {
+      EXIT.unlock();
+    }
   }
 
   private static void received(PrintStream err) {
@@ -61,8 +77,17 @@ final class Interruption {
       stop.run();
       return;
     }
+    if (!EXITING.compareAndSet(false, true)) {
+      Runtime.getRuntime().halt(Failures.INTERRUPTED);
+    }
     // Not in the signal's thread: exit waits for the shutdown hooks, and a second signal must be
     // heard.
-    new Thread(() -> System.exit(Failures.INTERRUPTED), "firesteel-interrupt").start();
+    new Thread(
+            () -> {
+              EXIT.lock();
+              System.exit(Failures.INTERRUPTED);
+            },
+            "firesteel-interrupt")
+        .start();
   }
 }

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.apache.hadoop.fs.FileUtil;
+import org.apache.hadoop.util.ShutdownHookManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.serializer.KryoSerializer;
 import org.apache.spark.sql.SparkSession;
@@ -33,42 +34,67 @@ final class SparkSessions {
     if (conf.contains("spark.master")) {
       return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), null);
     }
-    Path temporary = temporaryFolder();
+    // An exit in the midst of Spark's start finds half of its hooks, and leaves files.
+    return Interruption.delayingExit(() -> embedded(conf));
+  }
+
+  private static OpenSession embedded(SparkConf conf) {
+    var temporary = new TemporaryFolder();
     conf.setMaster("local[*]");
     conf.setIfMissing("spark.ui.enabled", "false");
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     // Nothing outside this process needs to reach it, and host names need not resolve.
     conf.setIfMissing("spark.driver.host", "127.0.0.1");
     conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
-    conf.setIfMissing("spark.local.dir", temporary.toString());
-    conf.setIfMissing("spark.sql.warehouse.dir", temporary.resolve("warehouse").toUri().toString());
+    conf.setIfMissing("spark.local.dir", temporary.path.toString());
+    conf.setIfMissing(
+        "spark.sql.warehouse.dir", temporary.path.resolve("warehouse").toUri().toString());
     try {
       return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), temporary);
     } catch (RuntimeException | Error e) {
-      FileUtil.fullyDelete(temporary.toFile());
+      temporary.close();
       throw e;
     }
   }
 
-  private static Path temporaryFolder() {
-    try {
-      return Files.createTempDirectory("firesteel-");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** Scratch space of an embedded session, deleted at the latest as the process exits. */
+  private static final class TemporaryFolder {
+    // After Spark's own hooks (40), which stop a session that still runs.
+    private static final int AFTER_SPARK = 1;
+
+    private final Path path;
+    private final Runnable atExit = this::delete;
+
+    TemporaryFolder() {
+      try {
+        path = Files.createTempDirectory("firesteel-");
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      ShutdownHookManager.get().addShutdownHook(atExit, AFTER_SPARK);
+    }
+
+    void close() {
+      if (!ShutdownHookManager.get().isShutdownInProgress()) {
+        ShutdownHookManager.get().removeShutdownHook(atExit);
+        delete();
+      }
+    }
+
+    private void delete() {
+      FileUtil.fullyDelete(path.toFile());
     }
   }
 
-  /** A session that ends, with all it left on the disk, when it is closed or the process exits. */
+  /** A session that ends, with all it left on the disk, when it is closed. */
   static final class OpenSession implements AutoCloseable {
     private final SparkSession session;
     // Null under spark-submit, where the cluster owns the scratch space.
-    private final Path temporary;
-    private final Thread atExit = new Thread(this::end, "firesteel-session-end");
+    private final TemporaryFolder temporary;
 
-    private OpenSession(SparkSession session, Path temporary) {
+    private OpenSession(SparkSession session, TemporaryFolder temporary) {
       this.session = session;
       this.temporary = temporary;
-      Runtime.getRuntime().addShutdownHook(atExit);
     }
 
     SparkSession session() {
@@ -82,19 +108,9 @@ final class SparkSessions {
 
     @Override
     public void close() {
-      try {
-        Runtime.getRuntime().removeShutdownHook(atExit);
-      } catch (IllegalStateException e) {
-        return; // The process is exiting: the hook does the work.
-      }
-      end();
-    }
-
-    private void end() {
       session.stop();
       if (temporary != null) {
-        // Spark deletes in here too as it ends: what is gone already is no error.
-        FileUtil.fullyDelete(temporary.toFile());
+        temporary.close();
       }
     }
   }

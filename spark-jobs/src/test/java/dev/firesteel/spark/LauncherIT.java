@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -119,6 +120,34 @@ class LauncherIT {
         .hasLineCount(1);
   }
 
+  @Test
+  void aSignalEndsTheProcessWithItsCodeAndLeavesNoFolder() throws Exception {
+    Path scratch = Files.createDirectory(temporary.resolve("scratch"));
+    Process process =
+        start(
+            Map.of("FIRESTEEL_JAVA_OPTS", "-Djava.io.tmpdir=" + scratch),
+            root.resolve("firesteel").toString(),
+            "doctor");
+    // The folder of the session appears after the signals are taken over.
+    while (process.isAlive() && noFolderOfOurs(scratch)) {
+      Thread.sleep(20);
+    }
+    assertThat(process.isAlive()).as("still at work").isTrue();
+
+    process.destroy(); // SIGTERM
+
+    SparkCluster.Outcome outcome = outcome(process);
+    assertThat(outcome.exitCode()).as(outcome.err()).isEqualTo(130);
+    assertThat(outcome.err()).isEmpty();
+    assertThat(noFolderOfOurs(scratch)).isTrue();
+  }
+
+  private static boolean noFolderOfOurs(Path scratch) throws IOException {
+    try (Stream<Path> paths = Files.list(scratch)) {
+      return paths.noneMatch(path -> path.getFileName().toString().startsWith("firesteel-"));
+    }
+  }
+
   private Path link(Path link, Path target) throws IOException {
     links.add(Files.createSymbolicLink(link, target));
     return link;
@@ -134,23 +163,28 @@ class LauncherIT {
 
   private SparkCluster.Outcome run(Map<String, String> environment, String... command)
       throws Exception {
-    Path out = temporary.resolve("out");
-    Path err = temporary.resolve("err");
+    return outcome(start(environment, command));
+  }
+
+  private Process start(Map<String, String> environment, String... command) throws IOException {
     var builder =
         new ProcessBuilder(command)
             .directory(temporary.toFile())
-            .redirectOutput(out.toFile())
-            .redirectError(err.toFile());
+            .redirectOutput(temporary.resolve("out").toFile())
+            .redirectError(temporary.resolve("err").toFile());
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().putAll(environment);
-    Process process = builder.start();
+    return builder.start();
+  }
+
+  private SparkCluster.Outcome outcome(Process process) throws Exception {
     if (!process.waitFor(2, TimeUnit.MINUTES)) {
       process.destroyForcibly();
       throw new AssertionError("the launcher hangs");
     }
     return new SparkCluster.Outcome(
         process.exitValue(),
-        Files.readString(out, StandardCharsets.UTF_8),
-        Files.readString(err, StandardCharsets.UTF_8));
+        Files.readString(temporary.resolve("out"), StandardCharsets.UTF_8),
+        Files.readString(temporary.resolve("err"), StandardCharsets.UTF_8));
   }
 }
