@@ -5,6 +5,6 @@ import dev.firesteel.backend.cpu.CpuBackend;
 
 class GeneratorCpuTest extends GeneratorContract {
   GeneratorCpuTest() {
-    super(new CpuBackend(Precision.FP32, 2));
+    super(new CpuBackend(Precision.FP32, 2), 0);
   }
 }

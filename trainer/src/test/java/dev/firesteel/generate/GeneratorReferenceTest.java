@@ -4,6 +4,6 @@ import dev.firesteel.backend.reference.ReferenceBackend;
 
 class GeneratorReferenceTest extends GeneratorContract {
   GeneratorReferenceTest() {
-    super(new ReferenceBackend());
+    super(new ReferenceBackend(), 0);
   }
 }
