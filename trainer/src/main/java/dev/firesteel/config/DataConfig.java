@@ -28,10 +28,11 @@ public record DataConfig(
                     + " source>-<hash of the settings that shape the shards>`.")
         String path,
     @Setting(
-            byDefault = "hash",
+            byDefault = "auto",
             meaning =
                 "How validation text is set apart: `hash` takes whole documents by the hash of"
-                    + " their text; `tail` takes the last characters of the whole text.")
+                    + " their text; `tail` takes the last characters of the whole text; `auto` is"
+                    + " `hash` where that gives ten documents or more, else `tail`.")
         Split split,
     @Setting(
             byDefault = "0.01",
@@ -42,8 +43,9 @@ public record DataConfig(
     @Setting(
             byDefault = "0",
             meaning =
-                "Keep at most so many documents, those with the smallest hashes: an even sample"
-                    + " that does not depend on their order. 0: all.")
+                "Keep at most so many documents: those with the smallest hashes, an even sample"
+                    + " that does not depend on their order (with `split: tail`, whole files in the"
+                    + " order of their paths). 0: all.")
         long maxDocuments,
     @Setting(
             byDefault = "134217728",
@@ -82,6 +84,7 @@ public record DataConfig(
 
   /** How validation text is set apart. */
   public enum Split {
+    AUTO,
     HASH,
     TAIL
   }

@@ -22,8 +22,8 @@ public record TokenizerConfig(
     @Setting(
             byDefault = "100000000",
             meaning =
-                "Train a `bpe` tokenizer on at most so many bytes of text: whole documents, those"
-                    + " with the smallest hashes. 0: all.")
+                "Train a `bpe` tokenizer on at most so many bytes of the training text, from its"
+                    + " beginning. 0: all.")
         long trainingBytes) {
 
   /** The kind of tokenizer to train. */

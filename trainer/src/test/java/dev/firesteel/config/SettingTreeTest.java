@@ -24,7 +24,7 @@ class SettingTreeTest {
           Map.entry("data.text_field", "text"),
           Map.entry("data.document_unit", "file"),
           Map.entry("data.path", ""),
-          Map.entry("data.split", "hash"),
+          Map.entry("data.split", "auto"),
           Map.entry("data.validation_fraction", "0.01"),
           Map.entry("data.deduplicate", "true"),
           Map.entry("data.max_documents", "0"),

@@ -1,0 +1,54 @@
+package dev.firesteel.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ShippedConfigsTest {
+  private static final Path FOLDER = Path.of("..", "configs");
+
+  static List<Path> files() throws IOException {
+    try (Stream<Path> files = Files.walk(FOLDER)) {
+      return files.filter(file -> file.toString().endsWith(".yaml")).sorted().toList();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void everyShippedConfigLoadsAndReadsBack(Path file) {
+    RunConfig config = ConfigLoader.load(file, List.of());
+
+    assertThat(config.name() + ".yaml").isEqualTo(file.getFileName().toString());
+    assertThat(ConfigLoader.parse(ConfigLoader.toYaml(config), "config.yaml", List.of()))
+        .isEqualTo(config);
+  }
+
+  @Test
+  void shakespeareCharIsNanoGptsRecipe() {
+    RunConfig config = ConfigLoader.load(FOLDER.resolve("shakespeare-char.yaml"), List.of());
+
+    assertThat(config.training().tokensPerStep()).isEqualTo(12 * 64);
+    assertThat(config.schedule().warmupSteps() + config.schedule().decaySteps()).isEqualTo(2000);
+    assertThat(config.optimizer().learningRate() * config.schedule().minLearningRateRatio())
+        .isEqualTo(1e-4);
+    assertThat(config.model().feedForwardWidth()).isEqualTo(512);
+  }
+
+  @Test
+  void gpt2IsGpt2Small() {
+    RunConfig config = ConfigLoader.load(FOLDER.resolve("gpt2-124m.yaml"), List.of());
+
+    assertThat(config.training().tokensPerStep()).isEqualTo(524_288);
+    assertThat(config.model().feedForwardWidth()).isEqualTo(3072);
+    assertThat(config.model().bias()).isTrue();
+    assertThat(config.model().tieEmbeddings()).isTrue();
+    assertThat(config.model().activation()).isEqualTo(ModelConfig.Activation.GELU_TANH);
+  }
+}
