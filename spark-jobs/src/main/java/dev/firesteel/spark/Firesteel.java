@@ -26,7 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Trains language models on Apache Spark.",
     mixinStandardHelpOptions = true,
     versionProvider = Firesteel.Version.class,
-    subcommands = {DoctorCommand.class},
+    subcommands = {PrepareCommand.class, TokenizerCommand.class, DoctorCommand.class},
     scope = ScopeType.INHERIT)
 public final class Firesteel implements Runnable {
   private static final String VERBOSE = "--verbose";

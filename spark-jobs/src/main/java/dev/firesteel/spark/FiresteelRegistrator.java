@@ -17,5 +17,8 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(MachineReport.class);
     kryo.register(MachineReport.Finding.class);
     kryo.register(MachineReport.Finding[].class);
+    kryo.register(PrepareDocument.class);
+    kryo.register(PrepareTally.class);
+    kryo.register(PrepareTokens.class);
   }
 }

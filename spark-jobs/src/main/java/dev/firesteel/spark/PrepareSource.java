@@ -1,0 +1,195 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.config.DataConfig;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.error.UserException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
+
+/**
+ * The files that {@code data.source} names, in the order of their paths, and their format. Names
+ * that begin with a dot or an underscore are left out, as Spark and Hadoop do.
+ *
+ * <p>Lives on the driver.
+ */
+final class PrepareSource {
+  private static final Pattern COMPRESSED =
+      Pattern.compile("\\.(gz|bz2|zst|zstd|lz4|snappy|deflate)$");
+
+  private final List<FileStatus> files;
+  private final DataConfig.Format format;
+
+  private PrepareSource(List<FileStatus> files, DataConfig.Format format) {
+    this.files = files;
+    this.format = format;
+  }
+
+  /** Lists the files; a recipe makes its own first. */
+  static PrepareSource find(DataConfig data, Configuration conf, Consumer<String> progress) {
+    String location =
+        JavaSources.find(data.source())
+            .map(recipe -> JavaSources.documents(recipe, progress).toUri().toString())
+            .orElse(data.source());
+    List<FileStatus> files;
+    try {
+      files = list(location, conf);
+    } catch (UnsupportedFileSystemException e) {
+      throw UserException.usage(
+          "data.source %s must be on a file system that Hadoop knows here: %s"
+              .formatted(data.source(), e.getMessage()),
+          e);
+    } catch (IllegalArgumentException e) {
+      throw UserException.usage(
+          "data.source %s must be a path or a URI: %s".formatted(data.source(), e.getMessage()), e);
+    } catch (IOException e) {
+      throw DataFiles.explain("listing data.source " + data.source(), e);
+    } catch (RuntimeException e) {
+      // Hadoop's wrapping of a file system whose class is not there.
+      if (e.getCause() instanceof ClassNotFoundException missing) {
+        throw UserException.usage(
+            "data.source %s needs the class %s, which is not there: add the jar of that file system to the class path (for s3a: hadoop-aws)"
+                .formatted(data.source(), missing.getMessage()),
+            e);
+      }
+      throw e;
+    }
+    if (files.isEmpty()) {
+      throw UserException.usage(
+          "data.source %s must hold files, got none".formatted(data.source()));
+    }
+    return new PrepareSource(files, format(data, files));
+  }
+
+  private static List<FileStatus> list(String location, Configuration conf) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = DataFiles.fileSystem(path, conf);
+    List<FileStatus> found = new ArrayList<>();
+    FileStatus[] roots;
+    try {
+      // A path that exists is taken as it is, though it may hold characters of a glob.
+      roots = new FileStatus[] {fs.getFileStatus(path)};
+    } catch (FileNotFoundException e) {
+      roots = fs.globStatus(path);
+    }
+    if (roots == null || roots.length == 0) {
+      throw UserException.usage(
+          "data.source %s does not exist (looked for %s): give a file, a folder, a glob, a URI or the recipe %s"
+              .formatted(location, fs.makeQualified(path), JavaSources.NAME));
+    }
+    for (FileStatus root : roots) {
+      collect(fs, root, found);
+    }
+    found.sort(Comparator.comparing(file -> file.getPath().toString()));
+    return found;
+  }
+
+  private static void collect(FileSystem fs, FileStatus status, List<FileStatus> into)
+      throws IOException {
+    if (status.isFile()) {
+      into.add(status);
+      return;
+    }
+    for (FileStatus child : fs.listStatus(status.getPath())) {
+      String name = child.getPath().getName();
+      if (!name.startsWith(".") && !name.startsWith("_")) {
+        collect(fs, child, into);
+      }
+    }
+  }
+
+  private static DataConfig.Format format(DataConfig data, List<FileStatus> files) {
+    if (data.format() != DataConfig.Format.AUTO) {
+      return data.format();
+    }
+    Set<DataConfig.Format> formats = new TreeSet<>();
+    for (FileStatus file : files) {
+      formats.add(formatOf(file.getPath().getName()));
+    }
+    if (formats.size() > 1) {
+      throw UserException.usage(
+          "data.source %s must hold files of one format, got %s by their endings: set data.format, or a glob that takes one kind"
+              .formatted(data.source(), formats.toString().toLowerCase(Locale.ROOT)));
+    }
+    return formats.iterator().next();
+  }
+
+  private static DataConfig.Format formatOf(String name) {
+    String plain = COMPRESSED.matcher(name.toLowerCase(Locale.ROOT)).replaceFirst("");
+    String ending = plain.substring(plain.lastIndexOf('.') + 1);
+    return switch (ending) {
+      case "jsonl", "ndjson", "json" -> DataConfig.Format.JSONL;
+      case "parquet" -> DataConfig.Format.PARQUET;
+      default -> DataConfig.Format.TEXT;
+    };
+  }
+
+  /** TEXT, JSONL or PARQUET. */
+  DataConfig.Format format() {
+    return format;
+  }
+
+  /** Documents that Spark does not give: it leaves out files without a byte. */
+  long emptyDocuments(DataConfig.DocumentUnit unit) {
+    return format == DataConfig.Format.TEXT && unit == DataConfig.DocumentUnit.FILE
+        ? files.stream().filter(file -> file.getLen() == 0).count()
+        : 0;
+  }
+
+  /** The files' paths for Spark, which takes them for globs. */
+  String[] globs() {
+    return files.stream()
+        .map(file -> file.getPath().toString().replaceAll("[\\\\{}\\[\\]*?]", "\\\\$0"))
+        .toArray(String[]::new);
+  }
+
+  /** The files' paths within their file system, in order. */
+  String[] names() {
+    return files.stream().map(file -> file.getPath().toUri().getPath()).toArray(String[]::new);
+  }
+
+  /** What tells these files from others, or from themselves changed. */
+  DatasetManifest.Inputs inputs() {
+    StringBuilder text = new StringBuilder();
+    int prefix = commonPrefix();
+    long bytes = 0;
+    for (FileStatus file : files) {
+      text.append(file.getPath().toUri().getPath().substring(prefix))
+          .append('\t')
+          .append(file.getLen())
+          .append('\t')
+          .append(file.getModificationTime())
+          .append('\n');
+      bytes += file.getLen();
+    }
+    byte[] hash = DataFiles.sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8));
+    return new DatasetManifest.Inputs(files.size(), bytes, HexFormat.of().formatHex(hash));
+  }
+
+  /** Length of the folder that all files lie under: the text may move as a whole. */
+  private int commonPrefix() {
+    String first = names()[0];
+    int end = first.lastIndexOf('/') + 1;
+    for (String name : names()) {
+      while (!name.startsWith(first.substring(0, end))) {
+        end = first.lastIndexOf('/', end - 2) + 1;
+      }
+    }
+    return end;
+  }
+}
