@@ -26,7 +26,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Trains language models on Apache Spark.",
     mixinStandardHelpOptions = true,
     versionProvider = Firesteel.Version.class,
-    subcommands = {PrepareCommand.class, TokenizerCommand.class, DoctorCommand.class},
+    subcommands = {
+      PrepareCommand.class,
+      TokenizerCommand.class,
+      PretrainCommand.class,
+      DoctorCommand.class
+    },
     scope = ScopeType.INHERIT)
 public final class Firesteel implements Runnable {
   private static final String VERBOSE = "--verbose";

@@ -20,5 +20,8 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(PrepareDocument.class);
     kryo.register(PrepareTally.class);
     kryo.register(PrepareTokens.class);
+    kryo.register(TrainAssignment.class);
+    kryo.register(TrainReport.class);
+    kryo.register(TrainReport[].class);
   }
 }

@@ -16,7 +16,8 @@ import org.apache.spark.sql.SparkSession;
  * {@code spark-submit}, the one that its master gives.
  *
  * <p>Under {@code spark-submit} the user's configuration holds, but for serialization: what Spark
- * ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}).
+ * ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}). {@link
+ * TrainingPlugin} joins the plugins that the user has.
  */
 final class SparkSessions {
   private SparkSessions() {}
@@ -31,6 +32,9 @@ final class SparkSessions {
     conf.set("spark.serializer", KryoSerializer.class.getName());
     conf.set("spark.kryo.registrationRequired", "true");
     conf.set("spark.kryo.registrator", FiresteelRegistrator.class.getName());
+    String plugins = conf.get("spark.plugins", "");
+    conf.set(
+        "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());
     if (conf.contains("spark.master")) {
       return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), null);
     }

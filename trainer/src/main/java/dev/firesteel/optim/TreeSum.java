@@ -8,8 +8,8 @@ import java.util.function.BinaryOperator;
 /**
  * A sum of values that come one after the other, added as a binary tree: value i and i + 1 for even
  * i, then the pairs, and so on. Floating-point sums depend on their order; this one is cut so that
- * every rank count that is a power of two and divides the number of values can compute subtrees of
- * its own and add them pairwise, nearest ranks first, to the same bits.
+ * ranks that hold equal runs of 2^k values each, a power of two in number, compute subtrees of
+ * their own and add them pairwise, nearest ranks first, to the same bits.
  *
  * <p>Works as a binary counter: of n values, a partial sum is kept for each 1 among n's bits, so
  * for a number that is no power of two the remaining sums are added from the smallest to the

@@ -1,6 +1,5 @@
 package dev.firesteel.train;
 
-import dev.firesteel.config.DataConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
@@ -28,12 +27,11 @@ public record TrainingData(
     Tokenizer tokenizer, TokenDataset train, Optional<TokenDataset> validation) {
 
   /**
-   * Opens the folder {@code data.path}.
+   * Opens a folder of prepared data, such as {@code data.path} names.
    *
    * @throws UserException if it holds no prepared data, or damaged data
    */
-  public static TrainingData open(DataConfig config, Configuration hadoop) {
-    Path folder = new Path(config.path());
+  public static TrainingData open(Path folder, Configuration hadoop) {
     TokenDataset train = TokenDataset.open(folder, Part.TRAIN, hadoop);
     DatasetManifest manifest = train.manifest();
     Tokenizer tokenizer = tokenizer(folder, manifest, hadoop);

@@ -371,7 +371,9 @@ class PretrainingTest {
                       Pretraining training =
                           new Pretraining(
                               config,
-                              TrainingData.open(config.data(), TinyRun.HADOOP),
+                              TrainingData.open(
+                                  new org.apache.hadoop.fs.Path(config.data().path()),
+                                  TinyRun.HADOOP),
                               new TrainingContext(
                                   backend,
                                   collective.on(backend),

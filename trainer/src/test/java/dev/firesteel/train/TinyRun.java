@@ -126,7 +126,10 @@ final class TinyRun {
     TrainingContext context =
         new TrainingContext(backend, new SingleProcess(), directory(config), listener, stop);
     try (Pretraining training =
-        new Pretraining(config, TrainingData.open(config.data(), HADOOP), context)) {
+        new Pretraining(
+            config,
+            TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), HADOOP),
+            context)) {
       return training.run();
     }
   }

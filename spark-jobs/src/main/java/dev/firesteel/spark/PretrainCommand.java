@@ -1,0 +1,57 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.train.ProgressLine;
+import dev.firesteel.train.TrainingOutcome;
+import java.io.PrintWriter;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code pretrain}: text becomes a model. */
+@Command(
+    name = "pretrain",
+    description =
+        "Prepares the data if that was not done, and trains a language model on it; goes on from"
+            + " the last checkpoint where a run of that name was stopped.",
+    footer = {
+      "",
+      "Ctrl-C or SIGTERM checkpoints and ends with exit code 130; the same command goes on.",
+      "",
+      "Examples:",
+      "  ./firesteel pretrain --config configs/quickstart.yaml",
+      "  ./firesteel pretrain --config configs/quickstart.yaml data.source=my-texts name=mine",
+      "  spark-submit --class dev.firesteel.spark.Firesteel firesteel.jar \\",
+      "      pretrain --config my.yaml runs_folder=hdfs:///runs data.path=hdfs:///data/mine"
+    })
+final class PretrainCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+  @Mixin private ConfigArguments arguments;
+
+  @Override
+  public Integer call() {
+    RunConfig config = arguments.load();
+    PrintWriter out = spec.commandLine().getOut();
+    try (SparkSessions.OpenSession open =
+        SparkSessions.open("pretrain " + config.name(), Map.of())) {
+      PrepareJob.run(open.session(), config, false, out::println);
+      TrainingOutcome outcome = pretrain(open.session(), config);
+      return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
+    }
+  }
+
+  private static TrainingOutcome pretrain(SparkSession spark, RunConfig config) {
+    var progress = new ProgressLine(System.out, onTerminal());
+    return Interruption.graceful(
+        TrainingPlugin.driver()::requestStop, () -> new PretrainJob(spark, config).run(progress));
+  }
+
+  /** The launcher looks: {@code System.console()} answers differently from one Java to the next. */
+  private static boolean onTerminal() {
+    return Boolean.getBoolean("firesteel.terminal");
+  }
+}
