@@ -1,0 +1,79 @@
+package dev.firesteel.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.choice.Backends;
+import dev.firesteel.config.RunConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The promises of {@link PretrainingTest} that are the cpu backend's as well. */
+class PretrainingOnCpuTest {
+  @TempDir Path folder;
+
+  @BeforeEach
+  void prepare() throws IOException {
+    TinyRun.prepare(folder);
+  }
+
+  @Test
+  void givesTheSameBytesForAnyNumberOfThreads() throws IOException {
+    RunConfig one = config("one");
+    RunConfig three = config("three");
+    train(one, 1, new StopSignal(), 12);
+    train(three, 3, new StopSignal(), 12);
+    assertSameRun(one, three);
+  }
+
+  @Test
+  void goesOnAsIfNothingHadHappenedOnOtherThreads() throws IOException {
+    RunConfig whole = config("whole");
+    train(whole, 2, new StopSignal(), 12);
+    RunConfig stopped = config("stopped");
+    assertThat(train(stopped, 2, new StopSignal(), 6)).isEqualTo(TrainingOutcome.INTERRUPTED);
+    assertThat(train(stopped, 1, new StopSignal(), 12)).isEqualTo(TrainingOutcome.COMPLETED);
+    assertSameRun(whole, stopped);
+  }
+
+  private RunConfig config(String name) {
+    // More rows than a tile, so that threads have something to share.
+    return TinyRun.config(
+        folder,
+        "name=" + name,
+        "compute.backend=cpu",
+        "model.architecture=llama",
+        "model.width=48",
+        "model.heads=3",
+        "model.context_length=32",
+        "training.micro_batch_size=4");
+  }
+
+  private static TrainingOutcome train(RunConfig config, int threads, StopSignal stop, long until) {
+    TrainingListener stopper =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepMetrics metrics) {
+            if (metrics.step() >= until) {
+              stop.request();
+            }
+          }
+        };
+    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, threads))) {
+      return TinyRun.train(config, backend, stopper, stop);
+    }
+  }
+
+  private static void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+    for (String file :
+        new String[] {"model.safetensors", "trainer/optimizer-00001-of-00001.safetensors"}) {
+      assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));
+    }
+    assertThat(TinyRun.metrics(got)).isEqualTo(TinyRun.metrics(expected));
+  }
+}
