@@ -1,0 +1,159 @@
+package dev.firesteel.benchmarks;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.choice.Backends;
+import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.data.DatasetManifest.DocumentCounts;
+import dev.firesteel.data.DatasetManifest.Inputs;
+import dev.firesteel.data.DatasetManifest.SplitInfo;
+import dev.firesteel.data.DatasetManifest.TokenizerInfo;
+import dev.firesteel.data.ShardWriter;
+import dev.firesteel.data.TokenEncoding;
+import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.train.EvaluationResult;
+import dev.firesteel.train.Pretraining;
+import dev.firesteel.train.ProgressLine;
+import dev.firesteel.train.RunReport;
+import dev.firesteel.train.StopSignal;
+import dev.firesteel.train.TrainingContext;
+import dev.firesteel.train.TrainingData;
+import dev.firesteel.train.TrainingListener;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+
+/**
+ * nanoGPT's CPU recipe, {@code configs/shakespeare-char.yaml}, once for each seed: the validation
+ * loss after 2000 steps must be 1.90 +- 0.04, where nanoGPT's own runs end. Runs without Spark, so
+ * that it measures the trainer alone.
+ *
+ * <pre>{@code
+ * ./mvnw -q -Pnanogpt -pl benchmarks -am verify -DskipTests \
+ *     -Dtext=../shared/data/tinyshakespeare.txt -Dseeds="1337 1 2"
+ * }</pre>
+ */
+public final class NanoGptCpuRecipe {
+  /** nanoGPT's split of the text, {@code data/shakespeare_char/prepare.py}. */
+  private static final double TRAINING_SHARE = 0.9;
+
+  private static final double EXPECTED = 1.90;
+  private static final double TOLERANCE = 0.04;
+
+  private NanoGptCpuRecipe() {}
+
+  /** Trains; the arguments are the configuration, the text, the folder to write to, seeds. */
+  public static void main(String[] arguments) throws IOException {
+    Path config = Path.of(arguments[0]);
+    Path folder = Path.of(arguments[2]);
+    Path data = folder.resolve("data");
+    prepare(Files.readString(Path.of(arguments[1])), data);
+    List<String> summary = new ArrayList<>();
+    boolean reached = true;
+    for (int i = 3; i < arguments.length; i++) {
+      RunConfig run =
+          ConfigLoader.load(
+              config,
+              List.of(
+                  "name=seed-" + arguments[i],
+                  "seed=" + arguments[i],
+                  "data.path=" + data,
+                  "runs_folder=" + folder));
+      List<String> losses = new ArrayList<>();
+      long start = System.nanoTime();
+      double last = train(run, losses);
+      summary.add(
+          String.format(
+              Locale.ROOT,
+              "seed %s: validation loss %s; %.0f s",
+              arguments[i],
+              String.join(" ", losses),
+              (System.nanoTime() - start) / 1e9));
+      reached &= Math.abs(last - EXPECTED) <= TOLERANCE;
+    }
+    summary.forEach(System.out::println);
+    if (!reached) {
+      throw new AssertionError("a run missed " + EXPECTED + " +- " + TOLERANCE);
+    }
+  }
+
+  private static double train(RunConfig config, List<String> losses) {
+    Configuration hadoop = new Configuration();
+    RunDirectory run = RunDirectory.of(config, hadoop);
+    double[] last = new double[1];
+    TrainingListener evaluations =
+        new TrainingListener() {
+          @Override
+          public void onEvaluation(long step, EvaluationResult result) {
+            losses.add(String.format(Locale.ROOT, "%d: %.4f", step, result.loss()));
+            last[0] = result.loss();
+          }
+        };
+    ProgressLine progress = new ProgressLine(System.out, false);
+    try (Backend backend =
+            Backends.create(new BackendOptions("cpu", Precision.FP32, config.compute().threads()));
+        Pretraining training =
+            new Pretraining(
+                config,
+                TrainingData.open(config.data(), hadoop),
+                new TrainingContext(
+                    backend,
+                    new SingleProcess(),
+                    run,
+                    TrainingListener.all(progress, evaluations, RunReport.atEndOf(run, progress)),
+                    new StopSignal()))) {
+      training.run();
+    }
+    return last[0];
+  }
+
+  private static void prepare(String text, Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Tokenizer tokenizer = CharTokenizer.train(List.of(text).iterator());
+    Files.writeString(folder.resolve("tokenizer.json"), tokenizer.toJson());
+    int cut = (int) (TRAINING_SHARE * text.length());
+    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(folder.toString());
+    Configuration hadoop = new Configuration();
+    FileSystem fs = DataFiles.fileSystem(path, hadoop);
+    new DatasetManifest(
+            DatasetManifest.VERSION,
+            "tinyshakespeare",
+            "",
+            new Inputs(1, text.length(), ""),
+            new TokenizerInfo("tokenizer.json", tokenizer.sha256(), tokenizer.vocabularySize()),
+            TokenEncoding.UINT16,
+            "tail",
+            new DocumentCounts(2, 0, 0, 0, 0, 0, 2),
+            write(fs, path, "train-00000", tokenizer, text.substring(0, cut)),
+            write(fs, path, "validation-00000", tokenizer, text.substring(cut)))
+        .write(path, hadoop);
+  }
+
+  private static SplitInfo write(
+      FileSystem fs,
+      org.apache.hadoop.fs.Path folder,
+      String name,
+      Tokenizer tokenizer,
+      String text)
+      throws IOException {
+    try (ShardWriter writer = new ShardWriter(fs, folder, name, TokenEncoding.UINT16)) {
+      int[] tokens = tokenizer.encode(text);
+      writer.add(tokens);
+      return new SplitInfo(
+          1, tokens.length, text.getBytes(StandardCharsets.UTF_8).length, List.of(writer.finish()));
+    }
+  }
+}
