@@ -108,7 +108,7 @@ public final class NanoGptCpuRecipe {
         Pretraining training =
             new Pretraining(
                 config,
-                TrainingData.open(config.data(), hadoop),
+                TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), hadoop),
                 new TrainingContext(
                     backend,
                     new SingleProcess(),
