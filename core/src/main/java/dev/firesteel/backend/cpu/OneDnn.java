@@ -55,8 +55,7 @@ final class OneDnn implements AutoCloseable {
       isa = dnnl_get_effective_cpu_isa();
     } catch (UnsatisfiedLinkError e) {
       throw UserException.usage(
-          "precision: bf16 needs oneDNN's native library, which this build carries for Linux x86-64"
-              + " only, and this is "
+          "precision: bf16 needs oneDNN's native library for Linux x86-64, which could not be loaded on "
               + System.getProperty("os.name")
               + " "
               + System.getProperty("os.arch")
