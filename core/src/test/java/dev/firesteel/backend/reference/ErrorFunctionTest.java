@@ -14,13 +14,13 @@ class ErrorFunctionTest {
   /** Values of mpmath's erf and erfc at 30 digits, rounded to double. */
   @ParameterizedTest
   @CsvSource({
-    "0.1, 0.1124629160182849, 0.8875370839817151",
+    "0.1, 0.1124629160182849, 0.887537083981715",
     "0.5, 0.5204998778130465, 0.4795001221869535",
     "1, 0.8427007929497149, 0.15729920705028513",
     "2, 0.9953222650189527, 0.004677734981047266",
     "3, 0.9999779095030014, 2.209049699858544e-05",
-    "5, 0.9999999999984626, 1.5374597944280349e-12",
-    "10, 1, 2.088487583762545e-45",
+    "5, 0.9999999999984626, 1.537459794428035e-12",
+    "10, 1.0, 2.088487583762545e-45",
   })
   void agreesWithKnownValues(double x, double erf, double erfc) {
     assertThat(ErrorFunction.erf(x)).isCloseTo(erf, withinPercentage(CLOSE));
