@@ -39,7 +39,7 @@ public final class Backends {
                       + ", got "
                       + options.name());
         };
-    LOG.info("Backend {}", backend.description());
+    LOG.debug("Backend {}", backend.description());
     return backend;
   }
 
