@@ -30,6 +30,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PrepareCommand.class,
       TokenizerCommand.class,
       PretrainCommand.class,
+      EvalCommand.class,
+      GenerateCommand.class,
       DoctorCommand.class
     },
     scope = ScopeType.INHERIT)

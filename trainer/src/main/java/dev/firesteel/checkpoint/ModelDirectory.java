@@ -34,7 +34,7 @@ import org.apache.hadoop.fs.Path;
  * in memory.
  */
 public final class ModelDirectory {
-  private static final String CONFIG = "config.json";
+  static final String CONFIG = "config.json";
   private static final String TOKENIZER = "tokenizer.json";
   private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
   private static final String GENERATION_CONFIG = "generation_config.json";

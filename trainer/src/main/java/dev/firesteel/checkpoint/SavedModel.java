@@ -1,0 +1,68 @@
+package dev.firesteel.checkpoint;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.error.UserException;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * A model as a user names it, with its tokenizer: by a run directory (its last checkpoint), by a
+ * checkpoint, or by any Hugging Face directory of an architecture that Firesteel knows.
+ *
+ * @param directory where the model was found
+ * @param model its weights in memory; {@link #close} gives them back
+ * @param tokenizer that it was trained with
+ */
+public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenizer)
+    implements AutoCloseable {
+
+  /**
+   * Reads a model; a checkpoint's files are verified first.
+   *
+   * @throws UserException if there is none, or it is damaged
+   */
+  public static SavedModel open(Path path, Configuration hadoop, Backend backend) {
+    try {
+      FileSystem fs = DataFiles.fileSystem(path, hadoop);
+      Path directory = locate(fs, path, hadoop);
+      Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
+      return new SavedModel(directory, ModelDirectory.read(fs, directory, backend), tokenizer);
+    } catch (IOException e) {
+      throw DataFiles.explain("reading the model in " + path, e);
+    }
+  }
+
+  private static Path locate(FileSystem fs, Path path, Configuration hadoop) throws IOException {
+    CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(notice -> {});
+    if (fs.exists(run.directory())) {
+      Checkpoint last =
+          run.latest()
+              .orElseThrow(
+                  () ->
+                      UserException.failure(
+                          "the run %s must have a complete checkpoint, got none yet: train it first"
+                              .formatted(path)));
+      last.verify();
+      return last.directory();
+    }
+    Optional<Checkpoint> itself = Checkpoint.find(fs, path);
+    itself.ifPresent(Checkpoint::verify);
+    if (itself.isEmpty() && !fs.exists(new Path(path, ModelDirectory.CONFIG))) {
+      throw UserException.usage(
+          "%s must be a run directory, a checkpoint or a Hugging Face model directory, got %s"
+              .formatted(path, fs.exists(path) ? "neither" : "nothing of that name"));
+    }
+    return path;
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}
