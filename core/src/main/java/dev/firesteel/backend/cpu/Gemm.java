@@ -9,24 +9,27 @@ import java.util.Arrays;
  * how c is cut into tiles nor on threads, vector width or CPU.
  *
  * <p>The right operand is first brought into panels of {@value Simd#TILE_COLUMNS} columns, all of
- * it, by all threads; then each task takes {@value #TASK_ROWS} rows of the left one and brings
- * {@value #DEPTH} columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of
- * the right operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose
- * panels (64 KiB) stay in L2. (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+ * it, by all threads; then each task takes some rows of the left one and brings {@value #DEPTH}
+ * columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of the right
+ * operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose panels (up to
+ * 128 KiB) stay in L2. (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
  * multiplication".)
  */
 final class Gemm {
-  /** Rows of c in one task. */
-  static final int TASK_ROWS = 64;
+  /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
+  private static final int MAX_TASK_ROWS = 128;
+
+  /** Fewest rows in one task, before its columns are cut instead. */
+  private static final int MIN_TASK_ROWS = 64;
 
   /** How much of the sum one pass over a task's tiles covers. */
   static final int DEPTH = 256;
 
-  /** Most columns of c in one task: 64 rows of them fit the L2 cache. */
-  private static final int TASK_COLUMNS = 1024;
+  /** Most columns of c in one task: that often the rows in panels are used. */
+  private static final int MAX_TASK_COLUMNS = 768;
 
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
-  private static final int MIN_TASK_COLUMNS = 2 * Simd.TILE_COLUMNS;
+  private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
   private final WorkerPool pool;
 
@@ -105,13 +108,41 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    int rowTasks = ceilDiv(rows, TASK_ROWS);
-    int taskColumns = taskColumns(rowTasks, columns);
+    // Large tasks, but so many that all threads have work. The result does not depend on it.
+    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
+    int mostRows = MAX_TASK_ROWS;
+    int taskColumns = MAX_TASK_COLUMNS;
+    while (ceilDiv(rows, mostRows) * ceilDiv(columns, taskColumns) < tasksWanted
+        && (mostRows > MIN_TASK_ROWS || taskColumns > MIN_TASK_COLUMNS)) {
+      if (mostRows > MIN_TASK_ROWS) {
+        mostRows /= 2;
+      } else {
+        taskColumns /= 2;
+      }
+    }
+    multiply(
+        rows, columns, depth, a, panels, c, cOffset, cStride, add, epilogue, mostRows, taskColumns);
+  }
+
+  private void multiply(
+      int rows,
+      int columns,
+      int depth,
+      Matrix a,
+      float[] panels,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean add,
+      Epilogue epilogue,
+      int mostRows,
+      int taskColumns) {
+    int rowTasks = ceilDiv(rows, mostRows);
     pool.run(
         rowTasks * ceilDiv(columns, taskColumns),
         (tile, worker) -> {
-          int row = tile % rowTasks * TASK_ROWS;
-          int taskRows = Math.min(TASK_ROWS, rows - row);
+          int row = tile % rowTasks * mostRows;
+          int taskRows = Math.min(mostRows, rows - row);
           int column = tile / rowTasks * taskColumns;
           int width = Math.min(taskColumns, columns - column);
           multiplyTask(
@@ -149,11 +180,11 @@ final class Gemm {
             panelOffset(k, blockDepth, n, columns));
       }
     }
-    for (int row = 0; row < rows; row += TASK_ROWS) {
+    for (int row = 0; row < rows; row += MAX_TASK_ROWS) {
       multiplyTask(
           worker,
           row,
-          Math.min(TASK_ROWS, rows - row),
+          Math.min(MAX_TASK_ROWS, rows - row),
           0,
           columns,
           columns,
@@ -165,19 +196,6 @@ final class Gemm {
           cStride,
           add);
     }
-  }
-
-  /**
-   * Columns of a task: many, but so that all threads have work. The result does not depend on it.
-   */
-  private int taskColumns(int rowTasks, int columns) {
-    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
-    int taskColumns = TASK_COLUMNS;
-    while (taskColumns > MIN_TASK_COLUMNS
-        && rowTasks * ceilDiv(columns, taskColumns) < tasksWanted) {
-      taskColumns /= 2;
-    }
-    return taskColumns;
   }
 
   private static int panelOffset(int k, int blockDepth, int n, int columns) {
@@ -204,7 +222,7 @@ final class Gemm {
         Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
       }
     }
-    float[] left = worker.scratch(Scratch.LEFT_PANELS, TASK_ROWS * DEPTH);
+    float[] left = worker.scratch(Scratch.LEFT_PANELS, roundUp(rows, Simd.TILE_ROWS) * DEPTH);
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
       packLeft(a, row, rows, k, blockDepth, left, blockDepth * Simd.TILE_ROWS);

@@ -54,6 +54,9 @@ final class VectorSimd implements Simd {
   private static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * Short.SIZE));
 
+  /** What the chains of a tile start from. */
+  private static final float[] ZEROS = new float[TILE_COLUMNS];
+
   private final float[] lanes = new float[LANES];
 
   VectorSimd() {
@@ -84,8 +87,13 @@ final class VectorSimd implements Simd {
       int cOffset,
       int cStride,
       boolean first) {
+    // Zeros to start from instead of a branch, which made the JIT spill registers on some runs.
+    float[] from = first ? ZEROS : c;
+    int fromOffset = first ? 0 : cOffset;
+    int fromStride = first ? 0 : cStride;
     if (LENGTH == LANES) {
-      multiplyEightRows(a, aOffset, b, bOffset, depth, c, cOffset, cStride, first);
+      multiplyEightRows(
+          a, aOffset, b, bOffset, depth, from, fromOffset, fromStride, c, cOffset, cStride);
       return;
     }
     // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
@@ -97,10 +105,12 @@ final class VectorSimd implements Simd {
             b,
             bOffset + column,
             depth,
+            from,
+            fromOffset + row * fromStride + column,
+            fromStride,
             c,
             cOffset + row * cStride + column,
-            cStride,
-            first);
+            cStride);
       }
     }
   }
@@ -112,70 +122,28 @@ final class VectorSimd implements Simd {
       float[] b,
       int bOffset,
       int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
       float[] c,
       int cOffset,
-      int cStride,
-      boolean first) {
-    int row0 = cOffset;
-    int row1 = cOffset + cStride;
-    int row2 = cOffset + 2 * cStride;
-    int row3 = cOffset + 3 * cStride;
-    int row4 = cOffset + 4 * cStride;
-    int row5 = cOffset + 5 * cStride;
-    int row6 = cOffset + 6 * cStride;
-    int row7 = cOffset + 7 * cStride;
-    FloatVector c00;
-    FloatVector c01;
-    FloatVector c10;
-    FloatVector c11;
-    FloatVector c20;
-    FloatVector c21;
-    FloatVector c30;
-    FloatVector c31;
-    FloatVector c40;
-    FloatVector c41;
-    FloatVector c50;
-    FloatVector c51;
-    FloatVector c60;
-    FloatVector c61;
-    FloatVector c70;
-    FloatVector c71;
-    if (first) {
-      FloatVector zero = FloatVector.zero(SPECIES);
-      c00 = zero;
-      c01 = zero;
-      c10 = zero;
-      c11 = zero;
-      c20 = zero;
-      c21 = zero;
-      c30 = zero;
-      c31 = zero;
-      c40 = zero;
-      c41 = zero;
-      c50 = zero;
-      c51 = zero;
-      c60 = zero;
-      c61 = zero;
-      c70 = zero;
-      c71 = zero;
-    } else {
-      c00 = FloatVector.fromArray(SPECIES, c, row0);
-      c01 = FloatVector.fromArray(SPECIES, c, row0 + LENGTH);
-      c10 = FloatVector.fromArray(SPECIES, c, row1);
-      c11 = FloatVector.fromArray(SPECIES, c, row1 + LENGTH);
-      c20 = FloatVector.fromArray(SPECIES, c, row2);
-      c21 = FloatVector.fromArray(SPECIES, c, row2 + LENGTH);
-      c30 = FloatVector.fromArray(SPECIES, c, row3);
-      c31 = FloatVector.fromArray(SPECIES, c, row3 + LENGTH);
-      c40 = FloatVector.fromArray(SPECIES, c, row4);
-      c41 = FloatVector.fromArray(SPECIES, c, row4 + LENGTH);
-      c50 = FloatVector.fromArray(SPECIES, c, row5);
-      c51 = FloatVector.fromArray(SPECIES, c, row5 + LENGTH);
-      c60 = FloatVector.fromArray(SPECIES, c, row6);
-      c61 = FloatVector.fromArray(SPECIES, c, row6 + LENGTH);
-      c70 = FloatVector.fromArray(SPECIES, c, row7);
-      c71 = FloatVector.fromArray(SPECIES, c, row7 + LENGTH);
-    }
+      int cStride) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    FloatVector c40 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
+    FloatVector c41 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
+    FloatVector c50 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
+    FloatVector c51 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
+    FloatVector c60 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride);
+    FloatVector c61 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
+    FloatVector c70 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
+    FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
     for (int k = 0; k < depth; k++) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
@@ -206,22 +174,22 @@ final class VectorSimd implements Simd {
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
-    c00.intoArray(c, row0);
-    c01.intoArray(c, row0 + LENGTH);
-    c10.intoArray(c, row1);
-    c11.intoArray(c, row1 + LENGTH);
-    c20.intoArray(c, row2);
-    c21.intoArray(c, row2 + LENGTH);
-    c30.intoArray(c, row3);
-    c31.intoArray(c, row3 + LENGTH);
-    c40.intoArray(c, row4);
-    c41.intoArray(c, row4 + LENGTH);
-    c50.intoArray(c, row5);
-    c51.intoArray(c, row5 + LENGTH);
-    c60.intoArray(c, row6);
-    c61.intoArray(c, row6 + LENGTH);
-    c70.intoArray(c, row7);
-    c71.intoArray(c, row7 + LENGTH);
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + cStride);
+    c11.intoArray(c, cOffset + cStride + LENGTH);
+    c20.intoArray(c, cOffset + 2 * cStride);
+    c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
+    c30.intoArray(c, cOffset + 3 * cStride);
+    c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
+    c40.intoArray(c, cOffset + 4 * cStride);
+    c41.intoArray(c, cOffset + 4 * cStride + LENGTH);
+    c50.intoArray(c, cOffset + 5 * cStride);
+    c51.intoArray(c, cOffset + 5 * cStride + LENGTH);
+    c60.intoArray(c, cOffset + 6 * cStride);
+    c61.intoArray(c, cOffset + 6 * cStride + LENGTH);
+    c70.intoArray(c, cOffset + 7 * cStride);
+    c71.intoArray(c, cOffset + 7 * cStride + LENGTH);
   }
 
   /** Four rows by two vectors, a part of a tile. */
@@ -231,42 +199,20 @@ final class VectorSimd implements Simd {
       float[] b,
       int bOffset,
       int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
       float[] c,
       int cOffset,
-      int cStride,
-      boolean first) {
-    int row0 = cOffset;
-    int row1 = cOffset + cStride;
-    int row2 = cOffset + 2 * cStride;
-    int row3 = cOffset + 3 * cStride;
-    FloatVector c00;
-    FloatVector c01;
-    FloatVector c10;
-    FloatVector c11;
-    FloatVector c20;
-    FloatVector c21;
-    FloatVector c30;
-    FloatVector c31;
-    if (first) {
-      FloatVector zero = FloatVector.zero(SPECIES);
-      c00 = zero;
-      c01 = zero;
-      c10 = zero;
-      c11 = zero;
-      c20 = zero;
-      c21 = zero;
-      c30 = zero;
-      c31 = zero;
-    } else {
-      c00 = FloatVector.fromArray(SPECIES, c, row0);
-      c01 = FloatVector.fromArray(SPECIES, c, row0 + LENGTH);
-      c10 = FloatVector.fromArray(SPECIES, c, row1);
-      c11 = FloatVector.fromArray(SPECIES, c, row1 + LENGTH);
-      c20 = FloatVector.fromArray(SPECIES, c, row2);
-      c21 = FloatVector.fromArray(SPECIES, c, row2 + LENGTH);
-      c30 = FloatVector.fromArray(SPECIES, c, row3);
-      c31 = FloatVector.fromArray(SPECIES, c, row3 + LENGTH);
-    }
+      int cStride) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
     for (int k = 0; k < depth; k++) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
@@ -285,14 +231,14 @@ final class VectorSimd implements Simd {
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
-    c00.intoArray(c, row0);
-    c01.intoArray(c, row0 + LENGTH);
-    c10.intoArray(c, row1);
-    c11.intoArray(c, row1 + LENGTH);
-    c20.intoArray(c, row2);
-    c21.intoArray(c, row2 + LENGTH);
-    c30.intoArray(c, row3);
-    c31.intoArray(c, row3 + LENGTH);
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + cStride);
+    c11.intoArray(c, cOffset + cStride + LENGTH);
+    c20.intoArray(c, cOffset + 2 * cStride);
+    c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
+    c30.intoArray(c, cOffset + 3 * cStride);
+    c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
   }
 
   @Override

@@ -48,6 +48,11 @@ final class WorkerPool implements AutoCloseable {
     return 1 + members.size();
   }
 
+  /** The pool's own threads. */
+  List<Thread> threadsBesideCaller() {
+    return List.copyOf(members);
+  }
+
   /** The state of the calling thread, for work that is not cut into tiles. */
   Worker caller() {
     return caller;
@@ -128,7 +133,6 @@ final class WorkerPool implements AutoCloseable {
       }
     }
 
-    @SuppressWarnings("PMD.AvoidCatchingThrowable")
     private void runTile(int tile, Worker worker) {
       try {
         body.run(tile, worker);

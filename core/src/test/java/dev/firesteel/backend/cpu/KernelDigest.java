@@ -1,0 +1,245 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.random.RandomStream;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Runs every kernel of a {@link CpuBackend} on odd shapes and gives a hash of each one's result
+ * bits (NaNs counting as equal): the same for any number of threads, primitives, CPU and JDK. A
+ * program as well, so that other JVMs can be asked.
+ */
+final class KernelDigest {
+  private final CpuBackend backend;
+  private final RandomStream random = RandomStream.of(7, "kernel digest");
+  private final Map<String, Long> digests = new LinkedHashMap<>();
+
+  private KernelDigest(CpuBackend backend) {
+    this.backend = backend;
+  }
+
+  /** Prints one line for each kernel; the argument is the number of threads. */
+  public static void main(String[] args) {
+    of(Integer.parseInt(args[0]), Simd.Choice.best())
+        .forEach((kernel, hash) -> System.out.println(kernel + " " + Long.toHexString(hash)));
+  }
+
+  static Map<String, Long> of(int threads, Simd.Choice simd) {
+    try (CpuBackend backend = new CpuBackend(Precision.FP32, threads, simd)) {
+      KernelDigest digest = new KernelDigest(backend);
+      digest.products();
+      digest.elementwise();
+      digest.reductions();
+      digest.norms();
+      digest.attention();
+      digest.losses();
+      digest.updates();
+      return digest.digests;
+    }
+  }
+
+  private void products() {
+    for (Activation f : Activation.values()) {
+      NdArray before = result(67, 45);
+      NdArray out = result(67, 45);
+      backend.linear(normal(67, 259), normal(45, 259), normal(45), f, before, out);
+      record("linear " + f, before, out);
+    }
+    NdArray row = result(1, 70);
+    backend.linear(normal(1, 3), normal(70, 3), null, Activation.IDENTITY, null, row);
+    record("linear of one row", row);
+    NdArray dx = normal(67, 35);
+    backend.linearBackwardInput(normal(67, 45), normal(45, 35), dx, Write.ADD);
+    record("linearBackwardInput", dx);
+    NdArray dw = normal(45, 35);
+    backend.linearBackwardWeight(normal(67, 45), normal(67, 35), dw, Write.ADD);
+    record("linearBackwardWeight", dw);
+    for (boolean transposeA : new boolean[] {false, true}) {
+      for (boolean transposeB : new boolean[] {false, true}) {
+        NdArray out = result(3, 13, 37);
+        NdArray a = transposeA ? normal(3, 5, 13) : normal(3, 13, 5);
+        NdArray b = transposeB ? normal(3, 37, 5) : normal(3, 5, 37);
+        backend.matmul(a, transposeA, b, transposeB, out, Write.SET);
+        record("matmul " + transposeA + " " + transposeB, out);
+      }
+    }
+  }
+
+  private void elementwise() {
+    for (Activation f : Activation.values()) {
+      NdArray out = result(3, 1031);
+      NdArray x = wide(3, 1031);
+      backend.activation(f, x, out);
+      NdArray dx = result(3, 1031);
+      backend.activationBackward(f, x, normal(3, 1031), dx);
+      record("activation " + f, out, dx);
+    }
+    NdArray gated = result(5, 77);
+    NdArray dGateUp = result(5, 154);
+    NdArray gateUp = wide(5, 154);
+    backend.swiGlu(gateUp, gated);
+    backend.swiGluBackward(gateUp, normal(5, 77), dGateUp);
+    record("swiGlu", gated, dGateUp);
+    NdArray dropped = result(40_001);
+    backend.dropout(normal(40_001), 123456789L, 0.3, dropped);
+    record("dropout", dropped);
+    NdArray sum = result(40_001);
+    backend.add(normal(40_001), normal(40_001), sum);
+    backend.addScaled(0.3, normal(40_001), sum);
+    backend.multiply(sum, normal(40_001), sum);
+    backend.scale(1.7, sum, sum);
+    record("elementwise", sum);
+    NdArray shifted = result(33, 19);
+    backend.add(normal(33, 19), normal(19), shifted);
+    backend.copyColumns(normal(33, 7), 2, shifted, 11, 5, Write.ADD);
+    record("copyColumns", shifted);
+  }
+
+  private void reductions() {
+    NdArray x = normal(1001, 133);
+    NdArray rows = normal(133);
+    backend.sumRows(x, rows, Write.ADD);
+    NdArray total = result();
+    backend.sum(x, total);
+    record("sums", rows, total);
+    digests.put("sumOfSquares", Double.doubleToLongBits(backend.sumOfSquares(x)));
+  }
+
+  private void norms() {
+    NdArray x = normal(131, 77);
+    NdArray gain = normal(77);
+    NdArray dy = normal(131, 77);
+    NdArray mean = result(131);
+    NdArray rstd = result(131);
+    NdArray out = result(131, 77);
+    NdArray dx = result(131, 77);
+    NdArray dGain = result(77);
+    backend.layerNorm(x, gain, normal(77), 1e-5, out, mean, rstd);
+    backend.layerNormBackwardInput(x, gain, mean, rstd, dy, dx, Write.SET);
+    backend.layerNormBackwardGain(x, mean, rstd, dy, dGain, Write.SET);
+    record("layerNorm", out, mean, rstd, dx, dGain);
+    backend.rmsNorm(x, gain, 1e-5, out, rstd);
+    backend.rmsNormBackwardInput(x, gain, rstd, dy, dx, Write.ADD);
+    backend.rmsNormBackwardGain(x, rstd, dy, dGain, Write.ADD);
+    record("rmsNorm", out, rstd, dx, dGain);
+  }
+
+  private void attention() {
+    NdArray y = result(9, 143);
+    NdArray dx = result(9, 143);
+    backend.softmax(wide(9, 143), y);
+    backend.softmaxBackward(y, normal(9, 143), dx);
+    record("softmax", y, dx);
+    for (RopeSpec.Layout layout : RopeSpec.Layout.values()) {
+      NdArray turned = result(2, 9, 40);
+      NdArray positions = integers(0, 50, 2);
+      backend.rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
+      record("rope " + layout, turned);
+    }
+    AttentionSpec spec = AttentionSpec.of(4, 2, 11);
+    int tokens = 71;
+    NdArray qkv = normal(2, tokens, spec.packedWidth());
+    NdArray out = result(2, tokens, spec.outputWidth());
+    NdArray logSumExp = result(2, 4, tokens);
+    NdArray dQkv = result(2, tokens, spec.packedWidth());
+    backend.causalAttention(spec, qkv, out, logSumExp);
+    backend.causalAttentionBackward(
+        spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
+    record("causalAttention", out, logSumExp, dQkv);
+    NdArray keys = normal(2, 2, 20, 11);
+    NdArray values = normal(2, 2, 20, 11);
+    NdArray fresh = result(2, 3, spec.outputWidth());
+    backend.cachedAttention(
+        spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
+    record("cachedAttention", keys, values, fresh);
+  }
+
+  private void losses() {
+    NdArray targets = integers(-3, 133, 70);
+    NdArray logits = wide(70, 133);
+    NdArray losses = result(70);
+    NdArray logSumExp = result(70);
+    NdArray dLogits = result(70, 133);
+    backend.crossEntropy(logits, targets, losses, logSumExp);
+    backend.crossEntropyBackward(logits, targets, logSumExp, normal(70), dLogits);
+    record("crossEntropy", losses, logSumExp, dLogits);
+    NdArray many = integers(-3, 37, 515);
+    NdArray headLosses = result(515);
+    NdArray dx = result(515, 9);
+    NdArray dw = result(37, 9);
+    backend.linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
+    record("linearCrossEntropy", headLosses, dx, dw);
+  }
+
+  private void updates() {
+    NdArray ids = integers(0, 7, 101);
+    NdArray table = normal(7, 33);
+    NdArray rows = result(101, 33);
+    backend.embedding(ids, table, rows);
+    backend.embeddingBackward(ids, rows, table);
+    record("embedding", rows, table);
+    NdArray m = normal(40_001);
+    NdArray v = result(40_001);
+    backend.multiply(m, m, v);
+    NdArray w = normal(40_001);
+    AdamWStep step = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 17, 0.7);
+    backend.adamW(step, normal(40_001), m, v, w);
+    record("adamW", m, v, w);
+  }
+
+  private NdArray normal(int... dims) {
+    return uploaded(1, dims);
+  }
+
+  /** With exponents beyond float32's range for e^x. */
+  private NdArray wide(int... dims) {
+    return uploaded(40, dims);
+  }
+
+  private NdArray uploaded(double deviation, int... dims) {
+    NdArray array = result(dims);
+    float[] values = new float[(int) array.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (deviation * random.nextGaussian());
+    }
+    backend.upload(values, 0, array);
+    return array;
+  }
+
+  private NdArray integers(int low, int high, int... dims) {
+    Shape shape = Shape.of(dims);
+    NdArray array = new NdArray(backend.allocate(DType.I32, shape.size()), 0, shape);
+    int[] values = new int[(int) shape.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = low + random.nextInt(high - low);
+    }
+    backend.upload(values, 0, array);
+    return array;
+  }
+
+  private NdArray result(int... dims) {
+    Shape shape = Shape.of(dims);
+    return new NdArray(backend.allocate(DType.F32, shape.size()), 0, shape);
+  }
+
+  private void record(String kernel, NdArray... results) {
+    long hash = 1;
+    for (NdArray result : results) {
+      float[] values = new float[(int) result.size()];
+      backend.download(result, values, 0);
+      for (float value : values) {
+        hash = 31 * hash + Float.floatToIntBits(value);
+      }
+    }
+    digests.put(kernel, hash);
+  }
+}
