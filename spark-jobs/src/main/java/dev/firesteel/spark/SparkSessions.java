@@ -36,69 +36,69 @@ final class SparkSessions {
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());
     if (conf.contains("spark.master")) {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), null);
+      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), false);
     }
     // An exit in the midst of Spark's start finds half of its hooks, and leaves files.
     return Interruption.delayingExit(() -> embedded(conf));
   }
 
   private static OpenSession embedded(SparkConf conf) {
-    var temporary = new TemporaryFolder();
+    Path temporary = TemporaryFolder.path();
     conf.setMaster("local[*]");
     conf.setIfMissing("spark.ui.enabled", "false");
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     // Nothing outside this process needs to reach it, and host names need not resolve.
     conf.setIfMissing("spark.driver.host", "127.0.0.1");
     conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
-    conf.setIfMissing("spark.local.dir", temporary.path.toString());
-    conf.setIfMissing(
-        "spark.sql.warehouse.dir", temporary.path.resolve("warehouse").toUri().toString());
+    conf.setIfMissing("spark.local.dir", temporary.toString());
+    conf.setIfMissing("spark.sql.warehouse.dir", temporary.resolve("warehouse").toUri().toString());
     try {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), temporary);
+      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), true);
     } catch (RuntimeException | Error e) {
-      temporary.close();
+      TemporaryFolder.delete();
       throw e;
     }
   }
 
-  /** Scratch space of an embedded session, deleted at the latest as the process exits. */
+  /**
+   * Scratch space of an embedded session, deleted with it, at the latest as the process exits. One
+   * path for the whole process: Spark keeps the first it is given, and makes it anew for a later
+   * session.
+   */
   private static final class TemporaryFolder {
     // After Spark's own hooks (40), which stop a session that still runs.
     private static final int AFTER_SPARK = 1;
+    private static final Path PATH = create();
 
-    private final Path path;
-    private final Runnable atExit = this::delete;
+    private TemporaryFolder() {}
 
-    TemporaryFolder() {
+    private static Path create() {
       try {
-        path = Files.createTempDirectory("firesteel-");
+        Path path = Files.createTempDirectory("firesteel-");
+        ShutdownHookManager.get().addShutdownHook(TemporaryFolder::delete, AFTER_SPARK);
+        return path;
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      ShutdownHookManager.get().addShutdownHook(atExit, AFTER_SPARK);
     }
 
-    void close() {
-      if (!ShutdownHookManager.get().isShutdownInProgress()) {
-        ShutdownHookManager.get().removeShutdownHook(atExit);
-        delete();
-      }
+    static Path path() {
+      return PATH;
     }
 
-    private void delete() {
-      FileUtil.fullyDelete(path.toFile());
+    static void delete() {
+      FileUtil.fullyDelete(PATH.toFile());
     }
   }
 
   /** A session that ends, with all it left on the disk, when it is closed. */
   static final class OpenSession implements AutoCloseable {
     private final SparkSession session;
-    // Null under spark-submit, where the cluster owns the scratch space.
-    private final TemporaryFolder temporary;
+    private final boolean embedded;
 
-    private OpenSession(SparkSession session, TemporaryFolder temporary) {
+    private OpenSession(SparkSession session, boolean embedded) {
       this.session = session;
-      this.temporary = temporary;
+      this.embedded = embedded;
     }
 
     SparkSession session() {
@@ -107,14 +107,14 @@ final class SparkSessions {
 
     /** Whether Spark runs inside this process. */
     boolean embedded() {
-      return temporary != null;
+      return embedded;
     }
 
     @Override
     public void close() {
       session.stop();
-      if (temporary != null) {
-        temporary.close();
+      if (embedded) {
+        TemporaryFolder.delete();
       }
     }
   }

@@ -73,6 +73,7 @@ final class SparkCluster implements AutoCloseable {
   /** Starts a master and one worker that has this much to give to executors. */
   static SparkCluster start(int workerCores, int workerMegabytes)
       throws IOException, InterruptedException {
+    built("firesteel.job.jar"); // Fails before anything is made where Maven did not package it.
     return new SparkCluster(
         Files.createTempDirectory("firesteel-cluster-"), workerCores, workerMegabytes);
   }

@@ -32,13 +32,16 @@ class SparkSessionsTest {
   @Test
   void aSessionThatHasEndedMakesRoomForTheNext() {
     SparkSession first;
+    Path temporary;
     try (var spark = SparkSessions.open("first", SMALL)) {
       first = spark.session();
     }
     try (var spark = SparkSessions.open("second", SMALL)) {
       assertThat(spark.session()).isNotSameAs(first);
       assertThat(spark.session().range(3).count()).isEqualTo(3);
+      temporary = Path.of(spark.session().conf().get("spark.local.dir"));
     }
+    assertThat(temporary).doesNotExist();
   }
 
   @Test
