@@ -133,6 +133,16 @@ public final class Pretraining implements AutoCloseable {
 
   /** Trains to the last step, or until the stop signal. */
   public TrainingOutcome run() {
+    try {
+      return train();
+    } catch (RuntimeException | Error e) {
+      // The other ranks may be waiting for this one in a sum.
+      collective.abort("rank %d failed at step %d: %s".formatted(collective.rank(), step, e));
+      throw e;
+    }
+  }
+
+  private TrainingOutcome train() {
     int steps = config.training().steps();
     start();
     while (step < steps) {

@@ -9,6 +9,7 @@ import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Ranks that are threads of one process: the contract of {@link Collective}, for tests. */
 public final class ThreadCollective implements Collective {
@@ -17,21 +18,25 @@ public final class ThreadCollective implements Collective {
   private final int rank;
   private final byte[][] board;
   private final CyclicBarrier barrier;
+  private final AtomicReference<String> aborted;
   private Backend backend;
 
-  private ThreadCollective(int rank, byte[][] board, CyclicBarrier barrier) {
+  private ThreadCollective(
+      int rank, byte[][] board, CyclicBarrier barrier, AtomicReference<String> aborted) {
     this.rank = rank;
     this.board = board;
     this.barrier = barrier;
+    this.aborted = aborted;
   }
 
   /** One collective for each rank. */
   public static List<ThreadCollective> world(int size) {
     byte[][] board = new byte[size][];
     CyclicBarrier barrier = new CyclicBarrier(size);
+    AtomicReference<String> aborted = new AtomicReference<>();
     List<ThreadCollective> world = new ArrayList<>();
     for (int rank = 0; rank < size; rank++) {
-      world.add(new ThreadCollective(rank, board, barrier));
+      world.add(new ThreadCollective(rank, board, barrier, aborted));
     }
     return world;
   }
@@ -129,17 +134,21 @@ public final class ThreadCollective implements Collective {
 
   private void await() {
     try {
+      if (aborted.get() != null) {
+        throw new BrokenBarrierException();
+      }
       barrier.await(DEADLINE_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CollectiveException("rank " + rank + " was interrupted", e);
     } catch (BrokenBarrierException | TimeoutException e) {
-      throw new CollectiveException("another rank was lost", e);
+      throw new CollectiveException("another rank was lost: " + aborted.get(), e);
     }
   }
 
   @Override
   public void abort(String reason) {
+    aborted.compareAndSet(null, reason);
     barrier.reset();
   }
 

@@ -31,10 +31,7 @@ class EvaluationTest {
     String validation = "abcé".repeat(12) + "ab";
     TinyRun.prepare(folder, "abcé".repeat(20), validation);
     RunConfig config = TinyRun.config(folder);
-    TokenDataset text =
-        TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), TinyRun.HADOOP)
-            .validation()
-            .orElseThrow();
+    TokenDataset text = TinyRun.data(config).validation().orElseThrow();
     try (ReferenceBackend backend = new ReferenceBackend();
         ArrayPool pool = new ArrayPool(backend);
         LanguageModel model = Models.create(config.model().withVocabularySize(4), backend, 1)) {

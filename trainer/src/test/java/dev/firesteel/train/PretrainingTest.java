@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
@@ -174,6 +175,32 @@ class PretrainingTest {
     TinyRun.trainUntil(changing, 4);
     trainOnRanks(changing, 4);
     assertSameRun(alone, changing);
+  }
+
+  @Test
+  void takesTheOtherRanksAlongWhenOneFails() throws Exception {
+    RunConfig config = TinyRun.config(folder);
+    TrainingListener failing =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepMetrics metrics) {
+            if (metrics.step() == 4) {
+              throw new IllegalStateException("the disk is gone");
+            }
+          }
+        };
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try {
+      List<Future<TrainingOutcome>> outcomes = submitRanks(config, 2, failing, threads);
+      assertThatThrownBy(() -> outcomes.get(0).get()).hasRootCauseMessage("the disk is gone");
+      assertThatThrownBy(() -> outcomes.get(1).get())
+          .cause()
+          .isInstanceOf(CollectiveException.class)
+          .hasMessage(
+              "another rank was lost: rank 0 failed at step 4: java.lang.IllegalStateException: the disk is gone");
+    } finally {
+      threads.shutdownNow();
+    }
   }
 
   @Test
@@ -362,33 +389,39 @@ class PretrainingTest {
   private static void trainOnRanks(RunConfig config, int ranks) throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     try {
-      List<Future<TrainingOutcome>> outcomes = new ArrayList<>();
-      for (ThreadCollective collective : ThreadCollective.world(ranks)) {
-        outcomes.add(
-            threads.submit(
-                () -> {
-                  try (Backend backend = new ReferenceBackend();
-                      Pretraining training =
-                          new Pretraining(
-                              config,
-                              TrainingData.open(
-                                  new org.apache.hadoop.fs.Path(config.data().path()),
-                                  TinyRun.HADOOP),
-                              new TrainingContext(
-                                  backend,
-                                  collective.on(backend),
-                                  TinyRun.directory(config),
-                                  new TrainingListener() {},
-                                  new StopSignal()))) {
-                    return training.run();
-                  }
-                }));
-      }
+      List<Future<TrainingOutcome>> outcomes =
+          submitRanks(config, ranks, new TrainingListener() {}, threads);
       for (Future<TrainingOutcome> outcome : outcomes) {
         assertThat(outcome.get()).isEqualTo(TrainingOutcome.COMPLETED);
       }
     } finally {
       threads.shutdownNow();
+    }
+  }
+
+  private static List<Future<TrainingOutcome>> submitRanks(
+      RunConfig config, int ranks, TrainingListener listener, ExecutorService threads) {
+    List<Future<TrainingOutcome>> outcomes = new ArrayList<>();
+    for (ThreadCollective collective : ThreadCollective.world(ranks)) {
+      outcomes.add(threads.submit(() -> trainRank(config, collective, listener)));
+    }
+    return outcomes;
+  }
+
+  private static TrainingOutcome trainRank(
+      RunConfig config, ThreadCollective collective, TrainingListener listener) {
+    try (Backend backend = new ReferenceBackend();
+        Pretraining training =
+            new Pretraining(
+                config,
+                TinyRun.data(config),
+                new TrainingContext(
+                    backend,
+                    collective.on(backend),
+                    TinyRun.directory(config),
+                    listener,
+                    new StopSignal()))) {
+      return training.run();
     }
   }
 

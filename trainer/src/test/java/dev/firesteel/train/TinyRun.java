@@ -110,6 +110,10 @@ final class TinyRun {
     }
   }
 
+  static TrainingData data(RunConfig config) {
+    return TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), HADOOP);
+  }
+
   static RunDirectory directory(RunConfig config) {
     return RunDirectory.of(config, HADOOP);
   }
@@ -125,11 +129,7 @@ final class TinyRun {
       RunConfig config, Backend backend, TrainingListener listener, StopSignal stop) {
     TrainingContext context =
         new TrainingContext(backend, new SingleProcess(), directory(config), listener, stop);
-    try (Pretraining training =
-        new Pretraining(
-            config,
-            TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), HADOOP),
-            context)) {
+    try (Pretraining training = new Pretraining(config, data(config), context)) {
       return training.run();
     }
   }
