@@ -75,7 +75,7 @@ final class Attention {
     for (int start = 0; start < queries; start += BLOCK) {
       int rows = Math.min(BLOCK, queries - start);
       int end = past + start + rows;
-      packScaled(q, start, rows, width, (float) spec.scale(), left);
+      packScaled(worker, q, start, rows, width, (float) spec.scale(), left);
       multiplyBlock(worker, left, rows, width, keysTransposed, width, end, scores, scoreStride);
       for (int r = 0; r < rows; r++) {
         int row = r * scoreStride;
@@ -95,7 +95,15 @@ final class Attention {
         }
       }
       int panelStride = end * TILE_ROWS;
-      Gemm.packLeft(new Matrix(scores, 0, scoreStride, false), 0, rows, 0, end, left, panelStride);
+      Gemm.packLeft(
+          worker.simd(),
+          new Matrix(scores, 0, scoreStride, false),
+          0,
+          rows,
+          0,
+          end,
+          left,
+          panelStride);
       int outRow = out.offset + start * out.stride;
       multiplyDeep(
           worker,
@@ -165,9 +173,10 @@ final class Attention {
       for (int start = 0; start < tokens; start += BLOCK) {
         int rows = Math.min(BLOCK, tokens - start);
         int end = start + rows;
-        packScaled(headQ, start, rows, width, scale, left);
+        packScaled(worker, headQ, start, rows, width, scale, left);
         multiplyBlock(worker, left, rows, width, keysTransposed, width, end, probabilities, stride);
-        Gemm.packLeft(headDOut.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
+        Gemm.packLeft(
+            worker.simd(), headDOut.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
         multiplyBlock(worker, left, rows, width, valuesTransposed, width, end, gradients, stride);
         for (int r = 0; r < rows; r++) {
           int row = r * stride;
@@ -194,13 +203,21 @@ final class Attention {
             Arrays.fill(probabilities, row + padded, row + end, 0f);
           }
         }
-        packRightRows(headDOut, start, rows, width, outGradients);
+        packRightRows(worker, headDOut, start, rows, width, outGradients);
         addTransposed(worker, probabilities, stride, rows, end, left, outGradients, width, dV);
-        packRightRows(headQ, start, rows, width, queries);
+        packRightRows(worker, headQ, start, rows, width, queries);
         Elementwise.scale(scale, queries, 0, Gemm.panelsSize(rows, width));
         addTransposed(worker, gradients, stride, rows, end, left, queries, width, dK);
         int panelStride = end * TILE_ROWS;
-        Gemm.packLeft(new Matrix(gradients, 0, stride, false), 0, rows, 0, end, left, panelStride);
+        Gemm.packLeft(
+            worker.simd(),
+            new Matrix(gradients, 0, stride, false),
+            0,
+            rows,
+            0,
+            end,
+            left,
+            panelStride);
         int dQRow = dQ.offset + head * width + start * dQ.stride;
         multiplyDeep(
             worker,
@@ -233,7 +250,8 @@ final class Attention {
       float[] right,
       int width,
       Rows to) {
-    Gemm.packLeft(new Matrix(block, 0, stride, true), 0, end, 0, rows, left, rows * TILE_ROWS);
+    Gemm.packLeft(
+        worker.simd(), new Matrix(block, 0, stride, true), 0, end, 0, rows, left, rows * TILE_ROWS);
     Gemm.multiplyPanels(
         worker,
         left,
@@ -313,8 +331,8 @@ final class Attention {
   }
 
   private static void packScaled(
-      Rows q, int start, int rows, int width, float scale, float[] left) {
-    Gemm.packLeft(q.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
+      Worker worker, Rows q, int start, int rows, int width, float scale, float[] left) {
+    Gemm.packLeft(worker.simd(), q.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
     Elementwise.scale(scale, left, 0, Gemm.roundUp(rows, TILE_ROWS) * width);
   }
 
@@ -323,7 +341,14 @@ final class Attention {
     float[] panels = worker.scratch(purpose, Gemm.panelsSize(width, keys));
     for (int n = 0; n < keys; n += TILE_COLUMNS) {
       Gemm.packRight(
-          k.transposed(), 0, width, n, Math.min(TILE_COLUMNS, keys - n), panels, n * width);
+          worker.simd(),
+          k.transposed(),
+          0,
+          width,
+          n,
+          Math.min(TILE_COLUMNS, keys - n),
+          panels,
+          n * width);
     }
     return panels;
   }
@@ -331,14 +356,22 @@ final class Attention {
   /** Rows as a right operand [keys, width]. */
   private static float[] packRows(Worker worker, Scratch purpose, Rows v, int keys, int width) {
     float[] panels = worker.scratch(purpose, Gemm.panelsSize(keys, width));
-    packRightRows(v, 0, keys, width, panels);
+    packRightRows(worker, v, 0, keys, width, panels);
     return panels;
   }
 
-  private static void packRightRows(Rows v, int start, int rows, int width, float[] panels) {
+  private static void packRightRows(
+      Worker worker, Rows v, int start, int rows, int width, float[] panels) {
     for (int n = 0; n < width; n += TILE_COLUMNS) {
       Gemm.packRight(
-          v.matrix(), start, rows, n, Math.min(TILE_COLUMNS, width - n), panels, n * rows);
+          worker.simd(),
+          v.matrix(),
+          start,
+          rows,
+          n,
+          Math.min(TILE_COLUMNS, width - n),
+          panels,
+          n * rows);
     }
   }
 

@@ -31,6 +31,9 @@ final class Gemm {
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
+  /** Rows of a transposed left operand that are brought into panels together. */
+  private static final int PACK_DEPTH = 32;
+
   private final WorkerPool pool;
 
   Gemm(WorkerPool pool) {
@@ -80,6 +83,7 @@ final class Gemm {
           int n = tile / depthBlocks * Simd.TILE_COLUMNS;
           int blockDepth = Math.min(DEPTH, depth - k);
           packRight(
+              worker.simd(),
               b,
               k,
               blockDepth,
@@ -171,6 +175,7 @@ final class Gemm {
       int blockDepth = Math.min(DEPTH, depth - k);
       for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
         packRight(
+            worker.simd(),
             b,
             k,
             blockDepth,
@@ -225,7 +230,7 @@ final class Gemm {
     float[] left = worker.scratch(Scratch.LEFT_PANELS, roundUp(rows, Simd.TILE_ROWS) * DEPTH);
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
-      packLeft(a, row, rows, k, blockDepth, left, blockDepth * Simd.TILE_ROWS);
+      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, blockDepth * Simd.TILE_ROWS);
       multiplyPanels(
           worker,
           left,
@@ -315,20 +320,44 @@ final class Gemm {
 
   /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
   static void packLeft(
-      Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
-    float[] from = a.array;
+      Simd simd, Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
+    if (a.transposed) {
+      // Some rows of the array at a time: each is read for all panels while it is in the cache.
+      for (int i = 0; i < depth; i += PACK_DEPTH) {
+        int count = Math.min(PACK_DEPTH, depth - i);
+        int to = i * Simd.TILE_ROWS;
+        packLeftTransposed(simd, a, row, rows, k + i, count, panels, to, panelStride);
+      }
+      return;
+    }
     for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
       int to = m / Simd.TILE_ROWS * panelStride;
-      int height = Math.min(Simd.TILE_ROWS, rows - m);
-      if (a.transposed) {
-        int start = a.offset + k * a.stride + row + m;
-        packLeftTransposed(from, start, a.stride, height, depth, panels, to);
-      } else if (height == Simd.TILE_ROWS) {
-        int start = a.offset + (row + m) * a.stride + k;
-        packEightRows(from, start, a.stride, depth, panels, to);
+      int start = a.offset + (row + m) * a.stride + k;
+      if (rows - m >= Simd.TILE_ROWS) {
+        packEightRows(a.array, start, a.stride, depth, panels, to);
       } else {
-        int start = a.offset + (row + m) * a.stride + k;
-        packFewRows(from, start, a.stride, height, depth, panels, to);
+        packFewRows(a.array, start, a.stride, rows - m, depth, panels, to);
+      }
+    }
+  }
+
+  private static void packLeftTransposed(
+      Simd simd,
+      Matrix a,
+      int row,
+      int rows,
+      int k,
+      int depth,
+      float[] panels,
+      int offset,
+      int panelStride) {
+    for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
+      int to = offset + m / Simd.TILE_ROWS * panelStride;
+      int start = a.offset + k * a.stride + row + m;
+      if (rows - m >= Simd.TILE_ROWS) {
+        simd.packRows(a.array, start, a.stride, depth, Simd.TILE_ROWS, panels, to);
+      } else {
+        packFewColumns(a.array, start, a.stride, rows - m, depth, panels, to);
       }
     }
   }
@@ -364,23 +393,18 @@ final class Gemm {
     }
   }
 
-  private static void packLeftTransposed(
+  private static void packFewColumns(
       float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
-    if (height == Simd.TILE_ROWS) {
-      for (int i = 0; i < depth; i++) {
-        System.arraycopy(from, start + i * stride, panels, to + i * Simd.TILE_ROWS, Simd.TILE_ROWS);
-      }
-    } else {
-      for (int i = 0; i < depth; i++) {
-        for (int r = 0; r < Simd.TILE_ROWS; r++) {
-          panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
-        }
+    for (int i = 0; i < depth; i++) {
+      for (int r = 0; r < Simd.TILE_ROWS; r++) {
+        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
       }
     }
   }
 
   /** Rows [k, k + depth), columns [n, n + width) of b as one panel of 32 columns, zeros after. */
-  static void packRight(Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
+  static void packRight(
+      Simd simd, Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
     float[] from = b.array;
     if (b.transposed) {
       for (int j = 0; j < width; j++) {
@@ -394,6 +418,9 @@ final class Gemm {
           panels[to + i * Simd.TILE_COLUMNS + j] = 0f;
         }
       }
+    } else if (width == Simd.TILE_COLUMNS) {
+      int start = b.offset + k * b.stride + n;
+      simd.packRows(from, start, b.stride, depth, Simd.TILE_COLUMNS, panels, to);
     } else {
       for (int i = 0; i < depth; i++) {
         int at = to + i * Simd.TILE_COLUMNS;

@@ -38,6 +38,14 @@ final class ScalarSimd implements Simd {
   }
 
   @Override
+  public void packRows(
+      float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset) {
+    for (int r = 0; r < rows; r++) {
+      System.arraycopy(x, offset + r * stride, out, outOffset + r * width, width);
+    }
+  }
+
+  @Override
   public float sum(float[] x, int offset, int size) {
     Arrays.fill(lanes, 0f);
     for (int i = 0; i < size; i++) {

@@ -47,6 +47,13 @@ interface Simd {
       int cStride,
       boolean first);
 
+  /**
+   * Copies {@code rows} ranges of {@value #TILE_ROWS} or {@value #TILE_COLUMNS} floats, {@code
+   * stride} apart, to one after the other: a panel of an operand. The stride is at least the width,
+   * and there is at least one row.
+   */
+  void packRows(float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset);
+
   /** {@code sum x[i]}. */
   float sum(float[] x, int offset, int size);
 

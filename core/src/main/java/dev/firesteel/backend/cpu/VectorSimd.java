@@ -38,13 +38,15 @@ import jdk.incubator.vector.VectorSpecies;
  * The primitives on the Vector API, in vectors as long as the hardware's. Loaded only where the
  * incubator module is present (see {@link Simd.Choice#best}).
  *
- * <p>Rules that keep it fast and exact on JDK 17 to 25. No method takes or returns a vector: where
- * such a method is not inlined, JDK 17 allocates an object for each vector; so the exponential is
- * written out three times. No {@code reduceLanes} on floats: its order is undefined, and compiled
- * and interpreted code may differ. Loads and stores by {@code fromArray} and {@code intoArray}
- * alone: the other forms changed between versions. The tile kernels stay longer than the JIT's
- * limit for inlining (325 bytecodes): inlined into a caller, their accumulators no longer fit the
- * registers.
+ * <p>Rules that keep it fast and exact on JDK 17 to 25. One species of float vectors in the whole
+ * program: with a second one the JIT no longer knows the type behind {@code FloatVector} and
+ * allocates an object for each vector, in the methods that use the first one too. No method takes
+ * or returns a vector: where such a method is not inlined, JDK 17 allocates an object for each
+ * vector; so the exponential is written out three times. No {@code reduceLanes} on floats: its
+ * order is undefined, and compiled and interpreted code may differ. Loads and stores by {@code
+ * fromArray} and {@code intoArray} alone: the other forms changed between versions. The tile
+ * kernels stay longer than the JIT's limit for inlining (325 bytecodes): inlined into a caller,
+ * their accumulators no longer fit the registers.
  */
 final class VectorSimd implements Simd {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -239,6 +241,27 @@ final class VectorSimd implements Simd {
     c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
     c30.intoArray(c, cOffset + 3 * cStride);
     c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
+  }
+
+  @Override
+  public void packRows(
+      float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset) {
+    if (width == TILE_COLUMNS) {
+      for (int i = 0; i < rows * TILE_COLUMNS; i += LENGTH) {
+        int from = offset + i / TILE_COLUMNS * stride + i % TILE_COLUMNS;
+        FloatVector.fromArray(SPECIES, x, from).intoArray(out, outOffset + i);
+      }
+      return;
+    }
+    // A vector may be longer than a range: what it copies too much, the next range overwrites. The
+    // last range is left to the end, lest it leaves the arrays.
+    int step = Math.min(LENGTH, TILE_ROWS);
+    int end = (rows - 1) * TILE_ROWS;
+    for (int i = 0; i < end; i += step) {
+      int from = offset + i / TILE_ROWS * stride + i % TILE_ROWS;
+      FloatVector.fromArray(SPECIES, x, from).intoArray(out, outOffset + i);
+    }
+    System.arraycopy(x, offset + (rows - 1) * stride, out, outOffset + end, TILE_ROWS);
   }
 
   @Override
