@@ -9,6 +9,7 @@ import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.train.Pretraining;
+import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
@@ -102,11 +103,12 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
     RunDirectory run = RunDirectory.at(new Path(assignment.run()), hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
+    TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
     try (Backend backend = Backends.create(options(config.compute(), spark));
         SingleProcess alone = new SingleProcess();
         Pretraining training =
             new Pretraining(
-                config, data, new TrainingContext(backend, alone, run, toDriver, stop))) {
+                config, data, new TrainingContext(backend, alone, run, listener, stop))) {
       return training.run();
     }
   }

@@ -76,6 +76,8 @@ class PretrainIT {
         .contains("step 60/60", "validation loss", "bits per byte", "Sample at step 60:\nline")
         .contains("tokens/s", " left");
     assertThat(ended.err()).as("warnings").isEmpty();
+    assertThat(folder.resolve("runs/undisturbed/report.html")).isNotEmptyFile();
+    assertThat(folder.resolve("runs/undisturbed/loss.png")).isNotEmptyFile();
     undisturbed = result("undisturbed");
   }
 
@@ -135,6 +137,7 @@ class PretrainIT {
       assertThat(outcome.exitCode()).as(outcome.err()).isZero();
       assertThat(outcome.out()).contains("step 60/60", "validation loss", "Done: 60 steps");
       assertThat(result("submitted")).isEqualTo(undisturbed);
+      assertThat(folder.resolve("runs/submitted/report.html")).isNotEmptyFile();
     }
   }
 

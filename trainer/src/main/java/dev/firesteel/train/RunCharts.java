@@ -58,6 +58,7 @@ final class RunCharts {
   XYChart learningRate() {
     XYChart chart = chart("Learning rate", "");
     add(chart, "learning rate", "lr", BLUE);
+    chart.getStyler().setYAxisDecimalPattern("0.######");
     chart.getStyler().setLegendVisible(false);
     chart.getStyler().setYAxisMin(0.0);
     return chart;
