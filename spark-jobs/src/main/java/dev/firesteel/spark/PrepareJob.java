@@ -4,6 +4,7 @@ import dev.firesteel.config.DataConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.data.FolderLock;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -88,6 +89,7 @@ final class PrepareJob {
     return job.withDocuments(source, source.inputs(), Selected::train);
   }
 
+  @SuppressWarnings("try") // The lock is held, not used.
   private Prepared run(boolean rebuild) throws IOException {
     DataConfig data = config.data();
     String tokenizerFile = config.tokenizer().file();
@@ -107,8 +109,9 @@ final class PrepareJob {
       return new Prepared(existing.get(), true);
     }
     requireOwnFolder(fs);
-    DatasetManifest manifest = build(source, inputs, settings, given, fs);
-    return new Prepared(manifest, false);
+    try (FolderLock lock = FolderLock.take(fs, folder, "set data.path to another folder")) {
+      return new Prepared(build(source, inputs, settings, given, fs), false);
+    }
   }
 
   private String settingsHash(Optional<Tokenizer> given) {
@@ -167,7 +170,8 @@ final class PrepareJob {
   private void deleteOwnFiles(FileSystem fs) throws IOException {
     fs.delete(new Path(folder, DatasetManifest.FILE_NAME), false);
     for (FileStatus file : fs.listStatus(folder)) {
-      if (OWN_FILE.matcher(file.getPath().getName()).matches()) {
+      String name = file.getPath().getName();
+      if (OWN_FILE.matcher(name).matches() && !name.equals(FolderLock.FILE_NAME)) {
         fs.delete(file.getPath(), true);
       }
     }

@@ -8,6 +8,7 @@ import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.FolderLock;
 import dev.firesteel.train.Pretraining;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
@@ -96,6 +97,7 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     }
   }
 
+  @SuppressWarnings("try") // The lock is held, not used.
   private static TrainingOutcome pretrain(TrainAssignment assignment, StopSignal stop) {
     RunConfig config = assignment.config();
     SparkConf spark = SparkEnv.get().conf();
@@ -104,7 +106,8 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     RunDirectory run = RunDirectory.at(new Path(assignment.run()), hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
     TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
-    try (Backend backend = Backends.create(options(config.compute(), spark));
+    try (FolderLock lock = run.lock();
+        Backend backend = Backends.create(options(config.compute(), spark));
         SingleProcess alone = new SingleProcess();
         Pretraining training =
             new Pretraining(

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
+import dev.firesteel.data.FolderLock;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -67,6 +68,11 @@ public final class RunDirectory {
   /** The run's checkpoints; {@code notices} takes a line about each half-written one. */
   public CheckpointStore checkpoints(Consumer<String> notices) {
     return new CheckpointStore(fs, new Path(path, CHECKPOINTS), notices);
+  }
+
+  /** Keeps other processes from training the same run; see {@link FolderLock}. */
+  public FolderLock lock() {
+    return FolderLock.take(fs, path, "train under another name (name=...)");
   }
 
   /** Writes {@code config.yaml}. */
