@@ -1,5 +1,6 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -10,6 +11,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -38,7 +41,7 @@ final class Failures {
       return INTERRUPTED;
     }
     Diagnosis diagnosis = diagnose(failure);
-    err.println("firesteel: " + diagnosis.sentence());
+    err.println("firesteel: " + DataFiles.withPlainPaths(diagnosis.sentence()));
     if (verbose) {
       failure.printStackTrace(err);
     }
@@ -55,11 +58,9 @@ final class Failures {
         return new Diagnosis(mistake.getMessage(), mistake.kind().exitCode());
       }
     }
-    for (Throwable each : chain) {
-      String known = knownToUsers(each);
-      if (known != null) {
-        return new Diagnosis(known, FAILURE);
-      }
+    Optional<String> known = surroundings(failure);
+    if (known.isPresent()) {
+      return new Diagnosis(known.get(), FAILURE);
     }
     Throwable root = chain.get(chain.size() - 1);
     String what = root.getClass().getSimpleName() + ": " + firstLine(root.getMessage());
@@ -70,6 +71,11 @@ final class Failures {
             + what
             + "); run again with --verbose for the stack trace",
         FAILURE);
+  }
+
+  /** The sentence for a full disk, exhausted memory and the like; empty for all else. */
+  static Optional<String> surroundings(Throwable failure) {
+    return chain(failure).stream().map(Failures::knownToUsers).filter(Objects::nonNull).findFirst();
   }
 
   /** A sentence for failures of the surroundings, which no code of ours can foresee; or null. */

@@ -4,6 +4,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Optional;
 
 /**
  * How a training task ended, in the few words that travel back to the driver; weights stay where
@@ -28,8 +29,12 @@ final class TrainReport {
     cause.printStackTrace(new PrintWriter(trace, true));
     report.stackTrace = trace.toString();
     report.failure = String.valueOf(cause.getMessage());
+    Optional<String> known = Failures.surroundings(cause);
     if (cause instanceof UserException mistake) {
       report.failureKind = mistake.kind().name();
+    } else if (known.isPresent()) {
+      report.failureKind = UserException.Kind.FAILURE.name();
+      report.failure = known.get();
     } else {
       report.failure = cause.getClass().getSimpleName() + ": " + report.failure;
     }

@@ -1,6 +1,7 @@
 package dev.firesteel.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.error.UserException;
 import dev.firesteel.spark.Failures.Diagnosis;
@@ -88,6 +89,22 @@ class FailuresTest {
     outer.initCause(inner);
 
     assertThat(Failures.diagnose(outer).sentence()).contains("inner");
+  }
+
+  @Test
+  void showsLocalPathsAsAShellTakesThem() {
+    assertThat(printed(UserException.failure("a checkpoint file:/tmp/a and hdfs://h/b"), false))
+        .isEqualToIgnoringNewLines("firesteel: a checkpoint /tmp/a and hdfs://h/b");
+  }
+
+  @Test
+  void troubleOfTheTaskIsToldAsThatOfTheDriver() {
+    assertThatThrownBy(() -> TrainReport.failed(new OutOfMemoryError("Java heap space")).outcome())
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("memory is exhausted (Java heap space): give more");
+    assertThatThrownBy(() -> TrainReport.failed(new IllegalStateException("broken")).outcome())
+        .isInstanceOf(TrainReport.TrainingFailure.class)
+        .hasMessageStartingWith("IllegalStateException: broken");
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
@@ -22,6 +23,7 @@ import org.apache.hadoop.security.AccessControlException;
 /** What the classes of this package and the jobs that write for them do with Hadoop's files. */
 public final class DataFiles {
   private static final int BUFFER_BYTES = 1 << 20;
+  private static final Pattern LOCAL_SCHEME = Pattern.compile("\\bfile:/(//)?(?=[^/\\s])");
 
   private DataFiles() {}
 
@@ -40,6 +42,14 @@ public final class DataFiles {
     return "file".equals(qualified.toUri().getScheme())
         ? new File(qualified.toUri().getPath())
         : null;
+  }
+
+  /**
+   * Text for people: local paths as a shell takes them, where Hadoop writes {@code file:/tmp/x} or
+   * {@code file:///tmp/x}. Those of other file systems keep their scheme.
+   */
+  public static String withPlainPaths(String text) {
+    return LOCAL_SCHEME.matcher(text).replaceAll("/");
   }
 
   /** A SHA-256 digest. */

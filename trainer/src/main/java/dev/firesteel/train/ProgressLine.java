@@ -1,5 +1,6 @@
 package dev.firesteel.train;
 
+import dev.firesteel.data.DataFiles;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
@@ -88,7 +89,7 @@ public final class ProgressLine implements TrainingListener {
 
   @Override
   public void onCheckpoint(long step, String directory) {
-    line("Checkpoint " + directory);
+    line("Checkpoint " + DataFiles.withPlainPaths(directory));
   }
 
   @Override
@@ -109,7 +110,7 @@ public final class ProgressLine implements TrainingListener {
 
   @Override
   public void onNotice(String notice) {
-    line(notice);
+    line(DataFiles.withPlainPaths(notice));
   }
 
   @Override

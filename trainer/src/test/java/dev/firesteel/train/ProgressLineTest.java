@@ -21,6 +21,7 @@ class ProgressLineTest {
         .containsPattern("\nstep 100/200 · loss 2\\.5000 · 1000 tokens/s · 0 s left\n")
         .contains(
             "\nstep 100/200 · validation loss 2.3026 · perplexity 10.00 · 3.2000 bits per byte\n")
+        .contains("\nCheckpoint /tmp/runs/tiny/checkpoints/step-00000100\n")
         .contains("\nSkipped the update of step 101: loss NaN, gradient norm Infinity\n")
         .contains("\nInterrupted at step 101; the same command goes on from there\n")
         .doesNotContain("\r");
@@ -29,7 +30,8 @@ class ProgressLineTest {
   @Test
   void writesOverTheLineOnATerminal() {
     assertThat(show(true))
-        .contains("\r\033[Kstep 100/200 · loss 2.5000 · 1000 tokens/s · 0 s left\r\033[KSkipped");
+        .contains(
+            "\r\033[Kstep 100/200 · loss 2.5000 · 1000 tokens/s · 0 s left\r\033[KCheckpoint");
   }
 
   @Test
@@ -48,6 +50,7 @@ class ProgressLineTest {
     EvaluationResult result = new EvaluationResult(Math.log(10), 3.2, 64);
     line.onEvaluation(100, result);
     line.onStep(new StepMetrics(100, 51_200, 2.5, 1e-3, 0.7, 1000, 512, false, result));
+    line.onCheckpoint(100, "file:/tmp/runs/tiny/checkpoints/step-00000100");
     line.onSkip(101, Double.NaN, Double.POSITIVE_INFINITY);
     line.onEnd(TrainingOutcome.INTERRUPTED, 101);
     return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
