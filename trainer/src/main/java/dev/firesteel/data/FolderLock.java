@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
@@ -29,9 +30,12 @@ public final class FolderLock implements AutoCloseable {
   private final java.nio.file.Path file;
   private final FileChannel channel;
 
-  private FolderLock(java.nio.file.Path file, FileChannel channel) {
+  private final boolean madeFolder;
+
+  private FolderLock(java.nio.file.Path file, FileChannel channel, boolean madeFolder) {
     this.file = file;
     this.channel = channel;
+    this.madeFolder = madeFolder;
   }
 
   /**
@@ -44,13 +48,16 @@ public final class FolderLock implements AutoCloseable {
     try {
       File local = DataFiles.localFile(fs, folder);
       if (local == null) {
-        return new FolderLock(null, null);
+        return new FolderLock(null, null, false);
       }
-      fs.mkdirs(folder);
+      boolean makes = !local.exists();
+      if (!fs.mkdirs(folder)) {
+        throw new IOException("Permission denied"); // Hadoop does not tell more.
+      }
       java.nio.file.Path file = local.toPath().resolve(FILE_NAME);
       FolderLock lock = null;
       while (lock == null) {
-        lock = attempt(folder, file, otherwise);
+        lock = attempt(folder, file, makes, otherwise);
       }
       return lock;
     } catch (IOException e) {
@@ -59,8 +66,8 @@ public final class FolderLock implements AutoCloseable {
   }
 
   /** Null where the file was deleted by its holder between being opened and being locked. */
-  private static FolderLock attempt(Path folder, java.nio.file.Path file, String otherwise)
-      throws IOException {
+  private static FolderLock attempt(
+      Path folder, java.nio.file.Path file, boolean makes, String otherwise) throws IOException {
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     boolean taken = false;
@@ -73,8 +80,9 @@ public final class FolderLock implements AutoCloseable {
       String mark = ProcessHandle.current().pid() + "\n" + UUID.randomUUID() + "\n";
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(mark.getBytes(StandardCharsets.UTF_8)));
-      taken = content(file).equals(mark);
-      return taken ? new FolderLock(file, channel) : null;
+      // Not read back: POSIX ends a process's locks when it closes any of its openings of a file.
+      taken = length(file) == mark.length();
+      return taken ? new FolderLock(file, channel, makes) : null;
     } finally {
       if (!taken) {
         channel.close();
@@ -91,6 +99,14 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
+  private static long length(java.nio.file.Path file) throws IOException {
+    try {
+      return Files.size(file);
+    } catch (NoSuchFileException e) {
+      return -1;
+    }
+  }
+
   private static String content(java.nio.file.Path file) throws IOException {
     try {
       return Files.readString(file);
@@ -99,7 +115,10 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
-  /** Gives the folder back. The file goes while it is locked: nobody else's can be meant then. */
+  /**
+   * Gives the folder back. The file goes while it is locked: nobody else's can be meant then. So
+   * does the folder, if it was made for the lock and nothing came of it.
+   */
   @Override
   public void close() {
     if (channel == null) {
@@ -107,6 +126,11 @@ public final class FolderLock implements AutoCloseable {
     }
     try (channel) {
       Files.deleteIfExists(file);
+      if (madeFolder) {
+        Files.delete(file.getParent());
+      }
+    } catch (DirectoryNotEmptyException e) {
+      // What the folder was made for is in it.
     } catch (IOException e) {
       throw DataFiles.explain("unlocking " + file, e);
     }
