@@ -17,7 +17,9 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.ParentNotDirectoryException;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.security.AccessControlException;
 
 /** What the classes of this package and the jobs that write for them do with Hadoop's files. */
@@ -30,9 +32,27 @@ public final class DataFiles {
   /**
    * The file system of a path. Local files are read and written as they are, without Hadoop's
    * {@code .crc} companions: the manifest's checksums cover what those would.
+   *
+   * @throws UserException if Hadoop knows no file system of the path's scheme here
    */
   public static FileSystem fileSystem(Path path, Configuration conf) throws IOException {
-    FileSystem fs = path.getFileSystem(conf);
+    FileSystem fs;
+    try {
+      fs = path.getFileSystem(conf);
+    } catch (UnsupportedFileSystemException e) {
+      throw UserException.usage(
+          "%s must be on a file system that Hadoop knows here: %s".formatted(path, e.getMessage()),
+          e);
+    } catch (RuntimeException e) {
+      // Hadoop's wrapping of a file system whose class is not there.
+      if (e.getCause() instanceof ClassNotFoundException) {
+        throw UserException.usage(
+            "%s needs a file system whose classes are not here: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)"
+                .formatted(path),
+            e);
+      }
+      throw e;
+    }
     return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
   }
 
@@ -90,6 +110,10 @@ public final class DataFiles {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof UserException already) {
         return already;
+      }
+      if (cause instanceof ParentNotDirectoryException) {
+        return UserException.failure(
+            doing + " failed, a file is where a folder must be: choose another folder", failure);
       }
       String message = String.valueOf(cause.getMessage());
       String lower = message.toLowerCase(Locale.ROOT);

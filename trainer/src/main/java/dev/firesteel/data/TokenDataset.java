@@ -79,7 +79,7 @@ public final class TokenDataset {
         files[i] = new TokenFile(bin, manifest.tokenEncoding());
         starts[i + 1] = starts[i] + shard.tokens();
       }
-      verification.remember();
+      verification.finish();
       return new TokenDataset(manifest, part, files, starts);
     } catch (IOException e) {
       throw DataFiles.explain("opening the prepared data " + folder, e);
@@ -194,12 +194,14 @@ public final class TokenDataset {
       if (local == null) {
         return cached(bin, shard.bin());
       }
-      if (!verified) {
-        checkHash(bin, shard.bin().sha256(), DataFiles.sha256(fs, bin));
-        Path idx = path(shard, ".idx");
-        checkHash(idx, shard.idx().sha256(), DataFiles.sha256(fs, idx));
-      }
       return local;
+    }
+
+    private void checkHashes(DatasetManifest.ShardInfo shard) throws IOException {
+      Path bin = path(shard, ".bin");
+      checkHash(bin, shard.bin().sha256(), DataFiles.sha256(fs, bin));
+      Path idx = path(shard, ".idx");
+      checkHash(idx, shard.idx().sha256(), DataFiles.sha256(fs, idx));
     }
 
     private static void checkHash(Path file, String expected, String got) {
@@ -248,10 +250,20 @@ public final class TokenDataset {
       }
     }
 
-    void remember() {
+    /** Both parts, whichever is being opened: what is remembered speaks for both. */
+    void finish() throws IOException {
       if (verified || DataFiles.localFile(fs, folder) == null) {
         return;
       }
+      for (DatasetManifest.Part part : DatasetManifest.Part.values()) {
+        for (DatasetManifest.ShardInfo shard : manifest.part(part).shards()) {
+          checkHashes(shard);
+        }
+      }
+      remember();
+    }
+
+    private void remember() {
       try (OutputStream out = fs.create(marker, true)) {
         out.write(state.getBytes(StandardCharsets.UTF_8));
       } catch (IOException e) {

@@ -140,6 +140,17 @@ class TokenDatasetTest {
   }
 
   @Test
+  void verifiesValidationTextWithTheTrainingText() throws IOException {
+    Fixture.write(path, TokenEncoding.UINT16, SHARDS);
+    flipBit(folder.resolve("validation-00000.bin"));
+
+    assertThatThrownBy(this::open)
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("validation-00000.bin must have the SHA-256");
+    assertThat(folder.resolve(TokenDataset.MARKER)).doesNotExist();
+  }
+
+  @Test
   void noticesAShardThatChangedAfterItWasVerified() throws IOException {
     Fixture.write(path, TokenEncoding.UINT16, SHARDS);
     open();
@@ -232,9 +243,31 @@ class TokenDatasetTest {
                 "writing x", new RuntimeException(new java.nio.file.AccessDeniedException("x"))))
         .hasMessage(
             "writing x failed, permission denied: change the permissions or choose another folder");
+    assertThat(
+            DataFiles.explain(
+                "writing x", new org.apache.hadoop.fs.ParentNotDirectoryException("y")))
+        .hasMessage("writing x failed, a file is where a folder must be: choose another folder");
     assertThat(DataFiles.explain("reading x", new java.io.FileNotFoundException("x")))
         .hasMessage("reading x failed, the file does not exist");
     assertThat(DataFiles.explain("reading x", new IOException("broken\n at y")))
         .hasMessage("reading x failed: broken");
+  }
+
+  @Test
+  void saysWhichFileSystemIsNotHere() {
+    assertThatThrownBy(
+            () ->
+                DataFiles.fileSystem(
+                    new org.apache.hadoop.fs.Path("nowhere://h/x"), new Configuration()))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "nowhere://h/x must be on a file system that Hadoop knows here: No FileSystem for scheme \"nowhere\"");
+    Configuration conf = new Configuration();
+    conf.set("fs.absent.impl", "org.example.AbsentFileSystem");
+    assertThatThrownBy(
+            () -> DataFiles.fileSystem(new org.apache.hadoop.fs.Path("absent://h/x"), conf))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "absent://h/x needs a file system whose classes are not here: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)");
   }
 }
