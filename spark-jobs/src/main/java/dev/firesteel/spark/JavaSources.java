@@ -28,6 +28,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.util.ShutdownHookManager;
 
 /**
  * The recipe {@code java-sources}: text that any machine has where Maven works. Maven copies the
@@ -147,6 +149,9 @@ final class JavaSources {
     Process maven =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
     maven.getOutputStream().close();
+    // Not every signal that ends this process reaches Maven's.
+    Runnable end = () -> destroy(maven);
+    ShutdownHookManager.get().addShutdownHook(end, FileSystem.SHUTDOWN_HOOK_PRIORITY);
     try {
       if (maven.waitFor() != 0) {
         String reason =
@@ -160,10 +165,20 @@ final class JavaSources {
                 .formatted(NAME, reason, log));
       }
     } catch (InterruptedException e) {
-      maven.destroy();
+      destroy(maven);
       Thread.currentThread().interrupt();
       throw UserException.failure("collecting " + NAME + " was interrupted", e);
+    } finally {
+      if (!ShutdownHookManager.get().isShutdownInProgress()) {
+        ShutdownHookManager.get().removeShutdownHook(end);
+      }
     }
+  }
+
+  /** Ends a process and what it started: Maven's wrapper fetches Maven by another program. */
+  private static void destroy(Process process) {
+    process.descendants().forEach(ProcessHandle::destroy);
+    process.destroy();
   }
 
   /** The project's own Maven, else the one on the path. */

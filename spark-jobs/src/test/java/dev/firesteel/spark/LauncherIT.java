@@ -142,6 +142,30 @@ class LauncherIT {
     assertThat(noFolderOfOurs(scratch)).isTrue();
   }
 
+  @Test
+  void aSignalEndsMavenTooWhileItCollectsSources() throws Exception {
+    Path recipe = Files.createDirectories(root.resolve("datasets/java-sources"));
+    Files.writeString(recipe.resolve("pom.xml"), "<project/>");
+    Path pid = temporary.resolve("pid");
+    Files.writeString(
+        root.resolve("mvnw"), "#!/bin/sh\necho $$ >'%s'\nexec sleep 300\n".formatted(pid));
+    Process process =
+        start(
+            Map.of(), root.resolve("firesteel").toString(), "prepare", "data.source=java-sources");
+    while (process.isAlive() && !(Files.exists(pid) && Files.size(pid) > 0)) {
+      Thread.sleep(20);
+    }
+    assertThat(process.isAlive()).as("still collecting").isTrue();
+    ProcessHandle maven = ProcessHandle.of(Long.parseLong(Files.readString(pid).strip())).get();
+
+    process.destroy(); // SIGTERM, to this process alone
+
+    SparkCluster.Outcome outcome = outcome(process);
+    assertThat(outcome.exitCode()).as(outcome.err()).isEqualTo(130);
+    assertThat(outcome.err()).isEmpty();
+    maven.onExit().get(10, TimeUnit.SECONDS);
+  }
+
   private static boolean noFolderOfOurs(Path scratch) throws IOException {
     try (Stream<Path> paths = Files.list(scratch)) {
       return paths.noneMatch(path -> path.getFileName().toString().startsWith("firesteel-"));
