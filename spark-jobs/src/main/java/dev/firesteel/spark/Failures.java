@@ -62,7 +62,7 @@ final class Failures {
     if (known.isPresent()) {
       return new Diagnosis(known.get(), FAILURE);
     }
-    Throwable root = chain.get(chain.size() - 1);
+    Throwable root = root(failure);
     String what = root.getClass().getSimpleName() + ": " + firstLine(root.getMessage());
     boolean ofSpark = chain.stream().anyMatch(SparkException.class::isInstance);
     return new Diagnosis(
@@ -95,9 +95,14 @@ final class Failures {
     }
     String message = String.valueOf(failure.getMessage());
     if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
-      return "the disk is full: " + firstLine(message);
+      return "the disk is full ("
+          + firstLine(message)
+          + "): free space or choose another folder (data.path, runs_folder, for scratch files"
+          + " spark.local.dir or -Djava.io.tmpdir)";
     }
-    if (failure instanceof AccessDeniedException || failure instanceof AccessControlException) {
+    if (message.contains("Read-only file system")
+        || failure instanceof AccessDeniedException
+        || failure instanceof AccessControlException) {
       return "permission denied: " + firstLine(message);
     }
     if (failure instanceof FileNotFoundException && message.contains("Permission denied")) {
@@ -107,6 +112,12 @@ final class Failures {
       return "file not found: " + firstLine(message);
     }
     return null;
+  }
+
+  /** The cause beneath all others. */
+  static Throwable root(Throwable failure) {
+    List<Throwable> chain = chain(failure);
+    return chain.get(chain.size() - 1);
   }
 
   /** The failure, its causes and what they suppressed, outermost first, each once. */

@@ -33,7 +33,7 @@ final class ModelArguments {
       names = "--threads",
       paramLabel = "N",
       defaultValue = "0",
-      description = "Compute threads; by default one on each core.")
+      description = "Compute threads; 0, the default: one on each core.")
   private int threads;
 
   /** Reads the model, does the work, and gives all memory back. */
@@ -54,6 +54,9 @@ final class ModelArguments {
   }
 
   private int threads() {
+    if (threads < 0) {
+      throw UserException.usage("--threads must be at least 0, got " + threads);
+    }
     return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
   }
 }

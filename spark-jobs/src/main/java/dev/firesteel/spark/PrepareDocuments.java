@@ -127,6 +127,8 @@ final class PrepareDocuments {
             .when(malformed, lit(PrepareDocument.MALFORMED))
             .when(text.isNull(), lit(PrepareDocument.MISSING_TEXT))
             .when(isBlank(text), lit(PrepareDocument.EMPTY))
+            // UTF-16 of Latin letters is UTF-8 too, with a zero byte beside each.
+            .when(text.contains("\u0000"), lit(PrepareDocument.MALFORMED))
             .when(coalesce(is_valid_utf8(text), lit(true)), lit(PrepareDocument.TEXT))
             .otherwise(lit(PrepareDocument.MALFORMED));
     return read.select(

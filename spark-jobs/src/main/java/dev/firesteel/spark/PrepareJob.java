@@ -8,6 +8,7 @@ import dev.firesteel.data.FolderLock;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -17,7 +18,9 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.zip.ZipException;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -43,7 +46,7 @@ final class PrepareJob {
   static final String TOKENIZER_FILE = "tokenizer.json";
 
   /** Part of the settings' hash: raise it when the same settings give other bytes. */
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
 
   /** What an interrupted run may leave behind, and a new one may delete. */
   private static final Pattern OWN_FILE =
@@ -149,6 +152,11 @@ final class PrepareJob {
     Path probe = new Path(folder, "_writable");
     try {
       if (fs.exists(folder)) {
+        if (fs.getFileStatus(folder).isFile()) {
+          throw UserException.usage(
+              "data.path %s must be a folder, got a file: set data.path to another folder"
+                  .formatted(folder));
+        }
         for (FileStatus file : fs.listStatus(folder)) {
           if (!OWN_FILE.matcher(file.getPath().getName()).matches()) {
             throw UserException.usage(
@@ -196,7 +204,7 @@ final class PrepareJob {
             manifest.write(folder, conf);
             done = true;
             return manifest;
-          } catch (IOException e) {
+          } catch (IOException | FSError e) {
             throw DataFiles.explain("preparing " + folder, e);
           } finally {
             if (!done) {
@@ -285,9 +293,25 @@ final class PrepareJob {
                 config.data().source()));
     JavaRDD<PrepareDocument> documents = PrepareDocuments.read(spark, source, config.data());
     try {
-      return work.apply(new Selected(documents, source));
+      return work.apply(select(documents, source));
     } finally {
       documents.unpersist(false);
+    }
+  }
+
+  /** Reads all files for the first time: one that is damaged is found here. */
+  private Selected select(JavaRDD<PrepareDocument> documents, PrepareSource source) {
+    try {
+      return new Selected(documents, source);
+    } catch (Exception e) { // Spark's own is checked, and undeclared.
+      Throwable root = Failures.root(e);
+      if (root instanceof EOFException || root instanceof ZipException) {
+        throw UserException.failure(
+            "data.source %s must hold undamaged files, got one that cannot be read to its end (%s): fetch it again"
+                .formatted(config.data().source(), root.getMessage()),
+            e);
+      }
+      throw e;
     }
   }
 
@@ -311,7 +335,7 @@ final class PrepareJob {
     }
     DatasetManifest.DocumentCounts counts = counts(all, 0, source);
     throw UserException.usage(
-        "data.source %s must hold text, got none: of %d documents %d are empty and %d are malformed (no UTF-8, or no JSON)"
+        "data.source %s must hold text, got none: of %d documents %d are empty and %d are malformed (no UTF-8, a zero character, or no JSON)"
             .formatted(
                 data.source(),
                 counts.read(),

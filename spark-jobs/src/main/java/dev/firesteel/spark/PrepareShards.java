@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.Partitioner;
@@ -326,7 +327,7 @@ final class PrepareShards {
         if (writer != null) {
           written.add(JSON.writeValueAsString(writer.finish()));
         }
-      } catch (IOException e) {
+      } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
         throw DataFiles.explain("writing token shards into " + folder, e);
       } finally {
         if (writer != null) {

@@ -20,7 +20,6 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.UnsupportedFileSystemException;
 
 /**
  * The files that {@code data.source} names, in the order of their paths, and their format. Names
@@ -49,25 +48,11 @@ final class PrepareSource {
     List<FileStatus> files;
     try {
       files = list(location, conf);
-    } catch (UnsupportedFileSystemException e) {
-      throw UserException.usage(
-          "data.source %s must be on a file system that Hadoop knows here: %s"
-              .formatted(data.source(), e.getMessage()),
-          e);
     } catch (IllegalArgumentException e) {
       throw UserException.usage(
           "data.source %s must be a path or a URI: %s".formatted(data.source(), e.getMessage()), e);
     } catch (IOException e) {
       throw DataFiles.explain("listing data.source " + data.source(), e);
-    } catch (RuntimeException e) {
-      // Hadoop's wrapping of a file system whose class is not there.
-      if (e.getCause() instanceof ClassNotFoundException missing) {
-        throw UserException.usage(
-            "data.source %s needs the class %s, which is not there: add the jar of that file system to the class path (for s3a: hadoop-aws)"
-                .formatted(data.source(), missing.getMessage()),
-            e);
-      }
-      throw e;
     }
     if (files.isEmpty()) {
       throw UserException.usage(

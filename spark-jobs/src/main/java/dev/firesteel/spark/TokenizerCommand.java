@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
@@ -77,7 +78,7 @@ final class TokenizerCommand implements Callable<Integer> {
         tokenizer.save(stream);
       }
       return tokenizer;
-    } catch (IOException e) {
+    } catch (IOException | FSError e) {
       throw DataFiles.explain("writing the tokenizer " + file, e);
     }
   }

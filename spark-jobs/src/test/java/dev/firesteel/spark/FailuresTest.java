@@ -53,11 +53,13 @@ class FailuresTest {
   @Test
   void troubleOfTheMachineIsToldInASentence() {
     assertThat(Failures.diagnose(new IOException("/x/y: No space left on device")).sentence())
-        .isEqualTo("the disk is full: /x/y: No space left on device");
+        .startsWith("the disk is full (/x/y: No space left on device): free space or choose");
     assertThat(
             Failures.diagnose(new UncheckedIOException(new AccessDeniedException("/x/y")))
                 .sentence())
         .isEqualTo("permission denied: /x/y");
+    assertThat(Failures.diagnose(new IOException("/x/y: Read-only file system")).sentence())
+        .isEqualTo("permission denied: /x/y: Read-only file system");
     assertThat(Failures.diagnose(new FileNotFoundException("/x/y (Permission denied)")).sentence())
         .isEqualTo("permission denied: /x/y (Permission denied)");
     assertThat(Failures.diagnose(new FileNotFoundException("/x/y does not exist")).sentence())

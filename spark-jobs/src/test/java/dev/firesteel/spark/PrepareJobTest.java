@@ -14,6 +14,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.Tokenizers;
+import java.io.ByteArrayOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -467,7 +468,7 @@ class PrepareJobTest {
     assertThatThrownBy(() -> prepareFrom("nowhere://host/text"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "data.source nowhere://host/text must be on a file system that Hadoop knows here: No"
+            "nowhere://host/text must be on a file system that Hadoop knows here: No"
                 + " FileSystem for scheme \"nowhere\"");
     refused().hasMessage("data.source " + source + " must hold files, got none");
   }
@@ -482,13 +483,35 @@ class PrepareJobTest {
             "data.source "
                 + source
                 + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (no"
-                + " UTF-8, or no JSON)");
+                + " UTF-8, a zero character, or no JSON)");
     assertThat(prepared).isEmptyDirectory();
 
     Path empty = Files.createFile(folder.resolve("empty.txt"));
     assertThatThrownBy(() -> prepareFrom(empty.toString()))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("of 1 documents 1 are empty");
+  }
+
+  @Test
+  void takesUtf16ForNoText() throws IOException {
+    Files.write(source.resolve("a.txt"), "latin letters\n".getBytes(StandardCharsets.UTF_16LE));
+
+    refused().hasMessageContaining("of 1 documents 0 are empty and 1 are malformed (no UTF-8,");
+  }
+
+  @Test
+  void refusesDamagedFiles() throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (var zip = new GZIPOutputStream(bytes)) {
+      zip.write("some text, and more".getBytes(StandardCharsets.UTF_8));
+    }
+    Path file = source.resolve("a.txt.gz");
+    Files.write(file, Arrays.copyOf(bytes.toByteArray(), bytes.size() / 2));
+    refused()
+        .hasMessage(
+            "data.source %s must hold undamaged files, got one that cannot be read to its end (Unexpected end of input stream): fetch it again",
+            source);
+    assertThat(prepared).isEmptyDirectory();
   }
 
   @Test
@@ -547,6 +570,19 @@ class PrepareJobTest {
                 + " must be empty or hold prepared data, got thesis.doc: set data.path to another"
                 + " folder");
     assertThat(prepared.resolve("thesis.doc")).hasContent("mine");
+  }
+
+  @Test
+  void refusesAFileInPlaceOfAFolder() throws IOException {
+    write("a.txt", "x");
+    Files.writeString(prepared, "mine");
+
+    refused()
+        .hasMessage(
+            "data.path "
+                + prepared
+                + " must be a folder, got a file: set data.path to another folder");
+    assertThat(prepared).hasContent("mine");
   }
 
   @Test

@@ -1,11 +1,13 @@
 package dev.firesteel.checkpoint;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.FolderLock;
+import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -92,6 +95,11 @@ public final class RunDirectory {
           RUN,
           (CheckpointManifest.JSON.writeValueAsString(run) + "\n")
               .getBytes(StandardCharsets.UTF_8));
+    } catch (JsonProcessingException | ClassCastException e) {
+      throw UserException.failure(
+          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to go on without the record of earlier sessions"
+              .formatted(new Path(path, RUN)),
+          e);
     } catch (IOException e) {
       throw DataFiles.explain("adding to " + new Path(path, RUN), e);
     }
@@ -137,7 +145,7 @@ public final class RunDirectory {
     Path file = new Path(path, name);
     try {
       replace(fs, file, content);
-    } catch (IOException e) {
+    } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       throw DataFiles.explain("writing " + file, e);
     }
   }

@@ -10,6 +10,8 @@ import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A model as a user names it, with its tokenizer: by a run directory (its last checkpoint), by a
@@ -21,6 +23,7 @@ import org.apache.hadoop.fs.Path;
  */
 public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenizer)
     implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(SavedModel.class);
 
   /**
    * Reads a model; a checkpoint's files are verified first.
@@ -39,7 +42,7 @@ public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenize
   }
 
   private static Path locate(FileSystem fs, Path path, Configuration hadoop) throws IOException {
-    CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(notice -> {});
+    CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(LOG::warn);
     if (fs.exists(run.directory())) {
       Checkpoint last =
           run.latest()

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -86,7 +87,7 @@ public final class StepRows implements AutoCloseable {
         out.write(line);
         out.hflush();
       }
-    } catch (IOException e) {
+    } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       throw DataFiles.explain("writing " + file, e);
     }
   }
@@ -102,7 +103,7 @@ public final class StepRows implements AutoCloseable {
         }
         dirty = false;
       }
-    } catch (IOException e) {
+    } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       throw DataFiles.explain("writing " + file, e);
     }
   }
@@ -114,7 +115,7 @@ public final class StepRows implements AutoCloseable {
       if (out != null) {
         out.close();
       }
-    } catch (IOException e) {
+    } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       throw DataFiles.explain("writing " + file, e);
     }
   }
