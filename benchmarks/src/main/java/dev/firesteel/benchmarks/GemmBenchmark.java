@@ -18,8 +18,8 @@ import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * GFLOP/s of the cpu backend's float32 products on one core, beside oneDNN's {@code sgemm} in the
- * same run, in turns: the machine's slow phases then meet both. Both run on the calling thread, whose
- * CPU time counts, so that other load disturbs less.
+ * same run, in turns: the machine's slow phases then meet both. Both run on the calling thread,
+ * whose CPU time counts, so that other load disturbs less.
  *
  * <pre>
  * OMP_NUM_THREADS=1 java --add-modules jdk.incubator.vector -cp ... dev.firesteel.benchmarks.GemmBenchmark
@@ -45,8 +45,14 @@ public final class GemmBenchmark {
       throw new IllegalStateException("Set OMP_NUM_THREADS=1: one core is measured");
     }
     int[][] shapes = {
-      {64, 1024, 256}, {256, 1024, 256}, {1024, 1024, 256}, {2048, 256, 1024}, {256, 3072, 768},
-      {256, 768, 3072}, {2048, 768, 768}, {1, 1024, 1024}
+      {64, 1024, 256},
+      {256, 1024, 256},
+      {1024, 1024, 256},
+      {2048, 256, 1024},
+      {256, 3072, 768},
+      {256, 768, 3072},
+      {2048, 768, 768},
+      {1, 1024, 1024}
     };
     try (CpuBackend backend = new CpuBackend(Precision.FP32, 1)) {
       System.out.println(backend.description() + ", Java " + System.getProperty("java.version"));

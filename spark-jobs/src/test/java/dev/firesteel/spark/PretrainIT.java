@@ -146,6 +146,7 @@ class PretrainIT {
     Ended again = run("undisturbed", "compute.threads=2");
 
     assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("The run is complete: all 60 steps are done");
     assertThat(result("undisturbed")).isEqualTo(undisturbed);
   }
 

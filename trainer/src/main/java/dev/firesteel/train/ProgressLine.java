@@ -20,6 +20,7 @@ public final class ProgressLine implements TrainingListener {
   private long startNanos;
   private long fromStep;
   private long steps;
+  private String directory;
   private boolean open;
 
   /**
@@ -46,7 +47,14 @@ public final class ProgressLine implements TrainingListener {
             plan.epochs(),
             plan.trainingTokens(),
             plan.backend()));
-    if (fromStep > 0) {
+    directory = DataFiles.withPlainPaths(plan.directory());
+    if (fromStep >= steps) {
+      line(
+          "The run is complete: all "
+              + steps
+              + " steps are done; for another, choose another name, or raise training.steps where"
+              + " the schedule permits");
+    } else if (fromStep > 0) {
       line("Resuming at step " + fromStep);
     }
   }
@@ -115,10 +123,20 @@ public final class ProgressLine implements TrainingListener {
 
   @Override
   public void onEnd(TrainingOutcome outcome, long step) {
+    if (fromStep >= steps) {
+      return; // Said at the start.
+    }
     line(
         switch (outcome) {
           case COMPLETED ->
-              "Done: " + step + " steps in " + duration(Duration.ofNanos(elapsedNanos()));
+              "Done: "
+                  + step
+                  + " steps in "
+                  + duration(Duration.ofNanos(elapsedNanos()))
+                  + "; curves and samples are in "
+                  + directory
+                  + "/"
+                  + RunReport.FILE_NAME;
           case INTERRUPTED ->
               "Interrupted at step " + step + "; the same command goes on from there";
         });

@@ -35,6 +35,30 @@ class ProgressLineTest {
   }
 
   @Test
+  void saysWhereTheReportOfAFinishedRunIs() {
+    assertThat(end(0, 200))
+        .contains("Done: 200 steps in 0 s; curves and samples are in runs/tiny/report.html");
+  }
+
+  @Test
+  void aRunThatWasCompleteIsNotDoneOnceMore() {
+    assertThat(end(200, 200))
+        .contains("The run is complete: all 200 steps are done")
+        .doesNotContain("Done");
+  }
+
+  private static String end(long fromStep, long step) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    ProgressLine line =
+        new ProgressLine(new PrintStream(bytes, true, StandardCharsets.UTF_8), false);
+    line.onStart(
+        new TrainingPlan(
+            "tiny", "runs/tiny", "reference", 1, 1234567, fromStep, 200, 512, 1, 10_240, 64));
+    line.onEnd(TrainingOutcome.COMPLETED, step);
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
   void namesDurations() {
     assertThat(ProgressLine.duration(Duration.ofMillis(400))).isEqualTo("0 s");
     assertThat(ProgressLine.duration(Duration.ofSeconds(59))).isEqualTo("59 s");
