@@ -104,15 +104,24 @@ final class Contender implements AutoCloseable {
     return description;
   }
 
-  /** Wakes the child, has it make steps, and stops it again. */
-  Turn run(int steps) {
-    signal("CONT");
+  /** Has the child collect the garbage of its warm-up before its next steps. */
+  void collectGarbage() {
+    send("collect");
+  }
+
+  private void send(String command) {
     try {
-      commands.write("run " + steps + "\n");
+      commands.write(command + "\n");
       commands.flush();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Wakes the child, has it make steps, and stops it again. */
+  Turn run(int steps) {
+    signal("CONT");
+    send("run " + steps);
     List<Double> seconds = new ArrayList<>();
     List<TrainingStep.Result> results = new ArrayList<>();
     for (int i = 0; i < steps; i++) {

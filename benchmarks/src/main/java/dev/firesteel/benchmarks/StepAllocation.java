@@ -31,6 +31,8 @@ final class StepAllocation {
       List<String> options = List.of("@" + System.getProperty("firesteel.jvm.options"), "-Xmx1g");
       try (Contender trainer = new Contender(kind, TrainingShape.SMALL, threads, options)) {
         trainer.run(WARM_UP);
+        // Else what the warm-up left would be collected in the middle of the steps that count.
+        trainer.collectGarbage();
         Turn turn = trainer.run(STEPS);
         System.out.printf(
             Locale.ROOT,

@@ -10,8 +10,8 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * The child's side of a measurement: reads {@code run N} from standard input, runs N steps, writes
- * a line for each; ends at the end of input. Lines are marked, since native libraries write to
- * standard output too.
+ * a line for each; {@code collect} collects garbage; ends at the end of input. Lines are marked,
+ * since native libraries write to standard output too.
  */
 final class StepWorker {
   static final String MARK = "firesteel-benchmark ";
@@ -24,6 +24,10 @@ final class StepWorker {
     BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = in.readLine(); line != null; line = in.readLine()) {
+      if (line.equals("collect")) {
+        System.gc();
+        continue;
+      }
       int steps = Integer.parseInt(line.substring("run ".length()));
       long collections = collections();
       long allocated = HeapUse.allocatedBytes();
