@@ -31,8 +31,8 @@ final class Gemm {
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
-  /** Rows of a transposed left operand that are brought into panels together. */
-  private static final int PACK_DEPTH = 32;
+  /** Between panels of the left operand, which would else compete for the same cache lines. */
+  private static final int PANEL_PADDING = 16;
 
   private final WorkerPool pool;
 
@@ -227,15 +227,17 @@ final class Gemm {
         Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
       }
     }
-    float[] left = worker.scratch(Scratch.LEFT_PANELS, roundUp(rows, Simd.TILE_ROWS) * DEPTH);
+    int leftStride = Math.min(DEPTH, depth) * Simd.TILE_ROWS + PANEL_PADDING;
+    int leftSize = ceilDiv(rows, Simd.TILE_ROWS) * leftStride;
+    float[] left = worker.scratch(Scratch.LEFT_PANELS, leftSize);
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
-      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, blockDepth * Simd.TILE_ROWS);
+      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, leftStride);
       multiplyPanels(
           worker,
           left,
           0,
-          blockDepth * Simd.TILE_ROWS,
+          leftStride,
           rows,
           panels,
           panelOffset(k, blockDepth, column, columns),
@@ -321,44 +323,25 @@ final class Gemm {
   /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
   static void packLeft(
       Simd simd, Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
+    int whole = rows - rows % Simd.TILE_ROWS;
+    int last = whole / Simd.TILE_ROWS * panelStride;
     if (a.transposed) {
-      // Some rows of the array at a time: each is read for all panels while it is in the cache.
-      for (int i = 0; i < depth; i += PACK_DEPTH) {
-        int count = Math.min(PACK_DEPTH, depth - i);
-        int to = i * Simd.TILE_ROWS;
-        packLeftTransposed(simd, a, row, rows, k + i, count, panels, to, panelStride);
+      int start = a.offset + k * a.stride + row;
+      if (depth > 0) {
+        simd.packColumns(a.array, start, a.stride, depth, whole, panels, 0, panelStride);
+      }
+      if (whole < rows) {
+        packFewColumns(a.array, start + whole, a.stride, rows - whole, depth, panels, last);
       }
       return;
     }
-    for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
+    int start = a.offset + row * a.stride + k;
+    for (int m = 0; m < whole; m += Simd.TILE_ROWS) {
       int to = m / Simd.TILE_ROWS * panelStride;
-      int start = a.offset + (row + m) * a.stride + k;
-      if (rows - m >= Simd.TILE_ROWS) {
-        packEightRows(a.array, start, a.stride, depth, panels, to);
-      } else {
-        packFewRows(a.array, start, a.stride, rows - m, depth, panels, to);
-      }
+      packEightRows(a.array, start + m * a.stride, a.stride, depth, panels, to);
     }
-  }
-
-  private static void packLeftTransposed(
-      Simd simd,
-      Matrix a,
-      int row,
-      int rows,
-      int k,
-      int depth,
-      float[] panels,
-      int offset,
-      int panelStride) {
-    for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
-      int to = offset + m / Simd.TILE_ROWS * panelStride;
-      int start = a.offset + k * a.stride + row + m;
-      if (rows - m >= Simd.TILE_ROWS) {
-        simd.packRows(a.array, start, a.stride, depth, Simd.TILE_ROWS, panels, to);
-      } else {
-        packFewColumns(a.array, start, a.stride, rows - m, depth, panels, to);
-      }
+    if (whole < rows) {
+      packFewRows(a.array, start + whole * a.stride, a.stride, rows - whole, depth, panels, last);
     }
   }
 
@@ -420,7 +403,7 @@ final class Gemm {
       }
     } else if (width == Simd.TILE_COLUMNS) {
       int start = b.offset + k * b.stride + n;
-      simd.packRows(from, start, b.stride, depth, Simd.TILE_COLUMNS, panels, to);
+      simd.packRows(from, start, b.stride, depth, panels, to);
     } else {
       for (int i = 0; i < depth; i++) {
         int at = to + i * Simd.TILE_COLUMNS;

@@ -39,9 +39,27 @@ final class ScalarSimd implements Simd {
 
   @Override
   public void packRows(
-      float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset) {
+      float[] x, int offset, int stride, int rows, float[] panel, int panelOffset) {
     for (int r = 0; r < rows; r++) {
-      System.arraycopy(x, offset + r * stride, out, outOffset + r * width, width);
+      System.arraycopy(x, offset + r * stride, panel, panelOffset + r * TILE_COLUMNS, TILE_COLUMNS);
+    }
+  }
+
+  @Override
+  public void packColumns(
+      float[] x,
+      int offset,
+      int stride,
+      int rows,
+      int columns,
+      float[] panels,
+      int panelOffset,
+      int panelStride) {
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < columns; i += TILE_ROWS) {
+        int to = panelOffset + i / TILE_ROWS * panelStride + r * TILE_ROWS;
+        System.arraycopy(x, offset + r * stride + i, panels, to, TILE_ROWS);
+      }
     }
   }
 

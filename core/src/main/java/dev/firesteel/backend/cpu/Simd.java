@@ -48,11 +48,29 @@ interface Simd {
       boolean first);
 
   /**
-   * Copies {@code rows} ranges of {@value #TILE_ROWS} or {@value #TILE_COLUMNS} floats, {@code
-   * stride} apart, to one after the other: a panel of an operand. The stride is at least the width,
-   * and there is at least one row.
+   * A panel of the right operand: copies ranges of {@value #TILE_COLUMNS} floats, {@code stride}
+   * apart, to one after the other.
    */
-  void packRows(float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset);
+  void packRows(float[] x, int offset, int stride, int rows, float[] panel, int panelOffset);
+
+  /**
+   * Panels of a transposed left operand: copies columns {@code [p * 8, p * 8 + 8)} of each row to
+   * panel p, one after the other.
+   *
+   * @param stride from row to row of x, at least {@code columns}
+   * @param rows at least 1
+   * @param columns a multiple of {@value #TILE_ROWS}
+   * @param panelStride floats from one panel to the next
+   */
+  void packColumns(
+      float[] x,
+      int offset,
+      int stride,
+      int rows,
+      int columns,
+      float[] panels,
+      int panelOffset,
+      int panelStride);
 
   /** {@code sum x[i]}. */
   float sum(float[] x, int offset, int size);

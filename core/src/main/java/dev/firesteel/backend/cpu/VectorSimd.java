@@ -245,23 +245,36 @@ final class VectorSimd implements Simd {
 
   @Override
   public void packRows(
-      float[] x, int offset, int stride, int rows, int width, float[] out, int outOffset) {
-    if (width == TILE_COLUMNS) {
-      for (int i = 0; i < rows * TILE_COLUMNS; i += LENGTH) {
-        int from = offset + i / TILE_COLUMNS * stride + i % TILE_COLUMNS;
-        FloatVector.fromArray(SPECIES, x, from).intoArray(out, outOffset + i);
-      }
-      return;
+      float[] x, int offset, int stride, int rows, float[] panel, int panelOffset) {
+    for (int i = 0; i < rows * TILE_COLUMNS; i += LENGTH) {
+      int from = offset + i / TILE_COLUMNS * stride + i % TILE_COLUMNS;
+      FloatVector.fromArray(SPECIES, x, from).intoArray(panel, panelOffset + i);
     }
-    // A vector may be longer than a range: what it copies too much, the next range overwrites. The
-    // last range is left to the end, lest it leaves the arrays.
+  }
+
+  @Override
+  public void packColumns(
+      float[] x,
+      int offset,
+      int stride,
+      int rows,
+      int columns,
+      float[] panels,
+      int panelOffset,
+      int panelStride) {
+    // A vector may be longer than a panel is wide: what it copies too much, the next row
+    // overwrites. The last row is left to the end, lest it leaves the arrays.
     int step = Math.min(LENGTH, TILE_ROWS);
-    int end = (rows - 1) * TILE_ROWS;
-    for (int i = 0; i < end; i += step) {
-      int from = offset + i / TILE_ROWS * stride + i % TILE_ROWS;
-      FloatVector.fromArray(SPECIES, x, from).intoArray(out, outOffset + i);
+    for (int r = 0; r < rows - 1; r++) {
+      for (int i = 0; i < columns; i += step) {
+        int to = panelOffset + i / TILE_ROWS * panelStride + r * TILE_ROWS + i % TILE_ROWS;
+        FloatVector.fromArray(SPECIES, x, offset + r * stride + i).intoArray(panels, to);
+      }
     }
-    System.arraycopy(x, offset + (rows - 1) * stride, out, outOffset + end, TILE_ROWS);
+    for (int i = 0; i < columns; i += TILE_ROWS) {
+      int to = panelOffset + i / TILE_ROWS * panelStride + (rows - 1) * TILE_ROWS;
+      System.arraycopy(x, offset + (rows - 1) * stride + i, panels, to, TILE_ROWS);
+    }
   }
 
   @Override
