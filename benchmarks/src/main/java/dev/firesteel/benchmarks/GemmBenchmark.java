@@ -21,9 +21,9 @@ import org.bytedeco.javacpp.FloatPointer;
  * same run, in turns: the machine's slow phases then meet both. Both run on the calling thread,
  * whose CPU time counts, so that other load disturbs less.
  *
- * <pre>
- * OMP_NUM_THREADS=1 java --add-modules jdk.incubator.vector -cp ... dev.firesteel.benchmarks.GemmBenchmark
- * </pre>
+ * <pre>{@code
+ * ./mvnw -q -Pgemm -pl benchmarks -am verify -DskipTests
+ * }</pre>
  */
 public final class GemmBenchmark {
   private static final int ROUNDS = 15;

@@ -70,7 +70,7 @@ final class Gemm {
   }
 
   static int ceilDiv(int value, int divisor) {
-    return (value + divisor - 1) / divisor;
+    return (int) (((long) value + divisor - 1) / divisor);
   }
 
   /** Brings a right operand [depth, columns] into panels, by all threads. */
