@@ -247,8 +247,9 @@ class CheckpointStoreTest {
         new CheckpointStore(FailingFileSystem.local(), path("file/checkpoints"), notices::add);
     assertThatThrownBy(() -> save(below, 1, OptionalDouble.empty()))
         .isInstanceOf(UserException.class)
-        .hasMessageStartingWith(
-            "writing the checkpoint %s failed: ".formatted(path("file/checkpoints/step-00000001")));
+        .hasMessage(
+            "writing the checkpoint %s failed, a file is where a folder must be: choose another folder"
+                .formatted(path("file/checkpoints/step-00000001")));
   }
 
   @Test
