@@ -27,7 +27,7 @@ import java.util.Map;
  * heap=6g}.
  */
 final class TrainingStepBenchmark {
-  private static final double NORM_AFTER_UPDATE = 2e-3;
+  private static final double NORM_TOLERANCE = 2e-3;
 
   private final Map<String, String> settings;
   private final StringBuilder report = new StringBuilder();
@@ -133,9 +133,9 @@ final class TrainingStepBenchmark {
 
   /**
    * All must tell the same losses and gradient norms for two steps, the second of which follows an
-   * update: to 1e-4 in float32; in bf16, whose operands have 8 bits, to 2e-2. The norm after the
-   * update is held to 2e-3 only: AdamW's first update is nearly the gradient's sign, which turns
-   * the rounding of gradients near 0 into whole updates (124M: 7.7e-4).
+   * update: losses to 1e-4 in float32, norms to 2e-3, since libtorch adds the squares of a tensor
+   * in float32 and so loses small ones among the 38.6 million of the 124M shape's embedding
+   * (Firesteel adds in double); in bf16, whose operands have 8 bits, all to 2e-2.
    */
   private void requireAgreement(TrainingShape shape, List<Contender> contenders) {
     List<TrainingStep.Result> expected = null;
@@ -149,9 +149,8 @@ final class TrainingStepBenchmark {
       for (int i = 0; i < results.size(); i++) {
         double loss = relative(results.get(i).loss(), expected.get(i).loss());
         double norm = relative(results.get(i).gradientNorm(), expected.get(i).gradientNorm());
-        double normTolerance = i == 0 ? tolerance : Math.max(tolerance, NORM_AFTER_UPDATE);
         // Negated, so that NaN fails.
-        if (!(loss <= tolerance && norm <= normTolerance)) {
+        if (!(loss <= tolerance && norm <= Math.max(tolerance, NORM_TOLERANCE))) {
           throw new IllegalStateException(
               contender.kind.label
                   + " computes something else than "
