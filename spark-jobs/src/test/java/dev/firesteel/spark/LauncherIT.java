@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -144,6 +145,12 @@ class LauncherIT {
 
   @Test
   void aSignalEndsMavenTooWhileItCollectsSources() throws Exception {
+    // A copy instead of the link: the recipe and Maven are found from where the jar really is.
+    Path jar = SparkCluster.built("firesteel.job.jar");
+    Files.copy(
+        jar,
+        root.resolve("spark-jobs/target").resolve(jar.getFileName()),
+        StandardCopyOption.REPLACE_EXISTING);
     Path recipe = Files.createDirectories(root.resolve("datasets/java-sources"));
     Files.writeString(recipe.resolve("pom.xml"), "<project/>");
     Path pid = temporary.resolve("pid");
