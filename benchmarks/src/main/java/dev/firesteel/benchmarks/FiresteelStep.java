@@ -31,8 +31,13 @@ final class FiresteelStep implements TrainingStep {
   private int steps;
 
   FiresteelStep(TrainingShape shape, Precision precision, int threads) {
+    this(shape, Backends.create(new BackendOptions("cpu", precision, threads)));
+  }
+
+  /** Trains on {@code backend} and closes it in the end. */
+  FiresteelStep(TrainingShape shape, Backend backend) {
     this.shape = shape;
-    backend = Backends.create(new BackendOptions("cpu", precision, threads));
+    this.backend = backend;
     pool = new ArrayPool(backend);
     model = Models.create(shape.modelConfig(), backend, TrainingShape.SEED);
     gradients = model.parameters().newSegment();
