@@ -12,6 +12,11 @@ import dev.firesteel.array.ShapeException;
  */
 record Add() implements Op {
   @Override
+  public boolean backwardReads(int operand) {
+    return false;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     if (!Shapes.isSuffix(in[1], in[0])) {
       throw new ShapeException("add", "b must have a's shape or a trailing part of it", in);

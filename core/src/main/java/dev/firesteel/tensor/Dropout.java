@@ -10,6 +10,11 @@ import dev.firesteel.array.Shape;
  */
 record Dropout(long key, double probability) implements Op {
   @Override
+  public boolean backwardReads(int operand) {
+    return false;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     if (!(probability >= 0 && probability < 1)) {
       throw new IllegalArgumentException(

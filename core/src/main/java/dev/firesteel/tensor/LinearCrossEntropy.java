@@ -4,15 +4,14 @@ import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
-import dev.firesteel.backend.Backend.Write;
 
 /**
  * Language-model head and loss in one: {@code y = scale * sum_m crossEntropy(x[m] w^T, t[m])}, in
  * chunks of rows so that the logits never exist whole. Rows with a negative target are ignored.
  *
  * <p>Shape: {@code x [..., C], w [V, C], targets [...] of I32 -> y []}. Forward computes the
- * gradients at once (the logits would have to be computed a second time otherwise) and saves them;
- * backward multiplies them with dy.
+ * gradients at once (the logits would have to be computed a second time otherwise), w's straight to
+ * where it belongs if the loss is this op's output; backward multiplies them with dy.
  */
 record LinearCrossEntropy(double scale) implements Op {
   @Override
@@ -32,8 +31,8 @@ record LinearCrossEntropy(double scale) implements Op {
 
   @Override
   public NdArray forward(Node node, NdArray... in) {
-    NdArray dx = gradientOf(0, node, in);
-    NdArray dw = gradientOf(1, node, in);
+    NdArray dx = node.save(node.wants(0) ? node.gradientAhead(0) : null);
+    NdArray dw = node.save(node.wants(1) ? node.gradientAhead(1) : null);
     NdArray losses = node.temporary(in[0].dtype(), in[2].shape());
     NdArray total = node.allocate(in[0].dtype(), Shape.scalar());
     node.backend().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
@@ -42,26 +41,11 @@ record LinearCrossEntropy(double scale) implements Op {
     return total;
   }
 
-  /** Memory for the gradient of operand {@code i}, saved (null, too) as the i-th array. */
-  private static NdArray gradientOf(int i, Node node, NdArray... in) {
-    return node.save(node.wants(i) ? node.allocate(in[i].dtype(), in[i].shape()) : null);
-  }
-
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     double[] factor = new double[1];
     node.backend().download(dy, factor, 0);
-    for (int i = 0; i < 2; i++) {
-      NdArray gradient = node.saved(i);
-      node.accumulate(
-          i,
-          (target, write) -> {
-            if (write == Write.SET) {
-              node.backend().scale(factor[0], gradient, target);
-            } else {
-              node.backend().addScaled(factor[0], gradient, target);
-            }
-          });
-    }
+    node.accumulateComputed(0, factor[0], node.saved(0));
+    node.accumulateComputed(1, factor[0], node.saved(1));
   }
 }

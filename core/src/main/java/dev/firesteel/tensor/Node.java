@@ -3,10 +3,12 @@ package dev.firesteel.tensor;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
+import dev.firesteel.array.Storage;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** One use of an op on a tape: its inputs and output, and what it keeps between the passes. */
@@ -19,6 +21,9 @@ final class Node {
   private final List<NdArray> owned = new ArrayList<>(4);
   private final List<NdArray> saved = new ArrayList<>(3);
   private final List<NdArray> temporaries = new ArrayList<>(2);
+
+  /** Nodes before this one whose arrays were released and that backward needs again. */
+  private List<Node> released = List.of();
 
   Node(Tape tape, Op op, Tensor[] inputs, boolean recorded) {
     this.tape = tape;
@@ -34,6 +39,34 @@ final class Node {
   /** Whether a backward pass may follow, so that its operands are worth keeping. */
   boolean recorded() {
     return recorded;
+  }
+
+  NdArray[] inputArrays() {
+    NdArray[] in = new NdArray[inputs.length];
+    for (int i = 0; i < in.length; i++) {
+      in[i] = inputs[i].array();
+    }
+    return in;
+  }
+
+  /** Runs the op. */
+  NdArray forward(NdArray... in) {
+    NdArray out = op.forward(this, in);
+    releaseTemporaries();
+    return out;
+  }
+
+  /** Lets {@link #recomputeEarlier} run {@code earlier}, in order of creation, again. */
+  void recomputes(List<Node> earlier) {
+    released = earlier;
+  }
+
+  /** Before this node's backward pass. */
+  void recomputeEarlier() {
+    for (Node node : released) {
+      node.output.recomputed(node.forward(node.inputArrays()));
+    }
+    released = List.of();
   }
 
   /** An array that lives until this node's backward pass is done (or the tape closes). */
@@ -59,6 +92,45 @@ final class Node {
   /** The i-th array given to {@link #save}. */
   NdArray saved(int i) {
     return saved.get(i);
+  }
+
+  void replaceSaved(NdArray array, NdArray by) {
+    saved.replaceAll(kept -> kept == array ? by : kept);
+  }
+
+  /** Whether a backward pass reads arrays that the op itself keeps. */
+  boolean savesForBackward() {
+    return recorded && !saved.isEmpty();
+  }
+
+  /** Before the op runs, and saves, again. */
+  void forgetSaved() {
+    saved.clear();
+  }
+
+  /**
+   * Memory for the gradient of input {@code i} as the forward pass computes it, for an output
+   * gradient of 1: the variable's own where possible, else this node's. {@link #accumulateComputed}
+   * then does the rest.
+   */
+  NdArray gradientAhead(int i) {
+    NdArray own = tape.claim(this, i);
+    return own != null ? own : allocate(inputs[i].array().dtype(), inputs[i].shape());
+  }
+
+  /** Adds {@code factor} times what {@link #gradientAhead} got to the gradient of input i. */
+  void accumulateComputed(int i, double factor, NdArray computed) {
+    if (wants(i) && !tape.isGradient(inputs[i], computed)) {
+      accumulate(
+          i,
+          (target, write) -> {
+            if (write == Write.SET) {
+              backend().scale(factor, computed, target);
+            } else {
+              backend().addScaled(factor, computed, target);
+            }
+          });
+    }
   }
 
   /** Whether input {@code i} has a gradient to be computed. */
@@ -113,6 +185,27 @@ final class Node {
     }
     owned.clear();
     saved.clear();
+  }
+
+  /** Ends those arrays of this node whose memory is not among {@code kept}. */
+  void releaseAllBut(Set<Storage> kept) {
+    owned.removeIf(
+        array -> {
+          boolean ends = !kept.contains(array.storage());
+          if (ends) {
+            tape.scope().release(array);
+          }
+          return ends;
+        });
+  }
+
+  /** Adds the memory of the arrays that {@link #save} keeps. */
+  void addSavedTo(Set<Storage> storages) {
+    for (NdArray array : saved) {
+      if (array != null) {
+        storages.add(array.storage());
+      }
+    }
   }
 
   /** A kernel call that writes or adds a gradient. */

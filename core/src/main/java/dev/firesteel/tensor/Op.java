@@ -17,6 +17,14 @@ interface Op {
     return type != DType.I32;
   }
 
+  /**
+   * Whether {@link #backward} reads the values of an operand, not only its shape. Where nobody
+   * does, the memory ends early.
+   */
+  default boolean backwardReads(int operand) {
+    return true;
+  }
+
   /** The output's shape; throws {@code ShapeException} when the operands do not fit. */
   Shape outputShape(Shape... in);
 

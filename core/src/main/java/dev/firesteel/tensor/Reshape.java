@@ -13,6 +13,11 @@ record Reshape(Shape to) implements Op {
   }
 
   @Override
+  public boolean backwardReads(int operand) {
+    return false;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     if (in[0].size() != to.size()) {
       throw new ShapeException("reshape", "sizes must match", in[0], to);

@@ -20,6 +20,11 @@ record Rope(RopeSpec spec, boolean positioned) implements Op {
   }
 
   @Override
+  public boolean backwardReads(int operand) {
+    return operand == 1;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     if (in[0].rank() != 3 || in[0].last() < spec.heads() * spec.headWidth()) {
       throw new ShapeException("rope", "x must be [B, T, W] and hold the heads of " + spec, in);

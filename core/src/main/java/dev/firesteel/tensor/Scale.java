@@ -6,6 +6,11 @@ import dev.firesteel.array.Shape;
 /** {@code y = factor * x}; {@code dx = factor * dy}. */
 record Scale(double factor) implements Op {
   @Override
+  public boolean backwardReads(int operand) {
+    return false;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     return in[0];
   }

@@ -6,6 +6,11 @@ import dev.firesteel.array.Shape;
 /** The sum of all elements, a scalar; {@code dx[i] = dy}. */
 record Sum() implements Op {
   @Override
+  public boolean backwardReads(int operand) {
+    return false;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     return Shape.scalar();
   }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /**
@@ -36,6 +37,7 @@ public final class Tape implements AutoCloseable {
   private final boolean recording;
   private final List<Node> nodes = new ArrayList<>();
   private final IdentityHashMap<NdArray, Tensor> variables = new IdentityHashMap<>();
+  private final List<Claim> claims = new ArrayList<>(1);
   private List<Node> segment;
   private boolean spent;
 
@@ -81,9 +83,9 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * A leaf whose gradient is written to {@code gradient} by {@link #backward}: overwritten,
-   * whatever it held, and zero when the loss does not depend on the leaf. The same array always
-   * gives the same tensor, so that a tied weight gets one gradient.
+   * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten, whatever it
+   * held (perhaps already by the forward pass), and zero when the loss does not depend on the leaf.
+   * The same array always gives the same tensor, so that a tied weight gets one gradient.
    *
    * @throws ShapeException when the shapes differ
    * @throws IllegalArgumentException when the element types differ, or when the array was given
@@ -119,19 +121,35 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Runs a part of a model whose inner arrays nobody else needs: on an inference tape they end with
-   * it and only the result stays. On a training tape it just runs.
+   * Runs a part of a model whose inner tensors nobody else uses. Of their arrays only the result
+   * stays, and on a training tape what {@link #backward} reads. A part within a part belongs to the
+   * outer one.
    */
   public Tensor segment(Supplier<Tensor> part) {
-    if (recording || segment != null) {
+    return segment(part, recording ? Liveness::releaseUnread : Liveness::releaseAll);
+  }
+
+  /**
+   * As {@link #segment}, but on a training tape, too, only the result stays: {@link #backward}
+   * computes the others again when it reaches the part, from what the part has read, to the same
+   * bits. The last op's own arrays stay with its result, and ops whose arrays backward does not
+   * read do not run again.
+   *
+   * @throws IllegalArgumentException on a training tape, when the result is not of the part's last
+   *     op
+   */
+  public Tensor recomputed(Supplier<Tensor> part) {
+    return segment(part, recording ? Liveness::releaseForRecomputation : Liveness::releaseAll);
+  }
+
+  private Tensor segment(Supplier<Tensor> part, BiConsumer<List<Node>, Tensor> end) {
+    if (segment != null) {
       return part.get();
     }
     segment = new ArrayList<>();
     try {
       Tensor result = part.get();
-      for (Node node : segment) {
-        node.releaseOwned(result.array());
-      }
+      end.accept(segment, result);
       return result;
     } finally {
       segment = null;
@@ -154,14 +172,14 @@ public final class Tape implements AutoCloseable {
     checkTypes(op, in);
     Shape expected = op.outputShape(shapes);
     Node node = new Node(this, op, inputs, wantsGradient);
-    NdArray out = op.forward(node, in);
+    NdArray out = node.forward(in);
     assert out.shape().equals(expected) : op.name() + ": " + out.shape() + " is not " + expected;
-    node.releaseTemporaries();
     node.output = new Tensor(this, out, wantsGradient);
     if (recording) {
       // Also where no gradient is wanted: backward ends those arrays, too.
       nodes.add(node);
-    } else if (segment != null) {
+    }
+    if (segment != null) {
       segment.add(node);
     }
     return node.output;
@@ -201,6 +219,7 @@ public final class Tape implements AutoCloseable {
       throw new IllegalStateException("backward needs a training tape, and runs once on each");
     }
     spent = true;
+    settleClaims(loss);
     if (loss.requiresGradient()) {
       accumulate(loss, (target, write) -> backend.fill(target, 1));
     }
@@ -208,11 +227,8 @@ public final class Tape implements AutoCloseable {
       Node node = nodes.get(i);
       Gradient gradient = node.output.gradient;
       if (gradient != null) {
-        NdArray[] in = new NdArray[node.inputs.length];
-        for (int k = 0; k < in.length; k++) {
-          in[k] = node.inputs[k].array();
-        }
-        node.op.backward(node, gradient.array.reshape(node.output.shape()), in);
+        node.recomputeEarlier();
+        node.op.backward(node, gradient.array.reshape(node.output.shape()), node.inputArrays());
         node.releaseTemporaries();
         drop(node.output);
       }
@@ -224,6 +240,39 @@ public final class Tape implements AutoCloseable {
         backend.fill(leaf.gradient.array, 0);
       }
     }
+  }
+
+  /**
+   * The buffer of a variable's gradient for an op that computes it in its forward pass, for an
+   * output gradient of 1; null when the input is no variable, or an earlier op has it. Not within a
+   * segment, whose ops may run twice.
+   */
+  NdArray claim(Node node, int input) {
+    Gradient gradient = node.inputs[input].gradient;
+    if (gradient == null || segment != null || claims.stream().anyMatch(c -> c.of == gradient)) {
+      return null;
+    }
+    claims.add(new Claim(node, gradient));
+    return gradient.array;
+  }
+
+  /** Whether {@code array} is the very buffer in which a tensor's gradient is. */
+  boolean isGradient(Tensor tensor, NdArray array) {
+    return tensor.gradient != null && tensor.gradient.array == array;
+  }
+
+  /** A claim holds if its op gave the loss itself; else what was computed moves to the op. */
+  private void settleClaims(Tensor loss) {
+    for (Claim claim : claims) {
+      if (claim.node.output == loss) {
+        claim.of.written = true;
+      } else {
+        NdArray copy = claim.node.allocate(claim.of.array.dtype(), claim.of.array.shape());
+        backend.copy(claim.of.array, copy);
+        claim.node.replaceSaved(claim.of.array, copy);
+      }
+    }
+    claims.clear();
   }
 
   void accumulate(Tensor tensor, GradientWriter writer) {
@@ -276,7 +325,19 @@ public final class Tape implements AutoCloseable {
   public void close() {
     scope.close();
     nodes.clear();
+    claims.clear();
     variables.clear();
+  }
+
+  /** A variable's gradient that a node's forward pass has written, for an output gradient of 1. */
+  private static final class Claim {
+    private final Node node;
+    private final Gradient of;
+
+    Claim(Node node, Gradient of) {
+      this.node = node;
+      this.of = of;
+    }
   }
 
   /** A gradient buffer, perhaps shared by several tensors while nobody adds to it. */

@@ -12,7 +12,7 @@ import dev.firesteel.backend.RopeSpec;
  */
 public final class Tensor {
   private final Tape tape;
-  private final NdArray array;
+  private NdArray array;
   private final boolean requiresGradient;
   Tape.Gradient gradient;
 
@@ -29,6 +29,11 @@ public final class Tensor {
   /** The value. It ends with the tape, or with {@link Tape#backward} if it was computed. */
   public NdArray array() {
     return array;
+  }
+
+  /** The same value again, in other memory. */
+  void recomputed(NdArray again) {
+    array = again;
   }
 
   public Shape shape() {

@@ -11,7 +11,9 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Backend;
 import dev.firesteel.random.RandomStream;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -419,13 +421,169 @@ class TapeTest {
   }
 
   @Test
-  void segmentsKeepEverythingOnATrainingTape() {
+  void segmentsKeepWhatBackwardReadsOnATrainingTape() {
     NdArray value = fixture.array(Shape.of(2), 1, 2);
     NdArray gradient = fixture.gradientOf(value);
     try (Tape tape = fixture.training()) {
       Tensor x = tape.variable(value, gradient);
-      tape.backward(tape.segment(() -> x.multiply(x).sum()));
+      Tensor[] inner = new Tensor[2];
+      Tensor result =
+          tape.segment(
+              () -> {
+                inner[0] = x.scale(3);
+                inner[1] = inner[0].multiply(x);
+                return inner[1].sum();
+              });
+      assertThat(fixture.values(inner[0])).containsExactly(3, 6);
+      assertThatThrownBy(() -> fixture.values(inner[1])).isInstanceOf(IllegalStateException.class);
+      tape.backward(result);
     }
-    assertThat(fixture.values(gradient)).containsExactly(2, 4);
+    assertThat(fixture.values(gradient)).containsExactly(6, 12);
+  }
+
+  // ---- recomputation
+
+  /** Random graphs as above, in two parts, whose inner arrays are computed twice. */
+  @Test
+  void recomputedPartsGiveTheSameBits() {
+    for (long seed = 0; seed < 200; seed++) {
+      double x = 0.5 + 0.1 * (seed % 7);
+      long graph = seed;
+      Function<Tensor, Tensor> kept =
+          t -> randomGraph(graph + 1000, randomGraph(graph, t.activation(Activation.SILU)));
+      Function<Tensor, Tensor> recomputed =
+          t -> {
+            Tensor middle =
+                t.tape().recomputed(() -> randomGraph(graph, t.activation(Activation.SILU)));
+            return t.tape().recomputed(() -> randomGraph(graph + 1000, middle));
+          };
+      assertThat(derivative(x, recomputed)).as("seed %s", seed).isEqualTo(derivative(x, kept));
+    }
+  }
+
+  @Test
+  void recomputedPartsKeepTheirResultOnly() {
+    NdArray value = fixture.normal(RandomStream.of(1, "value"), 32, 8);
+    NdArray gradient = fixture.gradientOf(value);
+    long bytes = value.size() * DType.F64.bytes();
+    long before = fixture.pool.lentBytes();
+    try (Tape tape = fixture.training()) {
+      Tensor x = tape.variable(value, gradient);
+      Tensor y = tape.recomputed(() -> x.softmax().multiply(x).dropout(5, 0.5).add(x));
+      assertThat(fixture.pool.lentBytes()).isEqualTo(before + bytes);
+      tape.backward(y.sum());
+    }
+    NdArray expected = fixture.gradientOf(value);
+    try (Tape tape = fixture.training()) {
+      Tensor x = tape.variable(value, expected);
+      tape.backward(x.softmax().multiply(x).dropout(5, 0.5).add(x).sum());
+    }
+    assertThat(fixture.values(gradient)).isEqualTo(fixture.values(expected));
+  }
+
+  @Test
+  void onlyWhatBackwardReadsIsComputedAgain() {
+    List<String> calls = new ArrayList<>();
+    Backend counting =
+        (Backend)
+            Proxy.newProxyInstance(
+                Backend.class.getClassLoader(),
+                new Class<?>[] {Backend.class},
+                (proxy, method, arguments) -> {
+                  calls.add(method.getName());
+                  return method.invoke(fixture.backend, arguments);
+                });
+    NdArray value = fixture.normal(RandomStream.of(1, "value"), 4, 4);
+    NdArray weight = fixture.normal(RandomStream.of(1, "weight"), 4, 4);
+    try (Tape tape = Tape.training(counting, fixture.pool)) {
+      Tensor x = tape.variable(value, fixture.gradientOf(value));
+      Tensor w = tape.variable(weight, fixture.gradientOf(weight));
+      // Neither the second product nor the dropout has a reader in backward.
+      Tensor y =
+          tape.recomputed(() -> x.add(x.softmax().linear(w, null).linear(w, null).dropout(1, 0.5)));
+      Tensor loss = y.sum();
+      assertThat(calls).containsOnlyOnce("softmax").filteredOn("linear"::equals).hasSize(2);
+      calls.clear();
+      tape.backward(loss);
+    }
+    assertThat(calls).containsOnlyOnce("softmax", "linear", "dropout");
+  }
+
+  @Test
+  void aRecomputedPartEndsWithItsLastOp() {
+    NdArray value = fixture.array(Shape.of(2), 1, 2);
+    try (Tape tape = fixture.training()) {
+      Tensor x = tape.variable(value, fixture.gradientOf(value));
+      assertThatThrownBy(
+              () ->
+                  tape.recomputed(
+                      () -> {
+                        Tensor y = x.scale(2);
+                        y.sum();
+                        return y;
+                      }))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "recomputed: the result must be that of the part's last op, got TensorF64[2]");
+    }
+  }
+
+  // ---- gradients that forward computes
+
+  @Test
+  void theHeadsGradientNeedsNoMemoryOfItsOwn() {
+    NdArray head = fixture.normal(RandomStream.of(1, "head"), 512, 8);
+    NdArray gradient = fixture.gradientOf(head);
+    NdArray x = fixture.normal(RandomStream.of(2, "x"), 3, 8);
+    long before = fixture.pool.lentBytes();
+    try (Tape tape = fixture.training()) {
+      Tensor loss = headLoss(tape, x, tape.variable(head, gradient));
+      assertThat(fixture.pool.lentBytes() - before).isLessThan(head.size() * DType.F64.bytes() / 4);
+      tape.backward(loss);
+    }
+    // The same through an op after the loss, which needs the memory.
+    NdArray scaled = fixture.gradientOf(head);
+    try (Tape tape = fixture.training()) {
+      tape.backward(headLoss(tape, x, tape.variable(head, scaled)).scale(2));
+    }
+    double[] once = fixture.values(gradient);
+    double[] twice = fixture.values(scaled);
+    for (int i = 0; i < once.length; i++) {
+      assertThat(twice[i]).isEqualTo(2 * once[i]);
+    }
+    assertThat(once).doesNotContain(0);
+  }
+
+  @Test
+  void twoLossesShareAHead() {
+    NdArray head = fixture.normal(RandomStream.of(1, "head"), 12, 8);
+    NdArray first = fixture.gradientOf(head);
+    NdArray second = fixture.gradientOf(head);
+    NdArray both = fixture.gradientOf(head);
+    NdArray x = fixture.normal(RandomStream.of(2, "x"), 3, 8);
+    NdArray y = fixture.normal(RandomStream.of(3, "y"), 3, 8);
+    try (Tape tape = fixture.training()) {
+      tape.backward(headLoss(tape, x, tape.variable(head, first)));
+    }
+    try (Tape tape = fixture.training()) {
+      // One that backward does not begin at is nobody's gradient.
+      headLoss(tape, x, tape.variable(head, second));
+      tape.backward(headLoss(tape, y, tape.variable(head, second)));
+    }
+    try (Tape tape = fixture.training()) {
+      Tensor w = tape.variable(head, both);
+      tape.backward(headLoss(tape, x, w).add(headLoss(tape, y, w)));
+    }
+    double[] a = fixture.values(first);
+    double[] b = fixture.values(second);
+    double[] sum = fixture.values(both);
+    for (int i = 0; i < sum.length; i++) {
+      assertThat(sum[i]).isCloseTo(a[i] + b[i], within(1e-12));
+    }
+  }
+
+  private Tensor headLoss(Tape tape, NdArray x, Tensor head) {
+    int[] targets = {1, 2, 3};
+    return tape.constant(x).linearCrossEntropy(head, tape.constant(targets, Shape.of(3)), 1.0 / 3);
   }
 }

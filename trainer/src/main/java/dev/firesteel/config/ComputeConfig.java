@@ -18,7 +18,14 @@ public record ComputeConfig(
             meaning =
                 "Threads of one trainer; results do not depend on it. 0: all cores that the process"
                     + " or executor has.")
-        int threads) {
+        int threads,
+    @Setting(
+            byDefault = "none",
+            meaning =
+                "What backward computes again instead of keeping it, to the same bits: `attention`:"
+                    + " the inputs of attention (norm, queries, keys, values); `block`: each whole"
+                    + " Transformer block but its input. Less memory for more time.")
+        Recompute recompute) {
 
   /** What computes. */
   public enum Backend {
@@ -30,6 +37,13 @@ public record ComputeConfig(
   public enum Precision {
     FP32,
     BF16
+  }
+
+  /** What backward computes again. */
+  public enum Recompute {
+    NONE,
+    ATTENTION,
+    BLOCK
   }
 
   public ComputeConfig {

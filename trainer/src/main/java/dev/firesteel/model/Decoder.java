@@ -2,6 +2,7 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
+import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
@@ -11,8 +12,10 @@ import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.Layer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
@@ -94,17 +97,22 @@ final class Decoder implements LanguageModel {
     }
     x = pass.dropout(x, config.dropout());
     for (Block block : layers.blocks()) {
-      Tensor in = x;
-      x =
-          pass.tape()
-              .segment(
-                  () -> {
-                    Tensor attended =
-                        block.attention().apply(pass, block.attentionNorm().apply(pass, in));
-                    return rest(pass, block, in, attended);
-                  });
+      x = apply(pass, block, x);
     }
     return layers.finalNorm().apply(pass, x);
+  }
+
+  private Tensor apply(ForwardPass pass, Block block, Tensor in) {
+    Tape tape = pass.tape();
+    Supplier<Tensor> attend =
+        () -> block.attention().attend(pass, block.attentionNorm().apply(pass, in));
+    if (pass.recompute() == Recompute.BLOCK) {
+      return tape.recomputed(
+          () -> rest(pass, block, in, block.attention().project(pass, attend.get())));
+    }
+    Tensor attended =
+        pass.recompute() == Recompute.ATTENTION ? tape.recomputed(attend) : tape.segment(attend);
+    return tape.segment(() -> rest(pass, block, in, block.attention().project(pass, attended)));
   }
 
   @Override
@@ -134,9 +142,9 @@ final class Decoder implements LanguageModel {
     return layers.finalNorm().apply(pass, x);
   }
 
-  /** What follows attention in a block. */
-  private Tensor rest(ForwardPass pass, Block block, Tensor in, Tensor attended) {
-    Tensor middle = in.add(pass.dropout(attended, config.dropout()));
+  /** What follows a block's first branch. */
+  private Tensor rest(ForwardPass pass, Block block, Tensor in, Tensor branch) {
+    Tensor middle = in.add(pass.dropout(branch, config.dropout()));
     Tensor fed = block.feedForward().apply(pass, block.feedForwardNorm().apply(pass, middle));
     return middle.add(pass.dropout(fed, config.dropout()));
   }

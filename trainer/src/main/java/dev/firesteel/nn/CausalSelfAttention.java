@@ -49,11 +49,21 @@ public final class CausalSelfAttention implements Layer {
 
   @Override
   public Tensor apply(ForwardPass pass, Tensor x) {
+    return project(pass, attend(pass, x));
+  }
+
+  /** What the heads find, before the output projection: {@code [B, T, C] -> [B, T, H K]}. */
+  public Tensor attend(ForwardPass pass, Tensor x) {
     Tensor packed = qkv.apply(pass, x); // [B, T, (H + 2G) K]
     if (rope != null) {
       packed = packed.rope(rope);
     }
-    return output.apply(pass, packed.causalAttention(spec));
+    return packed.causalAttention(spec);
+  }
+
+  /** The output projection of {@link #attend}: {@code [B, T, H K] -> [B, T, C]}. */
+  public Tensor project(ForwardPass pass, Tensor attended) {
+    return output.apply(pass, attended);
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
@@ -13,9 +14,12 @@ public final class ForwardPass {
   private final Tensor[] tensors;
   private final ParameterSet parameters;
   private final long dropoutKey;
+  private final Recompute recompute;
   private long dropoutSite;
 
-  private ForwardPass(Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey) {
+  private ForwardPass(
+      Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey, Recompute recompute) {
+    this.recompute = recompute;
     this.tape = tape;
     this.parameters = parameters;
     this.dropoutKey = dropoutKey;
@@ -31,18 +35,29 @@ public final class ForwardPass {
   }
 
   /**
-   * A pass whose backward overwrites {@code gradients}.
+   * A pass whose backward overwrites {@code gradients} and keeps all that it reads.
    *
    * @param dropoutKey see {@link #dropoutKey(long, long, long)}
    */
   public static ForwardPass training(
       Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey) {
-    return new ForwardPass(tape, parameters, gradients, dropoutKey);
+    return training(tape, parameters, gradients, dropoutKey, Recompute.NONE);
+  }
+
+  /**
+   * A pass whose backward overwrites {@code gradients}, to the same bits whatever is recomputed.
+   *
+   * @param dropoutKey see {@link #dropoutKey(long, long, long)}
+   * @param recompute what backward computes again instead of keeping it
+   */
+  public static ForwardPass training(
+      Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey, Recompute recompute) {
+    return new ForwardPass(tape, parameters, gradients, dropoutKey, recompute);
   }
 
   /** A pass without gradients for these parameters, and without dropout. */
   public static ForwardPass inference(Tape tape, ParameterSet parameters) {
-    return new ForwardPass(tape, parameters, null, 0);
+    return new ForwardPass(tape, parameters, null, 0, Recompute.NONE);
   }
 
   /**
@@ -58,6 +73,11 @@ public final class ForwardPass {
 
   public Tape tape() {
     return tape;
+  }
+
+  /** What backward computes again instead of keeping it. */
+  public Recompute recompute() {
+    return recompute;
   }
 
   /** The weights of a parameter, on the tape. */

@@ -207,7 +207,8 @@ public final class Pretraining implements AutoCloseable {
                 tape,
                 model.parameters(),
                 gradients,
-                ForwardPass.dropoutKey(config.seed(), step, slot));
+                ForwardPass.dropoutKey(config.seed(), step, slot),
+                config.compute().recompute());
         Tensor loss =
             model.loss(
                 pass,

@@ -41,6 +41,7 @@ final class ResumeCheck {
           "data.token_type",
           "tokenizer.",
           "compute.threads",
+          "compute.recompute",
           "training.skip_non_finite_limit",
           "evaluation.every",
           "checkpoint.",

@@ -55,6 +55,7 @@ class SettingTreeTest {
           Map.entry("compute.backend", "cpu"),
           Map.entry("compute.precision", "fp32"),
           Map.entry("compute.threads", "0"),
+          Map.entry("compute.recompute", "none"),
           Map.entry("training.steps", "0"),
           Map.entry("training.tokens", "0"),
           Map.entry("training.micro_batch_size", "16"),

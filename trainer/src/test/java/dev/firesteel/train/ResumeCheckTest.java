@@ -31,6 +31,7 @@ class ResumeCheckTest {
         "checkpoint.every=1",
         "checkpoint.keep_last=1",
         "compute.threads=3",
+        "compute.recompute=block",
         "evaluation.every=6",
         "sample.max_tokens=3",
         "data.source=elsewhere",
