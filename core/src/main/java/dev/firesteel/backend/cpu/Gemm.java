@@ -141,13 +141,13 @@ final class Gemm {
       Epilogue epilogue,
       int mostRows,
       int taskColumns) {
-    int rowTasks = ceilDiv(rows, mostRows);
+    int columnTasks = ceilDiv(columns, taskColumns);
     pool.run(
-        rowTasks * ceilDiv(columns, taskColumns),
+        ceilDiv(rows, mostRows) * columnTasks,
         (tile, worker) -> {
-          int row = tile % rowTasks * mostRows;
+          int row = tile / columnTasks * mostRows;
           int taskRows = Math.min(mostRows, rows - row);
-          int column = tile / rowTasks * taskColumns;
+          int column = tile % columnTasks * taskColumns;
           int width = Math.min(taskColumns, columns - column);
           multiplyTask(
               worker, row, taskRows, column, width, columns, depth, a, panels, c, cOffset, cStride,
