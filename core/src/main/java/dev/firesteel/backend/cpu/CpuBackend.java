@@ -323,7 +323,10 @@ public final class CpuBackend implements Backend {
         width,
         (row, worker) -> {
           int gate = fromStart + 2 * row * width;
-          Activations.swiGlu(worker, from, gate, gate + width, to, toStart + row * width, width);
+          worker
+              .simd()
+              .activations()
+              .swiGlu(from, gate, gate + width, to, toStart + row * width, width);
         });
   }
 
@@ -342,17 +345,19 @@ public final class CpuBackend implements Backend {
         (row, worker) -> {
           int gate = fromStart + 2 * row * width;
           int dGate = toStart + 2 * row * width;
-          Activations.swiGluBackward(
-              worker,
-              from,
-              gate,
-              gate + width,
-              gradient,
-              gradientStart + row * width,
-              to,
-              dGate,
-              dGate + width,
-              width);
+          worker
+              .simd()
+              .activations()
+              .swiGluBackward(
+                  from,
+                  gate,
+                  gate + width,
+                  gradient,
+                  gradientStart + row * width,
+                  to,
+                  dGate,
+                  dGate + width,
+                  width);
         });
   }
 

@@ -4,11 +4,17 @@ import java.util.Arrays;
 
 /** The primitives in plain Java: the definition of their results, and the form for any JVM. */
 final class ScalarSimd implements Simd {
+  private final ActivationKernels activations = new ScalarActivations();
   private final float[] lanes = new float[LANES];
 
   @Override
   public String description() {
     return "scalar";
+  }
+
+  @Override
+  public ActivationKernels activations() {
+    return activations;
   }
 
   @Override
@@ -104,26 +110,6 @@ final class ScalarSimd implements Simd {
   public void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
     for (int i = 0; i < size; i++) {
       out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
-    }
-  }
-
-  @Override
-  public void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size) {
-    for (int i = 0; i < size; i++) {
-      float odds = Transcendentals.sigmoidOdds(z[zOffset + i]);
-      float value = 1f / (1f + odds);
-      s[offset + i] = value;
-      complement[offset + i] = odds * value;
-    }
-  }
-
-  @Override
-  public void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size) {
-    for (int i = 0; i < size; i++) {
-      float value = x[xOffset + i];
-      float gaussian = Transcendentals.gaussian(value);
-      cdf[offset + i] = Transcendentals.normalCdf(value, gaussian);
-      density[offset + i] = gaussian * Transcendentals.DENSITY_AT_ZERO;
     }
   }
 

@@ -28,6 +28,9 @@ interface Simd {
   /** For the log: what computes, and how wide. */
   String description();
 
+  /** The activations, in the same form. */
+  ActivationKernels activations();
+
   /**
    * One register tile of a matrix product: {@code c[r, j] = chain over k of fma(a[k, r], b[k, j],
    * c[r, j])}, the chain starting from 0 when {@code first}, else from what c holds.
@@ -86,15 +89,6 @@ interface Simd {
 
   /** {@code out[i] = e^(x[i] - shift)}; in place when both ranges are the same. */
   void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size);
-
-  /**
-   * {@code s[i] = 1 / (1 + e^-z[i])} and {@code complement[i] = 1 - s[i]} without cancellation; s
-   * may be z.
-   */
-  void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size);
-
-  /** {@code cdf[i] = Phi(x[i])} and {@code density[i] = Phi'(x[i])} of the standard normal. */
-  void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size);
 
   /** {@code out[i] = x[i]} rounded to bfloat16, as {@link Bf16#of}. */
   void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size);

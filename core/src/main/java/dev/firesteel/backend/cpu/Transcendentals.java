@@ -33,8 +33,14 @@ final class Transcendentals {
   static final float E3 = 0.008368717f;
   static final float E4 = 0.0013814599f;
 
-  /** Keeps 1 + e^-z finite, so that the complement e^-z / (1 + e^-z) is never inf / inf. */
-  static final float SIGMOID_MAX = 88.0f;
+  /** {@link #boundedExp} takes arguments of at most this magnitude: 87. */
+  static final int BOUND_BITS = Float.floatToRawIntBits(87.0f);
+
+  /** The bits of a float's magnitude. */
+  static final int MAGNITUDE = 0x7fffffff;
+
+  /** The bit of a float's sign. */
+  static final int SIGN = 0x80000000;
 
   /**
    * {@code Phi(-a) = e^(-a^2/2) (N0 + N1 w + ... + N9 w^9)}, {@code w = 1 / (1 + a/4)}, for a >= 0:
@@ -77,14 +83,36 @@ final class Transcendentals {
         * Float.intBitsToFloat((power - half + 127) << 23);
   }
 
-  /** {@code e^-z}, bounded: sigmoid is {@code 1 / (1 + it)}. */
-  static float sigmoidOdds(float z) {
-    return exp(Math.min(-z, SIGMOID_MAX));
+  /** {@code e^x} for {@code |x| <= 87}, where 2^exponent is one factor. */
+  static float boundedExp(float x) {
+    float shifted = Math.fma(x, LOG2_E, ROUNDER);
+    float exponent = shifted - ROUNDER;
+    float r = Math.fma(exponent, MINUS_LN2_HIGH, x);
+    r = Math.fma(exponent, MINUS_LN2_LOW, r);
+    float q = Math.fma(r, E4, E3);
+    q = Math.fma(q, r, E2);
+    q = Math.fma(q, r, E1);
+    q = Math.fma(q, r, E0);
+    float fraction = Math.fma(q * r, r, r) + 1f;
+    return Float.intBitsToFloat(
+        Float.floatToRawIntBits(fraction) + (Float.floatToRawIntBits(shifted) << 23));
   }
 
-  /** {@code e^(-x^2/2)}. */
+  /**
+   * {@code e^-z}, as if |z| were at most 87: sigmoid is {@code 1 / (1 + it)}. A NaN counts as 87.
+   *
+   * @param x what the sign is taken of: z's may be lost to a NaN, such as that of inf * 0
+   */
+  static float sigmoidOdds(float x, float z) {
+    int bounded = Math.min(Float.floatToRawIntBits(z) & MAGNITUDE, BOUND_BITS);
+    int sign = Float.floatToRawIntBits(-x) & SIGN;
+    return boundedExp(Float.intBitsToFloat(bounded | sign));
+  }
+
+  /** {@code e^(-x^2/2)}, not below e^-87. A NaN counts as infinity. */
   static float gaussian(float x) {
-    return exp(x * x * -0.5f);
+    int half = Float.floatToRawIntBits(x * x * 0.5f) & MAGNITUDE;
+    return boundedExp(Float.intBitsToFloat(Math.min(half, BOUND_BITS) | SIGN));
   }
 
   /** {@code Phi(x)} given {@code gaussian = e^(-x^2/2)}; relative error below 1e-6. */

@@ -1,6 +1,5 @@
 package dev.firesteel.backend.cpu;
 
-import static dev.firesteel.backend.cpu.Transcendentals.DENSITY_AT_ZERO;
 import static dev.firesteel.backend.cpu.Transcendentals.E0;
 import static dev.firesteel.backend.cpu.Transcendentals.E1;
 import static dev.firesteel.backend.cpu.Transcendentals.E2;
@@ -11,22 +10,8 @@ import static dev.firesteel.backend.cpu.Transcendentals.EXP_MIN;
 import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
 import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
 import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
-import static dev.firesteel.backend.cpu.Transcendentals.N0;
-import static dev.firesteel.backend.cpu.Transcendentals.N1;
-import static dev.firesteel.backend.cpu.Transcendentals.N2;
-import static dev.firesteel.backend.cpu.Transcendentals.N3;
-import static dev.firesteel.backend.cpu.Transcendentals.N4;
-import static dev.firesteel.backend.cpu.Transcendentals.N5;
-import static dev.firesteel.backend.cpu.Transcendentals.N6;
-import static dev.firesteel.backend.cpu.Transcendentals.N7;
-import static dev.firesteel.backend.cpu.Transcendentals.N8;
-import static dev.firesteel.backend.cpu.Transcendentals.N9;
 import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
 import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER_BITS;
-import static dev.firesteel.backend.cpu.Transcendentals.SIGMOID_MAX;
-import static dev.firesteel.backend.cpu.Transcendentals.gaussian;
-import static dev.firesteel.backend.cpu.Transcendentals.normalCdf;
-import static dev.firesteel.backend.cpu.Transcendentals.sigmoidOdds;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -42,11 +27,10 @@ import jdk.incubator.vector.VectorSpecies;
  * program: with a second one the JIT no longer knows the type behind {@code FloatVector} and
  * allocates an object for each vector, in the methods that use the first one too. No method takes
  * or returns a vector: where such a method is not inlined, JDK 17 allocates an object for each
- * vector; so the exponential is written out three times. No {@code reduceLanes} on floats: its
- * order is undefined, and compiled and interpreted code may differ. Loads and stores by {@code
- * fromArray} and {@code intoArray} alone: the other forms changed between versions. The tile
- * kernels stay longer than the JIT's limit for inlining (325 bytecodes): inlined into a caller,
- * their accumulators no longer fit the registers.
+ * vector. No {@code reduceLanes} on floats: its order is undefined, and compiled and interpreted
+ * code may differ. Loads and stores by {@code fromArray} and {@code intoArray} alone: the other
+ * forms changed between versions. The tile kernels stay longer than the JIT's limit for inlining
+ * (325 bytecodes): inlined into a caller, their accumulators no longer fit the registers.
  */
 final class VectorSimd implements Simd {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -59,6 +43,7 @@ final class VectorSimd implements Simd {
   /** What the chains of a tile start from. */
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
+  private final ActivationKernels activations = new VectorActivations();
   private final float[] lanes = new float[LANES];
 
   VectorSimd() {
@@ -76,6 +61,11 @@ final class VectorSimd implements Simd {
   @Override
   public String description() {
     return SPECIES.vectorBitSize() + "-bit vectors";
+  }
+
+  @Override
+  public ActivationKernels activations() {
+    return activations;
   }
 
   @Override
@@ -381,101 +371,6 @@ final class VectorSimd implements Simd {
     }
     for (int i = whole; i < size; i++) {
       out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
-    }
-  }
-
-  @Override
-  public void sigmoid(float[] z, int zOffset, float[] s, float[] complement, int offset, int size) {
-    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
-    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
-    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
-    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
-    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
-    int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector argument = FloatVector.fromArray(SPECIES, z, zOffset + i).neg().min(SIGMOID_MAX);
-      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
-      FloatVector shifted = clamped.fma(log2e, rounder);
-      FloatVector exponent = shifted.sub(rounder);
-      FloatVector r = exponent.fma(minusLn2High, clamped);
-      r = exponent.fma(minusLn2Low, r);
-      FloatVector q = e4.fma(r, e3);
-      q = q.fma(r, e2);
-      q = q.fma(r, e1);
-      q = q.fma(r, e0);
-      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
-      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
-      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
-      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector highScale =
-          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector exp = fraction.mul(lowScale).mul(highScale);
-      FloatVector value = FloatVector.broadcast(SPECIES, 1f).div(exp.add(1f));
-      value.intoArray(s, offset + i);
-      exp.mul(value).intoArray(complement, offset + i);
-    }
-    for (int i = whole; i < size; i++) {
-      float odds = sigmoidOdds(z[zOffset + i]);
-      float value = 1f / (1f + odds);
-      s[offset + i] = value;
-      complement[offset + i] = odds * value;
-    }
-  }
-
-  @Override
-  public void normal(float[] x, int xOffset, float[] cdf, float[] density, int offset, int size) {
-    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
-    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
-    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
-    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
-    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
-    int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
-      FloatVector argument = value.mul(value).mul(-0.5f);
-      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
-      FloatVector shifted = clamped.fma(log2e, rounder);
-      FloatVector exponent = shifted.sub(rounder);
-      FloatVector r = exponent.fma(minusLn2High, clamped);
-      r = exponent.fma(minusLn2Low, r);
-      FloatVector q = e4.fma(r, e3);
-      q = q.fma(r, e2);
-      q = q.fma(r, e1);
-      q = q.fma(r, e0);
-      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
-      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
-      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
-      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector highScale =
-          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector exp = fraction.mul(lowScale).mul(highScale);
-      FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-      FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
-      FloatVector p = FloatVector.broadcast(SPECIES, N9).fma(w, FloatVector.broadcast(SPECIES, N8));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
-      FloatVector tail = p.mul(exp);
-      tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f)).intoArray(cdf, offset + i);
-      exp.mul(DENSITY_AT_ZERO).intoArray(density, offset + i);
-    }
-    for (int i = whole; i < size; i++) {
-      float gaussian = gaussian(x[xOffset + i]);
-      cdf[offset + i] = normalCdf(x[xOffset + i], gaussian);
-      density[offset + i] = gaussian * DENSITY_AT_ZERO;
     }
   }
 
