@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PretrainCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      PlanCommand.class,
       DoctorCommand.class
     },
     scope = ScopeType.INHERIT)

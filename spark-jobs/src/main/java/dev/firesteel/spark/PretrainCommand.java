@@ -1,6 +1,7 @@
 package dev.firesteel.spark;
 
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.plan.RunPlan;
 import dev.firesteel.train.ProgressLine;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;
@@ -39,9 +40,24 @@ final class PretrainCommand implements Callable<Integer> {
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       PrepareJob.run(open.session(), config, false, out::println);
+      tellMemory(open.session(), config, out);
       TrainingOutcome outcome = pretrain(open.session(), config);
       return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
     }
+  }
+
+  /** Before the first step, since a heap that is too small would end the run at any later one. */
+  private static void tellMemory(SparkSession spark, RunConfig config, PrintWriter out) {
+    TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
+    PlannedData data = PlannedData.of(config, spark.sparkContext().hadoopConfiguration());
+    RunPlan plan = process.planWithin(config, data.vocabularySize());
+    out.println(
+        "Memory: "
+            + PlanText.bytes(plan.memory().peakHeapBytes())
+            + " of heap expected, of "
+            + PlanText.bytes(process.heapBytes())
+            + " allowed; ./firesteel plan tells the parts");
+    process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
   }
 
   private static TrainingOutcome pretrain(SparkSession spark, RunConfig config) {

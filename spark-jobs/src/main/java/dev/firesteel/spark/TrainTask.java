@@ -116,7 +116,8 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     }
   }
 
-  private static BackendOptions options(ComputeConfig compute, SparkConf spark) {
+  /** The backend that a configuration asks for, with the threads that Spark gives. */
+  static BackendOptions options(ComputeConfig compute, SparkConf spark) {
     int threads = compute.threads() == 0 ? cores(spark) : compute.threads();
     return new BackendOptions(
         compute.backend().name().toLowerCase(Locale.ROOT),
@@ -125,7 +126,7 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
   }
 
   /** The cores that Spark gave this executor, where it says so; else those of the machine. */
-  private static int cores(SparkConf spark) {
+  static int cores(SparkConf spark) {
     return spark.getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors());
   }
 }

@@ -51,4 +51,14 @@ class ShippedConfigsTest {
     assertThat(config.model().tieEmbeddings()).isTrue();
     assertThat(config.model().activation()).isEqualTo(ModelConfig.Activation.GELU_TANH);
   }
+
+  @Test
+  void theGpt2OfOneMachineIsTheSameModel() {
+    RunConfig small = ConfigLoader.load(FOLDER.resolve("gpt2-124m-one-machine.yaml"), List.of());
+    RunConfig cluster = ConfigLoader.load(FOLDER.resolve("gpt2-124m.yaml"), List.of());
+
+    assertThat(small.model()).isEqualTo(cluster.model().withVocabularySize(50257));
+    assertThat(small.training().sequenceLength()).isEqualTo(1024);
+    assertThat(small.training().microBatchSize()).isEqualTo(1);
+  }
 }

@@ -1,0 +1,145 @@
+package dev.firesteel.plan;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.config.ComputeConfig;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.TrainingConfig;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.KeyValueCache;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.tensor.Tape;
+import dev.firesteel.tensor.Tensor;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** A run's passes over the model, without numbers: what {@link KernelTrace} notes of them. */
+final class DryRun {
+  /** The run's objects beside arrays: names, metrics, buffers of files. */
+  private static final long OBJECTS_BYTES = 1 << 20;
+
+  /** The library and the products that it compiles, measured. */
+  private static final long ONEDNN_BYTES = 60 << 20;
+
+  private final RunConfig config;
+  private final ModelConfig modelConfig;
+  private final Heap heap;
+  private final int threads;
+
+  DryRun(RunConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+    this.config = config;
+    this.modelConfig = modelConfig;
+    this.heap = heap;
+    this.threads = threads;
+  }
+
+  /** The memory of the model and of its training, without the process around it. */
+  List<MemoryPart> parts() {
+    Workspace workspace = workspace(config.compute());
+    KernelTrace trace = new KernelTrace(heap, workspace);
+    ParameterSet parameters = pass(trace);
+    long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
+    int sums = 32 - Integer.numberOfLeadingZeros(config.training().slots());
+
+    List<MemoryPart> parts = new ArrayList<>();
+    parts.add(new MemoryPart("weights", segment, 0));
+    parts.add(
+        new MemoryPart(
+            sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of the slots'",
+            sums * segment,
+            0));
+    parts.add(new MemoryPart("AdamW moments", 2 * segment, 0));
+    long named = 0;
+    for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
+      parts.add(new MemoryPart(kind.getKey().title(), kind.getValue(), 0));
+      named += kind.getValue();
+    }
+    parts.add(new MemoryPart("activations of other sizes, kept", trace.poolHeapBytes() - named, 0));
+    parts.addAll(workspace.parts(heap));
+    if (trace.copiesBytes() > 0) {
+      parts.add(new MemoryPart("bf16 copies of operands", 0, trace.copiesBytes()));
+      parts.add(new MemoryPart("oneDNN", 0, ONEDNN_BYTES));
+    }
+    parts.add(workspace.scratch(heap, threads));
+    parts.add(new MemoryPart("names, metrics, buffers of files", OBJECTS_BYTES, 0));
+    return parts;
+  }
+
+  private static Workspace workspace(ComputeConfig compute) {
+    if (compute.backend() == ComputeConfig.Backend.REFERENCE) {
+      return new Workspace.None();
+    }
+    return switch (compute.precision()) {
+      case FP32 -> new Workspace.Fp32();
+      case BF16 -> new Workspace.Bf16();
+    };
+  }
+
+  private ParameterSet pass(KernelTrace trace) {
+    Backend backend = trace.backend();
+    try (LanguageModel model = Models.declare(modelConfig)) {
+      model.parameters().allocate(backend, DType.F32);
+      trace.weightsOf(model.parameters());
+      if (config.sample().maxTokens() > 0) {
+        sample(model, trace.pool());
+      }
+      evaluate(model, trace.pool());
+      // Twice, since the first pass's bf16 copies are given back in the second.
+      Segment gradients = model.parameters().newSegment();
+      train(model, gradients, trace.pool());
+      model.parameters().weights().flat().storage().markWritten();
+      train(model, gradients, trace.pool());
+      return model.parameters();
+    }
+  }
+
+  private void train(LanguageModel model, Segment gradients, ArrayPool pool) {
+    try (Tape tape = Tape.training(model.parameters().backend(), pool)) {
+      ForwardPass pass =
+          ForwardPass.training(
+              tape, model.parameters(), gradients, 0, config.compute().recompute());
+      tape.backward(loss(model, pass));
+    }
+  }
+
+  private void evaluate(LanguageModel model, ArrayPool pool) {
+    try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
+      loss(model, ForwardPass.inference(tape, model.parameters()));
+    }
+  }
+
+  private Tensor loss(LanguageModel model, ForwardPass pass) {
+    TrainingConfig training = config.training();
+    Shape shape = Shape.of(training.microBatchSize(), training.sequenceLength());
+    int[] ids = new int[Math.toIntExact(shape.size())];
+    return model.loss(
+        pass, pass.tape().constant(ids, shape), pass.tape().constant(ids, shape), 1.0 / ids.length);
+  }
+
+  /** One token after a prompt, which has at most one token for each of its bytes. */
+  private void sample(LanguageModel model, ArrayPool pool) {
+    int context = modelConfig.contextLength();
+    int bytes = config.sample().prompt().getBytes(StandardCharsets.UTF_8).length;
+    int prompt = Math.max(1, Math.min(bytes, context - 1));
+    int capacity = Math.min(context, prompt + config.sample().maxTokens());
+    try (KeyValueCache cache = model.newCache(pool, 1, capacity)) {
+      for (int tokens : new int[] {prompt, 1}) {
+        try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
+          ForwardPass pass = ForwardPass.inference(tape, model.parameters());
+          Tensor hidden =
+              model.hidden(pass, tape.constant(new int[tokens], Shape.of(1, tokens)), cache);
+          Tensor rows = hidden.reshape(tokens, modelConfig.width());
+          model.head(pass, tape.constant(new int[1], Shape.of(1)).embedding(rows));
+        }
+      }
+    }
+  }
+}

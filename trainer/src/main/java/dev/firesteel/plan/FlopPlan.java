@@ -1,0 +1,54 @@
+package dev.firesteel.plan;
+
+import dev.firesteel.config.ComputeConfig.Recompute;
+import dev.firesteel.config.ModelConfig;
+
+/**
+ * Floating-point operations of training, an addition and a multiplication counted as two. For each
+ * token, with P weights in matrix products (the head among them, embeddings as tables not), L
+ * layers, H heads of width K, and T tokens in a sequence:
+ *
+ * <pre>forward and backward = 6 P + 12 L H K (T + 1) / 2</pre>
+ *
+ * <p>The second term is the score and value products of causal attention, of which a token sees (T
+ * + 1) / 2 keys on average. Norms, activations and the optimizer are not counted.
+ *
+ * @param formula of {@code perToken}, for people
+ * @param productWeights P
+ * @param perToken of the model, forward and backward, as above
+ * @param recomputedPerToken what {@code compute.recompute} adds
+ * @param perStep of all tokens of a step, both
+ */
+public record FlopPlan(
+    String formula,
+    long productWeights,
+    double perToken,
+    double recomputedPerToken,
+    double perStep) {
+
+  private static final String FORMULA =
+      "6 x weights in products + 12 x layers x heads x head width x (sequence length + 1) / 2";
+
+  static FlopPlan of(ModelConfig model, int length, long tokensPerStep, Recompute recompute) {
+    long width = model.width();
+    long attention = (long) model.heads() * model.headWidth();
+    long qkv = width * (attention + 2L * model.kvHeads() * model.headWidth());
+    long output = attention * width;
+    long up =
+        width
+            * model.feedForwardWidth()
+            * (model.architecture() == ModelConfig.Architecture.LLAMA ? 2 : 1);
+    long down = (long) model.feedForwardWidth() * width;
+    long head = width * model.vocabularySize();
+    long weights = model.layers() * (qkv + output + up + down) + head;
+    double scores = 4.0 * attention * (length + 1) / 2;
+    double perToken = 6.0 * weights + 3 * model.layers() * scores;
+    double again =
+        switch (recompute) {
+          case NONE -> 0;
+          case ATTENTION -> 2.0 * model.layers() * qkv;
+          case BLOCK -> model.layers() * (2.0 * (qkv + output + up) + scores);
+        };
+    return new FlopPlan(FORMULA, weights, perToken, again, (perToken + again) * tokensPerStep);
+  }
+}

@@ -1,0 +1,115 @@
+package dev.firesteel.plan;
+
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.model.Models;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a run will need, from its configuration alone.
+ *
+ * @param name of the run
+ * @param parameters trained numbers, by part
+ * @param parameterCount of all parts
+ * @param tokensPerStep of the global batch
+ * @param slots micro-batches of a step
+ * @param steps of the run
+ * @param flops operations
+ * @param memory at the busiest moment of training
+ * @param checkpointBytes of one checkpoint: weights and both moments in float32, without the
+ *     tokenizer
+ * @param checkpoints that the run keeps
+ */
+public record RunPlan(
+    String name,
+    List<ParameterPart> parameters,
+    long parameterCount,
+    long tokensPerStep,
+    int slots,
+    long steps,
+    FlopPlan flops,
+    MemoryPlan memory,
+    long checkpointBytes,
+    int checkpoints) {
+
+  public RunPlan {
+    parameters = List.copyOf(parameters);
+  }
+
+  /**
+   * The plan of a run in a process of its own.
+   *
+   * @param vocabularySize rows of the embedding
+   * @param threads that compute
+   * @param process what the process takes without the model: a JVM, Spark
+   * @param largestHeapBytes the process's {@code -Xmx}, which decides how arrays lie on the heap; 0
+   *     for the one that the plan recommends
+   */
+  public static RunPlan of(
+      RunConfig config,
+      int vocabularySize,
+      int threads,
+      MemoryPart process,
+      long largestHeapBytes) {
+    ModelConfig model = config.model().withVocabularySize(vocabularySize);
+    ParameterSet declared = Models.declare(model).parameters();
+    MemoryPlan memory = memory(config, model, threads, process, largestHeapBytes);
+    if (largestHeapBytes == 0) {
+      memory = memory(config, model, threads, process, memory.recommendedHeapBytes());
+    }
+    return new RunPlan(
+        config.name(),
+        parameterParts(declared),
+        declared.count(),
+        config.training().tokensPerStep(),
+        config.training().slots(),
+        config.training().steps(),
+        FlopPlan.of(
+            model,
+            config.training().sequenceLength(),
+            config.training().tokensPerStep(),
+            config.compute().recompute()),
+        memory,
+        3 * Float.BYTES * declared.count(),
+        config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
+  }
+
+  private static MemoryPlan memory(
+      RunConfig config, ModelConfig model, int threads, MemoryPart process, long heapBytes) {
+    List<MemoryPart> parts =
+        new ArrayList<>(new DryRun(config, model, Heap.of(heapBytes), threads).parts());
+    parts.add(process);
+    return MemoryPlan.of(parts);
+  }
+
+  private static List<ParameterPart> parameterParts(ParameterSet parameters) {
+    Map<String, Long> counts = new LinkedHashMap<>();
+    for (String part :
+        List.of("embedding", "positions", "attention", "feed-forward", "norms", "head")) {
+      counts.put(part, 0L);
+    }
+    for (Parameter parameter : parameters.parameters()) {
+      counts.merge(part(parameter.name()), parameter.size(), Long::sum);
+    }
+    return counts.entrySet().stream()
+        .filter(count -> count.getValue() > 0)
+        .map(count -> new ParameterPart(count.getKey(), count.getValue()))
+        .toList();
+  }
+
+  private static String part(String name) {
+    if (name.contains("norm.")) {
+      return "norms";
+    } else if (name.contains(".attention.")) {
+      return "attention";
+    } else if (name.contains(".feed_forward.")) {
+      return "feed-forward";
+    }
+    return name.substring(0, name.indexOf('.'));
+  }
+}

@@ -1,0 +1,70 @@
+package dev.firesteel.plan;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.ArrayScope;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.config.RunConfig;
+import java.time.Duration;
+
+/**
+ * How fast this machine multiplies the matrices of a run: the first feed-forward product, forward
+ * and backward, over and over for a given time.
+ */
+public final class ThroughputProbe {
+  /**
+   * Share of a training step's operations per second in those of its products alone, as measured
+   * from 4 to 124 million parameters (benchmarks/results): the rest is attention, norms,
+   * activations and the optimizer.
+   */
+  private static final double STEP_SHARE = 0.65;
+
+  private static final int MOST_ROWS = 2048;
+
+  private ThroughputProbe() {}
+
+  /**
+   * Operations per second of the products; the best of those that {@code atMost} leaves time for.
+   */
+  public static double flopsPerSecond(Backend backend, RunConfig config, Duration atMost) {
+    int rows =
+        Math.min(
+            MOST_ROWS, config.training().microBatchSize() * config.training().sequenceLength());
+    int width = config.model().width();
+    int inner = config.model().feedForwardWidth();
+    try (ArrayPool pool = new ArrayPool(backend);
+        ArrayScope scope = new ArrayScope("throughput probe", pool)) {
+      NdArray x = filled(backend, scope, rows, width);
+      NdArray w = filled(backend, scope, inner, width);
+      NdArray y = filled(backend, scope, rows, inner);
+      NdArray dw = filled(backend, scope, inner, width);
+      double flops = 6.0 * rows * width * inner;
+      double best = 0;
+      long began = System.nanoTime();
+      while (best == 0 || System.nanoTime() - began < atMost.toNanos()) {
+        long start = System.nanoTime();
+        backend.linear(x, w, null, Activation.IDENTITY, null, y);
+        backend.linearBackwardInput(y, w, x, Write.SET);
+        backend.linearBackwardWeight(y, x, dw, Write.SET);
+        best = Math.max(best, flops / (System.nanoTime() - start) * 1e9);
+        backend.fill(x, 0.5);
+      }
+      return best;
+    }
+  }
+
+  private static NdArray filled(Backend backend, ArrayScope scope, int rows, int columns) {
+    NdArray array = scope.allocate(DType.F32, Shape.of(rows, columns));
+    backend.fill(array, 0.5);
+    return array;
+  }
+
+  /** An estimate of a step's seconds. */
+  public static double stepSeconds(FlopPlan flops, double flopsPerSecond) {
+    return flops.perStep() / (flopsPerSecond * STEP_SHARE);
+  }
+}

@@ -1,0 +1,128 @@
+package dev.firesteel.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class RunPlanTest {
+  private static final MemoryPart NOTHING = new MemoryPart("process", 0, 0);
+  private static final int VOCABULARY = 50257;
+
+  private static RunPlan plan(String... overrides) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "data.source=none",
+                "model.architecture=gpt2",
+                "model.layers=12",
+                "model.heads=12",
+                "model.width=768",
+                "model.context_length=1024",
+                "training.micro_batch_size=1",
+                "training.global_batch_size=1"));
+    all.addAll(List.of(overrides));
+    RunConfig config = ConfigLoader.load(all);
+    return RunPlan.of(config, VOCABULARY, 2, NOTHING, 0);
+  }
+
+  @Test
+  void countsGpt2SmallByPart() {
+    RunPlan plan = plan();
+    assertThat(plan.parameterCount()).isEqualTo(124_439_808);
+    assertThat(plan.parameters())
+        .containsExactly(
+            new ParameterPart("embedding", 50257 * 768),
+            new ParameterPart("positions", 1024 * 768),
+            new ParameterPart("attention", 12 * (4 * 768 * 768 + 4 * 768)),
+            new ParameterPart("feed-forward", 12 * (8 * 768 * 768 + 5 * 768)),
+            new ParameterPart("norms", 25 * 2 * 768));
+    assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
+  }
+
+  /** nanoGPT's count of the same model: 6 N + 12 L H K T, with all of the square of attention. */
+  @Test
+  void countsOperationsOfCausalAttention() {
+    FlopPlan flops = plan().flops();
+    long products = 12L * 12 * 768 * 768 + 50257L * 768;
+    assertThat(flops.productWeights()).isEqualTo(products);
+    assertThat(flops.perToken()).isEqualTo(6.0 * products + 12 * 12 * 768 * 1025 / 2.0);
+    assertThat(flops.perStep()).isEqualTo(1024 * flops.perToken());
+  }
+
+  @Test
+  void recomputationTakesOperationsAndGivesMemory() {
+    RunPlan none = plan();
+    RunPlan attention = plan("compute.recompute=attention");
+    RunPlan block = plan("compute.recompute=block");
+    assertThat(none.flops().recomputedPerToken()).isZero();
+    assertThat(attention.flops().recomputedPerToken()).isEqualTo(2.0 * 12 * 3 * 768 * 768);
+    // All of a block's products but the last, and attention's.
+    assertThat(block.flops().recomputedPerToken())
+        .isEqualTo(12 * (2.0 * 8 * 768 * 768 + 4.0 * 768 * 1025 / 2));
+    long stream = 1024 * 768 * 4;
+    assertThat(none.memory().peakHeapBytes() - attention.memory().peakHeapBytes())
+        .isCloseTo(11 * 4 * stream, within(4 * stream));
+    assertThat(attention.memory().peakHeapBytes() - block.memory().peakHeapBytes())
+        .isGreaterThan(100 * stream);
+  }
+
+  @Test
+  void partsAddUpAndAreNamed() {
+    MemoryPlan memory = plan("compute.precision=bf16").memory();
+    assertThat(memory.parts().stream().mapToLong(MemoryPart::heapBytes).sum())
+        .isEqualTo(memory.peakHeapBytes());
+    assertThat(memory.parts().stream().map(MemoryPart::name).collect(Collectors.toSet()))
+        .contains(
+            "weights",
+            "gradients",
+            "AdamW moments",
+            "residual stream",
+            "norms",
+            "feed-forward",
+            "logits of one chunk",
+            "bf16 copies of operands");
+    // A copy of each weight and of each product's operand.
+    assertThat(memory.peakNativeBytes()).isBetween(2L * 123_000_000, 8L * 123_000_000);
+  }
+
+  /** configs/gpt2-124m-one-machine.yaml, with Spark's 42 MiB. */
+  @Test
+  void gpt2SmallFitsInSixGigabytes() {
+    for (String precision : List.of("fp32", "bf16")) {
+      MemoryPlan memory =
+          plan("training.global_batch_size=8", "compute.precision=" + precision).memory();
+      assertThat(memory.recommendedHeapBytes()).isLessThan((6L << 30) - (64 << 20));
+    }
+  }
+
+  @Test
+  void slotsNeedPartialSums() {
+    long one = plan().memory().peakHeapBytes();
+    long eight = plan("training.global_batch_size=8").memory().peakHeapBytes();
+    assertThat(eight - one).isCloseTo(3L * 4 * 124_439_808, within(4L << 20));
+  }
+
+  @Test
+  void recommendsAHeapThatSparkStartsIn() {
+    RunPlan tiny = plan("model.layers=1", "model.width=48", "model.context_length=16");
+    assertThat(tiny.memory().recommendedHeapBytes()).isEqualTo(512L << 20);
+    assertThat(tiny.memory().recommendedOverheadBytes()).isEqualTo(384L << 20);
+    MemoryPlan large = plan().memory();
+    assertThat(large.recommendedHeapBytes())
+        .isBetween((long) (1.1 * large.peakHeapBytes()), (long) (1.3 * large.peakHeapBytes()));
+  }
+
+  @Test
+  void largeHeapsGiveLargeArraysMore() {
+    assertThat(Heap.of(1L << 30).arrayBytes(700_000)).isEqualTo(1 << 20);
+    assertThat(Heap.of(1L << 30).arrayBytes(500_000)).isEqualTo(500_000);
+    assertThat(Heap.of(20L << 30).arrayBytes(700_000)).isEqualTo(700_000);
+    assertThat(Heap.of(20L << 30).arrayBytes((4 << 20) + 1)).isEqualTo(8 << 20);
+  }
+}
