@@ -1,28 +1,33 @@
 package dev.firesteel.backend.cpu;
 
-import static dev.firesteel.backend.cpu.Simd.LANES;
-import static dev.firesteel.backend.cpu.Simd.TILE_COLUMNS;
-import static dev.firesteel.backend.cpu.Simd.TILE_ROWS;
+import static dev.firesteel.backend.cpu.AttentionSimd.GROUP;
+import static dev.firesteel.backend.cpu.AttentionSimd.PANEL;
+import static dev.firesteel.backend.cpu.AttentionSimd.TILE_COLUMNS;
+import static dev.firesteel.backend.cpu.AttentionSimd.TILE_ROWS;
 
 import dev.firesteel.backend.AttentionSpec;
-import dev.firesteel.backend.cpu.Gemm.Matrix;
 import dev.firesteel.backend.cpu.Worker.Scratch;
-import java.util.Arrays;
 
 /**
- * Causal attention of one head in blocks of {@value #BLOCK} queries, each against the keys up to
- * its end; no score array larger than such a block exists. Backward computes the probabilities
- * again from the log-sum-exp that forward saved (Dao et al. 2022, "FlashAttention").
+ * Causal attention of one head in blocks of {@value AttentionSimd#PANEL} queries, each against the
+ * keys up to its end; no score array larger than such a block exists. Backward computes the
+ * probabilities again from the log-sum-exp that forward saved (Dao et al. 2022, "FlashAttention").
  *
- * <p>The scale is folded into the queries. One thread computes all of a head (backward: of a
- * key-value head with all its query heads, in order), so that no sum is split by threads. A query's
- * result does not depend on which queries share its block, nor on keys after it (whose probability
- * is an exact 0): a row of {@code cachedAttention} has the bits of the same row of {@code
+ * <p>Queries, keys and values are copied to panels of {@value AttentionSimd#PANEL} columns, one
+ * after the other for wider heads, whose rows beyond the last are computed with but never looked
+ * at. Scores lie transposed, {@code [key, query]}: see {@link AttentionSimd}. Of the keys after a
+ * query only those up to the end of its group of {@value AttentionSimd#GROUP} queries are touched,
+ * with a probability of exactly 0.
+ *
+ * <p>Each score is a chain of {@code fma} over the head's width, each sum over keys or queries a
+ * chain in ascending order, on one thread, which computes all of a head (backward: of a key-value
+ * head with all its query heads, in order). A query's result does not depend on which queries share
+ * its block: a row of {@code cachedAttention} has the bits of the same row of {@code
  * causalAttention}.
  */
 final class Attention {
-  /** Queries in a block. */
-  private static final int BLOCK = 64;
+  /** Keys whose values meet all queries of a block while they are in the L1 cache. */
+  private static final int DEPTH = 128;
 
   private Attention() {}
 
@@ -36,14 +41,6 @@ final class Attention {
       this.array = array;
       this.offset = offset;
       this.stride = stride;
-    }
-
-    Matrix matrix() {
-      return new Matrix(array, offset, stride, false);
-    }
-
-    Matrix transposed() {
-      return new Matrix(array, offset, stride, true);
     }
   }
 
@@ -65,62 +62,40 @@ final class Attention {
       float[] logSumExp,
       int logSumExpOffset) {
     int width = spec.headWidth();
-    int keys = past + queries;
-    float[] keysTransposed = packKeys(worker, Scratch.KEYS_TRANSPOSED, k, keys, width);
-    float[] values = packRows(worker, Scratch.VALUES, v, keys, width);
-    int scoreStride = Gemm.roundUp(keys, TILE_COLUMNS);
-    float[] scores = worker.scratch(Scratch.SCORES, BLOCK * scoreStride);
-    float[] left = worker.scratch(Scratch.LEFT_PANELS, BLOCK * Math.max(width, scoreStride));
-    float[] reciprocals = worker.scratch(Scratch.FIRST, BLOCK);
-    for (int start = 0; start < queries; start += BLOCK) {
-      int rows = Math.min(BLOCK, queries - start);
-      int end = past + start + rows;
-      packScaled(worker, q, start, rows, width, (float) spec.scale(), left);
-      multiplyBlock(worker, left, rows, width, keysTransposed, width, end, scores, scoreStride);
+    int keyRows = Gemm.roundUp(past + queries, TILE_ROWS);
+    float[] keys = worker.scratch(Scratch.KEYS, panelsSize(keyRows, width));
+    float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
+    pack(k, 0, past + queries, width, keys, keyRows);
+    pack(v, 0, past + queries, width, values, keyRows);
+    float[] block = worker.scratch(Scratch.QUERIES, panelsSize(PANEL, width));
+    float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, panelsSize(PANEL, width));
+    float[] scores = worker.scratch(Scratch.SCORES, keyRows * PANEL);
+    float[] results = worker.scratch(Scratch.RESULTS, panelsSize(PANEL, width));
+    float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
+    float[] sums = worker.scratch(Scratch.SECOND, PANEL);
+    AttentionSimd simd = worker.simd().attention();
+    for (int start = 0; start < queries; start += PANEL) {
+      int rows = Math.min(PANEL, queries - start);
+      int before = past + start;
+      pack(q, start, rows, width, block, PANEL);
+      transpose(simd, block, width, (float) spec.scale(), columns);
+      products(simd, keys, keyRows, columns, width, before, rows, scores);
+      for (int group = 0; group < rows; group += GROUP) {
+        int visible = visible(before, rows, group);
+        mask(scores, before, group, visible);
+        simd.exponentials(scores, group, visible, maxima, sums, group);
+      }
+      sumOverKeys(simd, scores, before, rows, values, keyRows, width, results);
       for (int r = 0; r < rows; r++) {
-        int row = r * scoreStride;
-        int visible = past + start + r + 1;
-        // Masked scores give an exact 0; up to whole vectors, since a scalar tail is slow.
-        int padded = Math.min(Gemm.roundUp(visible, LANES), scoreStride);
-        Arrays.fill(scores, row + visible, row + padded, Float.NEGATIVE_INFINITY);
-        float max = worker.simd().max(scores, row, padded);
-        worker.simd().exp(scores, row, max, scores, row, padded);
-        float sum = worker.simd().sum(scores, row, padded);
-        if (end > padded) {
-          Arrays.fill(scores, row + padded, row + end, 0f);
-        }
-        reciprocals[r] = 1f / sum;
         if (logSumExp != null) {
-          logSumExp[logSumExpOffset + start + r] = CrossEntropy.logSumExp(max, sum);
+          logSumExp[logSumExpOffset + start + r] = CrossEntropy.logSumExp(maxima[r], sums[r]);
         }
+        sums[r] = 1f / sums[r];
       }
-      int panelStride = end * TILE_ROWS;
-      Gemm.packLeft(
-          worker.simd(),
-          new Matrix(scores, 0, scoreStride, false),
-          0,
-          rows,
-          0,
-          end,
-          left,
-          panelStride);
-      int outRow = out.offset + start * out.stride;
-      multiplyDeep(
-          worker,
-          left,
-          panelStride,
-          rows,
-          values,
-          keys,
-          width,
-          end,
-          out.array,
-          outRow,
-          out.stride,
-          false);
-      for (int r = 0; r < rows; r++) {
-        Elementwise.scale(reciprocals[r], out.array, outRow + r * out.stride, width);
+      for (int w = 0; w < width; w += PANEL) {
+        simd.scaleRows(results, w * PANEL, sums, rows);
       }
+      unpack(results, PANEL, out, start, rows, width);
     }
   }
 
@@ -128,7 +103,6 @@ final class Attention {
    * Gradients of one key-value head and of the query heads that share it.
    *
    * @param q the group's first query head; the others follow, {@code headWidth} apart
-   * @param out laid out as q is
    * @param logSumExp [heads of the group, T]
    * @param dOut laid out as q is
    * @param dQ as q, overwritten
@@ -142,7 +116,6 @@ final class Attention {
       Rows q,
       Rows k,
       Rows v,
-      Rows out,
       float[] logSumExp,
       int logSumExpOffset,
       Rows dOut,
@@ -150,228 +123,195 @@ final class Attention {
       Rows dK,
       Rows dV) {
     int width = spec.headWidth();
-    float[] keysTransposed = packKeys(worker, Scratch.KEYS_TRANSPOSED, k, tokens, width);
-    float[] valuesTransposed = packKeys(worker, Scratch.VALUES_TRANSPOSED, v, tokens, width);
-    float[] keys = packRows(worker, Scratch.KEYS, k, tokens, width);
-    for (int t = 0; t < tokens; t++) {
-      Arrays.fill(dK.array, dK.offset + t * dK.stride, dK.offset + t * dK.stride + width, 0f);
-      Arrays.fill(dV.array, dV.offset + t * dV.stride, dV.offset + t * dV.stride + width, 0f);
-    }
-    int stride = Gemm.roundUp(tokens, TILE_COLUMNS);
-    float[] probabilities = worker.scratch(Scratch.SCORES, BLOCK * stride);
-    float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, BLOCK * stride);
-    float[] left = worker.scratch(Scratch.LEFT_PANELS, BLOCK * Math.max(width, stride));
-    float[] queries = worker.scratch(Scratch.QUERIES, Gemm.panelsSize(BLOCK, width));
-    float[] outGradients = worker.scratch(Scratch.OUTPUT_GRADIENTS, Gemm.panelsSize(BLOCK, width));
-    int group = spec.heads() / spec.keyValueHeads();
     float scale = (float) spec.scale();
-    for (int head = 0; head < group; head++) {
+    int keyRows = Gemm.roundUp(tokens, TILE_ROWS);
+    float[] keys = worker.scratch(Scratch.KEYS, panelsSize(keyRows, width));
+    float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
+    float[] keyGradients = worker.scratch(Scratch.KEY_GRADIENTS, panelsSize(keyRows, width));
+    float[] valueGradients = worker.scratch(Scratch.VALUE_GRADIENTS, panelsSize(keyRows, width));
+    pack(k, 0, tokens, width, keys, keyRows);
+    pack(v, 0, tokens, width, values, keyRows);
+    int blockSize = panelsSize(PANEL, width);
+    float[] block = worker.scratch(Scratch.QUERIES, blockSize);
+    float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, blockSize);
+    float[] outBlock = worker.scratch(Scratch.OUTPUT_GRADIENTS, blockSize);
+    float[] outColumns = worker.scratch(Scratch.OUTPUT_GRADIENTS_TRANSPOSED, blockSize);
+    float[] results = worker.scratch(Scratch.RESULTS, blockSize);
+    float[] scores = worker.scratch(Scratch.SCORES, keyRows * PANEL);
+    float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
+    float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
+    AttentionSimd simd = worker.simd().attention();
+    int heads = spec.heads() / spec.keyValueHeads();
+    for (int head = 0; head < heads; head++) {
       Rows headQ = shifted(q, head * width);
-      Rows headOut = shifted(out, head * width);
       Rows headDOut = shifted(dOut, head * width);
-      int logSums = logSumExpOffset + head * tokens;
-      for (int start = 0; start < tokens; start += BLOCK) {
-        int rows = Math.min(BLOCK, tokens - start);
-        int end = start + rows;
-        packScaled(worker, headQ, start, rows, width, scale, left);
-        multiplyBlock(worker, left, rows, width, keysTransposed, width, end, probabilities, stride);
-        Gemm.packLeft(
-            worker.simd(), headDOut.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
-        multiplyBlock(worker, left, rows, width, valuesTransposed, width, end, gradients, stride);
-        for (int r = 0; r < rows; r++) {
-          int row = r * stride;
-          int visible = start + r + 1;
-          int padded = Math.min(Gemm.roundUp(visible, LANES), stride);
-          Arrays.fill(probabilities, row + visible, row + padded, Float.NEGATIVE_INFINITY);
-          worker
-              .simd()
-              .exp(probabilities, row, logSumExp[logSums + start + r], probabilities, row, padded);
-          float dot =
-              worker
-                  .simd()
-                  .dot(
-                      headDOut.array,
-                      headDOut.offset + (start + r) * headDOut.stride,
-                      headOut.array,
-                      headOut.offset + (start + r) * headOut.stride,
-                      width);
-          for (int i = row; i < row + visible; i++) {
-            gradients[i] = probabilities[i] * (gradients[i] - dot);
-          }
-          Arrays.fill(gradients, row + visible, row + end, 0f);
-          if (end > padded) {
-            Arrays.fill(probabilities, row + padded, row + end, 0f);
-          }
+      for (int start = 0; start < tokens; start += PANEL) {
+        int rows = Math.min(PANEL, tokens - start);
+        pack(headQ, start, rows, width, block, PANEL);
+        transpose(simd, block, width, scale, columns);
+        products(simd, keys, keyRows, columns, width, start, rows, scores);
+        pack(headDOut, start, rows, width, outBlock, PANEL);
+        transpose(simd, outBlock, width, 1f, outColumns);
+        products(simd, values, keyRows, outColumns, width, start, rows, gradients);
+        int from = logSumExpOffset + head * tokens + start;
+        System.arraycopy(logSumExp, from, logSums, 0, rows);
+        for (int group = 0; group < rows; group += GROUP) {
+          int visible = visible(start, rows, group);
+          mask(scores, start, group, visible);
+          simd.softmaxGradients(scores, gradients, group, visible, logSums, group, scale);
         }
-        packRightRows(worker, headDOut, start, rows, width, outGradients);
-        addTransposed(worker, probabilities, stride, rows, end, left, outGradients, width, dV);
-        packRightRows(worker, headQ, start, rows, width, queries);
-        Elementwise.scale(scale, queries, 0, Gemm.panelsSize(rows, width));
-        addTransposed(worker, gradients, stride, rows, end, left, queries, width, dK);
-        int panelStride = end * TILE_ROWS;
-        Gemm.packLeft(
-            worker.simd(),
-            new Matrix(gradients, 0, stride, false),
-            0,
-            rows,
-            0,
-            end,
-            left,
-            panelStride);
-        int dQRow = dQ.offset + head * width + start * dQ.stride;
-        multiplyDeep(
-            worker,
-            left,
-            panelStride,
-            rows,
-            keys,
-            tokens,
-            width,
-            end,
-            dQ.array,
-            dQRow,
-            dQ.stride,
-            false);
-        for (int r = 0; r < rows; r++) {
-          Elementwise.scale(scale, dQ.array, dQRow + r * dQ.stride, width);
+        boolean first = head == 0;
+        sumOverQueries(simd, scores, start, rows, outBlock, width, valueGradients, keyRows, first);
+        sumOverQueries(simd, gradients, start, rows, block, width, keyGradients, keyRows, first);
+        sumOverKeys(simd, gradients, start, rows, keys, keyRows, width, results);
+        unpack(results, PANEL, shifted(dQ, head * width), start, rows, width);
+      }
+    }
+    unpack(keyGradients, keyRows, dK, 0, tokens, width);
+    unpack(valueGradients, keyRows, dV, 0, tokens, width);
+  }
+
+  /** How many keys a group of a block's queries looks at. */
+  private static int visible(int before, int rows, int group) {
+    return before + Math.min(group + GROUP, rows);
+  }
+
+  /** {@code scores[key, query] = left[key] . columns[query]}, for the keys visible to a tile. */
+  private static void products(
+      AttentionSimd simd,
+      float[] left,
+      int leftRows,
+      float[] columns,
+      int width,
+      int before,
+      int rows,
+      float[] scores) {
+    for (int key = 0; key < before + rows; key += TILE_ROWS) {
+      int own = Math.max(0, key - before);
+      for (int query = own - own % TILE_COLUMNS; query < rows; query += TILE_COLUMNS) {
+        for (int w = 0; w < width; w += PANEL) {
+          simd.multiplyRows(
+              left,
+              w * leftRows + key * PANEL,
+              columns,
+              w * PANEL + query,
+              Math.min(PANEL, width - w),
+              scores,
+              key * PANEL + query,
+              w == 0);
         }
       }
     }
   }
 
-  /** {@code to[key] += sum over the block's queries of block[query, key] * right[query]}. */
-  private static void addTransposed(
-      Worker worker,
+  /** Scores of keys that come after the query, in a group's corner of the block. */
+  private static void mask(float[] scores, int before, int group, int visible) {
+    for (int key = before + group + 1; key < visible; key++) {
+      int row = key * PANEL + group;
+      for (int i = row; i < row + key - before - group; i++) {
+        scores[i] = Float.NEGATIVE_INFINITY;
+      }
+    }
+  }
+
+  /** {@code results[query] = sum over keys of block[key, query] * right[key]}. */
+  private static void sumOverKeys(
+      AttentionSimd simd,
       float[] block,
-      int stride,
-      int rows,
-      int end,
-      float[] left,
-      float[] right,
-      int width,
-      Rows to) {
-    Gemm.packLeft(
-        worker.simd(), new Matrix(block, 0, stride, true), 0, end, 0, rows, left, rows * TILE_ROWS);
-    Gemm.multiplyPanels(
-        worker,
-        left,
-        0,
-        rows * TILE_ROWS,
-        end,
-        right,
-        0,
-        rows * TILE_COLUMNS,
-        width,
-        rows,
-        to.array,
-        to.offset,
-        to.stride,
-        false);
-  }
-
-  /** Scores of a block: whole tiles, so that padding rows and columns are computed as well. */
-  private static void multiplyBlock(
-      Worker worker,
-      float[] left,
-      int rows,
-      int depth,
-      float[] right,
-      int width,
-      int end,
-      float[] scores,
-      int stride) {
-    Gemm.multiplyPanels(
-        worker,
-        left,
-        0,
-        depth * TILE_ROWS,
-        Gemm.roundUp(rows, TILE_ROWS),
-        right,
-        0,
-        width * TILE_COLUMNS,
-        Gemm.roundUp(end, TILE_COLUMNS),
-        depth,
-        scores,
-        0,
-        stride,
-        true);
-  }
-
-  /** A product over {@code depth} keys, of which {@link Gemm#DEPTH} at a time fit the L1 cache. */
-  private static void multiplyDeep(
-      Worker worker,
-      float[] left,
-      int leftStride,
+      int before,
       int rows,
       float[] right,
       int rightRows,
-      int columns,
-      int depth,
-      float[] c,
-      int cOffset,
-      int cStride,
-      boolean add) {
-    for (int k = 0; k < depth; k += Gemm.DEPTH) {
-      Gemm.multiplyPanels(
-          worker,
-          left,
-          k * TILE_ROWS,
-          leftStride,
-          rows,
-          right,
-          k * TILE_COLUMNS,
-          rightRows * TILE_COLUMNS,
-          columns,
-          Math.min(Gemm.DEPTH, depth - k),
-          c,
-          cOffset,
-          cStride,
-          k == 0 && !add);
+      int width,
+      float[] results) {
+    for (int w = 0; w < width; w += TILE_COLUMNS) {
+      int panel = w - w % PANEL;
+      int column = w % PANEL;
+      for (int key = 0; key < before + rows; key += DEPTH) {
+        for (int query = 0; query < rows; query += TILE_ROWS) {
+          int visible = visible(before, rows, query - query % GROUP);
+          if (key < visible) {
+            simd.multiplyColumns(
+                block,
+                key * PANEL + query,
+                right,
+                panel * rightRows + key * PANEL + column,
+                Math.min(DEPTH, visible - key),
+                results,
+                panel * PANEL + query * PANEL + column,
+                key == 0);
+          }
+        }
+      }
     }
   }
 
-  private static void packScaled(
-      Worker worker, Rows q, int start, int rows, int width, float scale, float[] left) {
-    Gemm.packLeft(worker.simd(), q.matrix(), start, rows, 0, width, left, width * TILE_ROWS);
-    Elementwise.scale(scale, left, 0, Gemm.roundUp(rows, TILE_ROWS) * width);
-  }
-
-  /** Keys as the right operand [width, keys] of the score product. */
-  private static float[] packKeys(Worker worker, Scratch purpose, Rows k, int keys, int width) {
-    float[] panels = worker.scratch(purpose, Gemm.panelsSize(width, keys));
-    for (int n = 0; n < keys; n += TILE_COLUMNS) {
-      Gemm.packRight(
-          worker.simd(),
-          k.transposed(),
-          0,
-          width,
-          n,
-          Math.min(TILE_COLUMNS, keys - n),
-          panels,
-          n * width);
+  /**
+   * {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}.
+   *
+   * @param first whether the sums of the block's own keys start here
+   */
+  private static void sumOverQueries(
+      AttentionSimd simd,
+      float[] block,
+      int start,
+      int rows,
+      float[] right,
+      int width,
+      float[] sums,
+      int sumsRows,
+      boolean first) {
+    for (int w = 0; w < width; w += TILE_COLUMNS) {
+      int panel = w - w % PANEL;
+      int column = w % PANEL;
+      for (int key = 0; key < start + rows; key += TILE_ROWS) {
+        int own = Math.max(0, key - start);
+        int query = own - own % GROUP;
+        simd.multiplyRows(
+            block,
+            key * PANEL + query,
+            right,
+            panel * PANEL + query * PANEL + column,
+            rows - query,
+            sums,
+            panel * sumsRows + key * PANEL + column,
+            first && key >= start);
+      }
     }
-    return panels;
   }
 
-  /** Rows as a right operand [keys, width]. */
-  private static float[] packRows(Worker worker, Scratch purpose, Rows v, int keys, int width) {
-    float[] panels = worker.scratch(purpose, Gemm.panelsSize(keys, width));
-    packRightRows(worker, v, 0, keys, width, panels);
-    return panels;
+  private static int panelsSize(int rows, int width) {
+    return Math.multiplyExact(rows, Gemm.roundUp(width, PANEL));
   }
 
-  private static void packRightRows(
-      Worker worker, Rows v, int start, int rows, int width, float[] panels) {
-    for (int n = 0; n < width; n += TILE_COLUMNS) {
-      Gemm.packRight(
-          worker.simd(),
-          v.matrix(),
-          start,
-          rows,
-          n,
-          Math.min(TILE_COLUMNS, width - n),
-          panels,
-          n * rows);
+  /** Brings {@code count} rows from {@code start} on into panels of {@code panelRows} rows. */
+  private static void pack(
+      Rows from, int start, int count, int width, float[] panels, int panelRows) {
+    for (int w = 0; w < width; w += PANEL) {
+      int columns = Math.min(PANEL, width - w);
+      for (int r = 0; r < count; r++) {
+        int row = from.offset + (start + r) * from.stride + w;
+        System.arraycopy(from.array, row, panels, w * panelRows + r * PANEL, columns);
+      }
+    }
+  }
+
+  private static void transpose(
+      AttentionSimd simd, float[] block, int width, float factor, float[] columns) {
+    for (int w = 0; w < width; w += PANEL) {
+      simd.transpose(block, w * PANEL, factor, columns, w * PANEL);
+    }
+  }
+
+  /** Writes panels' first {@code count} rows to the rows from {@code start} on. */
+  private static void unpack(
+      float[] panels, int panelRows, Rows to, int start, int count, int width) {
+    for (int w = 0; w < width; w += PANEL) {
+      int columns = Math.min(PANEL, width - w);
+      for (int r = 0; r < count; r++) {
+        int row = to.offset + (start + r) * to.stride + w;
+        System.arraycopy(panels, w * panelRows + r * PANEL, to.array, row, columns);
+      }
     }
   }
 

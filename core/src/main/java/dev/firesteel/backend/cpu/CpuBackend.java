@@ -836,10 +836,8 @@ public final class CpuBackend implements Backend {
     int tokens = qkv.shape().dim(1);
     PackedRows packed = new PackedRows(spec, FloatStorage.of(qkv), offset(qkv), tokens);
     PackedRows gradients = new PackedRows(spec, written(dQkv), offset(dQkv), tokens);
-    float[] outputs = FloatStorage.of(out);
     float[] outputGradients = FloatStorage.of(dOut);
     float[] logSums = FloatStorage.of(logSumExp);
-    int outputStart = offset(out);
     int outputGradientStart = offset(dOut);
     int logSumStart = offset(logSumExp);
     int groups = spec.keyValueHeads();
@@ -856,7 +854,6 @@ public final class CpuBackend implements Backend {
               packed.queries(sequence, head),
               packed.keys(sequence, group),
               packed.values(sequence, group),
-              outputRows(spec, outputs, outputStart, tokens, sequence, head),
               logSums,
               logSumStart + (sequence * spec.heads() + head) * tokens,
               outputRows(spec, outputGradients, outputGradientStart, tokens, sequence, head),

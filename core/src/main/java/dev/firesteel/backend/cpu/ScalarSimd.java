@@ -6,6 +6,7 @@ import java.util.Arrays;
 final class ScalarSimd implements Simd {
   private final ActivationKernels activations = new ScalarActivations();
   private final float[] lanes = new float[LANES];
+  private final AttentionSimd attention = new ScalarAttention();
 
   @Override
   public String description() {
@@ -118,5 +119,10 @@ final class ScalarSimd implements Simd {
     for (int i = 0; i < size; i++) {
       out[outOffset + i] = Bf16.of(x[xOffset + i]);
     }
+  }
+
+  @Override
+  public AttentionSimd attention() {
+    return attention;
   }
 }

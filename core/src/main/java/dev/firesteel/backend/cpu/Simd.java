@@ -93,6 +93,9 @@ interface Simd {
   /** {@code out[i] = x[i]} rounded to bfloat16, as {@link Bf16#of}. */
   void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size);
 
+  /** The primitives of attention, in the same implementation. */
+  AttentionSimd attention();
+
   /** Adds {@value #LANES} accumulators in halves. */
   static float addInHalves(float[] lanes) {
     for (int half = LANES / 2; half > 0; half /= 2) {

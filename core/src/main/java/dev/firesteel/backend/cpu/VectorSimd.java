@@ -45,6 +45,7 @@ final class VectorSimd implements Simd {
 
   private final ActivationKernels activations = new VectorActivations();
   private final float[] lanes = new float[LANES];
+  private final AttentionSimd attention = new VectorAttention();
 
   VectorSimd() {
     if (LENGTH > LANES) {
@@ -390,5 +391,10 @@ final class VectorSimd implements Simd {
     for (int i = whole; i < size; i++) {
       out[outOffset + i] = Bf16.of(x[xOffset + i]);
     }
+  }
+
+  @Override
+  public AttentionSimd attention() {
+    return attention;
   }
 }

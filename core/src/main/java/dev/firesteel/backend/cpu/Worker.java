@@ -15,22 +15,26 @@ final class Worker {
     EDGE_TILE,
     /** Attention: scores and then probabilities of a block of queries. */
     SCORES,
-    /** Attention: gradient of the scores of a block of queries. */
+    /** Attention: gradients of the scores of a block of queries. */
     SCORE_GRADIENTS,
-    /** Attention: keys as right operand of the score product. */
-    KEYS_TRANSPOSED,
-    /** Attention: keys as right operand of the query gradient. */
+    /** Attention: keys in panels. */
     KEYS,
-    /** Attention: values as right operand of the output. */
+    /** Attention: values in panels. */
     VALUES,
-    /** Attention: values as right operand of the probability gradient. */
-    VALUES_TRANSPOSED,
-    /** Attention: a block of queries as right operand of the key gradient. */
+    /** Attention: sums of the gradients of keys, in panels. */
+    KEY_GRADIENTS,
+    /** Attention: sums of the gradients of values, in panels. */
+    VALUE_GRADIENTS,
+    /** Attention: a block of queries in panels. */
     QUERIES,
-    /** Attention: a block of output gradients as right operand of the value gradient. */
+    /** Attention: a block of queries, scaled, a column each. */
+    QUERIES_TRANSPOSED,
+    /** Attention: gradients of a block's outputs in panels. */
     OUTPUT_GRADIENTS,
-    /** Attention: a row-major block of queries, keys, or results. */
-    ROWS,
+    /** Attention: gradients of a block's outputs, a column each. */
+    OUTPUT_GRADIENTS_TRANSPOSED,
+    /** Attention: a block of outputs or of the queries' gradients in panels. */
+    RESULTS,
     /** Rows and blocks of elementwise kernels. */
     FIRST,
     SECOND

@@ -8,18 +8,20 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.random.RandomStream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Generation computes what training computes. */
 class CachedAttentionTest {
-  private static final AttentionSpec SPEC = AttentionSpec.of(4, 2, 20);
-  private static final int TOKENS = 70;
-  private static final int CAPACITY = 80;
+  private static final int TOKENS = 150;
+  private static final int CAPACITY = 160;
 
-  @Test
-  void tokenByTokenAndInPiecesItHasTheBitsOfCausalAttention() {
+  @ParameterizedTest
+  @ValueSource(ints = {20, 70})
+  void tokenByTokenAndInPiecesItHasTheBitsOfCausalAttention(int headWidth) {
+    AttentionSpec spec = AttentionSpec.of(4, 2, headWidth);
     try (CpuBackend backend = new CpuBackend(Precision.FP32, 2)) {
-      int width = SPEC.packedWidth();
+      int width = spec.packedWidth();
       float[] packed = new float[TOKENS * width];
       RandomStream random = RandomStream.of(5, "cached attention test");
       for (int i = 0; i < packed.length; i++) {
@@ -27,14 +29,14 @@ class CachedAttentionTest {
       }
       NdArray qkv = array(backend, 1, TOKENS, width);
       backend.upload(packed, 0, qkv);
-      NdArray whole = array(backend, 1, TOKENS, SPEC.outputWidth());
-      backend.causalAttention(SPEC, qkv, whole, null);
-      float[] want = new float[TOKENS * SPEC.outputWidth()];
+      NdArray whole = array(backend, 1, TOKENS, spec.outputWidth());
+      backend.causalAttention(spec, qkv, whole, null);
+      float[] want = new float[TOKENS * spec.outputWidth()];
       backend.download(whole, want, 0);
 
-      for (int piece : new int[] {1, 13, TOKENS}) {
-        NdArray keys = array(backend, 1, 2, CAPACITY, 20);
-        NdArray values = array(backend, 1, 2, CAPACITY, 20);
+      for (int piece : new int[] {1, 13, 64, TOKENS}) {
+        NdArray keys = array(backend, 1, 2, CAPACITY, headWidth);
+        NdArray values = array(backend, 1, 2, CAPACITY, headWidth);
         float[] got = new float[want.length];
         for (int start = 0; start < TOKENS; start += piece) {
           int length = Math.min(piece, TOKENS - start);
@@ -42,9 +44,9 @@ class CachedAttentionTest {
           backend.upload(packed, start * width, fresh);
           NdArray positions = new NdArray(backend.allocate(DType.I32, 1), 0, Shape.of(1));
           backend.upload(new int[] {start}, 0, positions);
-          NdArray out = array(backend, 1, length, SPEC.outputWidth());
-          backend.cachedAttention(SPEC, fresh, keys, values, positions, out);
-          backend.download(out, got, start * SPEC.outputWidth());
+          NdArray out = array(backend, 1, length, spec.outputWidth());
+          backend.cachedAttention(spec, fresh, keys, values, positions, out);
+          backend.download(out, got, start * spec.outputWidth());
         }
         assertThat(got).as("pieces of %d", piece).isEqualTo(want);
       }

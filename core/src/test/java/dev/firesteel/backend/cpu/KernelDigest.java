@@ -145,22 +145,26 @@ final class KernelDigest {
       backend.rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
       record("rope " + layout, turned);
     }
+    causalAttention(AttentionSpec.of(4, 2, 11), 71);
+    causalAttention(AttentionSpec.of(2, 1, 70), 150);
     AttentionSpec spec = AttentionSpec.of(4, 2, 11);
-    int tokens = 71;
-    NdArray qkv = normal(2, tokens, spec.packedWidth());
-    NdArray out = result(2, tokens, spec.outputWidth());
-    NdArray logSumExp = result(2, 4, tokens);
-    NdArray dQkv = result(2, tokens, spec.packedWidth());
-    backend.causalAttention(spec, qkv, out, logSumExp);
-    backend.causalAttentionBackward(
-        spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
-    record("causalAttention", out, logSumExp, dQkv);
     NdArray keys = normal(2, 2, 20, 11);
     NdArray values = normal(2, 2, 20, 11);
     NdArray fresh = result(2, 3, spec.outputWidth());
     backend.cachedAttention(
         spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
     record("cachedAttention", keys, values, fresh);
+  }
+
+  private void causalAttention(AttentionSpec spec, int tokens) {
+    NdArray qkv = normal(2, tokens, spec.packedWidth());
+    NdArray out = result(2, tokens, spec.outputWidth());
+    NdArray logSumExp = result(2, spec.heads(), tokens);
+    NdArray dQkv = result(2, tokens, spec.packedWidth());
+    backend.causalAttention(spec, qkv, out, logSumExp);
+    backend.causalAttentionBackward(
+        spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
+    record("causalAttention of heads of " + spec.headWidth(), out, logSumExp, dQkv);
   }
 
   private void losses() {

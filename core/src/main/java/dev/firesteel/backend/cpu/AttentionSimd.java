@@ -1,0 +1,79 @@
+package dev.firesteel.backend.cpu;
+
+/**
+ * The primitives of attention, beside those of {@link Simd} and under the same rule: the vector
+ * implementation has the bits of the scalar one.
+ *
+ * <p>All operands are panels: rows of {@value #PANEL} floats, one after the other. Scores lie
+ * transposed, a row for each key and a column for each query of a block. So a row of lanes holds
+ * different queries: maxima and sums over keys go down the columns, in ascending order of the keys,
+ * and no query's result depends on its neighbours. And the same block serves without any copying as
+ * left operand of the sums over its keys ({@link #multiplyColumns}) and of those over its queries
+ * ({@link #multiplyRows}).
+ */
+interface AttentionSimd {
+  /** Columns of a panel, and queries in a block. */
+  int PANEL = 64;
+
+  /** Rows of a register tile. */
+  int TILE_ROWS = 8;
+
+  /** Columns of a register tile. */
+  int TILE_COLUMNS = 32;
+
+  /** Columns of scores that are treated together. */
+  int GROUP = 16;
+
+  /**
+   * A tile of {@value #TILE_ROWS} by {@value #TILE_COLUMNS} of {@code a b}: {@code c[r, j]} becomes
+   * the chain over ascending k of {@code fma(a[r, k], b[k, j], c[r, j])}, starting from 0 when
+   * {@code first}, else from what c holds.
+   */
+  void multiplyRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      boolean first);
+
+  /** As {@link #multiplyRows} for a transposed left operand: {@code fma(a[k, r], b[k, j], ...)}. */
+  void multiplyColumns(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      boolean first);
+
+  /** {@code to[j, r] = factor * from[r, j]} for whole panels of {@value #PANEL} rows. */
+  void transpose(float[] from, int fromOffset, float factor, float[] to, int toOffset);
+
+  /**
+   * For {@value #GROUP} columns: {@code maxima[q] = max over keys of scores[key, q]}, the scores
+   * become {@code e^(score - maximum)} ({@link Transcendentals#expOrZero}), and {@code sums[q]}
+   * their sum.
+   *
+   * @param at the first key's score of the first column
+   * @param q where the columns' values lie in {@code maxima} and {@code sums}
+   */
+  void exponentials(float[] scores, int at, int keys, float[] maxima, float[] sums, int q);
+
+  /**
+   * The softmax's backward pass for {@value #GROUP} columns. The scores become probabilities {@code
+   * p = e^(score - logSums[q])}; the gradients of the probabilities become those of the unscaled
+   * scores, {@code scale * p * (gradient - dot)} with {@code dot = sum over keys of p * gradient}.
+   *
+   * @param at the first key's score of the first column, in both arrays
+   * @param q where the columns' values lie in {@code logSums}
+   */
+  void softmaxGradients(
+      float[] scores, float[] gradients, int at, int keys, float[] logSums, int q, float scale);
+
+  /** {@code panel[r, j] = factors[r] * panel[r, j]} for the first rows of a panel. */
+  void scaleRows(float[] panel, int offset, float[] factors, int rows);
+}

@@ -1,0 +1,474 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.backend.cpu.Transcendentals.E0;
+import static dev.firesteel.backend.cpu.Transcendentals.E1;
+import static dev.firesteel.backend.cpu.Transcendentals.E2;
+import static dev.firesteel.backend.cpu.Transcendentals.E3;
+import static dev.firesteel.backend.cpu.Transcendentals.E4;
+import static dev.firesteel.backend.cpu.Transcendentals.EXP_OR_ZERO_MIN;
+import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
+import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
+import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
+import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The primitives of attention on the Vector API, by the rules of {@link VectorSimd}. */
+final class VectorAttention implements AttentionSimd {
+  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  private static final int LENGTH = SPECIES.length();
+
+  /** Of 1, whose exponent is 0. */
+  private static final int ONE_BITS = Float.floatToRawIntBits(1f);
+
+  /** What the chains of a tile start from. */
+  private static final float[] ZEROS = new float[TILE_COLUMNS];
+
+  @Override
+  public void multiplyRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      boolean first) {
+    // Zeros to start from instead of a branch, which made the JIT spill registers on some runs.
+    float[] from = first ? ZEROS : c;
+    int fromOffset = first ? 0 : cOffset;
+    int fromStride = first ? 0 : PANEL;
+    if (LENGTH == GROUP) {
+      multiplyEightRows(a, aOffset, b, bOffset, depth, from, fromOffset, fromStride, c, cOffset);
+      return;
+    }
+    // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
+    for (int row = 0; row < TILE_ROWS; row += 4) {
+      for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
+        multiplyFourRows(
+            a,
+            aOffset + row * PANEL,
+            b,
+            bOffset + column,
+            depth,
+            from,
+            fromOffset + row * fromStride + column,
+            fromStride,
+            c,
+            cOffset + row * PANEL + column);
+      }
+    }
+  }
+
+  /** Eight rows by two vectors: 16 accumulators of the 32 registers of AVX-512. */
+  private static void multiplyEightRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] c,
+      int cOffset) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    FloatVector c40 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
+    FloatVector c41 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
+    FloatVector c50 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
+    FloatVector c51 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
+    FloatVector c60 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride);
+    FloatVector c61 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
+    FloatVector c70 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
+    FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * PANEL;
+      int left = aOffset + k;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + PANEL]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2 * PANEL]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3 * PANEL]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4 * PANEL]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5 * PANEL]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(SPECIES, a[left + 6 * PANEL]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(SPECIES, a[left + 7 * PANEL]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + PANEL);
+    c11.intoArray(c, cOffset + PANEL + LENGTH);
+    c20.intoArray(c, cOffset + 2 * PANEL);
+    c21.intoArray(c, cOffset + 2 * PANEL + LENGTH);
+    c30.intoArray(c, cOffset + 3 * PANEL);
+    c31.intoArray(c, cOffset + 3 * PANEL + LENGTH);
+    c40.intoArray(c, cOffset + 4 * PANEL);
+    c41.intoArray(c, cOffset + 4 * PANEL + LENGTH);
+    c50.intoArray(c, cOffset + 5 * PANEL);
+    c51.intoArray(c, cOffset + 5 * PANEL + LENGTH);
+    c60.intoArray(c, cOffset + 6 * PANEL);
+    c61.intoArray(c, cOffset + 6 * PANEL + LENGTH);
+    c70.intoArray(c, cOffset + 7 * PANEL);
+    c71.intoArray(c, cOffset + 7 * PANEL + LENGTH);
+  }
+
+  /** Four rows by two vectors, a part of a tile. */
+  private static void multiplyFourRows(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] c,
+      int cOffset) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * PANEL;
+      int left = aOffset + k;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + PANEL]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2 * PANEL]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3 * PANEL]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + PANEL);
+    c11.intoArray(c, cOffset + PANEL + LENGTH);
+    c20.intoArray(c, cOffset + 2 * PANEL);
+    c21.intoArray(c, cOffset + 2 * PANEL + LENGTH);
+    c30.intoArray(c, cOffset + 3 * PANEL);
+    c31.intoArray(c, cOffset + 3 * PANEL + LENGTH);
+  }
+
+  @Override
+  public void multiplyColumns(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      boolean first) {
+    // Zeros to start from instead of a branch, which made the JIT spill registers on some runs.
+    float[] from = first ? ZEROS : c;
+    int fromOffset = first ? 0 : cOffset;
+    int fromStride = first ? 0 : PANEL;
+    if (LENGTH == GROUP) {
+      multiplyEightColumns(a, aOffset, b, bOffset, depth, from, fromOffset, fromStride, c, cOffset);
+      return;
+    }
+    // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
+    for (int row = 0; row < TILE_ROWS; row += 4) {
+      for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
+        multiplyFourColumns(
+            a,
+            aOffset + row,
+            b,
+            bOffset + column,
+            depth,
+            from,
+            fromOffset + row * fromStride + column,
+            fromStride,
+            c,
+            cOffset + row * PANEL + column);
+      }
+    }
+  }
+
+  /** Eight columns of the left operand by two vectors. */
+  private static void multiplyEightColumns(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] c,
+      int cOffset) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    FloatVector c40 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
+    FloatVector c41 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
+    FloatVector c50 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
+    FloatVector c51 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
+    FloatVector c60 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride);
+    FloatVector c61 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
+    FloatVector c70 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
+    FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * PANEL;
+      int left = aOffset + k * PANEL;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(SPECIES, a[left + 6]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(SPECIES, a[left + 7]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + PANEL);
+    c11.intoArray(c, cOffset + PANEL + LENGTH);
+    c20.intoArray(c, cOffset + 2 * PANEL);
+    c21.intoArray(c, cOffset + 2 * PANEL + LENGTH);
+    c30.intoArray(c, cOffset + 3 * PANEL);
+    c31.intoArray(c, cOffset + 3 * PANEL + LENGTH);
+    c40.intoArray(c, cOffset + 4 * PANEL);
+    c41.intoArray(c, cOffset + 4 * PANEL + LENGTH);
+    c50.intoArray(c, cOffset + 5 * PANEL);
+    c51.intoArray(c, cOffset + 5 * PANEL + LENGTH);
+    c60.intoArray(c, cOffset + 6 * PANEL);
+    c61.intoArray(c, cOffset + 6 * PANEL + LENGTH);
+    c70.intoArray(c, cOffset + 7 * PANEL);
+    c71.intoArray(c, cOffset + 7 * PANEL + LENGTH);
+  }
+
+  /** Four columns of the left operand by two vectors, a part of a tile. */
+  private static void multiplyFourColumns(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] c,
+      int cOffset) {
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * PANEL;
+      int left = aOffset + k * PANEL;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + PANEL);
+    c11.intoArray(c, cOffset + PANEL + LENGTH);
+    c20.intoArray(c, cOffset + 2 * PANEL);
+    c21.intoArray(c, cOffset + 2 * PANEL + LENGTH);
+    c30.intoArray(c, cOffset + 3 * PANEL);
+    c31.intoArray(c, cOffset + 3 * PANEL + LENGTH);
+  }
+
+  @Override
+  public void transpose(float[] from, int fromOffset, float factor, float[] to, int toOffset) {
+    for (int j = 0; j < PANEL; j += 8) {
+      for (int r = 0; r < PANEL; r++) {
+        int row = fromOffset + r * PANEL + j;
+        int column = toOffset + j * PANEL + r;
+        to[column] = factor * from[row];
+        to[column + PANEL] = factor * from[row + 1];
+        to[column + 2 * PANEL] = factor * from[row + 2];
+        to[column + 3 * PANEL] = factor * from[row + 3];
+        to[column + 4 * PANEL] = factor * from[row + 4];
+        to[column + 5 * PANEL] = factor * from[row + 5];
+        to[column + 6 * PANEL] = factor * from[row + 6];
+        to[column + 7 * PANEL] = factor * from[row + 7];
+      }
+    }
+  }
+
+  @Override
+  public void exponentials(float[] scores, int at, int keys, float[] maxima, float[] sums, int q) {
+    int even = keys - keys % 2;
+    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
+    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
+    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
+    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
+    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
+    for (int lane = 0; lane < GROUP; lane += LENGTH) {
+      int start = at + lane;
+      // Two maxima in turns: one alone would wait for itself.
+      FloatVector max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+      FloatVector max1 = max;
+      for (int key = 0; key < even; key += 2) {
+        FloatVector x = FloatVector.fromArray(SPECIES, scores, start + key * PANEL);
+        FloatVector x1 = FloatVector.fromArray(SPECIES, scores, start + key * PANEL + PANEL);
+        max = max.blend(x, x.compare(VectorOperators.GT, max));
+        max1 = max1.blend(x1, x1.compare(VectorOperators.GT, max1));
+      }
+      if (even < keys) {
+        FloatVector x = FloatVector.fromArray(SPECIES, scores, start + even * PANEL);
+        max = max.blend(x, x.compare(VectorOperators.GT, max));
+      }
+      max = max.blend(max1, max1.compare(VectorOperators.GT, max));
+      max.intoArray(maxima, q + lane);
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int key = 0; key < keys; key++) {
+        int i = start + key * PANEL;
+        FloatVector argument = FloatVector.fromArray(SPECIES, scores, i).sub(max);
+        VectorMask<Float> zero = argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN);
+        FloatVector shifted = argument.fma(log2e, rounder);
+        FloatVector exponent = shifted.sub(rounder);
+        FloatVector r = exponent.fma(minusLn2High, argument);
+        r = exponent.fma(minusLn2Low, r);
+        FloatVector p = e4.fma(r, e3);
+        p = p.fma(r, e2);
+        p = p.fma(r, e1);
+        p = p.fma(r, e0);
+        p = p.mul(r).fma(r, r).add(1f);
+        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+        p = p.mul(power.add(ONE_BITS).reinterpretAsFloats()).blend(0f, zero);
+        p.intoArray(scores, i);
+        sum = sum.add(p);
+      }
+      sum.intoArray(sums, q + lane);
+    }
+  }
+
+  @Override
+  public void softmaxGradients(
+      float[] scores, float[] gradients, int at, int keys, float[] logSums, int q, float scale) {
+    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
+    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
+    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
+    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
+    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
+    for (int lane = 0; lane < GROUP; lane += LENGTH) {
+      int start = at + lane;
+      FloatVector logSum = FloatVector.fromArray(SPECIES, logSums, q + lane);
+      FloatVector dot = FloatVector.zero(SPECIES);
+      for (int key = 0; key < keys; key++) {
+        int i = start + key * PANEL;
+        FloatVector argument = FloatVector.fromArray(SPECIES, scores, i).sub(logSum);
+        VectorMask<Float> zero = argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN);
+        FloatVector shifted = argument.fma(log2e, rounder);
+        FloatVector exponent = shifted.sub(rounder);
+        FloatVector r = exponent.fma(minusLn2High, argument);
+        r = exponent.fma(minusLn2Low, r);
+        FloatVector p = e4.fma(r, e3);
+        p = p.fma(r, e2);
+        p = p.fma(r, e1);
+        p = p.fma(r, e0);
+        p = p.mul(r).fma(r, r).add(1f);
+        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+        p = p.mul(power.add(ONE_BITS).reinterpretAsFloats()).blend(0f, zero);
+        p.intoArray(scores, i);
+        dot = p.fma(FloatVector.fromArray(SPECIES, gradients, i), dot);
+      }
+      for (int key = 0; key < keys; key++) {
+        int i = start + key * PANEL;
+        FloatVector p = FloatVector.fromArray(SPECIES, scores, i);
+        FloatVector difference = FloatVector.fromArray(SPECIES, gradients, i).sub(dot);
+        p.mul(scale).mul(difference).intoArray(gradients, i);
+      }
+    }
+  }
+
+  @Override
+  public void scaleRows(float[] panel, int offset, float[] factors, int rows) {
+    for (int r = 0; r < rows; r++) {
+      FloatVector factor = FloatVector.broadcast(SPECIES, factors[r]);
+      for (int i = 0; i < PANEL; i += LENGTH) {
+        int at = offset + r * PANEL + i;
+        factor.mul(FloatVector.fromArray(SPECIES, panel, at)).intoArray(panel, at);
+      }
+    }
+  }
+}

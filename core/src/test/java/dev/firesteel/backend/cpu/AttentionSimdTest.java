@@ -1,0 +1,128 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.backend.cpu.AttentionSimd.GROUP;
+import static dev.firesteel.backend.cpu.AttentionSimd.PANEL;
+import static dev.firesteel.backend.cpu.AttentionSimd.TILE_ROWS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.firesteel.random.RandomStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Vector and scalar primitives of attention give the same bits, for special values too. */
+class AttentionSimdTest {
+  private static final float[] SPECIAL = {
+    0f,
+    -0f,
+    Float.MIN_VALUE,
+    -Float.MAX_VALUE,
+    Float.NEGATIVE_INFINITY,
+    Float.NaN,
+    -87f,
+    -87.1f,
+    1e20f
+  };
+
+  private final AttentionSimd scalar = new ScalarAttention();
+  private final AttentionSimd vector = new VectorAttention();
+  private final RandomStream random = RandomStream.of(3, "attention simd test");
+
+  /** Normals, and, {@code mixed}, now and then a special value. */
+  private float[] values(int rows, boolean mixed) {
+    float[] values = new float[rows * PANEL + 3];
+    for (int i = 0; i < values.length; i++) {
+      values[i] =
+          mixed && random.nextInt(50) == 0
+              ? SPECIAL[random.nextInt(SPECIAL.length)]
+              : (float) random.nextGaussian();
+    }
+    return values;
+  }
+
+  private static void assertSameBits(float[] got, float[] want) {
+    for (int i = 0; i < want.length; i++) {
+      assertThat(Float.floatToIntBits(got[i]))
+          .as("[%d]: %s, scalar %s", i, got[i], want[i])
+          .isEqualTo(Float.floatToIntBits(want[i]));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 7, 64})
+  void tilesOfProducts(int depth) {
+    for (int trial = 0; trial < 20; trial++) {
+      boolean mixed = trial % 2 == 0;
+      boolean first = trial % 4 < 2;
+      float[] a = values(PANEL, mixed);
+      float[] b = values(PANEL, mixed);
+      float[] got = values(TILE_ROWS, mixed);
+      float[] want = got.clone();
+      vector.multiplyRows(a, 0, b, 3, depth, got, 3, first);
+      scalar.multiplyRows(a, 0, b, 3, depth, want, 3, first);
+      assertSameBits(got, want);
+      vector.multiplyColumns(a, 3, b, 3, depth, got, 3, first);
+      scalar.multiplyColumns(a, 3, b, 3, depth, want, 3, first);
+      assertSameBits(got, want);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 64, 65})
+  void softmaxAndItsGradient(int keys) {
+    for (int trial = 0; trial < 20; trial++) {
+      boolean mixed = trial % 2 == 0;
+      float[] got = values(keys, mixed);
+      float[] want = got.clone();
+      float[] gotMaxima = new float[PANEL];
+      float[] gotSums = new float[PANEL];
+      float[] wantMaxima = new float[PANEL];
+      float[] wantSums = new float[PANEL];
+      vector.exponentials(got, 3 + GROUP, keys, gotMaxima, gotSums, GROUP);
+      scalar.exponentials(want, 3 + GROUP, keys, wantMaxima, wantSums, GROUP);
+      assertSameBits(got, want);
+      assertSameBits(gotMaxima, wantMaxima);
+      assertSameBits(gotSums, wantSums);
+
+      float[] gotGradients = values(keys, mixed);
+      float[] wantGradients = gotGradients.clone();
+      float[] logSums = values(1, mixed);
+      vector.softmaxGradients(got, gotGradients, 3 + GROUP, keys, logSums, GROUP, 0.3f);
+      scalar.softmaxGradients(want, wantGradients, 3 + GROUP, keys, logSums, GROUP, 0.3f);
+      assertSameBits(got, want);
+      assertSameBits(gotGradients, wantGradients);
+    }
+  }
+
+  @Test
+  void wholePanels() {
+    float[] x = values(PANEL, true);
+    float[] got = new float[x.length];
+    float[] want = new float[x.length];
+    vector.transpose(x, 3, 0.3f, got, 3);
+    scalar.transpose(x, 3, 0.3f, want, 3);
+    assertSameBits(got, want);
+    assertThat(got[3 + 5 * PANEL + 7]).isEqualTo(0.3f * x[3 + 7 * PANEL + 5]);
+    vector.scaleRows(got, 3, x, 17);
+    scalar.scaleRows(want, 3, x, 17);
+    assertSameBits(got, want);
+  }
+
+  @Test
+  void exponentialIsAccurateAndZeroWhereFloatsGetSubnormal() {
+    for (double x = -87; x < 88; x += 0.0137) {
+      float argument = (float) x;
+      double want = StrictMath.exp(argument);
+      assertThat((double) Transcendentals.expOrZero(argument))
+          .as("e^%s", x)
+          .isCloseTo(want, within(1.5e-7 * want));
+    }
+    assertThat(Transcendentals.expOrZero(0f)).isEqualTo(1f);
+    assertThat(Transcendentals.expOrZero(-87.01f)).isZero();
+    assertThat(Transcendentals.expOrZero(-1e30f)).isZero();
+    assertThat(Transcendentals.expOrZero(Float.NEGATIVE_INFINITY)).isZero();
+    assertThat(Transcendentals.expOrZero(Float.NaN)).isNaN();
+    assertThat(Transcendentals.expOrZero(Float.intBitsToFloat(0x7fc00001))).isNaN();
+  }
+}
