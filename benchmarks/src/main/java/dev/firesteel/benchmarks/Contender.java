@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,43 +16,59 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A trainer in a child JVM with its own environment. It is stopped by signal while others run: the
- * waiting threads of an OpenMP runtime would otherwise take their time.
+ * A measured program in a child JVM with its own environment. It is stopped by signal while others
+ * run: the waiting threads of an OpenMP runtime would otherwise take their time.
  */
 final class Contender implements AutoCloseable {
-  /** What runs in the child. */
+  /** Who computes, and how. */
   enum Kind {
-    LIBTORCH_F32("libtorch f32", "dev.firesteel.benchmarks.LibtorchStep", "f32"),
-    LIBTORCH_BF16("libtorch bf16 autocast", "dev.firesteel.benchmarks.LibtorchStep", "bf16"),
-    FIRESTEEL_FP32("Firesteel fp32", "dev.firesteel.benchmarks.FiresteelStep", "fp32"),
-    FIRESTEEL_BF16("Firesteel bf16", "dev.firesteel.benchmarks.FiresteelStep", "bf16");
+    LIBTORCH_F32("libtorch f32", "Libtorch", "f32"),
+    /** Float32 tensors whose products may round operands to bf16: PyTorch's own short cut. */
+    LIBTORCH_MEDIUM("libtorch f32, bf16 products", "Libtorch", "medium"),
+    LIBTORCH_BF16("libtorch bf16", "Libtorch", "bf16"),
+    FIRESTEEL_FP32("Firesteel fp32", "Firesteel", "fp32"),
+    FIRESTEEL_BF16("Firesteel bf16", "Firesteel", "bf16");
 
     final String label;
-    private final String mainClass;
-    final String precision;
+    private final String program;
+    private final String precision;
 
-    Kind(String label, String mainClass, String precision) {
+    Kind(String label, String program, String precision) {
       this.label = label;
-      this.mainClass = mainClass;
+      this.program = program;
       this.precision = precision;
     }
 
     boolean isPeer() {
-      return this == LIBTORCH_F32 || this == LIBTORCH_BF16;
+      return program.equals("Libtorch");
+    }
+
+    /** Whether all operands keep their 24 bits. */
+    boolean isExact() {
+      return this == LIBTORCH_F32 || this == FIRESTEEL_FP32;
+    }
+
+    static List<Kind> list(String names) {
+      return Arrays.stream(names.split(",", -1))
+          .map(name -> valueOf(name.toUpperCase(Locale.ROOT).replace('-', '_')))
+          .toList();
     }
   }
 
   /**
-   * What some steps in a row were.
+   * What some units of work in a row were.
    *
-   * @param heapBytesPerStep what all Java threads together allocated
-   * @param collections of the garbage collector, during all steps
+   * @param told what each told of itself
+   * @param heapBytesPerUnit what all Java threads together allocated
+   * @param collections of the garbage collector, during all units
+   * @param heapPeakBytes the most that the Java heap has held since {@link #startMemoryCount}
    */
   record Turn(
       List<Double> seconds,
-      List<TrainingStep.Result> results,
-      long heapBytesPerStep,
-      long collections) {}
+      List<double[]> told,
+      long heapBytesPerUnit,
+      long collections,
+      long heapPeakBytes) {}
 
   final Kind kind;
   private final Process process;
@@ -59,15 +76,24 @@ final class Contender implements AutoCloseable {
   private final BufferedReader answers;
   private final String description;
 
-  Contender(Kind kind, TrainingShape shape, int threads, List<String> jvmOptions) {
+  /**
+   * @param task what is measured: the program is the class of this name after Firesteel or Libtorch
+   * @param subject the program's first argument; precision and threads follow
+   * @param java home of the JDK that runs Firesteel
+   * @param jvmOptions of Firesteel
+   */
+  Contender(
+      Kind kind, String task, String subject, int threads, Path java, List<String> jvmOptions) {
     this.kind = kind;
     List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    Path home = kind.isPeer() ? Path.of(System.getProperty("java.home")) : java;
+    command.add(home.resolve(Path.of("bin", "java")).toString());
     command.addAll(kind.isPeer() ? peerOptions() : jvmOptions);
     command.addAll(
         List.of("-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.logFile=System.err", "-cp"));
     command.add(System.getProperty("java.class.path"));
-    command.addAll(List.of(kind.mainClass, shape.label, kind.precision, Integer.toString(threads)));
+    command.add(Contender.class.getPackageName() + "." + kind.program + task);
+    command.addAll(List.of(subject, kind.precision, Integer.toString(threads)));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.redirectError(ProcessBuilder.Redirect.INHERIT);
     environment(builder.environment(), threads);
@@ -92,6 +118,12 @@ final class Contender implements AutoCloseable {
     if (kind.isPeer()) {
       environment.put("OMP_NUM_THREADS", Integer.toString(threads));
       environment.put("OMP_WAIT_POLICY", "ACTIVE");
+      // Memory of a step is kept for the next instead of given back to the system, and comes in
+      // large pages: what the guide advises another allocator for. Up to a quarter in bf16.
+      environment.put("MALLOC_TRIM_THRESHOLD_", "100000000000");
+      environment.put("MALLOC_MMAP_MAX_", "0");
+      environment.put("MALLOC_TOP_PAD_", "67108864");
+      environment.put("THP_MEM_ALLOC_ENABLE", "1");
       // Intel's OpenMP for MKL and libtorch alike, as PyTorch's tuning guide advises; MKL's
       // threads do not load without it.
       environment.put("LD_PRELOAD", PeerLibraries.intelOpenMp().toString());
@@ -104,9 +136,48 @@ final class Contender implements AutoCloseable {
     return description;
   }
 
-  /** Has the child collect the garbage of its warm-up before its next steps. */
-  void collectGarbage() {
+  /** Has the child compute what all must compute alike. */
+  double[] check() {
+    signal("CONT");
+    send("check");
+    double[] numbers = numbers(answer("checked"), 0);
+    signal("STOP");
+    return numbers;
+  }
+
+  /**
+   * Has the child collect garbage and counts memory from here on: what making the initial weights
+   * took is not the measured work's.
+   */
+  void startMemoryCount() {
+    signal("CONT");
     send("collect");
+    answer("collected");
+    signal("STOP");
+    try {
+      // Linux: the peak of the resident set begins anew with what is resident (proc(5),
+      // clear_refs).
+      Files.writeString(proc("clear_refs"), "5", StandardCharsets.US_ASCII);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The child's largest resident set since {@link #startMemoryCount}, in bytes. */
+  long residentPeakBytes() {
+    try {
+      return Files.readAllLines(proc("status"), StandardCharsets.US_ASCII).stream()
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024)
+          .findFirst()
+          .orElseThrow();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Path proc(String file) {
+    return Path.of("/proc", Long.toString(process.pid()), file);
   }
 
   private void send(String command) {
@@ -118,25 +189,33 @@ final class Contender implements AutoCloseable {
     }
   }
 
-  /** Wakes the child, has it make steps, and stops it again. */
-  Turn run(int steps) {
+  /** Wakes the child, has it do some units of its work, and stops it again. */
+  Turn run(int units) {
     signal("CONT");
-    send("run " + steps);
+    send("run " + units);
     List<Double> seconds = new ArrayList<>();
-    List<TrainingStep.Result> results = new ArrayList<>();
-    for (int i = 0; i < steps; i++) {
-      String[] fields = answer("step").split(" ", -1);
-      seconds.add(Long.parseLong(fields[0]) * 1e-9);
-      results.add(
-          new TrainingStep.Result(Double.parseDouble(fields[1]), Double.parseDouble(fields[2])));
+    List<double[]> told = new ArrayList<>();
+    for (int i = 0; i < units; i++) {
+      String line = answer("unit");
+      seconds.add(Long.parseLong(line.substring(0, line.indexOf(' '))) * 1e-9);
+      told.add(numbers(line, 1));
     }
     String[] fields = answer("done").split(" ", -1);
     signal("STOP");
-    return new Turn(seconds, results, Long.parseLong(fields[0]), Long.parseLong(fields[1]));
+    return new Turn(
+        seconds,
+        told,
+        Long.parseLong(fields[0]),
+        Long.parseLong(fields[1]),
+        Long.parseLong(fields[2]));
+  }
+
+  private static double[] numbers(String line, int from) {
+    return Arrays.stream(line.split(" ", -1)).skip(from).mapToDouble(Double::parseDouble).toArray();
   }
 
   private String answer(String expected) {
-    String prefix = StepWorker.MARK + expected + " ";
+    String prefix = WorkServer.MARK + expected + " ";
     try {
       for (String line = answers.readLine(); line != null; line = answers.readLine()) {
         if (line.startsWith(prefix)) {
@@ -168,12 +247,6 @@ final class Contender implements AutoCloseable {
   @Override
   public void close() {
     process.destroyForcibly();
-  }
-
-  static List<Kind> kinds(String list) {
-    return Arrays.stream(list.split(",", -1))
-        .map(name -> Kind.valueOf(name.toUpperCase(Locale.ROOT).replace('-', '_')))
-        .toList();
   }
 
   /** Where the peer's libraries are unpacked. */

@@ -39,7 +39,7 @@ final class FiresteelStep implements TrainingStep {
     this.shape = shape;
     this.backend = backend;
     pool = new ArrayPool(backend);
-    model = Models.create(shape.modelConfig(), backend, TrainingShape.SEED);
+    model = Models.create(shape.model(), backend, TrainingShape.SEED);
     gradients = model.parameters().newSegment();
     optimizer =
         new AdamW(
@@ -51,7 +51,7 @@ final class FiresteelStep implements TrainingStep {
     Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
     try (FiresteelStep trainer =
         new FiresteelStep(TrainingShape.of(args[0]), precision, Integer.parseInt(args[2]))) {
-      StepWorker.serve(trainer);
+      WorkServer.serve(trainer);
     }
   }
 
@@ -72,10 +72,15 @@ final class FiresteelStep implements TrainingStep {
 
   private Tensor ids(Tape tape, int[][] rows, int from) {
     int[] ids = new int[shape.tokensPerStep()];
-    for (int b = 0; b < shape.batch; b++) {
-      System.arraycopy(rows[b], from, ids, b * shape.tokens, shape.tokens);
+    for (int b = 0; b < shape.batch(); b++) {
+      System.arraycopy(rows[b], from, ids, b * shape.tokens(), shape.tokens());
     }
-    return tape.constant(ids, Shape.of(shape.batch, shape.tokens));
+    return tape.constant(ids, Shape.of(shape.batch(), shape.tokens()));
+  }
+
+  /** The most bytes of activations that were held at one time. */
+  long poolPeakBytes() {
+    return pool.peakBytes();
   }
 
   @Override

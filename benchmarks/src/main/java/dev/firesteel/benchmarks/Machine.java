@@ -38,24 +38,39 @@ final class Machine {
         Locale.ROOT, "%.1f", ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
   }
 
-  private static String processor() {
+  /** Whether the processor has instructions for bf16. */
+  static boolean hasBf16() {
+    return flags(cpuInfo()).contains("avx512_bf16");
+  }
+
+  /** Lines of Linux's description of the processor; none elsewhere. */
+  private static List<String> cpuInfo() {
     Path cpuInfo = Path.of("/proc/cpuinfo");
-    if (!Files.isReadable(cpuInfo)) {
-      return System.getProperty("os.arch");
-    }
     try {
-      List<String> lines = Files.readAllLines(cpuInfo, StandardCharsets.UTF_8);
-      List<String> flags = List.of(value(lines, "flags").split(" ", -1));
-      return String.format(
-          Locale.ROOT,
-          "%s (family %s, model %s; %s)",
-          value(lines, "model name"),
-          value(lines, "cpu family"),
-          value(lines, "model"),
-          TELLING.stream().filter(flags::contains).collect(Collectors.joining(", ")));
+      return Files.isReadable(cpuInfo)
+          ? Files.readAllLines(cpuInfo, StandardCharsets.UTF_8)
+          : List.of();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private static List<String> flags(List<String> cpuInfo) {
+    return List.of(value(cpuInfo, "flags").split(" ", -1));
+  }
+
+  private static String processor() {
+    List<String> lines = cpuInfo();
+    if (lines.isEmpty()) {
+      return System.getProperty("os.arch");
+    }
+    return String.format(
+        Locale.ROOT,
+        "%s (family %s, model %s; %s)",
+        value(lines, "model name"),
+        value(lines, "cpu family"),
+        value(lines, "model"),
+        TELLING.stream().filter(flags(lines)::contains).collect(Collectors.joining(", ")));
   }
 
   private static String value(List<String> lines, String key) {

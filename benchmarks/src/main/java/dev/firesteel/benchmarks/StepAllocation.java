@@ -2,6 +2,7 @@ package dev.firesteel.benchmarks;
 
 import dev.firesteel.benchmarks.Contender.Kind;
 import dev.firesteel.benchmarks.Contender.Turn;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
@@ -29,20 +30,22 @@ final class StepAllocation {
     System.out.println("|---|---|---|");
     for (Kind kind : List.of(Kind.FIRESTEEL_FP32, Kind.FIRESTEEL_BF16)) {
       List<String> options = List.of("@" + System.getProperty("firesteel.jvm.options"), "-Xmx1g");
-      try (Contender trainer = new Contender(kind, TrainingShape.SMALL, threads, options)) {
+      Path java = Path.of(System.getProperty("java.home"));
+      try (Contender trainer =
+          new Contender(kind, "Step", TrainingShape.SMALL.label(), threads, java, options)) {
         trainer.run(WARM_UP);
         // Else what the warm-up left would be collected in the middle of the steps that count.
-        trainer.collectGarbage();
+        trainer.startMemoryCount();
         Turn turn = trainer.run(STEPS);
         System.out.printf(
             Locale.ROOT,
             "| %s, %s, %d threads | %,d | %d |%n",
             kind.label,
-            TrainingShape.SMALL.label,
+            TrainingShape.SMALL.label(),
             threads,
-            turn.heapBytesPerStep(),
+            turn.heapBytesPerUnit(),
             turn.collections());
-        kept &= turn.heapBytesPerStep() < MOST_BYTES && turn.collections() == 0;
+        kept &= turn.heapBytesPerUnit() < MOST_BYTES && turn.collections() == 0;
       }
     }
     if (!kept) {

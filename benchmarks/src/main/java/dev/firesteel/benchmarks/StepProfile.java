@@ -127,7 +127,7 @@ final class StepProfile {
         Locale.ROOT,
         "%s; %s; median step %.1f ms, %.0f tokens/s%n%n",
         description,
-        shape.label,
+        shape.label(),
         step,
         shape.tokensPerStep() / step * 1e3);
     System.out.println("| call | calls | ms | share | GFLOP/s |");

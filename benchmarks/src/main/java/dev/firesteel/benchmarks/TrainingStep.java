@@ -1,10 +1,10 @@
 package dev.firesteel.benchmarks;
 
 /**
- * One trainer under measurement: a GPT-2 with the weights of {@link TrainingShape#SEED}, each call
+ * One trainer under measurement: a model with the weights of {@link TrainingShape#SEED}, each call
  * one whole optimizer step on the next batch of {@link TrainingShape#batch}.
  */
-interface TrainingStep extends AutoCloseable {
+interface TrainingStep extends Work {
   double LEARNING_RATE = 3e-4;
   double BETA1 = 0.9;
   double BETA2 = 0.95;
@@ -27,9 +27,18 @@ interface TrainingStep extends AutoCloseable {
   /** Forward, mean cross-entropy, backward, clip by global norm, AdamW. */
   Result step();
 
-  /** Versions and settings, in one line. */
-  String description();
-
+  /** Loss and gradient norm of two steps, the second of which follows an update. */
   @Override
-  void close();
+  default double[] check() {
+    Result first = step();
+    Result second = step();
+    return new double[] {first.loss(), first.gradientNorm(), second.loss(), second.gradientNorm()};
+  }
+
+  /** A step's loss and gradient norm. */
+  @Override
+  default double[] run() {
+    Result result = step();
+    return new double[] {result.loss(), result.gradientNorm()};
+  }
 }

@@ -1,48 +1,30 @@
 package dev.firesteel.benchmarks;
 
-import dev.firesteel.array.NdArray;
-import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
-import dev.firesteel.nn.Parameter;
 import java.io.IOException;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.mkl.global.mkl_rt;
-import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.CompilationUnit;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
-import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
  * The same step in libtorch, with what is fastest for it: fused attention, and PyTorch's own fused
  * clip and AdamW (one pass over all parameters), which the C++ frontend reaches through TorchScript
- * only. Main class of a child JVM: {@code SHAPE f32|bf16 THREADS}.
+ * only. Main class of a child JVM: {@code SHAPE f32|medium|bf16 THREADS}.
  */
 final class LibtorchStep implements TrainingStep {
   private final TrainingShape shape;
   private final boolean autocast;
   private final String description;
-  private final Map<String, Tensor> weights = new HashMap<>();
+  private final LibtorchModel model;
   private final List<Group> groups = new ArrayList<>();
   private final CompilationUnit program;
   private final Function norm;
@@ -56,21 +38,20 @@ final class LibtorchStep implements TrainingStep {
       List<Tensor> stepCounts,
       Function update) {}
 
-  private LibtorchStep(TrainingShape shape, boolean autocast, int threads) {
-    Loader.load(mkl_rt.class);
+  private LibtorchStep(TrainingShape shape, String precision, int threads) {
+    LibtorchModel.prepare(threads);
     this.shape = shape;
-    this.autocast = autocast;
-    torch.set_num_threads(threads);
-    List<Tensor> decayed = new ArrayList<>();
-    List<Tensor> others = new ArrayList<>();
-    try (ReferenceBackend heap = new ReferenceBackend();
-        LanguageModel model = Models.create(shape.modelConfig(), heap, TrainingShape.SEED)) {
-      for (Parameter parameter : model.parameters().parameters()) {
-        Tensor tensor = upload(heap, model.parameters().weights().view(parameter));
-        weights.put(parameter.name(), tensor);
-        (parameter.decayed() ? decayed : others).add(tensor);
-      }
+    autocast = precision.equals("bf16");
+    if (precision.equals("medium")) {
+      torch.globalContext().setFloat32MatmulPrecision(precision);
     }
+    model = new LibtorchModel(shape.model());
+    model.requireGradients();
+    if (autocast) {
+      model.separateAttention();
+    }
+    List<Tensor> decayed = model.parameters(true);
+    List<Tensor> others = model.parameters(false);
     program =
         torch.compile(
             normSource(decayed.size() + others.size())
@@ -79,37 +60,14 @@ final class LibtorchStep implements TrainingStep {
     norm = function("norm");
     groups.add(group(decayed, "update_decayed"));
     groups.add(group(others, "update_others"));
-    openblas.blas_set_num_threads(threads);
-    description =
-        String.format(
-            Locale.ROOT,
-            "libtorch %s, %s, %d threads, %s, %s",
-            torch.class.getPackage().getImplementationVersion(),
-            autocast ? "bf16 autocast" : "f32",
-            torch.get_num_threads(),
-            System.getProperty("org.bytedeco.openblas.load", "openblas"),
-            torch.hasMKLDNN() ? "oneDNN" : "no oneDNN");
+    description = LibtorchModel.description(autocast ? "bf16 autocast" : precision);
   }
 
   public static void main(String[] args) throws IOException {
     try (LibtorchStep trainer =
-        new LibtorchStep(
-            TrainingShape.of(args[0]), args[1].equals("bf16"), Integer.parseInt(args[2]))) {
-      StepWorker.serve(trainer);
+        new LibtorchStep(TrainingShape.of(args[0]), args[1], Integer.parseInt(args[2]))) {
+      WorkServer.serve(trainer);
     }
-  }
-
-  private static Tensor upload(ReferenceBackend heap, NdArray array) {
-    float[] values = new float[Math.toIntExact(array.size())];
-    heap.download(array, values, 0);
-    long[] extents = new long[array.shape().rank()];
-    for (int i = 0; i < extents.length; i++) {
-      extents[i] = array.shape().dim(i);
-    }
-    Tensor tensor = torch.empty(extents);
-    FloatBuffer target = new FloatPointer(tensor.data_ptr()).capacity(values.length).asBuffer();
-    target.put(values);
-    return tensor.set_requires_grad(true);
   }
 
   /** {@code norm(g0, g1, ...)}: global norm of all gradients. */
@@ -192,8 +150,8 @@ final class LibtorchStep implements TrainingStep {
   public Result step() {
     try (PointerScope scope = new PointerScope()) {
       int[][] rows = shape.batch(steps++);
-      Tensor ids = ids(rows, 0);
-      Tensor targets = ids(rows, 1).view(shape.tokensPerStep());
+      Tensor ids = LibtorchModel.ids(rows, 0, shape.tokens());
+      Tensor targets = LibtorchModel.ids(rows, 1, shape.tokens()).view(shape.tokensPerStep());
       Tensor loss = loss(ids, targets);
       loss.backward();
       double gradientNorm = update();
@@ -201,83 +159,19 @@ final class LibtorchStep implements TrainingStep {
     }
   }
 
-  private Tensor ids(int[][] rows, int from) {
-    Tensor tensor =
-        torch.empty(
-            new long[] {shape.batch, shape.tokens},
-            new TensorOptions(torch.ScalarType.Long),
-            new MemoryFormatOptional());
-    LongPointer to = new LongPointer(tensor.data_ptr());
-    for (int b = 0; b < shape.batch; b++) {
-      for (int t = 0; t < shape.tokens; t++) {
-        to.put((long) b * shape.tokens + t, rows[b][from + t]);
-      }
-    }
-    return tensor;
-  }
-
   private Tensor loss(Tensor ids, Tensor targets) {
     if (!autocast) {
-      return forward(ids, targets);
+      return model.loss(ids, targets);
     }
     torch.set_autocast_dtype(torch.DeviceType.CPU, torch.ScalarType.BFloat16);
     torch.set_autocast_enabled(torch.DeviceType.CPU, true);
     try {
-      return forward(ids, targets);
+      return model.loss(ids, targets);
     } finally {
       // As Python's context manager does on leaving: the cached bf16 weights are of this step.
       torch.clear_cache();
       torch.set_autocast_enabled(torch.DeviceType.CPU, false);
     }
-  }
-
-  private Tensor forward(Tensor ids, Tensor targets) {
-    long b = shape.batch;
-    long t = shape.tokens;
-    long c = shape.width;
-    long h = shape.heads;
-    Tensor embedding = weights.get("embedding.weight");
-    Tensor x = torch.embedding(embedding, ids).add(weights.get("positions.weight"));
-    for (int i = 0; i < shape.layers; i++) {
-      String block = "blocks." + i;
-      Tensor packed = linear(norm(x, block + ".attention_norm"), block + ".attention.qkv");
-      TensorVector parts = packed.split(c, 2);
-      Tensor attended =
-          torch.scaled_dot_product_attention(
-              heads(parts.get(0), b, t, h),
-              heads(parts.get(1), b, t, h),
-              heads(parts.get(2), b, t, h),
-              new TensorOptional(),
-              0,
-              true,
-              new DoubleOptional(),
-              false);
-      Tensor merged = attended.transpose(1, 2).reshape(b, t, c);
-      x = x.add(linear(merged, block + ".attention.output"));
-      Tensor up = linear(norm(x, block + ".feed_forward_norm"), block + ".feed_forward.up");
-      x = x.add(linear(torch.gelu(up, "tanh"), block + ".feed_forward.down"));
-    }
-    Tensor logits = torch.linear(norm(x, "final_norm"), embedding);
-    return torch.cross_entropy_loss(logits.view(b * t, shape.vocabularySize), targets);
-  }
-
-  private static Tensor heads(Tensor x, long b, long t, long h) {
-    return x.view(b, t, h, -1).transpose(1, 2);
-  }
-
-  private Tensor linear(Tensor x, String layer) {
-    return torch.linear(
-        x, weights.get(layer + ".weight"), new TensorOptional(weights.get(layer + ".bias")));
-  }
-
-  private Tensor norm(Tensor x, String layer) {
-    return torch.layer_norm(
-        x,
-        new long[] {shape.width},
-        new TensorOptional(weights.get(layer + ".gain")),
-        new TensorOptional(weights.get(layer + ".bias")),
-        1e-5,
-        true);
   }
 
   /** Clips and updates; the global norm before clipping. */
