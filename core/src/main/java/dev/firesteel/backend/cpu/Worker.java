@@ -1,8 +1,5 @@
 package dev.firesteel.backend.cpu;
 
-import java.util.EnumMap;
-import java.util.Map;
-
 /** What one thread of the pool has to itself: its SIMD primitives and its scratch memory. */
 final class Worker {
   /** What a scratch array is for; a kernel uses each purpose for one thing at a time. */
@@ -41,14 +38,14 @@ final class Worker {
   }
 
   private final Simd simd;
-  private final Map<Scratch, float[]> scratch = new EnumMap<>(Scratch.class);
+
+  /** By the purpose's ordinal: kernels ask so often that a map is seen in profiles. */
+  private final float[][] scratch = new float[Scratch.values().length][0];
+
   private final int[] words = new int[4];
 
   Worker(Simd simd) {
     this.simd = simd;
-    for (Scratch purpose : Scratch.values()) {
-      scratch.put(purpose, new float[0]);
-    }
   }
 
   Simd simd() {
@@ -56,12 +53,13 @@ final class Worker {
   }
 
   /** At least {@code size} floats with undefined content; larger than before means a new array. */
+  @SuppressWarnings("EnumOrdinal") // within one run, and no value is stored
   float[] scratch(Scratch purpose, int size) {
-    float[] array = scratch.get(purpose);
+    float[] array = scratch[purpose.ordinal()];
     if (array.length < size) {
       // Half as much again, so that a size that grows step by step (generation) settles soon.
       array = new float[Math.max(size, (int) Math.min(1.5 * array.length, Integer.MAX_VALUE - 8))];
-      scratch.put(purpose, array);
+      scratch[purpose.ordinal()] = array;
     }
     return array;
   }
