@@ -92,8 +92,16 @@ public interface Backend extends StorageAllocator, AutoCloseable {
   /** {@code out = f(x)}; {@code out} may be {@code x}. */
   void activation(Activation f, NdArray x, NdArray out);
 
-  /** {@code dx = dy * f'(x)}; {@code dx} may be {@code x} or {@code dy}. */
-  void activationBackward(Activation f, NdArray x, NdArray dy, NdArray dx);
+  /**
+   * {@code dx = dy * f'(x)}, and in the same pass the gradient of a bias that was added before f.
+   *
+   * @param dx may be {@code x} or {@code dy}
+   * @param dBias [N], the rows' width: {@code dBias (+)= sum over rows of dx}, as in {@link
+   *     #sumRows}; null when it is not wanted
+   * @param write says how dBias is written
+   */
+  void activationBackward(
+      Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write);
 
   /**
    * SwiGLU (Shazeer 2020) on packed halves: {@code out = silu(gate) * up}.
@@ -200,16 +208,26 @@ public interface Backend extends StorageAllocator, AutoCloseable {
       NdArray mean,
       NdArray rstd);
 
-  /** Input gradient of {@link #layerNorm}: {@code dx (+)=}. */
-  void layerNormBackwardInput(
-      NdArray x, NdArray gain, NdArray mean, NdArray rstd, NdArray dy, NdArray dx, Write write);
-
   /**
-   * Gain gradient of {@link #layerNorm}: {@code dGain (+)= sum_m dy * (x - mean) * rstd}, rows in
-   * fixed blocks in index order. (The bias gradient is {@link #sumRows} of dy.)
+   * Gradients of {@link #layerNorm} in one pass over x and dy, each with its own {@link Write};
+   * null for one that is not wanted. Sums over rows are in fixed blocks in index order.
+   *
+   * @param dx [M, C]
+   * @param dGain [C]: {@code dGain (+)= sum_m dy * (x - mean) * rstd}
+   * @param dBias [C]: {@code dBias (+)= sum_m dy}
    */
-  void layerNormBackwardGain(
-      NdArray x, NdArray mean, NdArray rstd, NdArray dy, NdArray dGain, Write write);
+  void layerNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray mean,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite,
+      NdArray dBias,
+      Write dBiasWrite);
 
   /**
    * RMSNorm (Zhang and Sennrich 2019): {@code out = x * rstd * gain} over rows, {@code rstd = 1 /
@@ -217,12 +235,19 @@ public interface Backend extends StorageAllocator, AutoCloseable {
    */
   void rmsNorm(NdArray x, NdArray gain, double epsilon, NdArray out, NdArray rstd);
 
-  /** Input gradient of {@link #rmsNorm}: {@code dx (+)=}. */
-  void rmsNormBackwardInput(
-      NdArray x, NdArray gain, NdArray rstd, NdArray dy, NdArray dx, Write write);
-
-  /** Gain gradient of {@link #rmsNorm}: {@code dGain (+)= sum_m dy * x * rstd}. */
-  void rmsNormBackwardGain(NdArray x, NdArray rstd, NdArray dy, NdArray dGain, Write write);
+  /**
+   * Gradients of {@link #rmsNorm}, as {@link #layerNormBackward}: {@code dGain (+)= sum_m dy * x *
+   * rstd}.
+   */
+  void rmsNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite);
 
   // ---- attention
 

@@ -3,6 +3,7 @@ package dev.firesteel.tensor;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend.Write;
 
 /** {@code y = f(x)} for an {@link Activation}; {@code dx = dy * f'(x)}. */
 record Activate(Activation f) implements Op {
@@ -20,6 +21,7 @@ record Activate(Activation f) implements Op {
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().activationBackward(f, in[0], dy, target));
+    node.produce(
+        0, target -> node.backend().activationBackward(f, in[0], dy, target, null, Write.SET));
   }
 }

@@ -30,18 +30,21 @@ record LayerNorm(double epsilon, boolean bias) implements Op {
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    NdArray mean = node.saved(0);
-    NdArray rstd = node.saved(1);
-    node.accumulate(
-        0,
-        (target, write) ->
-            node.backend().layerNormBackwardInput(in[0], in[1], mean, rstd, dy, target, write));
-    node.accumulate(
-        1,
-        (target, write) ->
-            node.backend().layerNormBackwardGain(in[0], mean, rstd, dy, target, write));
-    if (bias) {
-      node.accumulate(2, (target, write) -> node.backend().sumRows(dy, target, write));
-    }
+    GradientTarget dx = node.target(0);
+    GradientTarget dGain = node.target(1);
+    GradientTarget dBias = bias ? node.target(2) : GradientTarget.NONE;
+    node.backend()
+        .layerNormBackward(
+            in[0],
+            in[1],
+            node.saved(0),
+            node.saved(1),
+            dy,
+            dx.array(),
+            dx.write(),
+            dGain.array(),
+            dGain.write(),
+            dBias.array(),
+            dBias.write());
   }
 }

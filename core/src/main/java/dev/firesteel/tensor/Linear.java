@@ -43,19 +43,19 @@ record Linear(Activation f, boolean bias) implements Op {
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
+    GradientTarget db = bias ? node.target(2) : GradientTarget.NONE;
     NdArray du = dy;
     if (f != Activation.IDENTITY) {
       // The saved sum is read for the last time here: its memory takes the gradient.
       du = node.saved(0);
-      node.backend().activationBackward(f, du, dy, du);
+      node.backend().activationBackward(f, du, dy, du, db.array(), db.write());
+    } else if (db.array() != null) {
+      node.backend().sumRows(dy, db.array(), db.write());
     }
     NdArray gradient = du;
     node.accumulate(
         0, (target, write) -> node.backend().linearBackwardInput(gradient, in[1], target, write));
     node.accumulate(
         1, (target, write) -> node.backend().linearBackwardWeight(gradient, in[0], target, write));
-    if (bias) {
-      node.accumulate(2, (target, write) -> node.backend().sumRows(gradient, target, write));
-    }
   }
 }

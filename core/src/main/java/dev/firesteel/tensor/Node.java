@@ -148,6 +148,14 @@ final class Node {
     }
   }
 
+  /**
+   * Where the gradient of input {@code i} goes, for a kernel that gives several gradients at once
+   * and that the caller runs before anything else.
+   */
+  GradientTarget target(int i) {
+    return wants(i) ? tape.target(inputs[i]) : GradientTarget.NONE;
+  }
+
   /** As {@link #accumulate}, with a kernel that can only overwrite. */
   void produce(int i, Consumer<NdArray> writer) {
     accumulate(

@@ -27,12 +27,10 @@ record RmsNorm(double epsilon) implements Op {
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    NdArray rstd = node.saved(0);
-    node.accumulate(
-        0,
-        (target, write) ->
-            node.backend().rmsNormBackwardInput(in[0], in[1], rstd, dy, target, write));
-    node.accumulate(
-        1, (target, write) -> node.backend().rmsNormBackwardGain(in[0], rstd, dy, target, write));
+    GradientTarget dx = node.target(0);
+    GradientTarget dGain = node.target(1);
+    node.backend()
+        .rmsNormBackward(
+            in[0], in[1], node.saved(0), dy, dx.array(), dx.write(), dGain.array(), dGain.write());
   }
 }

@@ -276,6 +276,12 @@ public final class Tape implements AutoCloseable {
   }
 
   void accumulate(Tensor tensor, GradientWriter writer) {
+    GradientTarget target = target(tensor);
+    writer.write(target.array(), target.write());
+  }
+
+  /** Where the caller now writes or adds a part of a tensor's gradient. */
+  GradientTarget target(Tensor tensor) {
     Gradient gradient = tensor.gradient;
     if (gradient == null) {
       gradient = Gradient.pooled(scope.allocate(tensor.array().dtype(), tensor.shape()));
@@ -289,8 +295,10 @@ public final class Tape implements AutoCloseable {
       gradient.written = true;
       tensor.gradient = gradient;
     }
-    writer.write(gradient.array.reshape(tensor.shape()), gradient.written ? Write.ADD : Write.SET);
+    NdArray array = gradient.array.reshape(tensor.shape());
+    GradientTarget target = new GradientTarget(array, gradient.written ? Write.ADD : Write.SET);
     gradient.written = true;
+    return target;
   }
 
   /** Gives {@code node}'s output gradient to an input: shared where it can be, else added. */

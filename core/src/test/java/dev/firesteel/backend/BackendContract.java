@@ -277,7 +277,9 @@ public abstract class BackendContract {
             n);
         check(
             t,
-            (b, o) -> b.activationBackward(f, o.normalAround(0, 3, n), o.normal(n), o.result(n)),
+            (b, o) ->
+                b.activationBackward(
+                    f, o.normalAround(0, 3, n), o.normal(n), o.result(n), null, Write.SET),
             "%s backward %d",
             f,
             n);
@@ -285,7 +287,7 @@ public abstract class BackendContract {
             t,
             (b, o) -> {
               NdArray x = o.both(n);
-              b.activationBackward(f, x, o.normal(n), x);
+              b.activationBackward(f, x, o.normal(n), x, null, Write.SET);
             },
             "%s backward in place of x %d",
             f,
@@ -294,11 +296,35 @@ public abstract class BackendContract {
             t,
             (b, o) -> {
               NdArray dy = o.both(n);
-              b.activationBackward(f, o.normal(n), dy, dy);
+              b.activationBackward(f, o.normal(n), dy, dy, null, Write.SET);
             },
             "%s backward in place of dy %d",
             f,
             n);
+      }
+    }
+  }
+
+  @Test
+  void activationGradientsAreSummedForTheBias() {
+    for (Activation f : Activation.values()) {
+      for (Write write : Write.values()) {
+        for (int rows : new int[] {1, 64, 130}) {
+          for (int width : new int[] {1, 13, 207}) {
+            check(
+                sumTolerance(rows),
+                (b, o) -> {
+                  NdArray x = o.both(rows, width);
+                  NdArray dy = o.normal(rows, width);
+                  b.activationBackward(f, x, dy, x, o.result(write, width), write);
+                },
+                "%s backward with bias %s [%d, %d]",
+                f,
+                write,
+                rows,
+                width);
+          }
+        }
       }
     }
   }
@@ -317,7 +343,7 @@ public abstract class BackendContract {
             b.activation(f, x, o.result(extremes.length));
             NdArray dy = o.result(extremes.length);
             b.fill(dy, 1);
-            b.activationBackward(f, x, dy, o.result(extremes.length));
+            b.activationBackward(f, x, dy, o.result(extremes.length), null, Write.SET);
           },
           "%s of extreme values",
           f);
@@ -617,16 +643,90 @@ public abstract class BackendContract {
                 NdArray mean = o.result(rows);
                 NdArray rstd = o.result(rows);
                 b.layerNorm(x, gain, null, EPSILON, o.result(rows, width), mean, rstd);
-                NdArray dy = o.normal(rows, width);
-                NdArray dx = o.result(write, rows, width);
-                b.layerNormBackwardInput(x, gain, mean, rstd, dy, dx, write);
-                b.layerNormBackwardGain(x, mean, rstd, dy, o.result(write, width), write);
+                b.layerNormBackward(
+                    x,
+                    gain,
+                    mean,
+                    rstd,
+                    o.normal(rows, width),
+                    o.result(write, rows, width),
+                    write,
+                    o.result(write, width),
+                    write,
+                    o.result(write, width),
+                    write);
               },
               "layerNormBackward %s [%d, %d]",
               write,
               rows,
               width);
         }
+      }
+    }
+  }
+
+  /** For each result set or added to, or not wanted. */
+  private static final Write[] WRITES_OR_NONE = {Write.SET, Write.ADD, null};
+
+  @Test
+  void layerNormGivesTheGradientsThatAreWanted() {
+    for (Write dx : WRITES_OR_NONE) {
+      for (Write dGain : WRITES_OR_NONE) {
+        for (Write dBias : WRITES_OR_NONE) {
+          check(
+              sumTolerance(64),
+              (b, o) -> {
+                NdArray mean = o.result(40);
+                NdArray rstd = o.result(40);
+                NdArray x = o.normal(40, 33);
+                NdArray gain = o.normal(33);
+                b.layerNorm(x, gain, null, EPSILON, o.result(40, 33), mean, rstd);
+                b.layerNormBackward(
+                    x,
+                    gain,
+                    mean,
+                    rstd,
+                    o.normal(40, 33),
+                    dx == null ? null : o.result(dx, 40, 33),
+                    dx,
+                    dGain == null ? null : o.result(dGain, 33),
+                    dGain,
+                    dBias == null ? null : o.result(dBias, 33),
+                    dBias);
+              },
+              "layerNormBackward dx %s, dGain %s, dBias %s",
+              dx,
+              dGain,
+              dBias);
+        }
+      }
+    }
+  }
+
+  @Test
+  void rmsNormGivesTheGradientsThatAreWanted() {
+    for (Write dx : WRITES_OR_NONE) {
+      for (Write dGain : WRITES_OR_NONE) {
+        check(
+            sumTolerance(64),
+            (b, o) -> {
+              NdArray rstd = o.result(40);
+              NdArray x = o.normal(40, 33);
+              NdArray gain = o.normal(33);
+              b.rmsNorm(x, gain, EPSILON, o.result(40, 33), rstd);
+              b.rmsNormBackward(
+                  x,
+                  gain,
+                  rstd,
+                  o.normal(40, 33),
+                  dx == null ? null : o.result(dx, 40, 33),
+                  dx,
+                  dGain == null ? null : o.result(dGain, 33),
+                  dGain);
+            },
+            "rmsNormBackward dx %s, dGain %s",
+            dx,
+            dGain);
       }
     }
   }
@@ -673,9 +773,15 @@ public abstract class BackendContract {
                 NdArray gain = o.normal(width);
                 NdArray rstd = o.result(rows);
                 b.rmsNorm(x, gain, EPSILON, o.result(rows, width), rstd);
-                NdArray dy = o.normal(rows, width);
-                b.rmsNormBackwardInput(x, gain, rstd, dy, o.result(write, rows, width), write);
-                b.rmsNormBackwardGain(x, rstd, dy, o.result(write, width), write);
+                b.rmsNormBackward(
+                    x,
+                    gain,
+                    rstd,
+                    o.normal(rows, width),
+                    o.result(write, rows, width),
+                    write,
+                    o.result(write, width),
+                    write);
               },
               "rmsNormBackward %s [%d, %d]",
               write,

@@ -289,26 +289,50 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void activationBackward(Activation f, NdArray x, NdArray dy, NdArray dx) {
+  public void activationBackward(
+      Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write) {
     float[] from = FloatStorage.of(x);
     float[] gradient = FloatStorage.of(dy);
     float[] to = written(dx);
     int fromStart = offset(x);
     int gradientStart = offset(dy);
     int toStart = offset(dx);
-    overRange(
-        size(x),
-        (start, length, worker) ->
-            Activations.backward(
-                worker,
-                f,
-                from,
-                fromStart + start,
-                gradient,
-                gradientStart + start,
-                to,
-                toStart + start,
-                length));
+    if (dBias == null) {
+      overRange(
+          size(x),
+          (start, length, worker) ->
+              Activations.backward(
+                  worker,
+                  f,
+                  from,
+                  fromStart + start,
+                  gradient,
+                  gradientStart + start,
+                  to,
+                  toStart + start,
+                  length));
+      return;
+    }
+    int width = x.shape().last();
+    rowReduction.addRows(
+        x.shape().rows(),
+        width,
+        (row, sums, at, worker) -> {
+          int start = row * width;
+          int result = toStart + start;
+          Activations.backward(
+              worker,
+              f,
+              from,
+              fromStart + start,
+              gradient,
+              gradientStart + start,
+              to,
+              result,
+              width);
+          worker.simd().add(sums, at, to, result, width);
+        });
+    total(0, dBias, write);
   }
 
   @Override
@@ -389,15 +413,18 @@ public final class CpuBackend implements Backend {
   @Override
   public void sumRows(NdArray x, NdArray out, Write write) {
     float[] from = FloatStorage.of(x);
-    int columns = x.shape().last();
+    int width = x.shape().last();
     int start = offset(x);
-    rowReduction.reduce(
+    rowReduction.addRows(
         x.shape().rows(),
-        columns,
-        (row, sums, at) -> Elementwise.add(sums, at, from, start + row * columns, columns),
-        written(out),
-        offset(out),
-        write == Write.ADD);
+        width,
+        (row, sums, at, worker) -> worker.simd().add(sums, at, from, start + row * width, width));
+    total(0, out, write);
+  }
+
+  /** What {@link RowReduction#addRows} summed from column {@code first} on, to {@code out}. */
+  private void total(int first, NdArray out, Write write) {
+    rowReduction.total(first, size(out), written(out), offset(out), write == Write.ADD);
   }
 
   @Override
@@ -588,31 +615,41 @@ public final class CpuBackend implements Backend {
           float r = Norms.reciprocalDeviation(worker.simd(), from, at, width, center, epsilon);
           means[meanStart + row] = center;
           rstds[rstdStart + row] = r;
-          Norms.normalize(
-              from,
-              at,
-              center,
-              r,
-              factor,
-              factorStart,
-              shift,
-              shiftStart,
-              to,
-              toStart + row * width,
-              width);
+          worker
+              .simd()
+              .norms()
+              .normalize(
+                  from,
+                  at,
+                  center,
+                  r,
+                  factor,
+                  factorStart,
+                  shift,
+                  shiftStart,
+                  to,
+                  toStart + row * width,
+                  width);
         });
   }
 
   @Override
-  public void layerNormBackwardInput(
-      NdArray x, NdArray gain, NdArray mean, NdArray rstd, NdArray dy, NdArray dx, Write write) {
-    normBackwardInput(x, gain, mean, rstd, dy, dx, write);
-  }
-
-  @Override
-  public void layerNormBackwardGain(
-      NdArray x, NdArray mean, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
-    normBackwardGain(x, mean, rstd, dy, dGain, write);
+  public void layerNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray mean,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite,
+      NdArray dBias,
+      Write dBiasWrite) {
+    normBackward(x, gain, mean, rstd, dy, dx, dxWrite, dGain, dGainWrite);
+    if (dBias != null) {
+      total(x.shape().last(), dBias, dBiasWrite);
+    }
   }
 
   @Override
@@ -633,87 +670,77 @@ public final class CpuBackend implements Backend {
           int at = fromStart + row * width;
           float r = Norms.reciprocalDeviation(worker.simd(), from, at, width, 0f, epsilon);
           rstds[rstdStart + row] = r;
-          Norms.normalize(
-              from, at, 0f, r, factor, factorStart, null, 0, to, toStart + row * width, width);
+          worker
+              .simd()
+              .norms()
+              .normalize(
+                  from, at, 0f, r, factor, factorStart, null, 0, to, toStart + row * width, width);
         });
   }
 
   @Override
-  public void rmsNormBackwardInput(
-      NdArray x, NdArray gain, NdArray rstd, NdArray dy, NdArray dx, Write write) {
-    normBackwardInput(x, gain, null, rstd, dy, dx, write);
+  public void rmsNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite) {
+    normBackward(x, gain, null, rstd, dy, dx, dxWrite, dGain, dGainWrite);
   }
 
-  @Override
-  public void rmsNormBackwardGain(NdArray x, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
-    normBackwardGain(x, null, rstd, dy, dGain, write);
-  }
-
-  /** Without {@code mean} it is RMSNorm's. */
-  private void normBackwardInput(
-      NdArray x, NdArray gain, NdArray mean, NdArray rstd, NdArray dy, NdArray dx, Write write) {
+  /** Without {@code mean} it is RMSNorm's. Leaves the bias's gradient to be totalled. */
+  private void normBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray mean,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite) {
     float[] from = FloatStorage.of(x);
     float[] factor = FloatStorage.of(gain);
     float[] means = mean == null ? null : FloatStorage.of(mean);
     int meanStart = mean == null ? 0 : offset(mean);
     float[] rstds = FloatStorage.of(rstd);
     float[] gradient = FloatStorage.of(dy);
-    float[] to = written(dx);
+    float[] to = dx == null ? null : written(dx);
+    int toStart = dx == null ? 0 : offset(dx);
     int width = x.shape().last();
     int fromStart = offset(x);
     int factorStart = offset(gain);
     int rstdStart = offset(rstd);
     int gradientStart = offset(dy);
-    int toStart = offset(dx);
-    overRows(
+    rowReduction.addRows(
         x.shape().rows(),
-        width,
-        (row, worker) ->
-            Norms.backwardInput(
-                worker,
-                from,
-                fromStart + row * width,
-                means == null ? 0f : means[meanStart + row],
-                rstds[rstdStart + row],
-                means != null,
-                factor,
-                factorStart,
-                gradient,
-                gradientStart + row * width,
-                to,
-                toStart + row * width,
-                width,
-                write == Write.ADD));
-  }
-
-  private void normBackwardGain(
-      NdArray x, NdArray mean, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
-    float[] from = FloatStorage.of(x);
-    float[] means = mean == null ? null : FloatStorage.of(mean);
-    int meanStart = mean == null ? 0 : offset(mean);
-    float[] rstds = FloatStorage.of(rstd);
-    float[] gradient = FloatStorage.of(dy);
-    int width = x.shape().last();
-    int fromStart = offset(x);
-    int rstdStart = offset(rstd);
-    int gradientStart = offset(dy);
-    rowReduction.reduce(
-        x.shape().rows(),
-        width,
-        (row, sums, at) ->
-            Norms.addGainGradient(
-                from,
-                fromStart + row * width,
-                means == null ? 0f : means[meanStart + row],
-                rstds[rstdStart + row],
-                gradient,
-                gradientStart + row * width,
-                sums,
-                at,
-                width),
-        written(dGain),
-        offset(dGain),
-        write == Write.ADD);
+        2 * width,
+        (row, sums, at, worker) ->
+            worker
+                .simd()
+                .norms()
+                .backward(
+                    from,
+                    fromStart + row * width,
+                    means == null ? 0f : means[meanStart + row],
+                    rstds[rstdStart + row],
+                    means != null,
+                    factor,
+                    factorStart,
+                    gradient,
+                    gradientStart + row * width,
+                    sums,
+                    at,
+                    to,
+                    toStart + row * width,
+                    dxWrite == Write.ADD,
+                    width));
+    if (dGain != null) {
+      total(0, dGain, dGainWrite);
+    }
   }
 
   // ---- attention

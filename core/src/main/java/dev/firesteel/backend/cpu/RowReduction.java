@@ -12,42 +12,49 @@ final class RowReduction {
 
   private final WorkerPool pool;
   private float[] partials = new float[0];
+  private int blocks;
+  private int width;
 
   RowReduction(WorkerPool pool) {
     this.pool = pool;
   }
 
-  /** Adds what one row gives to {@code sums[offset, offset + columns)}. */
+  /** Adds what one row gives to {@code sums[offset, offset + width)}. */
   interface RowBody {
-    void add(int row, float[] sums, int offset);
+    void add(int row, float[] sums, int offset, Worker worker);
   }
 
-  /** {@code out (+)= sum of what the rows give}. */
-  void reduce(int rows, int columns, RowBody body, float[] out, int outOffset, boolean add) {
-    int blocks = Gemm.ceilDiv(rows, BLOCK_ROWS);
-    if (partials.length < blocks * columns) {
-      partials = new float[Math.multiplyExact(blocks, columns)];
+  /** First pass: the partial sums of {@code width} values that each row gives. */
+  void addRows(int rows, int width, RowBody body) {
+    this.width = width;
+    blocks = Gemm.ceilDiv(rows, BLOCK_ROWS);
+    if (partials.length < blocks * width) {
+      partials = new float[Math.multiplyExact(blocks, width)];
     }
     pool.run(
         blocks,
         (block, worker) -> {
-          Arrays.fill(partials, block * columns, (block + 1) * columns, 0f);
+          Arrays.fill(partials, block * width, (block + 1) * width, 0f);
           int end = Math.min(rows, (block + 1) * BLOCK_ROWS);
           for (int row = block * BLOCK_ROWS; row < end; row++) {
-            body.add(row, partials, block * columns);
+            body.add(row, partials, block * width, worker);
           }
         });
+  }
+
+  /** Second pass: {@code out (+)= the sums of columns [first, first + columns)}. */
+  void total(int first, int columns, float[] out, int outOffset, boolean add) {
     pool.run(
         Gemm.ceilDiv(columns, COLUMNS_PER_TASK),
         (tile, worker) -> {
           int start = tile * COLUMNS_PER_TASK;
-          int width = Math.min(COLUMNS_PER_TASK, columns - start);
+          int size = Math.min(COLUMNS_PER_TASK, columns - start);
           int to = outOffset + start;
           if (!add) {
-            Arrays.fill(out, to, to + width, 0f);
+            Arrays.fill(out, to, to + size, 0f);
           }
           for (int block = 0; block < blocks; block++) {
-            Elementwise.add(out, to, partials, block * columns + start, width);
+            worker.simd().add(out, to, partials, block * width + first + start, size);
           }
         });
   }

@@ -5,6 +5,7 @@ import java.util.Arrays;
 /** The primitives in plain Java: the definition of their results, and the form for any JVM. */
 final class ScalarSimd implements Simd {
   private final ActivationKernels activations = new ScalarActivations();
+  private final NormKernels norms = new ScalarNorms();
   private final float[] lanes = new float[LANES];
   private final AttentionSimd attention = new ScalarAttention();
 
@@ -16,6 +17,11 @@ final class ScalarSimd implements Simd {
   @Override
   public ActivationKernels activations() {
     return activations;
+  }
+
+  @Override
+  public NormKernels norms() {
+    return norms;
   }
 
   @Override
@@ -67,6 +73,13 @@ final class ScalarSimd implements Simd {
         int to = panelOffset + i / TILE_ROWS * panelStride + r * TILE_ROWS;
         System.arraycopy(x, offset + r * stride + i, panels, to, TILE_ROWS);
       }
+    }
+  }
+
+  @Override
+  public void add(float[] out, int outOffset, float[] x, int xOffset, int size) {
+    for (int i = 0; i < size; i++) {
+      out[outOffset + i] += x[xOffset + i];
     }
   }
 

@@ -31,6 +31,9 @@ interface Simd {
   /** The activations, in the same form. */
   ActivationKernels activations();
 
+  /** LayerNorm and RMSNorm, in the same form. */
+  NormKernels norms();
+
   /**
    * One register tile of a matrix product: {@code c[r, j] = chain over k of fma(a[k, r], b[k, j],
    * c[r, j])}, the chain starting from 0 when {@code first}, else from what c holds.
@@ -75,6 +78,12 @@ interface Simd {
       int panelOffset,
       int panelStride);
 
+  /**
+   * {@code out[i] += x[i]}: for rows, since what the compiler makes of a plain loop does up to a
+   * hundred elements one by one.
+   */
+  void add(float[] out, int outOffset, float[] x, int xOffset, int size);
+
   /** {@code sum x[i]}. */
   float sum(float[] x, int offset, int size);
 
@@ -96,14 +105,21 @@ interface Simd {
   /** The primitives of attention, in the same implementation. */
   AttentionSimd attention();
 
-  /** Adds {@value #LANES} accumulators in halves. */
+  /** Adds {@value #LANES} accumulators in halves, in registers. */
   static float addInHalves(float[] lanes) {
-    for (int half = LANES / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; i++) {
-        lanes[i] += lanes[i + half];
-      }
-    }
-    return lanes[0];
+    float sum0 = lanes[0] + lanes[8];
+    float sum1 = lanes[1] + lanes[9];
+    float sum2 = lanes[2] + lanes[10];
+    float sum3 = lanes[3] + lanes[11];
+    float sum4 = lanes[4] + lanes[12];
+    float sum5 = lanes[5] + lanes[13];
+    float sum6 = lanes[6] + lanes[14];
+    float sum7 = lanes[7] + lanes[15];
+    sum0 += sum4;
+    sum1 += sum5;
+    sum2 += sum6;
+    sum3 += sum7;
+    return (sum0 + sum2) + (sum1 + sum3);
   }
 
   /** Which implementation a pool's threads use. */

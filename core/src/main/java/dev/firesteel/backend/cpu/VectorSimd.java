@@ -44,6 +44,7 @@ final class VectorSimd implements Simd {
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
   private final ActivationKernels activations = new VectorActivations();
+  private final NormKernels norms = new VectorNorms();
   private final float[] lanes = new float[LANES];
   private final AttentionSimd attention = new VectorAttention();
 
@@ -67,6 +68,11 @@ final class VectorSimd implements Simd {
   @Override
   public ActivationKernels activations() {
     return activations;
+  }
+
+  @Override
+  public NormKernels norms() {
+    return norms;
   }
 
   @Override
@@ -265,6 +271,19 @@ final class VectorSimd implements Simd {
     for (int i = 0; i < columns; i += TILE_ROWS) {
       int to = panelOffset + i / TILE_ROWS * panelStride + (rows - 1) * TILE_ROWS;
       System.arraycopy(x, offset + (rows - 1) * stride + i, panels, to, TILE_ROWS);
+    }
+  }
+
+  @Override
+  public void add(float[] out, int outOffset, float[] x, int xOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector.fromArray(SPECIES, out, outOffset + i)
+          .add(FloatVector.fromArray(SPECIES, x, xOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    for (int i = whole; i < size; i++) {
+      out[outOffset + i] += x[xOffset + i];
     }
   }
 

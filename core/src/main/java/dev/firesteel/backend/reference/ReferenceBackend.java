@@ -178,12 +178,16 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void activationBackward(Activation f, NdArray x, NdArray dy, NdArray dx) {
+  public void activationBackward(
+      Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write) {
     Elements from = Elements.of(x);
     Elements gradient = Elements.of(dy);
     Elements result = Elements.result(dx);
     for (int i = 0; i < size(x); i++) {
       result.set(i, gradient.get(i) * Scalars.derivative(f, from.get(i)));
+    }
+    if (dBias != null) {
+      sumRows(dx, dBias, write);
     }
   }
 
@@ -430,7 +434,30 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void layerNormBackwardInput(
+  public void layerNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray mean,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite,
+      NdArray dBias,
+      Write dBiasWrite) {
+    if (dx != null) {
+      layerNormBackwardInput(x, gain, mean, rstd, dy, dx, dxWrite);
+    }
+    if (dGain != null) {
+      layerNormBackwardGain(x, mean, rstd, dy, dGain, dGainWrite);
+    }
+    if (dBias != null) {
+      sumRows(dy, dBias, dBiasWrite);
+    }
+  }
+
+  private static void layerNormBackwardInput(
       NdArray x, NdArray gain, NdArray mean, NdArray rstd, NdArray dy, NdArray dx, Write write) {
     Elements from = Elements.of(x);
     Elements factor = Elements.of(gain);
@@ -458,8 +485,7 @@ public final class ReferenceBackend implements Backend {
     }
   }
 
-  @Override
-  public void layerNormBackwardGain(
+  private static void layerNormBackwardGain(
       NdArray x, NdArray mean, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
     Elements from = Elements.of(x);
     Elements means = Elements.of(mean);
@@ -498,7 +524,24 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void rmsNormBackwardInput(
+  public void rmsNormBackward(
+      NdArray x,
+      NdArray gain,
+      NdArray rstd,
+      NdArray dy,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dGain,
+      Write dGainWrite) {
+    if (dx != null) {
+      rmsNormBackwardInput(x, gain, rstd, dy, dx, dxWrite);
+    }
+    if (dGain != null) {
+      rmsNormBackwardGain(x, rstd, dy, dGain, dGainWrite);
+    }
+  }
+
+  private static void rmsNormBackwardInput(
       NdArray x, NdArray gain, NdArray rstd, NdArray dy, NdArray dx, Write write) {
     Elements from = Elements.of(x);
     Elements factor = Elements.of(gain);
@@ -521,8 +564,8 @@ public final class ReferenceBackend implements Backend {
     }
   }
 
-  @Override
-  public void rmsNormBackwardGain(NdArray x, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
+  private static void rmsNormBackwardGain(
+      NdArray x, NdArray rstd, NdArray dy, NdArray dGain, Write write) {
     Elements from = Elements.of(x);
     Elements rstds = Elements.of(rstd);
     Elements gradient = Elements.of(dy);

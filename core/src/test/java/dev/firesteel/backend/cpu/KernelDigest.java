@@ -80,8 +80,11 @@ final class KernelDigest {
       NdArray x = wide(3, 1031);
       backend.activation(f, x, out);
       NdArray dx = result(3, 1031);
-      backend.activationBackward(f, x, normal(3, 1031), dx);
+      NdArray dBias = normal(1031);
+      backend.activationBackward(f, x, normal(3, 1031), dx, null, Write.SET);
       record("activation " + f, out, dx);
+      backend.activationBackward(f, x, normal(3, 1031), dx, dBias, Write.ADD);
+      record("activation and bias " + f, dx, dBias);
     }
     NdArray gated = result(5, 77);
     NdArray dGateUp = result(5, 154);
@@ -124,12 +127,12 @@ final class KernelDigest {
     NdArray dx = result(131, 77);
     NdArray dGain = result(77);
     backend.layerNorm(x, gain, normal(77), 1e-5, out, mean, rstd);
-    backend.layerNormBackwardInput(x, gain, mean, rstd, dy, dx, Write.SET);
-    backend.layerNormBackwardGain(x, mean, rstd, dy, dGain, Write.SET);
-    record("layerNorm", out, mean, rstd, dx, dGain);
+    NdArray dBias = result(77);
+    backend.layerNormBackward(
+        x, gain, mean, rstd, dy, dx, Write.SET, dGain, Write.SET, dBias, Write.SET);
+    record("layerNorm", out, mean, rstd, dx, dGain, dBias);
     backend.rmsNorm(x, gain, 1e-5, out, rstd);
-    backend.rmsNormBackwardInput(x, gain, rstd, dy, dx, Write.ADD);
-    backend.rmsNormBackwardGain(x, rstd, dy, dGain, Write.ADD);
+    backend.rmsNormBackward(x, gain, rstd, dy, dx, Write.ADD, dGain, Write.ADD);
     record("rmsNorm", out, rstd, dx, dGain);
   }
 

@@ -83,6 +83,9 @@ class SimdTest {
       vector.exp(a, 3, shift, got, 1, size);
       scalar.exp(a, 3, shift, want, 1, size);
       assertSameBits(got, want);
+      vector.add(got, 2, b, 5, size);
+      scalar.add(want, 2, b, 5, size);
+      assertSameBits(got, want);
     }
   }
 
