@@ -145,28 +145,39 @@ final class SideBySide implements AutoCloseable {
   }
 
   /**
-   * A contender's speed relative to the faster of libtorch's contenders, round by round; empty
-   * where there is none.
+   * A contender's speed relative to libtorch's in float32, and to the faster of libtorch's
+   * contenders: two cells of a table, each the median of the rounds and their extremes, or empty
+   * where there is no such peer.
    *
    * @param speed of a turn
    */
-  List<Double> ratiosToPeer(Kind kind, ToDoubleFunction<Turn> speed) {
-    Kind peer = null;
-    double best = 0;
-    for (Map.Entry<Kind, List<Turn>> entry : turns.entrySet()) {
-      double median = Report.median(entry.getValue().stream().mapToDouble(speed).boxed().toList());
-      if (entry.getKey().isPeer() && median > best) {
-        best = median;
-        peer = entry.getKey();
+  String ratiosToPeer(Kind kind, ToDoubleFunction<Turn> speed) {
+    Kind best = null;
+    for (Kind each : turns.keySet()) {
+      if (each.isPeer()
+          && (best == null || median(turns.get(each), speed) > median(turns.get(best), speed))) {
+        best = each;
       }
     }
+    return ratio(kind, Kind.LIBTORCH_F32, speed) + " | " + ratio(kind, best, speed);
+  }
+
+  private static double median(List<Turn> turns, ToDoubleFunction<Turn> speed) {
+    return Report.median(turns.stream().mapToDouble(speed).boxed().toList());
+  }
+
+  private String ratio(Kind kind, Kind peer, ToDoubleFunction<Turn> speed) {
+    if (peer == null || !turns.containsKey(peer)) {
+      return "";
+    }
     List<Double> ratios = new ArrayList<>();
-    for (int round = 0; peer != null && round < turns.get(kind).size(); round++) {
+    for (int round = 0; round < turns.get(kind).size(); round++) {
       ratios.add(
           speed.applyAsDouble(turns.get(kind).get(round))
               / speed.applyAsDouble(turns.get(peer).get(round)));
     }
-    return ratios;
+    return String.format(
+        Locale.ROOT, "%.2f (%s)", Report.median(ratios), Report.range(ratios, "%.2f"));
   }
 
   @Override

@@ -132,6 +132,12 @@ record TrainingShape(String label, ModelConfig model, int batch) {
    * is not the head, too); d is the width of all heads, of whose T keys causality leaves half.
    */
   double flopsPerToken() {
+    return 6.0 * multipliedParameters()
+        + 6.0 * model.layers() * tokens() * model.heads() * model.headWidth();
+  }
+
+  /** N of {@link #flopsPerToken}. */
+  long multipliedParameters() {
     LanguageModel declared = Models.declare(model);
     long lookedUp =
         declared.parameters().parameters().stream()
@@ -141,8 +147,7 @@ record TrainingShape(String label, ModelConfig model, int batch) {
                         || (parameter.name().equals("embedding.weight") && !model.tieEmbeddings()))
             .mapToLong(Parameter::size)
             .sum();
-    double multiplied = declared.parameters().count() - lookedUp;
-    return 6 * multiplied + 6.0 * model.layers() * tokens() * model.heads() * model.headWidth();
+    return declared.parameters().count() - lookedUp;
   }
 
   /** GFLOP of one optimizer step. */

@@ -4,7 +4,6 @@ import dev.firesteel.benchmarks.Contender.Kind;
 import dev.firesteel.benchmarks.Contender.Turn;
 import java.io.IOException;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -55,9 +54,9 @@ final class TrainingStepBenchmark {
     report.line("%s", Machine.describe());
     report.line("");
     report.line(
-        "| shape | threads | | tokens/s, median | min..max | ratio to libtorch's best | GFLOP/s |"
+        "| shape | threads | | tokens/s, median | min..max | ratio to libtorch f32 | to its best | GFLOP/s |"
             + " peak resident MB | peak Java heap MB | heap bytes/step | GCs |");
-    report.line("|---|---|---|---|---|---|---|---|---|---|---|");
+    report.line("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (String label : settings.list("shapes")) {
       for (int threads : settings.numbers("threads")) {
         compare(TrainingShape.of(label), threads);
@@ -98,8 +97,6 @@ final class TrainingStepBenchmark {
             .flatMap(turn -> turn.seconds().stream())
             .map(seconds -> shape.tokensPerStep() / seconds)
             .toList();
-    List<Double> ratios =
-        race.ratiosToPeer(kind, turn -> shape.tokensPerStep() / Report.median(turn.seconds()));
     report.line(
         "| %s | %d | %s | %.0f | %s | %s | %.0f | %d | %s | %s | %s |",
         shape.label(),
@@ -107,10 +104,7 @@ final class TrainingStepBenchmark {
         kind.label,
         Report.median(speeds),
         Report.range(speeds, "%.0f"),
-        ratios.isEmpty()
-            ? ""
-            : String.format(
-                Locale.ROOT, "%.2f (%s)", Report.median(ratios), Report.range(ratios, "%.2f")),
+        race.ratiosToPeer(kind, turn -> 1 / Report.median(turn.seconds())),
         Report.median(speeds) * shape.flopsPerToken() * 1e-9,
         contender.residentPeakBytes() >> 20,
         kind.isPeer() ? "" : Long.toString(last.heapPeakBytes() >> 20),

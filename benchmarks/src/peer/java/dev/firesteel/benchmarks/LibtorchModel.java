@@ -132,6 +132,10 @@ final class LibtorchModel {
   /** Rounds all weights: everything is then computed in {@code type}. */
   void convert(torch.ScalarType type) {
     weights.replaceAll((name, weight) -> weight.to(type));
+    if (cosines != null) {
+      cosines = cosines.to(type);
+      sines = sines.to(type);
+    }
   }
 
   /** Parameters with or without weight decay. */
