@@ -42,8 +42,6 @@ final class PlanAccuracy {
           "heap predicted, MiB",
           "measured",
           "error",
-          "process predicted, MiB",
-          "measured",
           "tokens/s |");
   private static final double MOST_ERROR = 0.15;
   private static final int STEPS = 4;
@@ -52,7 +50,7 @@ final class PlanAccuracy {
 
   private static final Path WORK = Path.of("benchmarks", "target", "plan-accuracy");
   private static final double KIB_IN_MIB = 1 << 10;
-  private static final Pattern HEAP = Pattern.compile("heap +total (\\d+)K, used (\\d+)K");
+  private static final Pattern HEAP = Pattern.compile("heap +total \\d+K, used (\\d+)K");
   private static final Pattern STEP = Pattern.compile("step (\\d+)/.* (\\d+) tokens/s.*");
 
   /** Overrides of each shape: those of {@link TrainingShape}, a Llama, and GPT-2 small in full. */
@@ -107,12 +105,11 @@ final class PlanAccuracy {
     String xmx =
         heap.isEmpty() ? memory.at("/recommended_heap_bytes").asLong() / (1 << 20) + "m" : heap;
     double predicted = memory.at("/peak_heap_bytes").asLong() / MIB;
-    double predictedProcess = predicted + memory.at("/peak_native_bytes").asLong() / MIB;
     Measured measured = train(overrides, xmx);
     double error = predicted / measured.heapMib - 1;
     System.out.printf(
         Locale.ROOT,
-        "| %s | %s | %s | %s | %.0f | %.0f | %+.1f %% | %.0f | %.0f | %s |%n",
+        "| %s | %s | %s | %s | %.0f | %.0f | %+.1f %% | %s |%n",
         shape,
         precision,
         choice,
@@ -120,8 +117,6 @@ final class PlanAccuracy {
         predicted,
         measured.heapMib,
         100 * error,
-        predictedProcess,
-        measured.heapMib + measured.otherMib,
         measured.tokensPerSecond);
     return Math.abs(error) <= MOST_ERROR;
   }
@@ -201,12 +196,10 @@ final class PlanAccuracy {
 
   private static final class Measured {
     private final double heapMib;
-    private final double otherMib;
     private final String tokensPerSecond;
 
-    Measured(double heapMib, double otherMib, String tokensPerSecond) {
+    Measured(double heapMib, String tokensPerSecond) {
       this.heapMib = heapMib;
-      this.otherMib = otherMib;
       this.tokensPerSecond = tokensPerSecond;
     }
   }
@@ -239,18 +232,16 @@ final class PlanAccuracy {
 
   private static Measured measure(long pid, String speed) throws IOException, InterruptedException {
     long used = Long.MAX_VALUE;
-    long committed = 0;
     for (int i = 0; i < COLLECTIONS; i++) {
       ask(pid, "GC.run");
       Matcher heap = HEAP.matcher(ask(pid, "GC.heap_info"));
       if (!heap.find()) {
         throw new IOException("process " + pid + " tells no use of its heap");
       }
-      committed = Long.parseLong(heap.group(1));
-      used = Math.min(used, Long.parseLong(heap.group(2)));
+      used = Math.min(used, Long.parseLong(heap.group(1)));
       Thread.sleep(300);
     }
-    return new Measured(used / KIB_IN_MIB, (residentKib(pid) - committed) / KIB_IN_MIB, speed);
+    return new Measured(used / KIB_IN_MIB, speed);
   }
 
   /** Attaching through JMX would do it, too, with a server's naming and serialization. */
@@ -263,14 +254,5 @@ final class PlanAccuracy {
       throw new IOException(question + " failed: " + answer);
     }
     return answer;
-  }
-
-  /** What the process has of the machine's memory; its heap is touched wholly by now. */
-  private static long residentKib(long pid) throws IOException {
-    return Files.readAllLines(Path.of("/proc", Long.toString(pid), "status")).stream()
-        .filter(line -> line.startsWith("VmRSS:"))
-        .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
-        .findFirst()
-        .orElseThrow(() -> new IOException("process " + pid + " tells no resident memory"));
   }
 }

@@ -5,7 +5,6 @@ import dev.firesteel.plan.FlopPlan;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.ParameterPart;
 import dev.firesteel.plan.RunPlan;
-import dev.firesteel.plan.ThroughputProbe;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,9 +35,7 @@ final class PlanText {
           data,
           availableHeapBytes,
           flopsPerSecond,
-          flopsPerSecond == null
-              ? null
-              : ThroughputProbe.stepSeconds(plan.flops(), flopsPerSecond));
+          flopsPerSecond == null ? null : plan.stepSeconds(flopsPerSecond));
     }
   }
 
@@ -79,7 +76,7 @@ final class PlanText {
     if (flopsPerSecond == null) {
       lines.add(row("not measured", "leave --no-probe out"));
     } else {
-      double step = ThroughputProbe.stepSeconds(plan.flops(), flopsPerSecond);
+      double step = plan.stepSeconds(flopsPerSecond);
       lines.add(row("products", format("%.0f GFLOP/s, measured just now", flopsPerSecond * 1e-9)));
       lines.add(
           row("a step", format("%s, %,.0f tokens/s", duration(step), plan.tokensPerStep() / step)));

@@ -18,13 +18,15 @@ import dev.firesteel.config.ModelConfig;
  * @param perToken of the model, forward and backward, as above
  * @param recomputedPerToken what {@code compute.recompute} adds
  * @param perStep of all tokens of a step, both
+ * @param numbersPerToken what a forward pass makes for each token: activations and logits
  */
 public record FlopPlan(
     String formula,
     long productWeights,
     double perToken,
     double recomputedPerToken,
-    double perStep) {
+    double perStep,
+    long numbersPerToken) {
 
   private static final String FORMULA =
       "6 x weights in products + 12 x layers x heads x head width x (sequence length + 1) / 2";
@@ -42,6 +44,9 @@ public record FlopPlan(
     long head = width * model.vocabularySize();
     long weights = model.layers() * (qkv + output + up + down) + head;
     double scores = 4.0 * attention * (length + 1) / 2;
+    long numbers =
+        model.layers() * (4 * width + attention + (qkv + up + down) / width)
+            + model.vocabularySize();
     double perToken = 6.0 * weights + 3 * model.layers() * scores;
     double again =
         switch (recompute) {
@@ -49,6 +54,7 @@ public record FlopPlan(
           case ATTENTION -> 2.0 * model.layers() * qkv;
           case BLOCK -> model.layers() * (2.0 * (qkv + output + up) + scores);
         };
-    return new FlopPlan(FORMULA, weights, perToken, again, (perToken + again) * tokensPerStep);
+    return new FlopPlan(
+        FORMULA, weights, perToken, again, (perToken + again) * tokensPerStep, numbers);
   }
 }

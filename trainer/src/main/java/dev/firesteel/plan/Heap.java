@@ -7,6 +7,7 @@ package dev.firesteel.plan;
  */
 final class Heap {
   private static final long MIB = 1 << 20;
+  private static final long HEADER_BYTES = 16;
   private static final int REGIONS = 2048;
   private static final long LARGEST_REGION = 32 * MIB;
 
@@ -34,9 +35,13 @@ final class Heap {
     return new Heap(region);
   }
 
-  /** What an array takes whose elements take {@code bytes}. */
+  /**
+   * What an array takes whose elements take {@code bytes}. Its header makes an array of just some
+   * regions need one more.
+   */
   long arrayBytes(long bytes) {
-    return bytes < regionBytes / 2 ? bytes : (bytes + regionBytes - 1) / regionBytes * regionBytes;
+    long size = bytes + HEADER_BYTES;
+    return size < regionBytes / 2 ? size : (size + regionBytes - 1) / regionBytes * regionBytes;
   }
 
   /** The {@code -Xmx} for so much live data. */

@@ -19,6 +19,7 @@ import java.util.Map;
  * @param tokensPerStep of the global batch
  * @param slots micro-batches of a step
  * @param steps of the run
+ * @param threads that compute
  * @param flops operations
  * @param memory at the busiest moment of training
  * @param checkpointBytes of one checkpoint: weights and both moments in float32, without the
@@ -32,10 +33,20 @@ public record RunPlan(
     long tokensPerStep,
     int slots,
     long steps,
+    int threads,
     FlopPlan flops,
     MemoryPlan memory,
     long checkpointBytes,
     int checkpoints) {
+
+  /**
+   * Forward and backward through norms, attention, activations and losses, by one thread: measured
+   * with the steps of benchmarks/results/memory_xeon-2core_202611.md.
+   */
+  private static final double SECONDS_PER_NUMBER = 7.2e-9;
+
+  /** AdamW, clipping, and packing the weight anew: bound by memory, whatever the threads. */
+  private static final double SECONDS_PER_PARAMETER = 2.5e-9;
 
   public RunPlan {
     parameters = List.copyOf(parameters);
@@ -69,6 +80,7 @@ public record RunPlan(
         config.training().tokensPerStep(),
         config.training().slots(),
         config.training().steps(),
+        threads,
         FlopPlan.of(
             model,
             config.training().sequenceLength(),
@@ -77,6 +89,18 @@ public record RunPlan(
         memory,
         3 * Float.BYTES * declared.count(),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
+  }
+
+  /**
+   * An estimate of a step's seconds: its operations at the speed of products, then what is not
+   * products, a fixed time for each number that a thread makes and for each parameter's update.
+   *
+   * @param flopsPerSecond of {@link ThroughputProbe}
+   */
+  public double stepSeconds(double flopsPerSecond) {
+    return flops.perStep() / flopsPerSecond
+        + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
+        + parameterCount * SECONDS_PER_PARAMETER;
   }
 
   private static MemoryPlan memory(

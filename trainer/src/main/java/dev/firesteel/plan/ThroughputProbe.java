@@ -16,13 +16,6 @@ import java.time.Duration;
  * and backward, over and over for a given time.
  */
 public final class ThroughputProbe {
-  /**
-   * Share of a training step's operations per second in those of its products alone, as measured
-   * from 4 to 124 million parameters (benchmarks/results): the rest is attention, norms,
-   * activations and the optimizer.
-   */
-  private static final double STEP_SHARE = 0.65;
-
   private static final int MOST_ROWS = 2048;
 
   private ThroughputProbe() {}
@@ -61,10 +54,5 @@ public final class ThroughputProbe {
     NdArray array = scope.allocate(DType.F32, Shape.of(rows, columns));
     backend.fill(array, 0.5);
     return array;
-  }
-
-  /** An estimate of a step's seconds. */
-  public static double stepSeconds(FlopPlan flops, double flopsPerSecond) {
-    return flops.perStep() / (flopsPerSecond * STEP_SHARE);
   }
 }

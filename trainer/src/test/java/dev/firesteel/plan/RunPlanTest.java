@@ -56,6 +56,16 @@ class RunPlanTest {
   }
 
   @Test
+  void aStepsTimeIsThatOfProductsAndOfTheRest() {
+    RunPlan plan = plan();
+    assertThat(plan.flops().numbersPerToken()).isEqualTo(12 * 16 * 768 + 50257);
+    double rest = plan.stepSeconds(Double.POSITIVE_INFINITY);
+    assertThat(plan.stepSeconds(1e11) - rest)
+        .isCloseTo(plan.flops().perStep() / 1e11, within(1e-9));
+    assertThat(rest).isBetween(0.5, 2.0);
+  }
+
+  @Test
   void recomputationTakesOperationsAndGivesMemory() {
     RunPlan none = plan();
     RunPlan attention = plan("compute.recompute=attention");
@@ -67,7 +77,7 @@ class RunPlanTest {
         .isEqualTo(12 * (2.0 * 8 * 768 * 768 + 4.0 * 768 * 1025 / 2));
     long stream = 1024 * 768 * 4;
     assertThat(none.memory().peakHeapBytes() - attention.memory().peakHeapBytes())
-        .isCloseTo(11 * 4 * stream, within(4 * stream));
+        .isBetween(11 * 4 * stream, 12 * 5 * stream);
     assertThat(attention.memory().peakHeapBytes() - block.memory().peakHeapBytes())
         .isGreaterThan(100 * stream);
   }
@@ -121,8 +131,9 @@ class RunPlanTest {
   @Test
   void largeHeapsGiveLargeArraysMore() {
     assertThat(Heap.of(1L << 30).arrayBytes(700_000)).isEqualTo(1 << 20);
-    assertThat(Heap.of(1L << 30).arrayBytes(500_000)).isEqualTo(500_000);
-    assertThat(Heap.of(20L << 30).arrayBytes(700_000)).isEqualTo(700_000);
-    assertThat(Heap.of(20L << 30).arrayBytes((4 << 20) + 1)).isEqualTo(8 << 20);
+    assertThat(Heap.of(1L << 30).arrayBytes(500_000)).isEqualTo(500_016);
+    assertThat(Heap.of(1L << 30).arrayBytes(2 << 20)).isEqualTo(3 << 20);
+    assertThat(Heap.of(20L << 30).arrayBytes(700_000)).isEqualTo(700_016);
+    assertThat(Heap.of(20L << 30).arrayBytes(4 << 20)).isEqualTo(8 << 20);
   }
 }
