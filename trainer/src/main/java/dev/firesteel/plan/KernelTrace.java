@@ -215,8 +215,8 @@ final class KernelTrace implements InvocationHandler {
         workspace.head(x.shape().rows(), w.shape().dim(0), w.shape().dim(1), w.offset());
         copies(x, w);
       }
-      case "sumRows" -> reduceRows(array(arguments[0]));
-      case "layerNormBackwardGain", "rmsNormBackwardGain" -> reduceRows(array(arguments[0]));
+      case "sumRows", "layerNormBackward", "rmsNormBackward" -> reduceRows(array(arguments[0]));
+      case "activationBackward" -> reduceRows(array(arguments[1]));
       case "causalAttentionBackward" -> {
         AttentionSpec spec = (AttentionSpec) arguments[0];
         workspace.attend(array(arguments[1]).shape().dim(1), spec.headWidth());
