@@ -73,7 +73,7 @@ final class PlanAccuracy {
     System.out.println(Machine.describe());
     System.out.println();
     System.out.println(HEADER);
-    System.out.println("|---|---|---|---|---|---|---|---|---|---|");
+    System.out.println("|---|---|---|---|---|---|---|---|");
     boolean kept = true;
     for (String shape : shapes) {
       for (String precision : precisions) {
