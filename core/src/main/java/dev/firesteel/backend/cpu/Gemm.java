@@ -9,39 +9,27 @@ import java.util.Arrays;
  * how c is cut into tiles nor on threads, vector width or CPU.
  *
  * <p>The right operand is first brought into panels of {@value Simd#TILE_COLUMNS} columns, all of
- * it, by all threads; then each task takes some rows of the left one and brings up to {@value
- * #MAX_DEPTH} columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of the
- * right operand (up to 96 KiB) and the task's rows (288 KiB) stay in the L2 cache while they meet.
- * Deep panels, since each pass over c reads and writes it from beyond; and many columns in a task,
- * since its rows are brought into panels once for all of them. (Goto and van de Geijn 2008,
- * "Anatomy of high-performance matrix multiplication".)
+ * it, by all threads; then each task takes some rows of the left one and brings {@value #DEPTH}
+ * columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of the right
+ * operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose panels (up to
+ * 128 KiB) stay in L2. (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+ * multiplication".)
  */
 final class Gemm {
-  /** Most of the sum that one pass over a task's tiles covers. */
-  private static final int MAX_DEPTH = 768;
+  /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
+  private static final int MAX_TASK_ROWS = 128;
 
-  /** Most and fewest rows of c in one task. */
-  private static final int MAX_TASK_ROWS = 8 * Simd.TILE_ROWS;
+  /** Fewest rows in one task, before its columns are cut instead. */
+  private static final int MIN_TASK_ROWS = 64;
 
-  private static final int MIN_TASK_ROWS = MAX_TASK_ROWS / 2;
+  /** How much of the sum one pass over a task's tiles covers. */
+  static final int DEPTH = 256;
 
-  /**
-   * Most rows of c in one task whose left operand is transposed, as in weight gradients: few rows
-   * and columns and a long sum, so that reading the operands outweighs writing c.
-   */
-  private static final int MAX_TRANSPOSED_TASK_ROWS = 22 * Simd.TILE_ROWS;
+  /** Most columns of c in one task: that often the rows in panels are used. */
+  private static final int MAX_TASK_COLUMNS = 768;
 
-  /** Most columns of c in one task, ... */
-  private static final int MAX_TASK_COLUMNS = 4096;
-
-  /** ... as long as there are enough tasks, ... */
-  private static final int USUAL_TASK_COLUMNS = 1024;
-
-  /** ... and when there are too few rows to occupy all threads. */
-  private static final int MIN_TASK_COLUMNS = 3 * Simd.TILE_COLUMNS;
-
-  /** So many tasks for each thread that the last ones to end do not keep the others waiting. */
-  private static final int TASKS_PER_THREAD = 8;
+  /** Fewest columns in one task when there are too few rows to occupy all threads. */
+  private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
   /** Between panels of the left operand, which would else compete for the same cache lines. */
   private static final int PANEL_PADDING = 16;
@@ -85,21 +73,15 @@ final class Gemm {
     return (int) (((long) value + divisor - 1) / divisor);
   }
 
-  /** How much of the sum each pass covers, the last perhaps less: passes of about equal depth. */
-  private static int passDepth(int depth) {
-    return ceilDiv(depth, Math.max(1, ceilDiv(depth, MAX_DEPTH)));
-  }
-
   /** Brings a right operand [depth, columns] into panels, by all threads. */
   void pack(Matrix b, int depth, int columns, float[] panels) {
-    int passDepth = passDepth(depth);
-    int depthBlocks = ceilDiv(depth, passDepth);
+    int depthBlocks = ceilDiv(depth, DEPTH);
     pool.run(
         depthBlocks * ceilDiv(columns, Simd.TILE_COLUMNS),
         (tile, worker) -> {
-          int k = tile % depthBlocks * passDepth;
+          int k = tile % depthBlocks * DEPTH;
           int n = tile / depthBlocks * Simd.TILE_COLUMNS;
-          int blockDepth = Math.min(passDepth, depth - k);
+          int blockDepth = Math.min(DEPTH, depth - k);
           packRight(
               worker.simd(),
               b,
@@ -131,18 +113,15 @@ final class Gemm {
       boolean add,
       Epilogue epilogue) {
     // Large tasks, but so many that all threads have work. The result does not depend on it.
-    int tasksWanted = pool.threads() == 1 ? 1 : TASKS_PER_THREAD * pool.threads();
-    int mostRows = a.transposed ? MAX_TRANSPOSED_TASK_ROWS : MAX_TASK_ROWS;
-    int taskColumns = roundUp(Math.min(columns, MAX_TASK_COLUMNS), Simd.TILE_COLUMNS);
-    while (ceilDiv(rows, mostRows) * ceilDiv(columns, taskColumns) < tasksWanted) {
-      boolean narrow = taskColumns <= MIN_TASK_COLUMNS;
-      if (mostRows > MIN_TASK_ROWS
-          && (narrow || taskColumns <= (a.transposed ? mostRows : USUAL_TASK_COLUMNS))) {
-        mostRows = Math.max(MIN_TASK_ROWS, roundUp(mostRows / 2, Simd.TILE_ROWS));
-      } else if (!narrow) {
-        taskColumns = Math.max(MIN_TASK_COLUMNS, roundUp(taskColumns / 2, Simd.TILE_COLUMNS));
+    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
+    int mostRows = MAX_TASK_ROWS;
+    int taskColumns = MAX_TASK_COLUMNS;
+    while (ceilDiv(rows, mostRows) * ceilDiv(columns, taskColumns) < tasksWanted
+        && (mostRows > MIN_TASK_ROWS || taskColumns > MIN_TASK_COLUMNS)) {
+      if (mostRows > MIN_TASK_ROWS) {
+        mostRows /= 2;
       } else {
-        break;
+        taskColumns /= 2;
       }
     }
     multiply(
@@ -192,9 +171,8 @@ final class Gemm {
       int cStride,
       boolean add) {
     float[] panels = worker.scratch(Scratch.RIGHT_PANELS, panelsSize(depth, columns));
-    int passDepth = passDepth(depth);
-    for (int k = 0; k < depth; k += passDepth) {
-      int blockDepth = Math.min(passDepth, depth - k);
+    for (int k = 0; k < depth; k += DEPTH) {
+      int blockDepth = Math.min(DEPTH, depth - k);
       for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
         packRight(
             worker.simd(),
@@ -249,12 +227,11 @@ final class Gemm {
         Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
       }
     }
-    int passDepth = passDepth(depth);
-    int leftStride = passDepth * Simd.TILE_ROWS + PANEL_PADDING;
+    int leftStride = Math.min(DEPTH, depth) * Simd.TILE_ROWS + PANEL_PADDING;
     int leftSize = ceilDiv(rows, Simd.TILE_ROWS) * leftStride;
     float[] left = worker.scratch(Scratch.LEFT_PANELS, leftSize);
-    for (int k = 0; k < depth; k += passDepth) {
-      int blockDepth = Math.min(passDepth, depth - k);
+    for (int k = 0; k < depth; k += DEPTH) {
+      int blockDepth = Math.min(DEPTH, depth - k);
       packLeft(worker.simd(), a, row, rows, k, blockDepth, left, leftStride);
       multiplyPanels(
           worker,
@@ -343,50 +320,68 @@ final class Gemm {
     }
   }
 
-  /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of rows, zeros after. */
-  private static void packLeft(
+  /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
+  static void packLeft(
       Simd simd, Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
     int whole = rows - rows % Simd.TILE_ROWS;
     int last = whole / Simd.TILE_ROWS * panelStride;
-    if (whole < rows) {
-      Arrays.fill(panels, last, last + depth * Simd.TILE_ROWS, 0f);
-    }
     if (a.transposed) {
       int start = a.offset + k * a.stride + row;
       if (depth > 0) {
         simd.packColumns(a.array, start, a.stride, depth, whole, panels, 0, panelStride);
       }
-      for (int i = 0; i < depth && whole < rows; i++) {
-        int from = start + i * a.stride + whole;
-        System.arraycopy(a.array, from, panels, last + i * Simd.TILE_ROWS, rows - whole);
+      if (whole < rows) {
+        packFewColumns(a.array, start + whole, a.stride, rows - whole, depth, panels, last);
       }
       return;
     }
     int start = a.offset + row * a.stride + k;
-    int r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      int to = r / Simd.TILE_ROWS * panelStride + r % Simd.TILE_ROWS;
-      packFourRows(a.array, start + r * a.stride, a.stride, depth, panels, to);
+    for (int m = 0; m < whole; m += Simd.TILE_ROWS) {
+      int to = m / Simd.TILE_ROWS * panelStride;
+      packEightRows(a.array, start + m * a.stride, a.stride, depth, panels, to);
     }
-    for (; r < rows; r++) {
-      int to = r / Simd.TILE_ROWS * panelStride + r % Simd.TILE_ROWS;
-      for (int i = 0; i < depth; i++) {
-        panels[to + i * Simd.TILE_ROWS] = a.array[start + r * a.stride + i];
-      }
+    if (whole < rows) {
+      packFewRows(a.array, start + whole * a.stride, a.stride, rows - whole, depth, panels, last);
     }
   }
 
-  private static void packFourRows(
+  private static void packEightRows(
       float[] from, int start, int stride, int depth, float[] panels, int to) {
     int row1 = start + stride;
     int row2 = row1 + stride;
     int row3 = row2 + stride;
+    int row4 = row3 + stride;
+    int row5 = row4 + stride;
+    int row6 = row5 + stride;
+    int row7 = row6 + stride;
     for (int i = 0; i < depth; i++) {
       int at = to + i * Simd.TILE_ROWS;
       panels[at] = from[start + i];
       panels[at + 1] = from[row1 + i];
       panels[at + 2] = from[row2 + i];
       panels[at + 3] = from[row3 + i];
+      panels[at + 4] = from[row4 + i];
+      panels[at + 5] = from[row5 + i];
+      panels[at + 6] = from[row6 + i];
+      panels[at + 7] = from[row7 + i];
+    }
+  }
+
+  private static void packFewRows(
+      float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
+    for (int r = 0; r < Simd.TILE_ROWS; r++) {
+      for (int i = 0; i < depth; i++) {
+        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + r * stride + i] : 0f;
+      }
+    }
+  }
+
+  private static void packFewColumns(
+      float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
+    for (int i = 0; i < depth; i++) {
+      for (int r = 0; r < Simd.TILE_ROWS; r++) {
+        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
+      }
     }
   }
 

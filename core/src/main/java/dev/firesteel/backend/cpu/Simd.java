@@ -20,7 +20,7 @@ interface Simd {
   int LANES = 16;
 
   /** Rows of a register tile, and of a panel of the left operand. */
-  int TILE_ROWS = 12;
+  int TILE_ROWS = 8;
 
   /** Columns of a register tile, and of a panel of the right operand. */
   int TILE_COLUMNS = 32;
@@ -60,8 +60,8 @@ interface Simd {
   void packRows(float[] x, int offset, int stride, int rows, float[] panel, int panelOffset);
 
   /**
-   * Panels of a transposed left operand: copies columns {@code [p * 12, p * 12 + 12)} of each row
-   * to panel p, one after the other.
+   * Panels of a transposed left operand: copies columns {@code [p * 8, p * 8 + 8)} of each row to
+   * panel p, one after the other.
    *
    * @param stride from row to row of x, at least {@code columns}
    * @param rows at least 1

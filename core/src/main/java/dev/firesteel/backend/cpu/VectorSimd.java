@@ -91,14 +91,14 @@ final class VectorSimd implements Simd {
     int fromOffset = first ? 0 : cOffset;
     int fromStride = first ? 0 : cStride;
     if (LENGTH == LANES) {
-      multiplyTwelveRows(
+      multiplyEightRows(
           a, aOffset, b, bOffset, depth, from, fromOffset, fromStride, c, cOffset, cStride);
       return;
     }
-    // Sixteen registers hold the accumulators of six rows by two vectors, not of twelve.
-    for (int row = 0; row < TILE_ROWS; row += 6) {
+    // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
+    for (int row = 0; row < TILE_ROWS; row += 4) {
       for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
-        multiplySixRows(
+        multiplyFourRows(
             a,
             aOffset + row,
             b,
@@ -114,8 +114,8 @@ final class VectorSimd implements Simd {
     }
   }
 
-  /** Twelve rows by two vectors: 24 accumulators of the 32 registers of AVX-512. */
-  private static void multiplyTwelveRows(
+  /** Eight rows by two vectors: 16 accumulators of the 32 registers of AVX-512. */
+  private static void multiplyEightRows(
       float[] a,
       int aOffset,
       float[] b,
@@ -127,100 +127,72 @@ final class VectorSimd implements Simd {
       float[] c,
       int cOffset,
       int cStride) {
-    FloatVector c0x0 = FloatVector.fromArray(SPECIES, from, fromOffset);
-    FloatVector c0x1 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
-    FloatVector c1x0 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
-    FloatVector c1x1 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
-    FloatVector c2x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
-    FloatVector c2x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
-    FloatVector c3x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
-    FloatVector c3x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
-    FloatVector c4x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
-    FloatVector c4x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
-    FloatVector c5x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
-    FloatVector c5x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
-    FloatVector c6x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride);
-    FloatVector c6x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
-    FloatVector c7x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
-    FloatVector c7x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
-    FloatVector c8x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 8 * fromStride);
-    FloatVector c8x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 8 * fromStride + LENGTH);
-    FloatVector c9x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 9 * fromStride);
-    FloatVector c9x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 9 * fromStride + LENGTH);
-    FloatVector c10x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 10 * fromStride);
-    FloatVector c10x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 10 * fromStride + LENGTH);
-    FloatVector c11x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 11 * fromStride);
-    FloatVector c11x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 11 * fromStride + LENGTH);
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
+    FloatVector c40 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
+    FloatVector c41 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
+    FloatVector c50 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
+    FloatVector c51 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
+    FloatVector c60 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride);
+    FloatVector c61 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
+    FloatVector c70 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
+    FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
     for (int k = 0; k < depth; k++) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
       FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
       FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
       FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
-      c0x0 = a0.fma(b0, c0x0);
-      c0x1 = a0.fma(b1, c0x1);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
       FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
-      c1x0 = a1.fma(b0, c1x0);
-      c1x1 = a1.fma(b1, c1x1);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
       FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
-      c2x0 = a2.fma(b0, c2x0);
-      c2x1 = a2.fma(b1, c2x1);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
       FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
-      c3x0 = a3.fma(b0, c3x0);
-      c3x1 = a3.fma(b1, c3x1);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
       FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4]);
-      c4x0 = a4.fma(b0, c4x0);
-      c4x1 = a4.fma(b1, c4x1);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
       FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5]);
-      c5x0 = a5.fma(b0, c5x0);
-      c5x1 = a5.fma(b1, c5x1);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
       FloatVector a6 = FloatVector.broadcast(SPECIES, a[left + 6]);
-      c6x0 = a6.fma(b0, c6x0);
-      c6x1 = a6.fma(b1, c6x1);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
       FloatVector a7 = FloatVector.broadcast(SPECIES, a[left + 7]);
-      c7x0 = a7.fma(b0, c7x0);
-      c7x1 = a7.fma(b1, c7x1);
-      FloatVector a8 = FloatVector.broadcast(SPECIES, a[left + 8]);
-      c8x0 = a8.fma(b0, c8x0);
-      c8x1 = a8.fma(b1, c8x1);
-      FloatVector a9 = FloatVector.broadcast(SPECIES, a[left + 9]);
-      c9x0 = a9.fma(b0, c9x0);
-      c9x1 = a9.fma(b1, c9x1);
-      FloatVector a10 = FloatVector.broadcast(SPECIES, a[left + 10]);
-      c10x0 = a10.fma(b0, c10x0);
-      c10x1 = a10.fma(b1, c10x1);
-      FloatVector a11 = FloatVector.broadcast(SPECIES, a[left + 11]);
-      c11x0 = a11.fma(b0, c11x0);
-      c11x1 = a11.fma(b1, c11x1);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
     }
-    c0x0.intoArray(c, cOffset);
-    c0x1.intoArray(c, cOffset + LENGTH);
-    c1x0.intoArray(c, cOffset + cStride);
-    c1x1.intoArray(c, cOffset + cStride + LENGTH);
-    c2x0.intoArray(c, cOffset + 2 * cStride);
-    c2x1.intoArray(c, cOffset + 2 * cStride + LENGTH);
-    c3x0.intoArray(c, cOffset + 3 * cStride);
-    c3x1.intoArray(c, cOffset + 3 * cStride + LENGTH);
-    c4x0.intoArray(c, cOffset + 4 * cStride);
-    c4x1.intoArray(c, cOffset + 4 * cStride + LENGTH);
-    c5x0.intoArray(c, cOffset + 5 * cStride);
-    c5x1.intoArray(c, cOffset + 5 * cStride + LENGTH);
-    c6x0.intoArray(c, cOffset + 6 * cStride);
-    c6x1.intoArray(c, cOffset + 6 * cStride + LENGTH);
-    c7x0.intoArray(c, cOffset + 7 * cStride);
-    c7x1.intoArray(c, cOffset + 7 * cStride + LENGTH);
-    c8x0.intoArray(c, cOffset + 8 * cStride);
-    c8x1.intoArray(c, cOffset + 8 * cStride + LENGTH);
-    c9x0.intoArray(c, cOffset + 9 * cStride);
-    c9x1.intoArray(c, cOffset + 9 * cStride + LENGTH);
-    c10x0.intoArray(c, cOffset + 10 * cStride);
-    c10x1.intoArray(c, cOffset + 10 * cStride + LENGTH);
-    c11x0.intoArray(c, cOffset + 11 * cStride);
-    c11x1.intoArray(c, cOffset + 11 * cStride + LENGTH);
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + cStride);
+    c11.intoArray(c, cOffset + cStride + LENGTH);
+    c20.intoArray(c, cOffset + 2 * cStride);
+    c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
+    c30.intoArray(c, cOffset + 3 * cStride);
+    c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
+    c40.intoArray(c, cOffset + 4 * cStride);
+    c41.intoArray(c, cOffset + 4 * cStride + LENGTH);
+    c50.intoArray(c, cOffset + 5 * cStride);
+    c51.intoArray(c, cOffset + 5 * cStride + LENGTH);
+    c60.intoArray(c, cOffset + 6 * cStride);
+    c61.intoArray(c, cOffset + 6 * cStride + LENGTH);
+    c70.intoArray(c, cOffset + 7 * cStride);
+    c71.intoArray(c, cOffset + 7 * cStride + LENGTH);
   }
 
-  /** Six rows by two vectors, a part of a tile: 12 accumulators of 16 registers. */
-  private static void multiplySixRows(
+  /** Four rows by two vectors, a part of a tile. */
+  private static void multiplyFourRows(
       float[] a,
       int aOffset,
       float[] b,
@@ -232,54 +204,40 @@ final class VectorSimd implements Simd {
       float[] c,
       int cOffset,
       int cStride) {
-    FloatVector c0x0 = FloatVector.fromArray(SPECIES, from, fromOffset);
-    FloatVector c0x1 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
-    FloatVector c1x0 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
-    FloatVector c1x1 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
-    FloatVector c2x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
-    FloatVector c2x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
-    FloatVector c3x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
-    FloatVector c3x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
-    FloatVector c4x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride);
-    FloatVector c4x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 4 * fromStride + LENGTH);
-    FloatVector c5x0 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride);
-    FloatVector c5x1 = FloatVector.fromArray(SPECIES, from, fromOffset + 5 * fromStride + LENGTH);
+    FloatVector c00 = FloatVector.fromArray(SPECIES, from, fromOffset);
+    FloatVector c01 = FloatVector.fromArray(SPECIES, from, fromOffset + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride);
+    FloatVector c11 = FloatVector.fromArray(SPECIES, from, fromOffset + fromStride + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride);
+    FloatVector c21 = FloatVector.fromArray(SPECIES, from, fromOffset + 2 * fromStride + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride);
+    FloatVector c31 = FloatVector.fromArray(SPECIES, from, fromOffset + 3 * fromStride + LENGTH);
     for (int k = 0; k < depth; k++) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
       FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
       FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
       FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
-      c0x0 = a0.fma(b0, c0x0);
-      c0x1 = a0.fma(b1, c0x1);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
       FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
-      c1x0 = a1.fma(b0, c1x0);
-      c1x1 = a1.fma(b1, c1x1);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
       FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
-      c2x0 = a2.fma(b0, c2x0);
-      c2x1 = a2.fma(b1, c2x1);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
       FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
-      c3x0 = a3.fma(b0, c3x0);
-      c3x1 = a3.fma(b1, c3x1);
-      FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4]);
-      c4x0 = a4.fma(b0, c4x0);
-      c4x1 = a4.fma(b1, c4x1);
-      FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5]);
-      c5x0 = a5.fma(b0, c5x0);
-      c5x1 = a5.fma(b1, c5x1);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
     }
-    c0x0.intoArray(c, cOffset);
-    c0x1.intoArray(c, cOffset + LENGTH);
-    c1x0.intoArray(c, cOffset + cStride);
-    c1x1.intoArray(c, cOffset + cStride + LENGTH);
-    c2x0.intoArray(c, cOffset + 2 * cStride);
-    c2x1.intoArray(c, cOffset + 2 * cStride + LENGTH);
-    c3x0.intoArray(c, cOffset + 3 * cStride);
-    c3x1.intoArray(c, cOffset + 3 * cStride + LENGTH);
-    c4x0.intoArray(c, cOffset + 4 * cStride);
-    c4x1.intoArray(c, cOffset + 4 * cStride + LENGTH);
-    c5x0.intoArray(c, cOffset + 5 * cStride);
-    c5x1.intoArray(c, cOffset + 5 * cStride + LENGTH);
+    c00.intoArray(c, cOffset);
+    c01.intoArray(c, cOffset + LENGTH);
+    c10.intoArray(c, cOffset + cStride);
+    c11.intoArray(c, cOffset + cStride + LENGTH);
+    c20.intoArray(c, cOffset + 2 * cStride);
+    c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
+    c30.intoArray(c, cOffset + 3 * cStride);
+    c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
   }
 
   @Override
@@ -301,14 +259,13 @@ final class VectorSimd implements Simd {
       float[] panels,
       int panelOffset,
       int panelStride) {
-    // The last vector of a panel's row is longer than what remains: what it copies too much, the
-    // next row overwrites. The last row is left to the end, lest it leaves the arrays.
+    // A vector may be longer than a panel is wide: what it copies too much, the next row
+    // overwrites. The last row is left to the end, lest it leaves the arrays.
+    int step = Math.min(LENGTH, TILE_ROWS);
     for (int r = 0; r < rows - 1; r++) {
-      for (int i = 0; i < columns; i += TILE_ROWS) {
-        int to = panelOffset + i / TILE_ROWS * panelStride + r * TILE_ROWS;
-        for (int j = 0; j < TILE_ROWS; j += LENGTH) {
-          FloatVector.fromArray(SPECIES, x, offset + r * stride + i + j).intoArray(panels, to + j);
-        }
+      for (int i = 0; i < columns; i += step) {
+        int to = panelOffset + i / TILE_ROWS * panelStride + r * TILE_ROWS + i % TILE_ROWS;
+        FloatVector.fromArray(SPECIES, x, offset + r * stride + i).intoArray(panels, to);
       }
     }
     for (int i = 0; i < columns; i += TILE_ROWS) {

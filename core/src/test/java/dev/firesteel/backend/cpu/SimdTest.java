@@ -96,7 +96,7 @@ class SimdTest {
       boolean mixed = trial % 2 == 0;
       float[] a = values(depth * Simd.TILE_ROWS + 3, mixed);
       float[] b = values(depth * Simd.TILE_COLUMNS + 5, mixed);
-      float[] got = values(Simd.TILE_ROWS * 37 + 2, mixed);
+      float[] got = values(8 * 37 + 2, mixed);
       float[] want = got.clone();
       vector.multiplyTile(a, 3, b, 5, depth, got, 2, 37, trial % 4 < 2);
       scalar.multiplyTile(a, 3, b, 5, depth, want, 2, 37, trial % 4 < 2);
