@@ -26,7 +26,7 @@ final class Gemm {
   static final int DEPTH = 256;
 
   /** Most columns of c in one task: that often the rows in panels are used. */
-  private static final int MAX_TASK_COLUMNS = 768;
+  private static final int MAX_TASK_COLUMNS = 1024;
 
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
