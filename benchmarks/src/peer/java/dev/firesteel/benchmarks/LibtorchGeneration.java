@@ -68,7 +68,7 @@ final class LibtorchGeneration extends Generation {
   void advance(int[][] ids, int from, int to) {
     try (PointerScope scope = new PointerScope();
         InferenceMode mode = new InferenceMode()) {
-      long tokens = to - from;
+      long tokens = (long) to - from;
       long filled = past + tokens;
       Tensor x = model.embed(LibtorchModel.ids(ids, from, to - from), past);
       for (int layer = 0; layer < config.layers(); layer++) {
