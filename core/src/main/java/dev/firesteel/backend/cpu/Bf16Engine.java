@@ -83,7 +83,10 @@ final class Bf16Engine implements MatrixEngine {
             int at = (row + r) * columns + column;
             tile.get(r * width, sum, sumOffset + at, width);
             if (offsets != null) {
-              Elementwise.add(sum, sumOffset + at, offsets, biasOffset + column, width);
+              worker
+                  .simd()
+                  .elementwise()
+                  .add(sum, sumOffset + at, offsets, biasOffset + column, width);
             }
             Activations.forward(worker, f, sum, sumOffset + at, to, toOffset + at, width);
           }
@@ -108,7 +111,7 @@ final class Bf16Engine implements MatrixEngine {
     int depth = dy.shape().rows();
     if (depth == 0) {
       if (write == Write.SET) {
-        Elementwise.fill(dw, 0f);
+        MatrixEngine.clear(dw);
       }
       return;
     }
@@ -166,7 +169,7 @@ final class Bf16Engine implements MatrixEngine {
       }
     }
     if (rows == 0 && dw != null) {
-      Elementwise.fill(dw, 0f);
+      MatrixEngine.clear(dw);
     }
   }
 
@@ -270,7 +273,7 @@ final class Bf16Engine implements MatrixEngine {
           tile.get(r * columns, to, at, columns);
         } else {
           tile.get(r * columns, state.floats, 0, columns);
-          Elementwise.add(to, at, state.floats, 0, columns);
+          worker.simd().elementwise().add(to, at, state.floats, 0, columns);
         }
       }
     };

@@ -202,7 +202,7 @@ public final class CpuBackend implements Backend {
           int fromAt = fromStart + row * fromStride + column;
           int toAt = toStart + row * toStride + column;
           if (write == Write.ADD) {
-            Elementwise.add(to, toAt, from, fromAt, length);
+            worker.simd().elementwise().add(to, toAt, from, fromAt, length);
           } else {
             System.arraycopy(from, fromAt, to, toAt, length);
           }
@@ -227,9 +227,15 @@ public final class CpuBackend implements Backend {
             if (period == 1) {
               run = start + length - i;
               float value = right[rightStart];
-              Elementwise.addValue(left, leftStart + i, value, to, toStart + i, run);
+              worker
+                  .simd()
+                  .elementwise()
+                  .addValue(left, leftStart + i, value, to, toStart + i, run);
             } else {
-              Elementwise.add(left, leftStart + i, right, rightStart + phase, to, toStart + i, run);
+              worker
+                  .simd()
+                  .elementwise()
+                  .add(left, leftStart + i, right, rightStart + phase, to, toStart + i, run);
             }
             i += run;
           }
@@ -245,8 +251,10 @@ public final class CpuBackend implements Backend {
     overRange(
         size(x),
         (start, length, worker) ->
-            Elementwise.addScaled(
-                (float) alpha, from, fromStart + start, to, toStart + start, length));
+            worker
+                .simd()
+                .elementwise()
+                .addScaled((float) alpha, from, fromStart + start, to, toStart + start, length));
   }
 
   @Override
@@ -260,8 +268,17 @@ public final class CpuBackend implements Backend {
     overRange(
         size(a),
         (start, length, worker) ->
-            Elementwise.multiply(
-                left, leftStart + start, right, rightStart + start, to, toStart + start, length));
+            worker
+                .simd()
+                .elementwise()
+                .multiply(
+                    left,
+                    leftStart + start,
+                    right,
+                    rightStart + start,
+                    to,
+                    toStart + start,
+                    length));
   }
 
   @Override
@@ -273,7 +290,10 @@ public final class CpuBackend implements Backend {
     overRange(
         size(x),
         (start, length, worker) ->
-            Elementwise.scale((float) alpha, from, fromStart + start, to, toStart + start, length));
+            worker
+                .simd()
+                .elementwise()
+                .scale((float) alpha, from, fromStart + start, to, toStart + start, length));
   }
 
   @Override
@@ -330,7 +350,7 @@ public final class CpuBackend implements Backend {
               to,
               result,
               width);
-          worker.simd().add(sums, at, to, result, width);
+          worker.simd().elementwise().add(sums, at, to, result, width);
         });
     total(0, dBias, write);
   }
@@ -418,7 +438,8 @@ public final class CpuBackend implements Backend {
     rowReduction.addRows(
         x.shape().rows(),
         width,
-        (row, sums, at, worker) -> worker.simd().add(sums, at, from, start + row * width, width));
+        (row, sums, at, worker) ->
+            worker.simd().elementwise().add(sums, at, from, start + row * width, width));
     total(0, out, write);
   }
 
@@ -576,7 +597,7 @@ public final class CpuBackend implements Backend {
             int id = rows[idStart + i];
             if (id % tasks == task) {
               int from = gradientStart + i * width;
-              Elementwise.add(to, toStart + id * width, gradient, from, width);
+              worker.simd().elementwise().add(to, toStart + id * width, gradient, from, width);
             }
           }
         });
@@ -759,8 +780,8 @@ public final class CpuBackend implements Backend {
           Simd simd = worker.simd();
           int at = toStart + row * width;
           float max = simd.max(from, fromStart + row * width, width);
-          simd.exp(from, fromStart + row * width, max, to, at, width);
-          Elementwise.scale(1f / simd.sum(to, at, width), to, at, width);
+          float sum = simd.exp(from, fromStart + row * width, max, to, at, width);
+          simd.elementwise().scale(1f / sum, to, at, to, at, width);
         });
   }
 
@@ -811,7 +832,8 @@ public final class CpuBackend implements Backend {
           int fromRow = fromStart + row * width;
           int toRow = toStart + row * width;
           int position = starts[row / tokens] + row % tokens;
-          table.turn(spec, position, inverse, from, fromRow, to, toRow);
+          table.turn(
+              worker.simd().elementwise(), spec, position, inverse, from, fromRow, to, toRow);
           if (!inPlace) {
             System.arraycopy(from, fromRow + turned, to, toRow + turned, width - turned);
           }
@@ -1085,21 +1107,24 @@ public final class CpuBackend implements Backend {
     int mStart = offset(firstMoments);
     int vStart = offset(secondMoments);
     int wStart = offset(weights);
-    Optimizer.Factors factors = Optimizer.factors(step);
+    AdamWFactors factors = AdamWFactors.of(step);
     overRange(
         size(weights),
         (start, length, worker) ->
-            Optimizer.adamW(
-                factors,
-                g,
-                gStart + start,
-                m,
-                mStart + start,
-                v,
-                vStart + start,
-                w,
-                wStart + start,
-                length));
+            worker
+                .simd()
+                .elementwise()
+                .adamW(
+                    factors,
+                    g,
+                    gStart + start,
+                    m,
+                    mStart + start,
+                    v,
+                    vStart + start,
+                    w,
+                    wStart + start,
+                    length));
   }
 
   // ---- tiles

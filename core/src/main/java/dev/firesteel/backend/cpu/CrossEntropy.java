@@ -11,8 +11,7 @@ final class CrossEntropy {
   static float logSumExp(Worker worker, float[] logits, int offset, int size) {
     float[] scratch = worker.scratch(Scratch.FIRST, size);
     float max = worker.simd().max(logits, offset, size);
-    worker.simd().exp(logits, offset, max, scratch, 0, size);
-    return logSumExp(max, worker.simd().sum(scratch, 0, size));
+    return logSumExp(max, worker.simd().exp(logits, offset, max, scratch, 0, size));
   }
 
   /** {@code max + log(sum)}: StrictMath, whose logarithm is the same on every machine. */
@@ -43,10 +42,9 @@ final class CrossEntropy {
     }
     float targetLogit = logits[offset + target];
     float max = simd.max(logits, offset, size);
-    simd.exp(logits, offset, max, logits, offset, size);
-    float sum = simd.sum(logits, offset, size);
+    float sum = simd.exp(logits, offset, max, logits, offset, size);
     float probability = logits[offset + target] / sum;
-    Elementwise.scale(factor / sum, logits, offset, size);
+    simd.elementwise().scale(factor / sum, logits, offset, logits, offset, size);
     logits[offset + target] = factor * (probability - 1f);
     return logSumExp(max, sum) - targetLogit;
   }
@@ -68,7 +66,7 @@ final class CrossEntropy {
     }
     simd.exp(logits, offset, logSumExp, out, outOffset, size);
     float probability = out[outOffset + target];
-    Elementwise.scale(factor, out, outOffset, size);
+    simd.elementwise().scale(factor, out, outOffset, out, outOffset, size);
     out[outOffset + target] = factor * (probability - 1f);
   }
 

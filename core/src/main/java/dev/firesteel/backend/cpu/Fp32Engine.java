@@ -67,7 +67,10 @@ final class Fp32Engine implements MatrixEngine {
             for (int r = row; r < row + rows; r++) {
               int at = r * columns + column;
               if (offsets != null) {
-                Elementwise.add(c, cOffset + at, offsets, biasOffset + column, width);
+                worker
+                    .simd()
+                    .elementwise()
+                    .add(c, cOffset + at, offsets, biasOffset + column, width);
               }
               Activations.forward(worker, f, c, cOffset + at, to, toOffset + at, width);
             }
@@ -174,7 +177,7 @@ final class Fp32Engine implements MatrixEngine {
       }
     }
     if (rows == 0 && dw != null) {
-      Elementwise.fill(dw, 0f);
+      MatrixEngine.clear(dw);
     }
   }
 

@@ -1,8 +1,12 @@
 package dev.firesteel.backend.cpu;
 
+import static dev.firesteel.array.HeapStorage.offset;
+
+import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend.Write;
+import java.util.Arrays;
 
 /**
  * The matrix products of a model's layers, which a precision decides: everything else in {@link
@@ -21,6 +25,12 @@ interface MatrixEngine extends AutoCloseable {
 
   void linearCrossEntropy(
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
+
+  /** Zeros for the gradient of a product without rows. */
+  static void clear(NdArray out) {
+    int start = offset(out);
+    Arrays.fill(FloatStorage.of(out), start, start + Math.toIntExact(out.size()), 0f);
+  }
 
   @Override
   void close();

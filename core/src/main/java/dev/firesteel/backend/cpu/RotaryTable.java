@@ -40,7 +40,14 @@ final class RotaryTable {
 
   /** Turns the heads of one row. */
   void turn(
-      RopeSpec spec, int position, boolean inverse, float[] x, int xRow, float[] out, int outRow) {
+      ElementwiseKernels kernels,
+      RopeSpec spec,
+      int position,
+      boolean inverse,
+      float[] x,
+      int xRow,
+      float[] out,
+      int outRow) {
     int pairs = headWidth / 2;
     int angles = position * pairs;
     float sign = inverse ? -1f : 1f;
@@ -48,21 +55,9 @@ final class RotaryTable {
       int from = xRow + head * headWidth;
       int to = outRow + head * headWidth;
       switch (spec.layout()) {
-        case HALF -> turnHalves(pairs, angles, sign, x, from, out, to);
+        case HALF -> kernels.turn(cosines, sines, angles, sign, x, from, out, to, pairs);
         case INTERLEAVED -> turnNeighbours(pairs, angles, sign, x, from, out, to);
       }
-    }
-  }
-
-  private void turnHalves(
-      int pairs, int angles, float sign, float[] x, int from, float[] out, int to) {
-    for (int i = 0; i < pairs; i++) {
-      float cos = cosines[angles + i];
-      float sin = sign * sines[angles + i];
-      float first = x[from + i];
-      float second = x[from + pairs + i];
-      out[to + i] = first * cos - second * sin;
-      out[to + pairs + i] = first * sin + second * cos;
     }
   }
 

@@ -54,7 +54,7 @@ final class RowReduction {
             Arrays.fill(out, to, to + size, 0f);
           }
           for (int block = 0; block < blocks; block++) {
-            worker.simd().add(out, to, partials, block * width + first + start, size);
+            worker.simd().elementwise().add(out, to, partials, block * width + first + start, size);
           }
         });
   }

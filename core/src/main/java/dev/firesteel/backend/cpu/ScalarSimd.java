@@ -4,6 +4,7 @@ import java.util.Arrays;
 
 /** The primitives in plain Java: the definition of their results, and the form for any JVM. */
 final class ScalarSimd implements Simd {
+  private final ElementwiseKernels elementwise = new ScalarElementwise();
   private final ActivationKernels activations = new ScalarActivations();
   private final NormKernels norms = new ScalarNorms();
   private final float[] lanes = new float[LANES];
@@ -12,6 +13,11 @@ final class ScalarSimd implements Simd {
   @Override
   public String description() {
     return "scalar";
+  }
+
+  @Override
+  public ElementwiseKernels elementwise() {
+    return elementwise;
   }
 
   @Override
@@ -77,13 +83,6 @@ final class ScalarSimd implements Simd {
   }
 
   @Override
-  public void add(float[] out, int outOffset, float[] x, int xOffset, int size) {
-    for (int i = 0; i < size; i++) {
-      out[outOffset + i] += x[xOffset + i];
-    }
-  }
-
-  @Override
   public float sum(float[] x, int offset, int size) {
     Arrays.fill(lanes, 0f);
     for (int i = 0; i < size; i++) {
@@ -121,10 +120,14 @@ final class ScalarSimd implements Simd {
   }
 
   @Override
-  public void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
+  public float exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
+    Arrays.fill(lanes, 0f);
     for (int i = 0; i < size; i++) {
-      out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
+      float exp = Transcendentals.expOrZero(x[xOffset + i] - shift);
+      out[outOffset + i] = exp;
+      lanes[i % LANES] += exp;
     }
+    return Simd.addInHalves(lanes);
   }
 
   @Override

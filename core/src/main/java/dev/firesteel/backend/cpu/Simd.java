@@ -10,8 +10,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Reductions have {@value #LANES} accumulators whatever the width of the hardware: element i of
  * a range goes to accumulator {@code i mod 16}, and the accumulators are added in halves (8 + 8, 4
- * + 4, ...). Everything else is the same operation for each element. Loops that the compiler
- * vectorises by itself without changing bits (add, scale, AdamW) are written once, elsewhere.
+ * + 4, ...). Everything else is the same operation for each element.
  *
  * <p>An instance holds scratch memory and belongs to one thread.
  */
@@ -28,10 +27,13 @@ interface Simd {
   /** For the log: what computes, and how wide. */
   String description();
 
-  /** The activations, in the same form. */
+  /** Elementwise kernels, in the same implementation. */
+  ElementwiseKernels elementwise();
+
+  /** The activations, in the same implementation. */
   ActivationKernels activations();
 
-  /** LayerNorm and RMSNorm, in the same form. */
+  /** LayerNorm and RMSNorm, in the same implementation. */
   NormKernels norms();
 
   /**
@@ -78,12 +80,6 @@ interface Simd {
       int panelOffset,
       int panelStride);
 
-  /**
-   * {@code out[i] += x[i]}: for rows, since what the compiler makes of a plain loop does up to a
-   * hundred elements one by one.
-   */
-  void add(float[] out, int outOffset, float[] x, int xOffset, int size);
-
   /** {@code sum x[i]}. */
   float sum(float[] x, int offset, int size);
 
@@ -96,8 +92,13 @@ interface Simd {
   /** {@code max x[i]}, negative infinity for an empty range; as {@code Math.max} for NaN and -0. */
   float max(float[] x, int offset, int size);
 
-  /** {@code out[i] = e^(x[i] - shift)}; in place when both ranges are the same. */
-  void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size);
+  /**
+   * {@code out[i] = e^(x[i] - shift)} for arguments of at most 88, as {@link
+   * Transcendentals#expOrZero}; in place when both ranges are the same.
+   *
+   * @return the sum of the results
+   */
+  float exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size);
 
   /** {@code out[i] = x[i]} rounded to bfloat16, as {@link Bf16#of}. */
   void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size);

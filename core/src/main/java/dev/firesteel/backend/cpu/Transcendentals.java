@@ -3,17 +3,12 @@ package dev.firesteel.backend.cpu;
 /**
  * Exponential, sigmoid and normal distribution in float32 as fixed sequences of IEEE operations and
  * fused multiply-adds, so that they give the same bits everywhere, which {@code Math.exp} does not
- * promise. {@link VectorSimd} repeats the same sequences on lanes: a change here is a change there.
+ * promise. The vector classes repeat the same sequences on lanes: a change here is a change there.
  *
  * <p>The polynomials were fitted by reweighted least squares (Lawson) to the smallest relative
  * error; the errors stated are those of the whole float32 evaluation.
  */
 final class Transcendentals {
-  /** Below it e^x rounds to 0, above {@link #EXP_MAX} to infinity. */
-  static final float EXP_MIN = -104.0f;
-
-  static final float EXP_MAX = 89.0f;
-
   /** Below it {@link #expOrZero} is 0. */
   static final float EXP_OR_ZERO_MIN = -87.0f;
 
@@ -21,8 +16,6 @@ final class Transcendentals {
 
   /** Adding it rounds to an integer, which then stands in the low bits: 1.5 * 2^23. */
   static final float ROUNDER = 0x1.8p23f;
-
-  static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
 
   /** Minus ln 2 in two parts; products of the first with an exponent are exact. */
   static final float MINUS_LN2_HIGH = -0x1.62e4p-1f;
@@ -67,26 +60,6 @@ final class Transcendentals {
 
   private Transcendentals() {}
 
-  /** {@code e^x}, relative error below 1.5e-7; gradual underflow, infinity and NaN as usual. */
-  static float exp(float x) {
-    float clamped = Math.min(Math.max(x, EXP_MIN), EXP_MAX);
-    float shifted = Math.fma(clamped, LOG2_E, ROUNDER);
-    float exponent = shifted - ROUNDER;
-    float r = Math.fma(exponent, MINUS_LN2_HIGH, clamped);
-    r = Math.fma(exponent, MINUS_LN2_LOW, r);
-    float q = Math.fma(E4, r, E3);
-    q = Math.fma(q, r, E2);
-    q = Math.fma(q, r, E1);
-    q = Math.fma(q, r, E0);
-    float fraction = Math.fma(q * r, r, r) + 1f;
-    // 2^exponent in two factors: one alone would leave the range of exponents.
-    int power = Float.floatToRawIntBits(shifted) - ROUNDER_BITS;
-    int half = power >> 1;
-    return fraction
-        * Float.intBitsToFloat((half + 127) << 23)
-        * Float.intBitsToFloat((power - half + 127) << 23);
-  }
-
   /** {@code e^x} for {@code |x| <= 87}, where 2^exponent is one factor. */
   static float boundedExp(float x) {
     float shifted = Math.fma(x, LOG2_E, ROUNDER);
@@ -103,8 +76,8 @@ final class Transcendentals {
   }
 
   /**
-   * {@code e^x} for x up to 88, and an exact 0 below {@link #EXP_OR_ZERO_MIN}, where subnormal
-   * results would begin: for softmax, which loses nothing, in half the operations of {@link #exp}.
+   * {@code e^x} for x up to 88, relative error below 1.5e-7, and an exact 0 below {@link
+   * #EXP_OR_ZERO_MIN}, where subnormal results would begin: softmax loses nothing by it.
    */
   static float expOrZero(float x) {
     float shifted = Math.fma(x, LOG2_E, ROUNDER);

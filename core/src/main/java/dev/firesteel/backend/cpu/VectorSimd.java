@@ -5,13 +5,11 @@ import static dev.firesteel.backend.cpu.Transcendentals.E1;
 import static dev.firesteel.backend.cpu.Transcendentals.E2;
 import static dev.firesteel.backend.cpu.Transcendentals.E3;
 import static dev.firesteel.backend.cpu.Transcendentals.E4;
-import static dev.firesteel.backend.cpu.Transcendentals.EXP_MAX;
-import static dev.firesteel.backend.cpu.Transcendentals.EXP_MIN;
+import static dev.firesteel.backend.cpu.Transcendentals.EXP_OR_ZERO_MIN;
 import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
 import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
 import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
 import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
-import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER_BITS;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -40,9 +38,13 @@ final class VectorSimd implements Simd {
   private static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * Short.SIZE));
 
+  /** Of 1, whose exponent is 0. */
+  private static final int ONE_BITS = Float.floatToRawIntBits(1f);
+
   /** What the chains of a tile start from. */
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
+  private final ElementwiseKernels elementwise = new VectorElementwise();
   private final ActivationKernels activations = new VectorActivations();
   private final NormKernels norms = new VectorNorms();
   private final float[] lanes = new float[LANES];
@@ -63,6 +65,11 @@ final class VectorSimd implements Simd {
   @Override
   public String description() {
     return SPECIES.vectorBitSize() + "-bit vectors";
+  }
+
+  @Override
+  public ElementwiseKernels elementwise() {
+    return elementwise;
   }
 
   @Override
@@ -275,19 +282,6 @@ final class VectorSimd implements Simd {
   }
 
   @Override
-  public void add(float[] out, int outOffset, float[] x, int xOffset, int size) {
-    int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector.fromArray(SPECIES, out, outOffset + i)
-          .add(FloatVector.fromArray(SPECIES, x, xOffset + i))
-          .intoArray(out, outOffset + i);
-    }
-    for (int i = whole; i < size; i++) {
-      out[outOffset + i] += x[xOffset + i];
-    }
-  }
-
-  @Override
   public float sum(float[] x, int offset, int size) {
     int whole = size - size % LANES;
     for (int lane = 0; lane < LANES; lane += LENGTH) {
@@ -341,12 +335,19 @@ final class VectorSimd implements Simd {
 
   @Override
   public float max(float[] x, int offset, int size) {
-    int whole = size - size % LENGTH;
-    FloatVector maxima = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < whole; i += LENGTH) {
-      maxima = maxima.max(FloatVector.fromArray(SPECIES, x, offset + i));
+    // Four maxima in turns: one alone would wait for itself.
+    FloatVector max0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+    FloatVector max1 = max0;
+    FloatVector max2 = max0;
+    FloatVector max3 = max0;
+    int whole = size - size % (4 * LENGTH);
+    for (int i = offset; i < offset + whole; i += 4 * LENGTH) {
+      max0 = max0.max(FloatVector.fromArray(SPECIES, x, i));
+      max1 = max1.max(FloatVector.fromArray(SPECIES, x, i + LENGTH));
+      max2 = max2.max(FloatVector.fromArray(SPECIES, x, i + 2 * LENGTH));
+      max3 = max3.max(FloatVector.fromArray(SPECIES, x, i + 3 * LENGTH));
     }
-    maxima.intoArray(lanes, 0);
+    max0.max(max1).max(max2.max(max3)).intoArray(lanes, 0);
     float max = Float.NEGATIVE_INFINITY;
     for (int i = 0; i < LENGTH; i++) {
       max = Math.max(max, lanes[i]);
@@ -358,40 +359,37 @@ final class VectorSimd implements Simd {
   }
 
   @Override
-  public void exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
-    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
-    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
-    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
-    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
-    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
-    int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector argument = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(shift);
-      FloatVector clamped = argument.max(EXP_MIN).min(EXP_MAX);
-      FloatVector shifted = clamped.fma(log2e, rounder);
-      FloatVector exponent = shifted.sub(rounder);
-      FloatVector r = exponent.fma(minusLn2High, clamped);
-      r = exponent.fma(minusLn2Low, r);
-      FloatVector q = e4.fma(r, e3);
-      q = q.fma(r, e2);
-      q = q.fma(r, e1);
-      q = q.fma(r, e0);
-      FloatVector fraction = q.mul(r).fma(r, r).add(1f);
-      IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
-      IntVector half = power.lanewise(VectorOperators.ASHR, 1);
-      FloatVector lowScale = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector highScale =
-          power.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-      FloatVector exp = fraction.mul(lowScale).mul(highScale);
-      exp.intoArray(out, outOffset + i);
+  public float exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size) {
+    int whole = size - size % LANES;
+    for (int lane = 0; lane < LANES; lane += LENGTH) {
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int i = lane; i < whole; i += LANES) {
+        FloatVector argument = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(shift);
+        FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
+        FloatVector exponent = shifted.sub(ROUNDER);
+        FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
+        r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
+        FloatVector q = r.fma(E4, E3);
+        q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
+        q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
+        q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
+        FloatVector fraction = q.mul(r).fma(r, r).add(1f);
+        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+        FloatVector exp =
+            fraction
+                .mul(power.add(ONE_BITS).reinterpretAsFloats())
+                .blend(0f, argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN));
+        exp.intoArray(out, outOffset + i);
+        sum = sum.add(exp);
+      }
+      sum.intoArray(lanes, lane);
     }
     for (int i = whole; i < size; i++) {
-      out[outOffset + i] = Transcendentals.exp(x[xOffset + i] - shift);
+      float exp = Transcendentals.expOrZero(x[xOffset + i] - shift);
+      out[outOffset + i] = exp;
+      lanes[i - whole] += exp;
     }
+    return Simd.addInHalves(lanes);
   }
 
   @Override

@@ -1,0 +1,147 @@
+package dev.firesteel.backend.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The elementwise kernels on the Vector API, under the rules of {@link VectorSimd}. What is left
+ * after the last whole vector goes to {@link ScalarElementwise}.
+ */
+final class VectorElementwise implements ElementwiseKernels {
+  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  private static final int LENGTH = SPECIES.length();
+
+  private final ElementwiseKernels scalar = new ScalarElementwise();
+
+  @Override
+  public void add(
+      float[] a, int aOffset, float[] b, int bOffset, float[] out, int outOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector.fromArray(SPECIES, a, aOffset + i)
+          .add(FloatVector.fromArray(SPECIES, b, bOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    scalar.add(a, aOffset + whole, b, bOffset + whole, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void addValue(float[] x, int xOffset, float value, float[] out, int outOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector.fromArray(SPECIES, x, xOffset + i).add(value).intoArray(out, outOffset + i);
+    }
+    scalar.addValue(x, xOffset + whole, value, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void addScaled(float alpha, float[] x, int xOffset, float[] out, int outOffset, int size) {
+    FloatVector factor = FloatVector.broadcast(SPECIES, alpha);
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      factor
+          .fma(
+              FloatVector.fromArray(SPECIES, x, xOffset + i),
+              FloatVector.fromArray(SPECIES, out, outOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    scalar.addScaled(alpha, x, xOffset + whole, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void multiply(
+      float[] a, int aOffset, float[] b, int bOffset, float[] out, int outOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector.fromArray(SPECIES, a, aOffset + i)
+          .mul(FloatVector.fromArray(SPECIES, b, bOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    scalar.multiply(a, aOffset + whole, b, bOffset + whole, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void scale(float alpha, float[] x, int xOffset, float[] out, int outOffset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector.fromArray(SPECIES, x, xOffset + i).mul(alpha).intoArray(out, outOffset + i);
+    }
+    scalar.scale(alpha, x, xOffset + whole, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void turn(
+      float[] cosines,
+      float[] sines,
+      int angle,
+      float sign,
+      float[] x,
+      int xOffset,
+      float[] out,
+      int outOffset,
+      int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector cos = FloatVector.fromArray(SPECIES, cosines, angle + i);
+      FloatVector sin = FloatVector.fromArray(SPECIES, sines, angle + i).mul(sign);
+      FloatVector first = FloatVector.fromArray(SPECIES, x, xOffset + i);
+      FloatVector second = FloatVector.fromArray(SPECIES, x, xOffset + size + i);
+      first.mul(cos).sub(second.mul(sin)).intoArray(out, outOffset + i);
+      first.mul(sin).add(second.mul(cos)).intoArray(out, outOffset + size + i);
+    }
+    for (int i = whole; i < size; i++) {
+      float cos = cosines[angle + i];
+      float sin = sign * sines[angle + i];
+      float first = x[xOffset + i];
+      float second = x[xOffset + size + i];
+      out[outOffset + i] = first * cos - second * sin;
+      out[outOffset + size + i] = first * sin + second * cos;
+    }
+  }
+
+  @Override
+  public void adamW(
+      AdamWFactors factors,
+      float[] gradients,
+      int gOffset,
+      float[] firstMoments,
+      int mOffset,
+      float[] secondMoments,
+      int vOffset,
+      float[] weights,
+      int wOffset,
+      int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector g =
+          FloatVector.fromArray(SPECIES, gradients, gOffset + i).mul(factors.gradientScale());
+      FloatVector m =
+          FloatVector.fromArray(SPECIES, firstMoments, mOffset + i)
+              .mul(factors.beta1())
+              .add(g.mul(factors.oneMinusBeta1()));
+      FloatVector v =
+          FloatVector.fromArray(SPECIES, secondMoments, vOffset + i)
+              .mul(factors.beta2())
+              .add(g.mul(g).mul(factors.oneMinusBeta2()));
+      m.intoArray(firstMoments, mOffset + i);
+      v.intoArray(secondMoments, vOffset + i);
+      FloatVector root = v.mul(factors.secondMomentScale()).sqrt();
+      FloatVector update = m.mul(factors.stepSize()).div(root.add(factors.epsilon()));
+      FloatVector.fromArray(SPECIES, weights, wOffset + i)
+          .mul(factors.weightKept())
+          .sub(update)
+          .intoArray(weights, wOffset + i);
+    }
+    scalar.adamW(
+        factors,
+        gradients,
+        gOffset + whole,
+        firstMoments,
+        mOffset + whole,
+        secondMoments,
+        vOffset + whole,
+        weights,
+        wOffset + whole,
+        size - whole);
+  }
+}
