@@ -146,13 +146,20 @@ final class JavaSources {
                 recipe.resolve("pom.xml").toString(),
                 "-Djars=" + jars,
                 "generate-resources"));
-    Process maven =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
-    maven.getOutputStream().close();
-    // Not every signal that ends this process reaches Maven's.
-    Runnable end = () -> destroy(maven);
+    // Not every signal that ends this process reaches Maven's. The hook stands before Maven starts,
+    // and a signal that came between is looked for after: no instant leaves Maven behind.
+    Runnable end = () -> destroyDescendants(ProcessHandle.current());
     ShutdownHookManager.get().addShutdownHook(end, FileSystem.SHUTDOWN_HOOK_PRIORITY);
     try {
+      Process maven =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(log.toFile())
+              .start();
+      if (ShutdownHookManager.get().isShutdownInProgress()) {
+        destroyDescendants(ProcessHandle.current());
+      }
+      maven.getOutputStream().close();
       if (maven.waitFor() != 0) {
         String reason =
             Files.readAllLines(log).stream()
@@ -165,7 +172,7 @@ final class JavaSources {
                 .formatted(NAME, reason, log));
       }
     } catch (InterruptedException e) {
-      destroy(maven);
+      destroyDescendants(ProcessHandle.current());
       Thread.currentThread().interrupt();
       throw UserException.failure("collecting " + NAME + " was interrupted", e);
     } finally {
@@ -175,10 +182,9 @@ final class JavaSources {
     }
   }
 
-  /** Ends a process and what it started: Maven's wrapper fetches Maven by another program. */
-  private static void destroy(Process process) {
+  /** Ends what a process started, and what that started: Maven's wrapper runs other programs. */
+  private static void destroyDescendants(ProcessHandle process) {
     process.descendants().forEach(ProcessHandle::destroy);
-    process.destroy();
   }
 
   /** The project's own Maven, else the one on the path. */
