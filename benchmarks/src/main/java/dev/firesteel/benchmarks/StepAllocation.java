@@ -16,36 +16,46 @@ import java.util.Locale;
  */
 final class StepAllocation {
   private static final long MOST_BYTES = 1_000_000;
-  private static final int WARM_UP = 60;
-  private static final int STEPS = 20;
+
+  /** What is run of one shape. The steps of the warm-up leave the JIT nothing to compile. */
+  private record Run(TrainingShape shape, String heap, int warmUp, int steps) {}
+
+  private static final List<Run> RUNS =
+      List.of(
+          new Run(TrainingShape.SMALL, "-Xmx1g", 60, 20),
+          new Run(TrainingShape.GPT2, "-Xmx5g", 8, 5));
 
   private StepAllocation() {}
 
   public static void main(String[] args) {
     boolean kept = true;
     int threads = Runtime.getRuntime().availableProcessors();
+    Path java = Path.of(System.getProperty("java.home"));
     System.out.println(Machine.describe());
     System.out.println();
-    System.out.println("| | heap bytes per step | collections in " + STEPS + " steps |");
-    System.out.println("|---|---|---|");
-    for (Kind kind : List.of(Kind.FIRESTEEL_FP32, Kind.FIRESTEEL_BF16)) {
-      List<String> options = List.of("@" + System.getProperty("firesteel.jvm.options"), "-Xmx1g");
-      Path java = Path.of(System.getProperty("java.home"));
-      try (Contender trainer =
-          new Contender(kind, "Step", TrainingShape.SMALL.label(), threads, java, options)) {
-        trainer.run(WARM_UP);
-        // Else what the warm-up left would be collected in the middle of the steps that count.
-        trainer.startMemoryCount();
-        Turn turn = trainer.run(STEPS);
-        System.out.printf(
-            Locale.ROOT,
-            "| %s, %s, %d threads | %,d | %d |%n",
-            kind.label,
-            TrainingShape.SMALL.label(),
-            threads,
-            turn.heapBytesPerUnit(),
-            turn.collections());
-        kept &= turn.heapBytesPerUnit() < MOST_BYTES && turn.collections() == 0;
+    System.out.println("| | steps | heap bytes per step | collections in these steps |");
+    System.out.println("|---|---|---|---|");
+    for (Run run : RUNS) {
+      for (Kind kind : List.of(Kind.FIRESTEEL_FP32, Kind.FIRESTEEL_BF16)) {
+        List<String> options =
+            List.of("@" + System.getProperty("firesteel.jvm.options"), run.heap());
+        try (Contender trainer =
+            new Contender(kind, "Step", run.shape().label(), threads, java, options)) {
+          trainer.run(run.warmUp());
+          // Else what the warm-up left would be collected in the middle of the steps that count.
+          trainer.startMemoryCount();
+          Turn turn = trainer.run(run.steps());
+          System.out.printf(
+              Locale.ROOT,
+              "| %s, %s, %d threads | %d | %,d | %d |%n",
+              kind.label,
+              run.shape().label(),
+              threads,
+              run.steps(),
+              turn.heapBytesPerUnit(),
+              turn.collections());
+          kept &= turn.heapBytesPerUnit() < MOST_BYTES && turn.collections() == 0;
+        }
       }
     }
     if (!kept) {

@@ -88,30 +88,46 @@ abstract class Workspace {
   static final class Fp32 extends Workspace {
     private static final int HEAD_ROWS = 512;
     private static final int LOGITS_MULTIPLE = 16;
+    private static final int MAX_TASK_COLUMNS = 1024;
+    private static final int SHARED_ROWS = 256;
+    private static final int MAX_SHARED_SIZE = 1 << 22;
 
     private final Map<Long, Long> packedWeights = new LinkedHashMap<>();
     private long panels;
+    private long sharedRows;
     private long headPanels;
     private long logits;
 
     @Override
     void linear(long rows, long n, long k, long offset) {
       packedWeights.put(offset, panels(k, n));
+      multiply(rows, n, k);
     }
 
     @Override
     void linearBackwardInput(long rows, long n, long k) {
       panels = Math.max(panels, panels(n, k));
+      multiply(rows, k, n);
     }
 
     @Override
     void linearBackwardWeight(long rows, long n, long k) {
       panels = Math.max(panels, panels(rows, k));
+      multiply(n, k, rows);
+    }
+
+    /** Rows of a left operand [rows, depth] that tasks share, where the result is wide. */
+    private void multiply(long rows, long columns, long depth) {
+      if (columns > MAX_TASK_COLUMNS) {
+        long most = MAX_SHARED_SIZE / depth / SHARED_ROWS * SHARED_ROWS;
+        long slab = Math.min(rows, Math.max(SHARED_ROWS, most));
+        sharedRows = Math.max(sharedRows, slab * depth);
+      }
     }
 
     @Override
     void head(long rows, long vocabulary, long width, long offset) {
-      linear(rows, vocabulary, width, offset);
+      linear(Math.min(rows, HEAD_ROWS), vocabulary, width, offset);
       headPanels = panels(vocabulary, width);
       long chunk = Math.min(rows, HEAD_ROWS);
       logits = Math.max(logits, chunk * roundUp(vocabulary, LOGITS_MULTIPLE));
@@ -127,7 +143,8 @@ abstract class Workspace {
       long weights = packedWeights.values().stream().mapToLong(size -> floats(heap, size)).sum();
       return List.of(
           new MemoryPart("packed weights", weights + floats(heap, headPanels), 0),
-          new MemoryPart("packed operand of a product", floats(heap, panels), 0),
+          new MemoryPart(
+              "packed operands of a product", floats(heap, panels) + floats(heap, sharedRows), 0),
           new MemoryPart("logits of one chunk", floats(heap, logits), 0));
     }
   }

@@ -12,8 +12,9 @@ import java.util.Arrays;
  * it, by all threads; then each task takes some rows of the left one and brings {@value #DEPTH}
  * columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of the right
  * operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose panels (up to
- * 128 KiB) stay in L2. (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
- * multiplication".)
+ * 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the same rows into
+ * panels, all threads first do it once for all of them. (Goto and van de Geijn 2008, "Anatomy of
+ * high-performance matrix multiplication".)
  */
 final class Gemm {
   /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
@@ -28,6 +29,15 @@ final class Gemm {
   /** Most columns of c in one task: that often the rows in panels are used. */
   private static final int MAX_TASK_COLUMNS = 1024;
 
+  /** Most rows and columns of c in one task for which the rows are in shared panels already. */
+  private static final int SHARED_TASK_SIZE = 256;
+
+  /** Rows that one thread brings into shared panels at a time. */
+  private static final int SHARED_PACK_ROWS = 64;
+
+  /** Most floats of shared panels of rows (16 MiB), unless one row of tasks has more. */
+  private static final int MAX_SHARED_SIZE = 1 << 22;
+
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
@@ -35,9 +45,17 @@ final class Gemm {
   private static final int PANEL_PADDING = 16;
 
   private final WorkerPool pool;
+  private final int maxSharedSize;
+  private float[] shared = new float[0];
 
   Gemm(WorkerPool pool) {
+    this(pool, MAX_SHARED_SIZE);
+  }
+
+  /** With {@code maxSharedSize} in place of {@value #MAX_SHARED_SIZE}. */
+  Gemm(WorkerPool pool, int maxSharedSize) {
     this.pool = pool;
+    this.maxSharedSize = maxSharedSize;
   }
 
   /** A matrix in a Java array, or, {@code transposed}, its rows as columns. */
@@ -112,23 +130,30 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    // Large tasks, but so many that all threads have work. The result does not depend on it.
-    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
-    int mostRows = MAX_TASK_ROWS;
-    int taskColumns = MAX_TASK_COLUMNS;
-    while (ceilDiv(rows, mostRows) * ceilDiv(columns, taskColumns) < tasksWanted
-        && (mostRows > MIN_TASK_ROWS || taskColumns > MIN_TASK_COLUMNS)) {
-      if (mostRows > MIN_TASK_ROWS) {
-        mostRows /= 2;
-      } else {
-        taskColumns /= 2;
-      }
+    if (columns > MAX_TASK_COLUMNS && depth > 0) {
+      multiplyShared(rows, columns, depth, a, panels, c, cOffset, cStride, add, epilogue);
+      return;
     }
-    multiply(
-        rows, columns, depth, a, panels, c, cOffset, cStride, add, epilogue, mostRows, taskColumns);
+    TaskSize size = taskSize(rows, columns, MAX_TASK_ROWS, MAX_TASK_COLUMNS);
+    int columnTasks = ceilDiv(columns, size.columns);
+    pool.run(
+        ceilDiv(rows, size.rows) * columnTasks,
+        (tile, worker) -> {
+          int row = tile / columnTasks * size.rows;
+          int taskRows = Math.min(size.rows, rows - row);
+          int column = tile % columnTasks * size.columns;
+          int width = Math.min(size.columns, columns - column);
+          multiplyTask(
+              worker, row, taskRows, column, width, columns, depth, a, panels, c, cOffset, cStride,
+              add);
+          if (epilogue != null) {
+            epilogue.apply(row, taskRows, column, width, worker);
+          }
+        });
   }
 
-  private void multiply(
+  /** As {@link #multiply}, with rows that are brought into panels once for all tasks. */
+  private void multiplyShared(
       int rows,
       int columns,
       int depth,
@@ -138,24 +163,101 @@ final class Gemm {
       int cOffset,
       int cStride,
       boolean add,
-      Epilogue epilogue,
-      int mostRows,
-      int taskColumns) {
-    int columnTasks = ceilDiv(columns, taskColumns);
-    pool.run(
-        ceilDiv(rows, mostRows) * columnTasks,
-        (tile, worker) -> {
-          int row = tile / columnTasks * mostRows;
-          int taskRows = Math.min(mostRows, rows - row);
-          int column = tile % columnTasks * taskColumns;
-          int width = Math.min(taskColumns, columns - column);
-          multiplyTask(
-              worker, row, taskRows, column, width, columns, depth, a, panels, c, cOffset, cStride,
-              add);
-          if (epilogue != null) {
-            epilogue.apply(row, taskRows, column, width, worker);
-          }
-        });
+      Epilogue epilogue) {
+    int slabRows = sharedRows(rows, depth);
+    int slabPanels = ceilDiv(slabRows, Simd.TILE_ROWS);
+    int leftStride = leftStride(depth);
+    int depthBlocks = ceilDiv(depth, DEPTH);
+    float[] left = sharedPanels(slabPanels * leftStride * depthBlocks);
+    for (int slab = 0; slab < rows; slab += slabRows) {
+      int firstRow = slab;
+      int height = Math.min(slabRows, rows - slab);
+      pool.run(
+          ceilDiv(height, SHARED_PACK_ROWS) * depthBlocks,
+          (tile, worker) -> {
+            int block = tile % depthBlocks;
+            int row = tile / depthBlocks * SHARED_PACK_ROWS;
+            packLeft(
+                worker.simd(),
+                a,
+                firstRow + row,
+                Math.min(SHARED_PACK_ROWS, height - row),
+                block * DEPTH,
+                Math.min(DEPTH, depth - block * DEPTH),
+                left,
+                (block * slabPanels + row / Simd.TILE_ROWS) * leftStride,
+                leftStride);
+          });
+      TaskSize size = taskSize(height, columns, SHARED_TASK_SIZE, SHARED_TASK_SIZE);
+      int rowTasks = ceilDiv(height, size.rows);
+      pool.run(
+          rowTasks * ceilDiv(columns, size.columns),
+          (tile, worker) -> {
+            int row = tile % rowTasks * size.rows;
+            int taskRows = Math.min(size.rows, height - row);
+            int column = tile / rowTasks * size.columns;
+            int width = Math.min(size.columns, columns - column);
+            for (int block = 0; block < depthBlocks; block++) {
+              int k = block * DEPTH;
+              int blockDepth = Math.min(DEPTH, depth - k);
+              multiplyPanels(
+                  worker,
+                  left,
+                  (block * slabPanels + row / Simd.TILE_ROWS) * leftStride,
+                  leftStride,
+                  taskRows,
+                  panels,
+                  panelOffset(k, blockDepth, column, columns),
+                  blockDepth * Simd.TILE_COLUMNS,
+                  width,
+                  blockDepth,
+                  c,
+                  cOffset + (firstRow + row) * cStride + column,
+                  cStride,
+                  k == 0 && !add);
+            }
+            if (epilogue != null) {
+              epilogue.apply(firstRow + row, taskRows, column, width, worker);
+            }
+          });
+    }
+  }
+
+  /** Rows of a left operand that are in shared panels at one time. */
+  private int sharedRows(int rows, int depth) {
+    int most = maxSharedSize / depth / SHARED_TASK_SIZE * SHARED_TASK_SIZE;
+    return Math.min(roundUp(rows, Simd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
+  }
+
+  private float[] sharedPanels(int size) {
+    if (shared.length < size) {
+      shared = new float[size];
+    }
+    return shared;
+  }
+
+  /** Rows and columns of c in one task. */
+  private record TaskSize(int rows, int columns) {}
+
+  /** Large tasks, but so many that all threads have work. The result does not depend on it. */
+  private TaskSize taskSize(int rows, int columns, int mostRows, int mostColumns) {
+    int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
+    int taskRows = mostRows;
+    int taskColumns = mostColumns;
+    while (ceilDiv(rows, taskRows) * ceilDiv(columns, taskColumns) < tasksWanted
+        && (taskRows > MIN_TASK_ROWS || taskColumns > MIN_TASK_COLUMNS)) {
+      if (taskRows > MIN_TASK_ROWS) {
+        taskRows /= 2;
+      } else {
+        taskColumns /= 2;
+      }
+    }
+    return new TaskSize(taskRows, taskColumns);
+  }
+
+  /** Floats from one panel of {@value Simd#TILE_ROWS} rows to the next. */
+  private static int leftStride(int depth) {
+    return Math.min(DEPTH, depth) * Simd.TILE_ROWS + PANEL_PADDING;
   }
 
   /** {@code c (+)= a * b} on the calling worker's thread alone. */
@@ -227,12 +329,12 @@ final class Gemm {
         Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
       }
     }
-    int leftStride = Math.min(DEPTH, depth) * Simd.TILE_ROWS + PANEL_PADDING;
+    int leftStride = leftStride(depth);
     int leftSize = ceilDiv(rows, Simd.TILE_ROWS) * leftStride;
     float[] left = worker.scratch(Scratch.LEFT_PANELS, leftSize);
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
-      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, leftStride);
+      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, 0, leftStride);
       multiplyPanels(
           worker,
           left,
@@ -322,13 +424,21 @@ final class Gemm {
 
   /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
   static void packLeft(
-      Simd simd, Matrix a, int row, int rows, int k, int depth, float[] panels, int panelStride) {
+      Simd simd,
+      Matrix a,
+      int row,
+      int rows,
+      int k,
+      int depth,
+      float[] panels,
+      int panelOffset,
+      int panelStride) {
     int whole = rows - rows % Simd.TILE_ROWS;
-    int last = whole / Simd.TILE_ROWS * panelStride;
+    int last = panelOffset + whole / Simd.TILE_ROWS * panelStride;
     if (a.transposed) {
       int start = a.offset + k * a.stride + row;
       if (depth > 0) {
-        simd.packColumns(a.array, start, a.stride, depth, whole, panels, 0, panelStride);
+        simd.packColumns(a.array, start, a.stride, depth, whole, panels, panelOffset, panelStride);
       }
       if (whole < rows) {
         packFewColumns(a.array, start + whole, a.stride, rows - whole, depth, panels, last);
@@ -337,7 +447,7 @@ final class Gemm {
     }
     int start = a.offset + row * a.stride + k;
     for (int m = 0; m < whole; m += Simd.TILE_ROWS) {
-      int to = m / Simd.TILE_ROWS * panelStride;
+      int to = panelOffset + m / Simd.TILE_ROWS * panelStride;
       packEightRows(a.array, start + m * a.stride, a.stride, depth, panels, to);
     }
     if (whole < rows) {

@@ -15,6 +15,9 @@ class GemmTest {
   private final Gemm gemm = new Gemm(pool);
   private final RandomStream random = RandomStream.of(11, "gemm test");
 
+  /** Rows that tasks share come in slabs of 256 here, as those of large products do. */
+  private final Gemm slabs = new Gemm(pool, 1);
+
   @AfterEach
   void close() {
     pool.close();
@@ -39,7 +42,9 @@ class GemmTest {
     "65, 95, 513",
     "130, 1, 600",
     "300, 800, 10",
-    "3, 2000, 20"
+    "3, 2000, 20",
+    "70, 1100, 300",
+    "523, 1025, 33"
   })
   void equalsTheChainOfFusedMultiplyAdds(int rows, int columns, int depth) {
     for (int variant = 0; variant < 8; variant++) {
@@ -73,6 +78,9 @@ class GemmTest {
       float[] got = c.clone();
       gemm.multiply(rows, columns, depth, left, panels, got, 5, cStride, add, null);
       assertThat(got).as("variant %d", variant).isEqualTo(want);
+      float[] inSlabs = c.clone();
+      slabs.multiply(rows, columns, depth, left, panels, inSlabs, 5, cStride, add, null);
+      assertThat(inSlabs).as("in slabs, variant %d", variant).isEqualTo(want);
       float[] alone = c.clone();
       Gemm.multiplyAlone(pool.caller(), rows, columns, depth, left, right, alone, 5, cStride, add);
       assertThat(alone).as("alone, variant %d", variant).isEqualTo(want);

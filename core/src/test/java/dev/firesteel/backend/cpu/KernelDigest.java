@@ -57,6 +57,9 @@ final class KernelDigest {
     NdArray row = result(1, 70);
     backend.linear(normal(1, 3), normal(70, 3), null, Activation.IDENTITY, null, row);
     record("linear of one row", row);
+    NdArray wide = result(131, 1061);
+    backend.linear(normal(131, 261), normal(1061, 261), null, Activation.IDENTITY, null, wide);
+    record("linear with shared rows", wide);
     NdArray dx = normal(67, 35);
     backend.linearBackwardInput(normal(67, 45), normal(45, 35), dx, Write.ADD);
     record("linearBackwardInput", dx);
