@@ -31,38 +31,36 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The activations on the Vector API, under the rules of {@link VectorSimd}: no method takes or
- * returns a vector, so the exponential of a bounded argument ({@link Transcendentals#boundedExp})
- * is written out in each kernel. What is left after the last whole vector goes to {@link
- * ScalarActivations}.
+ * returns a vector. So a block of arguments is written to an array that stays in the L1 cache, the
+ * exponential of a bounded argument ({@link Transcendentals#boundedExp}) replaces them there, and a
+ * second loop reads them. In one loop the longer kernels passed the JIT's limit for one method, and
+ * on some runs each vector that they stored became an object. What is left after the last whole
+ * vector goes to {@link ScalarActivations}.
  */
 final class VectorActivations implements ActivationKernels {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LENGTH = SPECIES.length();
 
+  /** Elements in one block: 2 KiB, a multiple of any vector's length. */
+  private static final int BLOCK = 512;
+
   private final ActivationKernels scalar = new ScalarActivations();
+
+  /** Arguments and then values of the exponential. */
+  private final float[] exponentials = new float[BLOCK];
 
   @Override
   public void sigmoidGated(
       float linear, float cubic, float[] x, int xOffset, float[] out, int outOffset, int size) {
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
-      FloatVector z = value.mul(cubic).mul(value).add(linear).mul(value);
-      IntVector bounded = z.reinterpretAsInts().and(MAGNITUDE).min(BOUND_BITS);
-      IntVector sign = value.neg().reinterpretAsInts().and(SIGN);
-      FloatVector argument = bounded.or(sign).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector odds = fraction.add(scale).reinterpretAsFloats();
-      value.div(odds.add(1f)).intoArray(out, outOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      sigmoidOdds(linear, cubic, x, xOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
+        FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
+        value.div(odds.add(1f)).intoArray(out, outOffset + start + i);
+      }
     }
     scalar.sigmoidGated(linear, cubic, x, xOffset + whole, out, outOffset + whole, size - whole);
   }
@@ -79,28 +77,19 @@ final class VectorActivations implements ActivationKernels {
       int dxOffset,
       int size) {
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
-      FloatVector square = value.mul(cubic).mul(value);
-      FloatVector z = square.add(linear).mul(value);
-      IntVector bounded = z.reinterpretAsInts().and(MAGNITUDE).min(BOUND_BITS);
-      IntVector sign = value.neg().reinterpretAsInts().and(SIGN);
-      FloatVector argument = bounded.or(sign).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector odds = fraction.add(scale).reinterpretAsFloats();
-      FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
-      FloatVector inner = square.fma(3f, linear).mul(value);
-      FloatVector slope = inner.fma(odds.mul(sigmoid).mul(sigmoid), sigmoid);
-      FloatVector.fromArray(SPECIES, dy, dyOffset + i).mul(slope).intoArray(dx, dxOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      sigmoidOdds(linear, cubic, x, xOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
+        FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
+        FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
+        FloatVector inner = value.mul(cubic).mul(value).fma(3f, linear).mul(value);
+        FloatVector slope = inner.fma(odds.mul(sigmoid).mul(sigmoid), sigmoid);
+        FloatVector.fromArray(SPECIES, dy, dyOffset + start + i)
+            .mul(slope)
+            .intoArray(dx, dxOffset + start + i);
+      }
     }
     scalar.sigmoidGatedBackward(
         linear,
@@ -118,34 +107,26 @@ final class VectorActivations implements ActivationKernels {
   public void normalGated(float[] x, int xOffset, float[] out, int outOffset, int size) {
     FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
-      IntVector half = value.mul(value).mul(0.5f).reinterpretAsInts().and(MAGNITUDE);
-      FloatVector argument = half.min(BOUND_BITS).or(SIGN).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector gaussian = fraction.add(scale).reinterpretAsFloats();
-      FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
-      FloatVector p = w.fma(N9, N8);
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
-      FloatVector tail = p.mul(gaussian);
-      FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
-      value.mul(cdf).intoArray(out, outOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      gaussians(x, xOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
+        FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
+        FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
+        FloatVector p = w.fma(N9, N8);
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
+        FloatVector tail = p.mul(gaussian);
+        FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
+        value.mul(cdf).intoArray(out, outOffset + start + i);
+      }
     }
     scalar.normalGated(x, xOffset + whole, out, outOffset + whole, size - whole);
   }
@@ -155,35 +136,29 @@ final class VectorActivations implements ActivationKernels {
       float[] x, int xOffset, float[] dy, int dyOffset, float[] dx, int dxOffset, int size) {
     FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
-      IntVector half = value.mul(value).mul(0.5f).reinterpretAsInts().and(MAGNITUDE);
-      FloatVector argument = half.min(BOUND_BITS).or(SIGN).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector gaussian = fraction.add(scale).reinterpretAsFloats();
-      FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
-      FloatVector p = w.fma(N9, N8);
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
-      p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
-      FloatVector tail = p.mul(gaussian);
-      FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
-      FloatVector slope = value.mul(DENSITY_AT_ZERO).fma(gaussian, cdf);
-      FloatVector.fromArray(SPECIES, dy, dyOffset + i).mul(slope).intoArray(dx, dxOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      gaussians(x, xOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
+        FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
+        FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
+        FloatVector p = w.fma(N9, N8);
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
+        p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
+        FloatVector tail = p.mul(gaussian);
+        FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
+        FloatVector slope = value.mul(DENSITY_AT_ZERO).fma(gaussian, cdf);
+        FloatVector.fromArray(SPECIES, dy, dyOffset + start + i)
+            .mul(slope)
+            .intoArray(dx, dxOffset + start + i);
+      }
     }
     scalar.normalGatedBackward(
         x, xOffset + whole, dy, dyOffset + whole, dx, dxOffset + whole, size - whole);
@@ -193,24 +168,15 @@ final class VectorActivations implements ActivationKernels {
   public void swiGlu(
       float[] gateUp, int gateOffset, int upOffset, float[] out, int outOffset, int size) {
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + i);
-      IntVector bounded = gate.reinterpretAsInts().and(MAGNITUDE).min(BOUND_BITS);
-      IntVector sign = gate.neg().reinterpretAsInts().and(SIGN);
-      FloatVector argument = bounded.or(sign).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector odds = fraction.add(scale).reinterpretAsFloats();
-      FloatVector up = FloatVector.fromArray(SPECIES, gateUp, upOffset + i);
-      gate.div(odds.add(1f)).mul(up).intoArray(out, outOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      sigmoidOdds(1f, 0f, gateUp, gateOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + start + i);
+        FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
+        FloatVector up = FloatVector.fromArray(SPECIES, gateUp, upOffset + start + i);
+        gate.div(odds.add(1f)).mul(up).intoArray(out, outOffset + start + i);
+      }
     }
     scalar.swiGlu(
         gateUp, gateOffset + whole, upOffset + whole, out, outOffset + whole, size - whole);
@@ -228,29 +194,20 @@ final class VectorActivations implements ActivationKernels {
       int dUpOffset,
       int size) {
     int whole = size - size % LENGTH;
-    for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + i);
-      IntVector bounded = gate.reinterpretAsInts().and(MAGNITUDE).min(BOUND_BITS);
-      IntVector sign = gate.neg().reinterpretAsInts().and(SIGN);
-      FloatVector argument = bounded.or(sign).reinterpretAsFloats();
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
-      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-      FloatVector odds = fraction.add(scale).reinterpretAsFloats();
-      FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
-      FloatVector silu = gate.mul(sigmoid);
-      FloatVector slope = silu.fma(odds.mul(sigmoid), sigmoid);
-      FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + i);
-      FloatVector up = FloatVector.fromArray(SPECIES, gateUp, upOffset + i);
-      gradient.mul(up).mul(slope).intoArray(dGateUp, dGateOffset + i);
-      gradient.mul(silu).intoArray(dGateUp, dUpOffset + i);
+    for (int start = 0; start < whole; start += BLOCK) {
+      int count = Math.min(BLOCK, whole - start);
+      sigmoidOdds(1f, 0f, gateUp, gateOffset + start, count);
+      for (int i = 0; i < count; i += LENGTH) {
+        FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + start + i);
+        FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
+        FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
+        FloatVector silu = gate.mul(sigmoid);
+        FloatVector slope = silu.fma(odds.mul(sigmoid), sigmoid);
+        FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + start + i);
+        FloatVector up = FloatVector.fromArray(SPECIES, gateUp, upOffset + start + i);
+        gradient.mul(up).mul(slope).intoArray(dGateUp, dGateOffset + start + i);
+        gradient.mul(silu).intoArray(dGateUp, dUpOffset + start + i);
+      }
     }
     scalar.swiGluBackward(
         gateUp,
@@ -262,5 +219,45 @@ final class VectorActivations implements ActivationKernels {
         dGateOffset + whole,
         dUpOffset + whole,
         size - whole);
+  }
+
+  /** {@code exp(-(linear x + cubic x^3))} of a block, the argument bounded. */
+  private void sigmoidOdds(float linear, float cubic, float[] x, int xOffset, int size) {
+    for (int i = 0; i < size; i += LENGTH) {
+      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
+      FloatVector z = value.mul(cubic).mul(value).add(linear).mul(value);
+      IntVector bounded = z.reinterpretAsInts().and(MAGNITUDE).min(BOUND_BITS);
+      IntVector sign = value.neg().reinterpretAsInts().and(SIGN);
+      bounded.or(sign).reinterpretAsFloats().intoArray(exponentials, i);
+    }
+    exponentiate(size);
+  }
+
+  /** {@code exp(-x^2 / 2)} of a block, the argument bounded. */
+  private void gaussians(float[] x, int xOffset, int size) {
+    for (int i = 0; i < size; i += LENGTH) {
+      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
+      IntVector half = value.mul(value).mul(0.5f).reinterpretAsInts().and(MAGNITUDE);
+      half.min(BOUND_BITS).or(SIGN).reinterpretAsFloats().intoArray(exponentials, i);
+    }
+    exponentiate(size);
+  }
+
+  /** {@link Transcendentals#boundedExp} of each of {@link #exponentials}, in place. */
+  private void exponentiate(int size) {
+    for (int i = 0; i < size; i += LENGTH) {
+      FloatVector argument = FloatVector.fromArray(SPECIES, exponentials, i);
+      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
+      FloatVector exponent = shifted.sub(ROUNDER);
+      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
+      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
+      FloatVector q = r.fma(E4, E3);
+      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
+      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
+      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
+      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
+      IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+      fraction.add(scale).reinterpretAsFloats().intoArray(exponentials, i);
+    }
   }
 }
