@@ -71,13 +71,9 @@ public final class RandomStream {
     return (nextLong() >>> 11) * 0x1p-53;
   }
 
-  /**
-   * Standard normal by Box and Muller, one value for two uniforms. StrictMath, since {@code
-   * Math.log} and {@code Math.cos} may differ in the last bit between machines.
-   */
+  /** Standard normal to float32 accuracy, one word each: {@link NormalQuantile}. */
   public double nextGaussian() {
-    double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - nextDouble()));
-    return radius * StrictMath.cos(2 * Math.PI * nextDouble());
+    return NormalQuantile.of(nextInt());
   }
 
   /** The finalizer of SplitMix64 (Steele et al. 2014) after a Weyl step. */

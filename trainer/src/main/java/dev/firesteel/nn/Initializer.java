@@ -70,7 +70,7 @@ public final class Initializer {
    * Writes rows {@code [start, end)} of a parameter to {@code out}; each row has a stream of its
    * own, named by (seed, "init " + name, row).
    */
-  void draw(String parameter, long seed, int start, int end, int columns, double[] out) {
+  void draw(String parameter, long seed, int start, int end, int columns, float[] out) {
     // One stream for each row, so that which thread draws it does not matter.
     IntStream.range(start, end)
         .parallel()
@@ -79,7 +79,7 @@ public final class Initializer {
               RandomStream random = stream(parameter, seed, row);
               int at = (row - start) * columns;
               for (int i = 0; i < columns; i++) {
-                out[at + i] = standardDeviation * random.nextGaussian();
+                out[at + i] = (float) (standardDeviation * random.nextGaussian());
               }
             });
   }

@@ -140,7 +140,7 @@ public final class ParameterSet implements AutoCloseable {
     int rows = parameter.shape().rows();
     NdArray matrix = view.reshape(Shape.of(rows, columns));
     int chunk = Math.min(rows, Math.max(1, INITIALIZATION_CHUNK / columns));
-    double[] values = new double[Math.multiplyExact(chunk, columns)];
+    float[] values = new float[Math.multiplyExact(chunk, columns)];
     for (int start = 0; start < rows; start += chunk) {
       int end = Math.min(rows, start + chunk);
       parameter.initializer().draw(parameter.name(), seed, start, end, columns, values);

@@ -8,19 +8,19 @@ import org.junit.jupiter.api.Test;
 class InitializerTest {
   private static final int COLUMNS = 5;
 
-  private static double[] draw(Initializer initializer, String name, int start, int end) {
-    double[] out = new double[(end - start) * COLUMNS];
+  private static float[] draw(Initializer initializer, String name, int start, int end) {
+    float[] out = new float[(end - start) * COLUMNS];
     initializer.draw(name, 3, start, end, COLUMNS, out);
     return out;
   }
 
-  private static double[] rows(double[] matrix, int start, int end) {
+  private static float[] rows(float[] matrix, int start, int end) {
     return Arrays.copyOfRange(matrix, start * COLUMNS, end * COLUMNS);
   }
 
   @Test
   void packedMatricesAreDrawnAsTheirPartsWouldBe() {
-    double[] packed = draw(Initializer.packedAttention(0.5, 4, 2), "qkv", 0, 8);
+    float[] packed = draw(Initializer.packedAttention(0.5, 4, 2), "qkv", 0, 8);
     Initializer single = Initializer.normal(0.5);
 
     assertThat(rows(packed, 0, 4)).isEqualTo(draw(single, "qkv/query", 0, 4));
@@ -30,7 +30,7 @@ class InitializerTest {
 
   @Test
   void rowsDoNotDependOnTheChunkTheyAreDrawnIn() {
-    double[] whole = draw(Initializer.packedGate(1, 3), "gate_up", 0, 6);
+    float[] whole = draw(Initializer.packedGate(1, 3), "gate_up", 0, 6);
 
     assertThat(draw(Initializer.packedGate(1, 3), "gate_up", 2, 5)).isEqualTo(rows(whole, 2, 5));
   }
