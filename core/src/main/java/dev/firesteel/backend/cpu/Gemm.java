@@ -41,6 +41,12 @@ final class Gemm {
   /** Fewest columns in one task when there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
+  /**
+   * Rows of a task up to which the left operand is read where it lies: those of generation, which
+   * has a row for each sequence. With more, the larger tile makes up for bringing it into panels.
+   */
+  private static final int FEW_ROWS = 4 * Simd.FEW_ROWS;
+
   /** Between panels of the left operand, which would else compete for the same cache lines. */
   private static final int PANEL_PADDING = 16;
 
@@ -130,7 +136,7 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    if (columns > MAX_TASK_COLUMNS && depth > 0) {
+    if (columns > MAX_TASK_COLUMNS && rows > FEW_ROWS && depth > 0) {
       multiplyShared(rows, columns, depth, a, panels, c, cOffset, cStride, add, epilogue);
       return;
     }
@@ -329,6 +335,29 @@ final class Gemm {
         Arrays.fill(c, cTask + r * cStride, cTask + r * cStride + width, 0f);
       }
     }
+    if (rows <= FEW_ROWS && !a.transposed) {
+      for (int k = 0; k < depth; k += DEPTH) {
+        int blockDepth = Math.min(DEPTH, depth - k);
+        int start = a.offset + row * a.stride + k;
+        int panel = panelOffset(k, blockDepth, column, columns);
+        boolean first = k == 0 && !add;
+        multiplyFewRows(
+            worker,
+            a.array,
+            start,
+            a.stride,
+            rows,
+            panels,
+            panel,
+            width,
+            blockDepth,
+            c,
+            cTask,
+            cStride,
+            first);
+      }
+      return;
+    }
     int leftStride = leftStride(depth);
     int leftSize = ceilDiv(rows, Simd.TILE_ROWS) * leftStride;
     float[] left = worker.scratch(Scratch.LEFT_PANELS, leftSize);
@@ -388,6 +417,57 @@ final class Gemm {
         } else {
           multiplyEdge(
               worker, left, rowPanel, right, panel, depth, c, tile, cStride, height, width, first);
+        }
+      }
+    }
+  }
+
+  /** As {@link #multiplyPanels}, for rows of a left operand that is not in panels. */
+  private static void multiplyFewRows(
+      Worker worker,
+      float[] left,
+      int leftOffset,
+      int leftStride,
+      int rows,
+      float[] right,
+      int rightOffset,
+      int columns,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    float[] edge = worker.scratch(Scratch.EDGE_TILE, Simd.TILE_ROWS * Simd.TILE_COLUMNS);
+    for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
+      int panel = rightOffset + n * depth;
+      int width = Math.min(Simd.TILE_COLUMNS, columns - n);
+      boolean whole = width == Simd.TILE_COLUMNS;
+      for (int m = 0; m < rows; m += Simd.FEW_ROWS) {
+        int height = Math.min(Simd.FEW_ROWS, rows - m);
+        int tile = cOffset + m * cStride + n;
+        // A tile that sticks out of c is computed beside it.
+        float[] to = whole ? c : edge;
+        int toOffset = whole ? tile : 0;
+        int toStride = whole ? cStride : Simd.TILE_COLUMNS;
+        for (int r = 0; r < height && !whole && !first; r++) {
+          System.arraycopy(c, tile + r * cStride, edge, r * Simd.TILE_COLUMNS, width);
+        }
+        worker
+            .simd()
+            .multiplyFewRows(
+                left,
+                leftOffset + m * leftStride,
+                leftStride,
+                height,
+                right,
+                panel,
+                depth,
+                to,
+                toOffset,
+                toStride,
+                first);
+        for (int r = 0; r < height && !whole; r++) {
+          System.arraycopy(edge, r * Simd.TILE_COLUMNS, c, tile + r * cStride, width);
         }
       }
     }

@@ -57,6 +57,34 @@ final class ScalarSimd implements Simd {
   }
 
   @Override
+  public void multiplyFewRows(
+      float[] a,
+      int aOffset,
+      int aStride,
+      int rows,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    for (int r = 0; r < rows; r++) {
+      int row = cOffset + r * cStride;
+      if (first) {
+        Arrays.fill(c, row, row + TILE_COLUMNS, 0f);
+      }
+      for (int k = 0; k < depth; k++) {
+        float left = a[aOffset + r * aStride + k];
+        int right = bOffset + k * TILE_COLUMNS;
+        for (int j = 0; j < TILE_COLUMNS; j++) {
+          c[row + j] = Math.fma(left, b[right + j], c[row + j]);
+        }
+      }
+    }
+  }
+
+  @Override
   public void packRows(
       float[] x, int offset, int stride, int rows, float[] panel, int panelOffset) {
     for (int r = 0; r < rows; r++) {

@@ -55,6 +55,28 @@ interface Simd {
       int cStride,
       boolean first);
 
+  /** Most rows that {@link #multiplyFewRows} takes at once. */
+  int FEW_ROWS = 4;
+
+  /**
+   * As {@link #multiplyTile} for 1 to {@value #FEW_ROWS} rows, which are read where they lie: so
+   * few that reading the panel takes longer than multiplying.
+   *
+   * @param a rows of {@code depth} values, {@code aStride} apart
+   */
+  void multiplyFewRows(
+      float[] a,
+      int aOffset,
+      int aStride,
+      int rows,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first);
+
   /**
    * A panel of the right operand: copies ranges of {@value #TILE_COLUMNS} floats, {@code stride}
    * apart, to one after the other.

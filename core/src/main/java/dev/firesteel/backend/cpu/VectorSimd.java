@@ -98,8 +98,27 @@ final class VectorSimd implements Simd {
     int fromOffset = first ? 0 : cOffset;
     int fromStride = first ? 0 : cStride;
     if (LENGTH == LANES) {
-      multiplyEightRows(
-          a, aOffset, b, bOffset, depth, from, fromOffset, fromStride, c, cOffset, cStride);
+      int even = depth & ~1;
+      if (even > 0) {
+        multiplyEightRows(
+            a, aOffset, b, bOffset, even, from, fromOffset, fromStride, c, cOffset, cStride);
+      }
+      if (even < depth) {
+        int left = aOffset + even * TILE_ROWS;
+        int right = bOffset + even * TILE_COLUMNS;
+        boolean begun = even > 0;
+        multiplyOneStep(
+            a,
+            left,
+            b,
+            right,
+            begun ? c : from,
+            begun ? cOffset : fromOffset,
+            begun ? cStride : fromStride,
+            c,
+            cOffset,
+            cStride);
+      }
       return;
     }
     // Sixteen registers hold the accumulators of four rows by two vectors, not of eight.
@@ -121,7 +140,32 @@ final class VectorSimd implements Simd {
     }
   }
 
-  /** Eight rows by two vectors: 16 accumulators of the 32 registers of AVX-512. */
+  /**
+   * The last step of an odd depth. Not a second loop in {@link #multiplyEightRows}: on JDK 17 its
+   * accumulators then became objects between the loops.
+   */
+  private static void multiplyOneStep(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    for (int r = 0; r < TILE_ROWS; r++) {
+      FloatVector left = FloatVector.broadcast(SPECIES, a[aOffset + r]);
+      for (int n = 0; n < TILE_COLUMNS; n += LENGTH) {
+        FloatVector sum = FloatVector.fromArray(SPECIES, from, fromOffset + r * fromStride + n);
+        left.fma(FloatVector.fromArray(SPECIES, b, bOffset + n), sum)
+            .intoArray(c, cOffset + r * cStride + n);
+      }
+    }
+  }
+
+  /** Eight rows by two vectors, an even depth: 16 accumulators of the 32 registers of AVX-512. */
   private static void multiplyEightRows(
       float[] a,
       int aOffset,
@@ -152,8 +196,7 @@ final class VectorSimd implements Simd {
     FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
     // Two steps in one turn: what the loop itself costs counts where another tenant's thread takes
     // half of the core's issue slots.
-    int k = 0;
-    for (; k < depth - 1; k += 2) {
+    for (int k = 0; k < depth; k += 2) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
       FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
@@ -208,36 +251,6 @@ final class VectorSimd implements Simd {
       FloatVector p7 = FloatVector.broadcast(SPECIES, a[left + TILE_ROWS + 7]);
       c70 = p7.fma(q0, c70);
       c71 = p7.fma(q1, c71);
-    }
-    for (; k < depth; k++) {
-      int right = bOffset + k * TILE_COLUMNS;
-      int left = aOffset + k * TILE_ROWS;
-      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
-      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
-      FloatVector a0 = FloatVector.broadcast(SPECIES, a[left]);
-      c00 = a0.fma(b0, c00);
-      c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(SPECIES, a[left + 1]);
-      c10 = a1.fma(b0, c10);
-      c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(SPECIES, a[left + 2]);
-      c20 = a2.fma(b0, c20);
-      c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
-      c30 = a3.fma(b0, c30);
-      c31 = a3.fma(b1, c31);
-      FloatVector a4 = FloatVector.broadcast(SPECIES, a[left + 4]);
-      c40 = a4.fma(b0, c40);
-      c41 = a4.fma(b1, c41);
-      FloatVector a5 = FloatVector.broadcast(SPECIES, a[left + 5]);
-      c50 = a5.fma(b0, c50);
-      c51 = a5.fma(b1, c51);
-      FloatVector a6 = FloatVector.broadcast(SPECIES, a[left + 6]);
-      c60 = a6.fma(b0, c60);
-      c61 = a6.fma(b1, c61);
-      FloatVector a7 = FloatVector.broadcast(SPECIES, a[left + 7]);
-      c70 = a7.fma(b0, c70);
-      c71 = a7.fma(b1, c71);
     }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
@@ -304,6 +317,94 @@ final class VectorSimd implements Simd {
     c21.intoArray(c, cOffset + 2 * cStride + LENGTH);
     c30.intoArray(c, cOffset + 3 * cStride);
     c31.intoArray(c, cOffset + 3 * cStride + LENGTH);
+  }
+
+  @Override
+  public void multiplyFewRows(
+      float[] a,
+      int aOffset,
+      int aStride,
+      int rows,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      int cStride,
+      boolean first) {
+    // Rows that there are not are the last one again: computed and written twice, to the same bits.
+    int row1 = Math.min(1, rows - 1);
+    int row2 = Math.min(2, rows - 1);
+    int row3 = rows - 1;
+    for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
+      multiplyFourRows(
+          a,
+          aOffset,
+          aOffset + row1 * aStride,
+          aOffset + row2 * aStride,
+          aOffset + row3 * aStride,
+          b,
+          bOffset + column,
+          depth,
+          c,
+          cOffset + column,
+          cOffset + column + row1 * cStride,
+          cOffset + column + row2 * cStride,
+          cOffset + column + row3 * cStride,
+          first);
+    }
+  }
+
+  /** Four rows, each with an offset of its own, by two vectors. */
+  private static void multiplyFourRows(
+      float[] a,
+      int a0,
+      int a1,
+      int a2,
+      int a3,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int c0,
+      int c1,
+      int c2,
+      int c3,
+      boolean first) {
+    float[] from = first ? ZEROS : c;
+    FloatVector c0x0 = FloatVector.fromArray(SPECIES, from, first ? 0 : c0);
+    FloatVector c0x1 = FloatVector.fromArray(SPECIES, from, first ? 0 : c0 + LENGTH);
+    FloatVector c1x0 = FloatVector.fromArray(SPECIES, from, first ? 0 : c1);
+    FloatVector c1x1 = FloatVector.fromArray(SPECIES, from, first ? 0 : c1 + LENGTH);
+    FloatVector c2x0 = FloatVector.fromArray(SPECIES, from, first ? 0 : c2);
+    FloatVector c2x1 = FloatVector.fromArray(SPECIES, from, first ? 0 : c2 + LENGTH);
+    FloatVector c3x0 = FloatVector.fromArray(SPECIES, from, first ? 0 : c3);
+    FloatVector c3x1 = FloatVector.fromArray(SPECIES, from, first ? 0 : c3 + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * TILE_COLUMNS;
+      FloatVector b0 = FloatVector.fromArray(SPECIES, b, right);
+      FloatVector b1 = FloatVector.fromArray(SPECIES, b, right + LENGTH);
+      FloatVector x0 = FloatVector.broadcast(SPECIES, a[a0 + k]);
+      c0x0 = x0.fma(b0, c0x0);
+      c0x1 = x0.fma(b1, c0x1);
+      FloatVector x1 = FloatVector.broadcast(SPECIES, a[a1 + k]);
+      c1x0 = x1.fma(b0, c1x0);
+      c1x1 = x1.fma(b1, c1x1);
+      FloatVector x2 = FloatVector.broadcast(SPECIES, a[a2 + k]);
+      c2x0 = x2.fma(b0, c2x0);
+      c2x1 = x2.fma(b1, c2x1);
+      FloatVector x3 = FloatVector.broadcast(SPECIES, a[a3 + k]);
+      c3x0 = x3.fma(b0, c3x0);
+      c3x1 = x3.fma(b1, c3x1);
+    }
+    c0x0.intoArray(c, c0);
+    c0x1.intoArray(c, c0 + LENGTH);
+    c1x0.intoArray(c, c1);
+    c1x1.intoArray(c, c1 + LENGTH);
+    c2x0.intoArray(c, c2);
+    c2x1.intoArray(c, c2 + LENGTH);
+    c3x0.intoArray(c, c3);
+    c3x1.intoArray(c, c3 + LENGTH);
   }
 
   @Override

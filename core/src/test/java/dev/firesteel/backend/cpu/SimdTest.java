@@ -102,4 +102,37 @@ class SimdTest {
       assertSameBits(got, want);
     }
   }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4})
+  void vectorsOfFewRowsHaveTheBitsOfTiles(int rows) {
+    for (int trial = 0; trial < 20; trial++) {
+      int depth = 1 + 37 * trial;
+      boolean mixed = trial % 2 == 0;
+      boolean first = trial % 4 < 2;
+      float[] a = values(3 + rows * (depth + 2), mixed);
+      float[] b = values(depth * Simd.TILE_COLUMNS + 5, mixed);
+      float[] got = values(Simd.TILE_ROWS * 37 + 2, mixed);
+      float[] want = got.clone();
+      float[] tile = got.clone();
+      vector.multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, got, 2, 37, first);
+      scalar.multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, want, 2, 37, first);
+      assertSameBits(got, want);
+
+      float[] panel = new float[depth * Simd.TILE_ROWS];
+      for (int k = 0; k < depth; k++) {
+        for (int r = 0; r < rows; r++) {
+          panel[k * Simd.TILE_ROWS + r] = a[3 + r * (depth + 2) + k];
+        }
+      }
+      vector.multiplyTile(panel, 0, b, 5, depth, tile, 2, 37, first);
+      int end = 2 + (rows - 1) * 37 + Simd.TILE_COLUMNS;
+      for (int i = 0; i < end; i++) {
+        boolean inside = i >= 2 && (i - 2) % 37 < Simd.TILE_COLUMNS;
+        if (inside) {
+          assertThat(bits(got[i])).isEqualTo(bits(tile[i]));
+        }
+      }
+    }
+  }
 }
