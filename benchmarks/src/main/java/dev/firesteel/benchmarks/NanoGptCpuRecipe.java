@@ -31,19 +31,22 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 
 /**
  * nanoGPT's CPU recipe, {@code configs/shakespeare-char.yaml}, once for each seed: the validation
- * loss after 2000 steps must be 1.90 +- 0.04, where nanoGPT's own runs end. Runs without Spark, so
- * that it measures the trainer alone.
+ * loss after 2000 steps must be 1.90 +- 0.04, where nanoGPT's own runs end. A seed may be followed
+ * by {@code :bf16}; then its loss must also be within 0.01 of that of the same seed in fp32, where
+ * that was run before. Runs without Spark, so that it measures the trainer alone.
  *
  * <pre>{@code
  * ./mvnw -q -Pnanogpt -pl benchmarks -am verify -DskipTests \
- *     -Dtext=../shared/data/tinyshakespeare.txt -Dseeds="1337 1 2"
+ *     -Dtext=../shared/data/tinyshakespeare.txt -Dseeds="1337 1337:bf16 1 1:bf16"
  * }</pre>
  */
 public final class NanoGptCpuRecipe {
@@ -52,6 +55,7 @@ public final class NanoGptCpuRecipe {
 
   private static final double EXPECTED = 1.90;
   private static final double TOLERANCE = 0.04;
+  private static final double PRECISION_TOLERANCE = 0.01;
 
   private NanoGptCpuRecipe() {}
 
@@ -63,13 +67,17 @@ public final class NanoGptCpuRecipe {
     prepare(Files.readString(Path.of(arguments[1])), data);
     List<String> summary = new ArrayList<>();
     boolean reached = true;
+    Map<String, Double> fp32 = new HashMap<>();
     for (int i = 3; i < arguments.length; i++) {
+      String seed = arguments[i].split(":", -1)[0];
+      boolean bf16 = arguments[i].endsWith(":bf16");
       RunConfig run =
           ConfigLoader.load(
               config,
               List.of(
-                  "name=seed-" + arguments[i],
-                  "seed=" + arguments[i],
+                  "name=seed-" + seed + (bf16 ? "-bf16" : ""),
+                  "seed=" + seed,
+                  "compute.precision=" + (bf16 ? "bf16" : "fp32"),
                   "data.path=" + data,
                   "runs_folder=" + folder));
       List<String> losses = new ArrayList<>();
@@ -78,15 +86,27 @@ public final class NanoGptCpuRecipe {
       summary.add(
           String.format(
               Locale.ROOT,
-              "seed %s: validation loss %s; %.0f s",
-              arguments[i],
+              "seed %s, %s: validation loss %s; %.0f s",
+              seed,
+              bf16 ? "bf16" : "fp32",
               String.join(" ", losses),
               (System.nanoTime() - start) / 1e9));
       reached &= Math.abs(last - EXPECTED) <= TOLERANCE;
+      if (bf16 && fp32.containsKey(seed)) {
+        reached &= Math.abs(last - fp32.get(seed)) <= PRECISION_TOLERANCE;
+      } else if (!bf16) {
+        fp32.put(seed, last);
+      }
     }
     summary.forEach(System.out::println);
     if (!reached) {
-      throw new AssertionError("a run missed " + EXPECTED + " +- " + TOLERANCE);
+      throw new AssertionError(
+          "a run missed "
+              + EXPECTED
+              + " +- "
+              + TOLERANCE
+              + ", or bf16 the loss of fp32 +- "
+              + PRECISION_TOLERANCE);
     }
   }
 
@@ -104,7 +124,11 @@ public final class NanoGptCpuRecipe {
         };
     ProgressLine progress = new ProgressLine(System.out, false);
     try (Backend backend =
-            Backends.create(new BackendOptions("cpu", Precision.FP32, config.compute().threads()));
+            Backends.create(
+                new BackendOptions(
+                    "cpu",
+                    Precision.valueOf(config.compute().precision().name()),
+                    config.compute().threads()));
         Pretraining training =
             new Pretraining(
                 config,
