@@ -33,13 +33,37 @@ import jdk.incubator.vector.VectorSpecies;
  * The activations on the Vector API, under the rules of {@link VectorSimd}: no method takes or
  * returns a vector. So a block of arguments is written to an array that stays in the L1 cache, the
  * exponential of a bounded argument ({@link Transcendentals#boundedExp}) replaces them there, and a
- * second loop reads them. In one loop the longer kernels passed the JIT's limit for one method, and
- * on some runs each vector that they stored became an object. What is left after the last whole
- * vector goes to {@link ScalarActivations}.
+ * second loop reads them. What is left after the last whole vector goes to {@link
+ * ScalarActivations}.
  */
 final class VectorActivations implements ActivationKernels {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LENGTH = SPECIES.length();
+
+  // Vectors made once: each one that is made in a loop takes hundreds of the 18,000 nodes after
+  // which C2 inlines no more, and what a method stores after that becomes an object.
+  private static final FloatVector ONE = FloatVector.broadcast(SPECIES, 1f);
+  private static final FloatVector QUARTER = FloatVector.broadcast(SPECIES, 0.25f);
+  private static final FloatVector V_LOG2_E = FloatVector.broadcast(SPECIES, LOG2_E);
+  private static final FloatVector V_ROUNDER = FloatVector.broadcast(SPECIES, ROUNDER);
+  private static final FloatVector V_MINUS_LN2_HIGH =
+      FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
+  private static final FloatVector V_MINUS_LN2_LOW = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
+  private static final FloatVector V_E0 = FloatVector.broadcast(SPECIES, E0);
+  private static final FloatVector V_E1 = FloatVector.broadcast(SPECIES, E1);
+  private static final FloatVector V_E2 = FloatVector.broadcast(SPECIES, E2);
+  private static final FloatVector V_E3 = FloatVector.broadcast(SPECIES, E3);
+  private static final FloatVector V_E4 = FloatVector.broadcast(SPECIES, E4);
+  private static final FloatVector V_N0 = FloatVector.broadcast(SPECIES, N0);
+  private static final FloatVector V_N1 = FloatVector.broadcast(SPECIES, N1);
+  private static final FloatVector V_N2 = FloatVector.broadcast(SPECIES, N2);
+  private static final FloatVector V_N3 = FloatVector.broadcast(SPECIES, N3);
+  private static final FloatVector V_N4 = FloatVector.broadcast(SPECIES, N4);
+  private static final FloatVector V_N5 = FloatVector.broadcast(SPECIES, N5);
+  private static final FloatVector V_N6 = FloatVector.broadcast(SPECIES, N6);
+  private static final FloatVector V_N7 = FloatVector.broadcast(SPECIES, N7);
+  private static final FloatVector V_N8 = FloatVector.broadcast(SPECIES, N8);
+  private static final FloatVector V_N9 = FloatVector.broadcast(SPECIES, N9);
 
   /** Elements in one block: 2 KiB, a multiple of any vector's length. */
   private static final int BLOCK = 512;
@@ -59,7 +83,7 @@ final class VectorActivations implements ActivationKernels {
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
         FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
-        value.div(odds.add(1f)).intoArray(out, outOffset + start + i);
+        value.div(odds.add(ONE)).intoArray(out, outOffset + start + i);
       }
     }
     scalar.sigmoidGated(linear, cubic, x, xOffset + whole, out, outOffset + whole, size - whole);
@@ -83,7 +107,7 @@ final class VectorActivations implements ActivationKernels {
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
         FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
+        FloatVector sigmoid = ONE.div(odds.add(ONE));
         FloatVector inner = value.mul(cubic).mul(value).fma(3f, linear).mul(value);
         FloatVector slope = inner.fma(odds.mul(sigmoid).mul(sigmoid), sigmoid);
         FloatVector.fromArray(SPECIES, dy, dyOffset + start + i)
@@ -105,7 +129,6 @@ final class VectorActivations implements ActivationKernels {
 
   @Override
   public void normalGated(float[] x, int xOffset, float[] out, int outOffset, int size) {
-    FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     int whole = size - size % LENGTH;
     for (int start = 0; start < whole; start += BLOCK) {
       int count = Math.min(BLOCK, whole - start);
@@ -113,18 +136,18 @@ final class VectorActivations implements ActivationKernels {
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
         FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
-        FloatVector p = w.fma(N9, N8);
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
+        FloatVector w = ONE.div(value.abs().fma(QUARTER, ONE));
+        FloatVector p = w.fma(V_N9, V_N8);
+        p = p.fma(w, V_N7);
+        p = p.fma(w, V_N6);
+        p = p.fma(w, V_N5);
+        p = p.fma(w, V_N4);
+        p = p.fma(w, V_N3);
+        p = p.fma(w, V_N2);
+        p = p.fma(w, V_N1);
+        p = p.fma(w, V_N0);
         FloatVector tail = p.mul(gaussian);
-        FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
+        FloatVector cdf = tail.blend(ONE.sub(tail), value.compare(VectorOperators.GT, 0f));
         value.mul(cdf).intoArray(out, outOffset + start + i);
       }
     }
@@ -134,7 +157,6 @@ final class VectorActivations implements ActivationKernels {
   @Override
   public void normalGatedBackward(
       float[] x, int xOffset, float[] dy, int dyOffset, float[] dx, int dxOffset, int size) {
-    FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     int whole = size - size % LENGTH;
     for (int start = 0; start < whole; start += BLOCK) {
       int count = Math.min(BLOCK, whole - start);
@@ -142,18 +164,18 @@ final class VectorActivations implements ActivationKernels {
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
         FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector w = one.div(value.abs().fma(FloatVector.broadcast(SPECIES, 0.25f), one));
-        FloatVector p = w.fma(N9, N8);
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N7));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N6));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N5));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N4));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N3));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N2));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N1));
-        p = p.fma(w, FloatVector.broadcast(SPECIES, N0));
+        FloatVector w = ONE.div(value.abs().fma(QUARTER, ONE));
+        FloatVector p = w.fma(V_N9, V_N8);
+        p = p.fma(w, V_N7);
+        p = p.fma(w, V_N6);
+        p = p.fma(w, V_N5);
+        p = p.fma(w, V_N4);
+        p = p.fma(w, V_N3);
+        p = p.fma(w, V_N2);
+        p = p.fma(w, V_N1);
+        p = p.fma(w, V_N0);
         FloatVector tail = p.mul(gaussian);
-        FloatVector cdf = tail.blend(one.sub(tail), value.compare(VectorOperators.GT, 0f));
+        FloatVector cdf = tail.blend(ONE.sub(tail), value.compare(VectorOperators.GT, 0f));
         FloatVector slope = value.mul(DENSITY_AT_ZERO).fma(gaussian, cdf);
         FloatVector.fromArray(SPECIES, dy, dyOffset + start + i)
             .mul(slope)
@@ -175,7 +197,7 @@ final class VectorActivations implements ActivationKernels {
         FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + start + i);
         FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
         FloatVector up = FloatVector.fromArray(SPECIES, gateUp, upOffset + start + i);
-        gate.div(odds.add(1f)).mul(up).intoArray(out, outOffset + start + i);
+        gate.div(odds.add(ONE)).mul(up).intoArray(out, outOffset + start + i);
       }
     }
     scalar.swiGlu(
@@ -200,7 +222,7 @@ final class VectorActivations implements ActivationKernels {
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector gate = FloatVector.fromArray(SPECIES, gateUp, gateOffset + start + i);
         FloatVector odds = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector sigmoid = FloatVector.broadcast(SPECIES, 1f).div(odds.add(1f));
+        FloatVector sigmoid = ONE.div(odds.add(ONE));
         FloatVector silu = gate.mul(sigmoid);
         FloatVector slope = silu.fma(odds.mul(sigmoid), sigmoid);
         FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + start + i);
@@ -243,21 +265,37 @@ final class VectorActivations implements ActivationKernels {
     exponentiate(size);
   }
 
-  /** {@link Transcendentals#boundedExp} of each of {@link #exponentials}, in place. */
+  /**
+   * {@link Transcendentals#boundedExp} of each of {@link #exponentials}, in place, up to {@code
+   * size} rounded up to two vectors. Two at a time keep the method longer than the JIT's limit for
+   * inlining (325 bytecodes): inlined, it would bring its callers past the limit of nodes.
+   */
   private void exponentiate(int size) {
-    for (int i = 0; i < size; i += LENGTH) {
+    for (int i = 0; i < size; i += 2 * LENGTH) {
       FloatVector argument = FloatVector.fromArray(SPECIES, exponentials, i);
-      FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-      FloatVector exponent = shifted.sub(ROUNDER);
-      FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-      r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-      FloatVector q = r.fma(E4, E3);
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-      q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-      IntVector fraction = q.mul(r).fma(r, r).add(1f).reinterpretAsInts();
+      FloatVector shifted = argument.fma(V_LOG2_E, V_ROUNDER);
+      FloatVector exponent = shifted.sub(V_ROUNDER);
+      FloatVector r = V_MINUS_LN2_HIGH.fma(exponent, argument);
+      r = V_MINUS_LN2_LOW.fma(exponent, r);
+      FloatVector q = r.fma(V_E4, V_E3);
+      q = q.fma(r, V_E2);
+      q = q.fma(r, V_E1);
+      q = q.fma(r, V_E0);
+      IntVector fraction = q.mul(r).fma(r, r).add(ONE).reinterpretAsInts();
       IntVector scale = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
       fraction.add(scale).reinterpretAsFloats().intoArray(exponentials, i);
+      FloatVector argument2 = FloatVector.fromArray(SPECIES, exponentials, i + LENGTH);
+      FloatVector shifted2 = argument2.fma(V_LOG2_E, V_ROUNDER);
+      FloatVector exponent2 = shifted2.sub(V_ROUNDER);
+      FloatVector r2 = V_MINUS_LN2_HIGH.fma(exponent2, argument2);
+      r2 = V_MINUS_LN2_LOW.fma(exponent2, r2);
+      FloatVector q2 = r2.fma(V_E4, V_E3);
+      q2 = q2.fma(r2, V_E2);
+      q2 = q2.fma(r2, V_E1);
+      q2 = q2.fma(r2, V_E0);
+      IntVector fraction2 = q2.mul(r2).fma(r2, r2).add(ONE).reinterpretAsInts();
+      IntVector scale2 = shifted2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+      fraction2.add(scale2).reinterpretAsFloats().intoArray(exponentials, i + LENGTH);
     }
   }
 }
