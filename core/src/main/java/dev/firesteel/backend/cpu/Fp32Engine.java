@@ -93,7 +93,7 @@ final class Fp32Engine implements MatrixEngine {
   public void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write) {
     int depth = w.shape().dim(0);
     int columns = w.shape().dim(1);
-    panels = atLeast(panels, Gemm.panelsSize(depth, columns));
+    panels = Gemm.atLeast(panels, Gemm.panelsSize(depth, columns));
     gemm.pack(matrix(w, columns), depth, columns, panels);
     gemm.multiply(
         dy.shape().rows(),
@@ -113,7 +113,7 @@ final class Fp32Engine implements MatrixEngine {
     int rows = dw.shape().dim(0);
     int columns = dw.shape().dim(1);
     int depth = dy.shape().rows();
-    panels = atLeast(panels, Gemm.panelsSize(depth, columns));
+    panels = Gemm.atLeast(panels, Gemm.panelsSize(depth, columns));
     gemm.pack(matrix(x, columns), depth, columns, panels);
     gemm.multiply(
         rows,
@@ -135,9 +135,9 @@ final class Fp32Engine implements MatrixEngine {
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
     int stride = Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
-    logits = atLeast(logits, Math.multiplyExact(Math.min(rows, HEAD_ROWS), stride));
+    logits = Gemm.atLeast(logits, Math.multiplyExact(Math.min(rows, HEAD_ROWS), stride));
     if (dx != null) {
-      headPanels = atLeast(headPanels, Gemm.panelsSize(vocabulary, width));
+      headPanels = Gemm.atLeast(headPanels, Gemm.panelsSize(vocabulary, width));
       gemm.pack(matrix(w, width), vocabulary, width, headPanels);
     }
     for (int row = 0; row < rows; row += HEAD_ROWS) {
@@ -161,7 +161,7 @@ final class Fp32Engine implements MatrixEngine {
             null);
       }
       if (dw != null) {
-        panels = atLeast(panels, Gemm.panelsSize(chunk, width));
+        panels = Gemm.atLeast(panels, Gemm.panelsSize(chunk, width));
         gemm.pack(input, chunk, width, panels);
         gemm.multiply(
             vocabulary,
@@ -236,9 +236,5 @@ final class Fp32Engine implements MatrixEngine {
 
   private static Matrix matrix(NdArray array, int stride) {
     return new Matrix(FloatStorage.of(array), offset(array), stride, false);
-  }
-
-  private static float[] atLeast(float[] array, int size) {
-    return array.length >= size ? array : new float[size];
   }
 }

@@ -89,6 +89,11 @@ final class Gemm {
     return Math.multiplyExact(depth, roundUp(columns, Simd.TILE_COLUMNS));
   }
 
+  /** The array, or, where it is shorter than {@code size}, a new one. */
+  static float[] atLeast(float[] array, int size) {
+    return array.length >= size ? array : new float[size];
+  }
+
   static int roundUp(int value, int multiple) {
     return ceilDiv(value, multiple) * multiple;
   }
@@ -174,7 +179,8 @@ final class Gemm {
     int slabPanels = ceilDiv(slabRows, Simd.TILE_ROWS);
     int leftStride = leftStride(depth);
     int depthBlocks = ceilDiv(depth, DEPTH);
-    float[] left = sharedPanels(slabPanels * leftStride * depthBlocks);
+    shared = atLeast(shared, slabPanels * leftStride * depthBlocks);
+    float[] left = shared;
     for (int slab = 0; slab < rows; slab += slabRows) {
       int firstRow = slab;
       int height = Math.min(slabRows, rows - slab);
@@ -233,13 +239,6 @@ final class Gemm {
   private int sharedRows(int rows, int depth) {
     int most = maxSharedSize / depth / SHARED_TASK_SIZE * SHARED_TASK_SIZE;
     return Math.min(roundUp(rows, Simd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
-  }
-
-  private float[] sharedPanels(int size) {
-    if (shared.length < size) {
-      shared = new float[size];
-    }
-    return shared;
   }
 
   /** Rows and columns of c in one task. */
@@ -449,8 +448,8 @@ final class Gemm {
         float[] to = whole ? c : edge;
         int toOffset = whole ? tile : 0;
         int toStride = whole ? cStride : Simd.TILE_COLUMNS;
-        for (int r = 0; r < height && !whole && !first; r++) {
-          System.arraycopy(c, tile + r * cStride, edge, r * Simd.TILE_COLUMNS, width);
+        if (!whole && !first) {
+          copy(c, tile, cStride, edge, 0, Simd.TILE_COLUMNS, height, width);
         }
         worker
             .simd()
@@ -466,8 +465,8 @@ final class Gemm {
                 toOffset,
                 toStride,
                 first);
-        for (int r = 0; r < height && !whole; r++) {
-          System.arraycopy(edge, r * Simd.TILE_COLUMNS, c, tile + r * cStride, width);
+        if (!whole) {
+          copy(edge, 0, Simd.TILE_COLUMNS, c, tile, cStride, height, width);
         }
       }
     }
@@ -489,21 +488,31 @@ final class Gemm {
       boolean first) {
     float[] edge = worker.scratch(Scratch.EDGE_TILE, Simd.TILE_ROWS * Simd.TILE_COLUMNS);
     if (!first) {
-      for (int r = 0; r < height; r++) {
-        System.arraycopy(c, cOffset + r * cStride, edge, r * Simd.TILE_COLUMNS, width);
-      }
+      copy(c, cOffset, cStride, edge, 0, Simd.TILE_COLUMNS, height, width);
     }
     worker
         .simd()
         .multiplyTile(
             left, leftOffset, right, rightOffset, depth, edge, 0, Simd.TILE_COLUMNS, first);
-    for (int r = 0; r < height; r++) {
-      System.arraycopy(edge, r * Simd.TILE_COLUMNS, c, cOffset + r * cStride, width);
+    copy(edge, 0, Simd.TILE_COLUMNS, c, cOffset, cStride, height, width);
+  }
+
+  private static void copy(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] to,
+      int toOffset,
+      int toStride,
+      int rows,
+      int columns) {
+    for (int r = 0; r < rows; r++) {
+      System.arraycopy(from, fromOffset + r * fromStride, to, toOffset + r * toStride, columns);
     }
   }
 
   /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
-  static void packLeft(
+  private static void packLeft(
       Simd simd,
       Matrix a,
       int row,

@@ -42,17 +42,7 @@ final class ScalarSimd implements Simd {
       int cStride,
       boolean first) {
     for (int r = 0; r < TILE_ROWS; r++) {
-      int row = cOffset + r * cStride;
-      if (first) {
-        Arrays.fill(c, row, row + TILE_COLUMNS, 0f);
-      }
-      for (int k = 0; k < depth; k++) {
-        float left = a[aOffset + k * TILE_ROWS + r];
-        int right = bOffset + k * TILE_COLUMNS;
-        for (int j = 0; j < TILE_COLUMNS; j++) {
-          c[row + j] = Math.fma(left, b[right + j], c[row + j]);
-        }
-      }
+      multiplyRow(a, aOffset + r, TILE_ROWS, b, bOffset, depth, c, cOffset + r * cStride, first);
     }
   }
 
@@ -71,15 +61,29 @@ final class ScalarSimd implements Simd {
       boolean first) {
     for (int r = 0; r < rows; r++) {
       int row = cOffset + r * cStride;
-      if (first) {
-        Arrays.fill(c, row, row + TILE_COLUMNS, 0f);
-      }
-      for (int k = 0; k < depth; k++) {
-        float left = a[aOffset + r * aStride + k];
-        int right = bOffset + k * TILE_COLUMNS;
-        for (int j = 0; j < TILE_COLUMNS; j++) {
-          c[row + j] = Math.fma(left, b[right + j], c[row + j]);
-        }
+      multiplyRow(a, aOffset + r * aStride, 1, b, bOffset, depth, c, row, first);
+    }
+  }
+
+  /** One row of a tile; its left values are {@code aStep} apart. */
+  private static void multiplyRow(
+      float[] a,
+      int aOffset,
+      int aStep,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int row,
+      boolean first) {
+    if (first) {
+      Arrays.fill(c, row, row + TILE_COLUMNS, 0f);
+    }
+    for (int k = 0; k < depth; k++) {
+      float left = a[aOffset + k * aStep];
+      int right = bOffset + k * TILE_COLUMNS;
+      for (int j = 0; j < TILE_COLUMNS; j++) {
+        c[row + j] = Math.fma(left, b[right + j], c[row + j]);
       }
     }
   }

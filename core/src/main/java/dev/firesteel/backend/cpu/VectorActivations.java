@@ -73,6 +73,9 @@ final class VectorActivations implements ActivationKernels {
   /** Arguments and then values of the exponential. */
   private final float[] exponentials = new float[BLOCK];
 
+  /** The normal distribution at a block of arguments. */
+  private final float[] distribution = new float[BLOCK];
+
   @Override
   public void sigmoidGated(
       float linear, float cubic, float[] x, int xOffset, float[] out, int outOffset, int size) {
@@ -132,22 +135,10 @@ final class VectorActivations implements ActivationKernels {
     int whole = size - size % LENGTH;
     for (int start = 0; start < whole; start += BLOCK) {
       int count = Math.min(BLOCK, whole - start);
-      gaussians(x, xOffset + start, count);
+      normals(x, xOffset + start, count);
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
-        FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector w = ONE.div(value.abs().fma(QUARTER, ONE));
-        FloatVector p = w.fma(V_N9, V_N8);
-        p = p.fma(w, V_N7);
-        p = p.fma(w, V_N6);
-        p = p.fma(w, V_N5);
-        p = p.fma(w, V_N4);
-        p = p.fma(w, V_N3);
-        p = p.fma(w, V_N2);
-        p = p.fma(w, V_N1);
-        p = p.fma(w, V_N0);
-        FloatVector tail = p.mul(gaussian);
-        FloatVector cdf = tail.blend(ONE.sub(tail), value.compare(VectorOperators.GT, 0f));
+        FloatVector cdf = FloatVector.fromArray(SPECIES, distribution, i);
         value.mul(cdf).intoArray(out, outOffset + start + i);
       }
     }
@@ -160,22 +151,11 @@ final class VectorActivations implements ActivationKernels {
     int whole = size - size % LENGTH;
     for (int start = 0; start < whole; start += BLOCK) {
       int count = Math.min(BLOCK, whole - start);
-      gaussians(x, xOffset + start, count);
+      normals(x, xOffset + start, count);
       for (int i = 0; i < count; i += LENGTH) {
         FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + start + i);
         FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
-        FloatVector w = ONE.div(value.abs().fma(QUARTER, ONE));
-        FloatVector p = w.fma(V_N9, V_N8);
-        p = p.fma(w, V_N7);
-        p = p.fma(w, V_N6);
-        p = p.fma(w, V_N5);
-        p = p.fma(w, V_N4);
-        p = p.fma(w, V_N3);
-        p = p.fma(w, V_N2);
-        p = p.fma(w, V_N1);
-        p = p.fma(w, V_N0);
-        FloatVector tail = p.mul(gaussian);
-        FloatVector cdf = tail.blend(ONE.sub(tail), value.compare(VectorOperators.GT, 0f));
+        FloatVector cdf = FloatVector.fromArray(SPECIES, distribution, i);
         FloatVector slope = value.mul(DENSITY_AT_ZERO).fma(gaussian, cdf);
         FloatVector.fromArray(SPECIES, dy, dyOffset + start + i)
             .mul(slope)
@@ -255,14 +235,34 @@ final class VectorActivations implements ActivationKernels {
     exponentiate(size);
   }
 
-  /** {@code exp(-x^2 / 2)} of a block, the argument bounded. */
-  private void gaussians(float[] x, int xOffset, int size) {
+  /**
+   * Of a block {@code exp(-x^2 / 2)}, the argument bounded, and the normal distribution at x, which
+   * goes to {@link #distribution}.
+   */
+  private void normals(float[] x, int xOffset, int size) {
     for (int i = 0; i < size; i += LENGTH) {
       FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
       IntVector half = value.mul(value).mul(0.5f).reinterpretAsInts().and(MAGNITUDE);
       half.min(BOUND_BITS).or(SIGN).reinterpretAsFloats().intoArray(exponentials, i);
     }
     exponentiate(size);
+    for (int i = 0; i < size; i += LENGTH) {
+      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
+      FloatVector gaussian = FloatVector.fromArray(SPECIES, exponentials, i);
+      FloatVector w = ONE.div(value.abs().fma(QUARTER, ONE));
+      FloatVector p = w.fma(V_N9, V_N8);
+      p = p.fma(w, V_N7);
+      p = p.fma(w, V_N6);
+      p = p.fma(w, V_N5);
+      p = p.fma(w, V_N4);
+      p = p.fma(w, V_N3);
+      p = p.fma(w, V_N2);
+      p = p.fma(w, V_N1);
+      p = p.fma(w, V_N0);
+      FloatVector tail = p.mul(gaussian);
+      FloatVector cdf = tail.blend(ONE.sub(tail), value.compare(VectorOperators.GT, 0f));
+      cdf.intoArray(distribution, i);
+    }
   }
 
   /**

@@ -337,7 +337,7 @@ final class VectorSimd implements Simd {
     int row2 = Math.min(2, rows - 1);
     int row3 = rows - 1;
     for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
-      multiplyFourRows(
+      multiplyRowsInPlace(
           a,
           aOffset,
           aOffset + row1 * aStride,
@@ -355,8 +355,11 @@ final class VectorSimd implements Simd {
     }
   }
 
-  /** Four rows, each with an offset of its own, by two vectors. */
-  private static void multiplyFourRows(
+  /**
+   * Four rows, each read where it lies, by two vectors. Not one method with {@link
+   * #multiplyFourRows}: the JIT leaves out checks of bounds only for steps that it knows.
+   */
+  private static void multiplyRowsInPlace(
       float[] a,
       int a0,
       int a1,
