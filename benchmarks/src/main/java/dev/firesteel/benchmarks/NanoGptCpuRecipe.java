@@ -27,6 +27,7 @@ import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -110,8 +111,19 @@ public final class NanoGptCpuRecipe {
     }
   }
 
+  /** A measurement starts anew: it does not go on from what an earlier one left. */
+  private static void deleteEarlier(RunConfig config, Configuration hadoop) {
+    try {
+      FileSystem.getLocal(hadoop)
+          .delete(new org.apache.hadoop.fs.Path(config.runsFolder() + "/" + config.name()), true);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static double train(RunConfig config, List<String> losses) {
     Configuration hadoop = new Configuration();
+    deleteEarlier(config, hadoop);
     RunDirectory run = RunDirectory.of(config, hadoop);
     double[] last = new double[1];
     TrainingListener evaluations =
