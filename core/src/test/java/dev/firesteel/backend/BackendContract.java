@@ -117,7 +117,9 @@ public abstract class BackendContract {
     Operands operands = new Operands(on, dtype, pad, seed);
     kernel.run(on, operands);
     operands.verify(what);
-    return operands.results();
+    List<double[]> results = operands.results();
+    operands.free();
+    return results;
   }
 
   private static void compare(

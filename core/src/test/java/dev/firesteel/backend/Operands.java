@@ -47,6 +47,7 @@ final class Operands {
   private final int pad;
   private final RandomStream random;
   private final List<Operand> operands = new ArrayList<>();
+  private final List<Storage> integers = new ArrayList<>();
 
   Operands(Backend backend, DType dtype, int pad, long seed) {
     this.backend = backend;
@@ -79,6 +80,7 @@ final class Operands {
     int[] padded = new int[values.length + 2 * pad];
     System.arraycopy(values, 0, padded, pad, values.length);
     Storage storage = backend.allocate(DType.I32, padded.length);
+    integers.add(storage);
     backend.upload(padded, 0, new NdArray(storage, 0, Shape.of(padded.length)));
     return new NdArray(storage, pad, shape);
   }
@@ -144,6 +146,12 @@ final class Operands {
       }
     }
     return results;
+  }
+
+  /** Gives all arrays back. */
+  void free() {
+    operands.forEach(operand -> backend.free(operand.whole.storage()));
+    integers.forEach(backend::free);
   }
 
   /** Inputs and guards are as before, and every result's storage is marked as written. */

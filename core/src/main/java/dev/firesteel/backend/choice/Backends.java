@@ -4,6 +4,7 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.cpu.CpuBackend;
+import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.error.UserException;
 import java.util.List;
@@ -13,7 +14,7 @@ import org.slf4j.LoggerFactory;
 /** Makes the backend that a run asks for; never another one in its place. */
 public final class Backends {
   private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
-  private static final List<String> NAMES = List.of("cpu", "reference");
+  private static final List<String> NAMES = List.of("cpu", "opencl", "reference");
 
   private Backends() {}
 
@@ -31,7 +32,14 @@ public final class Backends {
     Backend backend =
         switch (options.name()) {
           case "cpu" -> new CpuBackend(options.precision(), options.threads());
-          case "reference" -> reference(options);
+          case "opencl" -> {
+            requireFp32(options);
+            yield new OpenClBackend(options.device());
+          }
+          case "reference" -> {
+            requireFp32(options);
+            yield new ReferenceBackend();
+          }
           default ->
               throw UserException.usage(
                   "compute.backend must be one of "
@@ -43,13 +51,14 @@ public final class Backends {
     return backend;
   }
 
-  private static Backend reference(BackendOptions options) {
+  private static void requireFp32(BackendOptions options) {
     if (options.precision() != Precision.FP32) {
       throw UserException.usage(
-          "compute.backend reference computes in fp32 only, got precision "
+          "compute.backend "
+              + options.name()
+              + " computes in fp32 only, got precision "
               + options.precision()
               + "; set compute.precision to fp32 or choose another backend");
     }
-    return new ReferenceBackend();
   }
 }

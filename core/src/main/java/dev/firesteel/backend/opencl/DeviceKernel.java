@@ -1,0 +1,1495 @@
+package dev.firesteel.backend.opencl;
+
+import com.aparapi.Kernel;
+
+/**
+ * Everything that runs on the device, in one Aparapi kernel, since two kernels cannot share a
+ * device's buffers. {@link #run} is translated to OpenCL and is the body of one work-item; {@link
+ * #op} says which operation a launch computes. The host sets the fields below, which become the
+ * launch's arguments, and starts a number of groups of {@value #GROUP} work-items.
+ *
+ * <p>Operands are numbered 0 to 5: operand n is the range from {@code offset<n>} on in the arena
+ * {@code arena<n>}, a negative arena standing for an operand that is not there. {@code size<n>},
+ * {@code factor<n>} and {@code flag} are the operation's own, told at each.
+ *
+ * <p>The bytecode must stay plain, for Aparapi's translator and for drivers: no objects, no switch,
+ * no break, no compound assignment to array elements. A barrier must be reached by all items of a
+ * group. In an operation with barriers every loop takes as many turns for each item: PoCL takes the
+ * others for such, too, and runs them wrongly; items without work skip the body instead.
+ */
+final class DeviceKernel extends Kernel {
+  /** Work-items of a group; every OpenCL GPU runs that many. */
+  static final int GROUP = 256;
+
+  /** Arenas of floats that a device may have. */
+  static final int ARENAS = 8;
+
+  // Operations.
+  static final int FILL = 0;
+  static final int COPY = 1;
+  static final int COPY_COLUMNS = 2;
+  static final int ADD = 3;
+  static final int ADD_SCALED = 4;
+  static final int MULTIPLY = 5;
+  static final int SCALE = 6;
+  static final int ACTIVATION = 7;
+  static final int ACTIVATION_BACKWARD = 8;
+  static final int SWI_GLU = 9;
+  static final int SWI_GLU_BACKWARD = 10;
+  static final int DROPOUT = 11;
+  static final int SUM_ROWS = 12;
+  static final int SUM_BLOCKS = 13;
+  static final int SUM_SQUARES = 14;
+  static final int PRODUCT = 15;
+  static final int EMBEDDING = 16;
+  static final int EMBEDDING_BACKWARD = 17;
+  static final int NORM = 18;
+  static final int NORM_BACKWARD = 19;
+  static final int NORM_GAIN_BACKWARD = 20;
+  static final int SOFTMAX = 21;
+  static final int SOFTMAX_BACKWARD = 22;
+  static final int ROPE = 23;
+  static final int CACHE_TOKENS = 24;
+  static final int ATTENTION = 25;
+  static final int ATTENTION_DOTS = 26;
+  static final int ATTENTION_BACKWARD_QUERIES = 27;
+  static final int ATTENTION_BACKWARD_KEYS = 28;
+  static final int CROSS_ENTROPY = 29;
+  static final int CROSS_ENTROPY_BACKWARD = 30;
+  static final int ADAM_W = 31;
+  static final int FROM_STAGING = 32;
+  static final int TO_STAGING = 33;
+
+  // Activations, as numbers.
+  static final int IDENTITY = 0;
+  static final int SIGMOID_GATED = 1;
+  static final int NORMAL_GATED = 2;
+
+  /** Rows and columns of a product that one group computes, and its share of the sum at a time. */
+  static final int TILE = 64;
+
+  private static final int TILE_DEPTH = 16;
+
+  /**
+   * Distance of a tile's rows in local memory: fours stay together, columns fall on other banks.
+   */
+  private static final int TILE_STRIDE = TILE + 4;
+
+  /** Queries (or, for the gradient of keys, keys) of one group in attention; lanes for each. */
+  static final int ATTENTION_ROWS = 16;
+
+  private static final int LANES = GROUP / ATTENTION_ROWS;
+
+  /** Keys (or queries) that a group takes at a time. */
+  private static final int ATTENTION_COLUMNS = 64;
+
+  /** Elements of a head that a group takes at a time. */
+  private static final int HEAD_CHUNK = 32;
+
+  private static final int CHUNK_STRIDE = HEAD_CHUNK + 1;
+  private static final int COLUMN_CHUNKS_AT = ATTENTION_ROWS * CHUNK_STRIDE;
+  private static final int SCORES_AT = COLUMN_CHUNKS_AT + ATTENTION_COLUMNS * CHUNK_STRIDE;
+  private static final int SCORES_STRIDE = ATTENTION_COLUMNS + 1;
+
+  /** The widest head: each lane keeps that many sixteenths of it. */
+  static final int MAX_HEAD_WIDTH = 256;
+
+  private static final int LANE_SUMS = MAX_HEAD_WIDTH / LANES;
+
+  /** Floats of local memory. */
+  static final int SHARED = 4096;
+
+  /** The score of a key that a query does not see. */
+  private static final float MASKED = -3e38f;
+
+  // ---- buffers
+
+  float[] floats0 = new float[1];
+  float[] floats1 = new float[1];
+  float[] floats2 = new float[1];
+  float[] floats3 = new float[1];
+  float[] floats4 = new float[1];
+  float[] floats5 = new float[1];
+  float[] floats6 = new float[1];
+  float[] floats7 = new float[1];
+
+  /** Ids, targets, positions: written by the host alone. */
+  int[] integers = new int[1];
+
+  /** What goes to the device and comes from it. */
+  float[] staging = new float[1];
+
+  @Local final float[] shared = new float[SHARED];
+
+  @PrivateMemorySpace(4)
+  final float[] dots = new float[4];
+
+  @PrivateMemorySpace(4)
+  final float[] dots2 = new float[4];
+
+  @PrivateMemorySpace(2 * LANE_SUMS)
+  final float[] laneSums = new float[2 * LANE_SUMS];
+
+  // ---- arguments
+
+  int op;
+  int arena0;
+  int arena1;
+  int arena2;
+  int arena3;
+  int arena4;
+  int arena5;
+  int offset0;
+  int offset1;
+  int offset2;
+  int offset3;
+  int offset4;
+  int offset5;
+  int size0;
+  int size1;
+  int size2;
+  int size3;
+  int size4;
+  int size5;
+  int size6;
+  int size7;
+  int size8;
+  int size9;
+  float factor0;
+  float factor1;
+  float factor2;
+  float factor3;
+  float factor4;
+  float factor5;
+  float factor6;
+  int flag;
+
+  /** 1 when the result is added to. */
+  int adds;
+
+  /** Which activation, {@link #IDENTITY} and so on, with its factors. */
+  int activation;
+
+  float linear;
+  float cubic;
+
+  @Override
+  public void run() {
+    if (op == PRODUCT) {
+      product();
+    } else if (op < ADD_SCALED) {
+      copies();
+    } else if (op < SUM_ROWS) {
+      elementwise();
+    } else if (op < NORM) {
+      sumsAndEmbeddings();
+    } else if (op < CACHE_TOKENS) {
+      rows();
+    } else if (op < CROSS_ENTROPY) {
+      attentions();
+    } else {
+      lossesAndSteps();
+    }
+  }
+
+  private void copies() {
+    if (op == FILL) {
+      fill();
+    } else if (op == COPY) {
+      copy();
+    } else if (op == COPY_COLUMNS) {
+      copyColumns();
+    } else {
+      add();
+    }
+  }
+
+  private void elementwise() {
+    if (op == ADD_SCALED) {
+      addScaled();
+    } else if (op == MULTIPLY) {
+      multiply();
+    } else if (op == SCALE) {
+      scale();
+    } else if (op == ACTIVATION) {
+      activate();
+    } else if (op == ACTIVATION_BACKWARD) {
+      activateBackward();
+    } else if (op == SWI_GLU) {
+      swiGlu();
+    } else if (op == SWI_GLU_BACKWARD) {
+      swiGluBackward();
+    } else {
+      dropout();
+    }
+  }
+
+  private void sumsAndEmbeddings() {
+    if (op == SUM_ROWS) {
+      sumRows();
+    } else if (op == SUM_BLOCKS) {
+      sumBlocks();
+    } else if (op == SUM_SQUARES) {
+      sumSquares();
+    } else if (op == EMBEDDING) {
+      embedding();
+    } else {
+      embeddingBackward();
+    }
+  }
+
+  private void rows() {
+    if (op == NORM) {
+      norm();
+    } else if (op == NORM_BACKWARD) {
+      normBackward();
+    } else if (op == NORM_GAIN_BACKWARD) {
+      normGainBackward();
+    } else if (op == SOFTMAX) {
+      softmax();
+    } else if (op == SOFTMAX_BACKWARD) {
+      softmaxBackward();
+    } else {
+      rope();
+    }
+  }
+
+  private void attentions() {
+    if (op == CACHE_TOKENS) {
+      cacheTokens();
+    } else if (op == ATTENTION) {
+      attention();
+    } else if (op == ATTENTION_DOTS) {
+      attentionDots();
+    } else if (op == ATTENTION_BACKWARD_QUERIES) {
+      attentionBackwardQueries();
+    } else {
+      attentionBackwardKeys();
+    }
+  }
+
+  private void lossesAndSteps() {
+    if (op == CROSS_ENTROPY) {
+      crossEntropy();
+    } else if (op == CROSS_ENTROPY_BACKWARD) {
+      crossEntropyBackward();
+    } else if (op == ADAM_W) {
+      adamW();
+    } else if (op == FROM_STAGING) {
+      fromStaging();
+    } else {
+      toStaging();
+    }
+  }
+
+  // ---- operands
+
+  private float load(int arena, int index) {
+    float value = 0f;
+    if (arena < 4) {
+      if (arena < 2) {
+        if (arena == 0) {
+          value = floats0[index];
+        } else {
+          value = floats1[index];
+        }
+      } else {
+        if (arena == 2) {
+          value = floats2[index];
+        } else {
+          value = floats3[index];
+        }
+      }
+    } else {
+      if (arena < 6) {
+        if (arena == 4) {
+          value = floats4[index];
+        } else {
+          value = floats5[index];
+        }
+      } else {
+        if (arena == 6) {
+          value = floats6[index];
+        } else {
+          value = floats7[index];
+        }
+      }
+    }
+    return value;
+  }
+
+  private void store(int arena, int index, float value) {
+    if (arena < 4) {
+      if (arena < 2) {
+        if (arena == 0) {
+          floats0[index] = value;
+        } else {
+          floats1[index] = value;
+        }
+      } else {
+        if (arena == 2) {
+          floats2[index] = value;
+        } else {
+          floats3[index] = value;
+        }
+      }
+    } else {
+      if (arena < 6) {
+        if (arena == 4) {
+          floats4[index] = value;
+        } else {
+          floats5[index] = value;
+        }
+      } else {
+        if (arena == 6) {
+          floats6[index] = value;
+        } else {
+          floats7[index] = value;
+        }
+      }
+    }
+  }
+
+  private float read0(int i) {
+    return load(arena0, offset0 + i);
+  }
+
+  private float read1(int i) {
+    return load(arena1, offset1 + i);
+  }
+
+  private float read2(int i) {
+    return load(arena2, offset2 + i);
+  }
+
+  private float read3(int i) {
+    return load(arena3, offset3 + i);
+  }
+
+  private float read4(int i) {
+    return load(arena4, offset4 + i);
+  }
+
+  private float read5(int i) {
+    return load(arena5, offset5 + i);
+  }
+
+  private void write0(int i, float value) {
+    store(arena0, offset0 + i, value);
+  }
+
+  private void write2(int i, float value) {
+    store(arena2, offset2 + i, value);
+  }
+
+  private void write3(int i, float value) {
+    store(arena3, offset3 + i, value);
+  }
+
+  private void write4(int i, float value) {
+    store(arena4, offset4 + i, value);
+  }
+
+  /** Sets or adds to operand 0, as {@link #adds} says. */
+  private void put0(int i, float value) {
+    if (adds == 1) {
+      write0(i, read0(i) + value);
+    } else {
+      write0(i, value);
+    }
+  }
+
+  // ---- sums over a group, in a fixed order
+
+  private float groupSum(float value) {
+    int item = getLocalId();
+    shared[item] = value;
+    localBarrier();
+    for (int span = GROUP / 2; span > 0; span = span / 2) {
+      if (item < span) {
+        shared[item] = shared[item] + shared[item + span];
+      }
+      localBarrier();
+    }
+    float sum = shared[0];
+    localBarrier();
+    return sum;
+  }
+
+  private float groupMax(float value) {
+    int item = getLocalId();
+    shared[item] = value;
+    localBarrier();
+    for (int span = GROUP / 2; span > 0; span = span / 2) {
+      if (item < span) {
+        shared[item] = max(shared[item], shared[item + span]);
+      }
+      localBarrier();
+    }
+    float largest = shared[0];
+    localBarrier();
+    return largest;
+  }
+
+  // ---- copies and elementwise: size0 elements, result in operand 0
+
+  /** {@code 0 = factor0}. */
+  private void fill() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, factor0);
+    }
+  }
+
+  /** {@code 0 = 1}. */
+  private void copy() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, read1(i));
+    }
+  }
+
+  /** Columns [size2, size2 + size1) of 1 [_, size3] to those from size4 of 0 [_, size5]. */
+  private void copyColumns() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      int column = i - row * size1;
+      put0(row * size5 + size4 + column, read1(row * size3 + size2 + column));
+    }
+  }
+
+  /** {@code 0 = 1 + 2}, 2 repeated after size1 elements. */
+  private void add() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, read1(i) + read2(i % size1));
+    }
+  }
+
+  /** {@code 0 += factor0 * 1}. */
+  private void addScaled() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, fma(factor0, read1(i), read0(i)));
+    }
+  }
+
+  /** {@code 0 = 1 * 2}. */
+  private void multiply() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, read1(i) * read2(i));
+    }
+  }
+
+  /** {@code 0 = factor0 * 1}. */
+  private void scale() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, factor0 * read1(i));
+    }
+  }
+
+  /** {@code 0 = f(1)}. */
+  private void activate() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, activated(read1(i)));
+    }
+  }
+
+  /** {@code 0 = 2 * f'(1)}. */
+  private void activateBackward() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, read2(i) * slope(read1(i)));
+    }
+  }
+
+  /** {@code 0 [_, size1] = silu(gate) * up}, 1 [_, gate | up]. */
+  private void swiGlu() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      int at = i + row * size1;
+      write0(i, activated(read1(at)) * read1(at + size1));
+    }
+  }
+
+  /** Gradient of {@link #swiGlu}: 0 [_, gate | up] from 1 [_, gate | up] and 2 [_, size1]. */
+  private void swiGluBackward() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      int at = i + row * size1;
+      float gate = read1(at);
+      float gradient = read2(i);
+      write0(at, gradient * read1(at + size1) * slope(gate));
+      write0(at + size1, gradient * activated(gate));
+    }
+  }
+
+  private float activated(float x) {
+    float y = x;
+    if (activation == SIGMOID_GATED) {
+      y = x / (1f + sigmoidOdds(x));
+    } else if (activation == NORMAL_GATED) {
+      y = x * normalCdf(x);
+    }
+    return y;
+  }
+
+  private float slope(float x) {
+    float d = 1f;
+    if (activation == SIGMOID_GATED) {
+      float odds = sigmoidOdds(x);
+      float sigmoid = 1f / (1f + odds);
+      d = sigmoid + x * (linear + 3f * cubic * x * x) * (odds * sigmoid) * sigmoid;
+    } else if (activation == NORMAL_GATED) {
+      d = normalCdf(x) + x * 0.3989423f * exp(max(-87f, -0.5f * x * x));
+    }
+    return d;
+  }
+
+  /** {@code e^-z}, {@code z = x (linear + cubic x^2)} as if within +-87. */
+  private float sigmoidOdds(float x) {
+    return exp(-max(-87f, min(87f, x * (linear + cubic * x * x))));
+  }
+
+  /** As {@code cpu.Transcendentals#normalCdf}, with its polynomial. */
+  private float normalCdf(float x) {
+    float w = 1f / (1f + 0.25f * abs(x));
+    float p = 0.03394666f;
+    p = fma(p, w, -0.19617699f);
+    p = fma(p, w, 0.3950007f);
+    p = fma(p, w, -0.3334683f);
+    p = fma(p, w, 0.3044861f);
+    p = fma(p, w, -0.020383645f);
+    p = fma(p, w, 0.1215678f);
+    p = fma(p, w, 0.09482028f);
+    p = fma(p, w, 0.100228995f);
+    p = fma(p, w, -2.1599913e-05f);
+    float tail = p * exp(max(-87f, -0.5f * x * x));
+    float cdf = tail;
+    if (x > 0f) {
+      cdf = 1f - tail;
+    }
+    return cdf;
+  }
+
+  /**
+   * {@code 0 = factor0 * 1} where the stream of {@code random.Philox} of the key (size1, size2) is
+   * at least size3 / 2^24, else 0. An item makes a block of four.
+   */
+  private void dropout() {
+    int blocks = (size0 + 3) / 4;
+    for (int block = getGlobalId(); block < blocks; block = block + getGlobalSize()) {
+      int k0 = size1;
+      int k1 = size2;
+      int c0 = block;
+      int c1 = 0;
+      int c2 = 0;
+      int c3 = 0;
+      for (int round = 0; round < 10; round++) {
+        long p0 = 0xD2511F53L * (c0 & 0xFFFFFFFFL);
+        long p1 = 0xCD9E8D57L * (c2 & 0xFFFFFFFFL);
+        int n0 = (int) (p1 >> 32) ^ c1 ^ k0;
+        int n2 = (int) (p0 >> 32) ^ c3 ^ k1;
+        c1 = (int) p1;
+        c3 = (int) p0;
+        c0 = n0;
+        c2 = n2;
+        k0 = k0 + 0x9E3779B9;
+        k1 = k1 + 0xBB67AE85;
+      }
+      dropOrKeep(4 * block, c0);
+      dropOrKeep(4 * block + 1, c1);
+      dropOrKeep(4 * block + 2, c2);
+      dropOrKeep(4 * block + 3, c3);
+    }
+  }
+
+  private void dropOrKeep(int i, int word) {
+    if (i < size0) {
+      float value = 0f;
+      if (((word >> 8) & 0xFFFFFF) >= size3) {
+        value = factor0 * read1(i);
+      }
+      write0(i, value);
+    }
+  }
+
+  // ---- reductions
+
+  /**
+   * Sums of size2 rows at a time: {@code 0 [blocks, size1] = sum of rows of 1 [size0, size1]}. An
+   * item makes a sum.
+   */
+  private void sumRows() {
+    int blocks = (size0 + size2 - 1) / size2;
+    for (int i = getGlobalId(); i < blocks * size1; i = i + getGlobalSize()) {
+      int block = i / size1;
+      int column = i - block * size1;
+      int end = min(size0, (block + 1) * size2);
+      float sum = 0f;
+      for (int row = block * size2; row < end; row++) {
+        sum = sum + read1(row * size1 + column);
+      }
+      put0(i, sum);
+    }
+  }
+
+  /** {@code 0 [groups] = sum of each size1 of the size0 elements of 1}. */
+  private void sumBlocks() {
+    int item = getLocalId();
+    float sum = 0f;
+    for (int part = 0; part < size1; part = part + GROUP) {
+      int i = getGroupId() * size1 + part + item;
+      if (part + item < size1 && i < size0) {
+        sum = sum + read1(i);
+      }
+    }
+    float total = groupSum(sum);
+    if (item == 0) {
+      write0(getGroupId(), total);
+    }
+  }
+
+  /**
+   * Sums of squares of each size1 of the size0 elements of 1, in nearly double precision: {@code 0
+   * [groups, 2]} has a sum and what its roundings lost, which the host adds.
+   */
+  private void sumSquares() {
+    int item = getLocalId();
+    float high = 0f;
+    float low = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = getGroupId() * size1 + first + item;
+      float x = 0f;
+      if (first + item < size1 && i < size0) {
+        x = read1(i);
+      }
+      float square = x * x;
+      float sum = high + square;
+      float part = sum - high;
+      low = low + ((high - (sum - part)) + (square - part)) + fma(x, x, -square);
+      high = sum;
+    }
+    shared[item] = high;
+    shared[GROUP + item] = low;
+    localBarrier();
+    for (int span = GROUP / 2; span > 0; span = span / 2) {
+      if (item < span) {
+        float a = shared[item];
+        float b = shared[item + span];
+        float sum = a + b;
+        float part = sum - a;
+        float lost = (a - (sum - part)) + (b - part);
+        shared[item] = sum;
+        shared[GROUP + item] = shared[GROUP + item] + shared[GROUP + item + span] + lost;
+      }
+      localBarrier();
+    }
+    if (item == 0) {
+      write0(2 * getGroupId(), shared[0]);
+      write0(2 * getGroupId() + 1, shared[GROUP]);
+    }
+  }
+
+  // ---- products
+
+  /**
+   * {@code 0 [M, N] (+)= f(1 * 2 + bias)}: M = size0, N = size1, inner size2; element (m, k) of 1
+   * is at {@code m size3 + k size4}, element (k, n) of 2 at {@code k size5 + n size6}, and one
+   * matrix of a batch follows the other after size7 and size8 elements. 3: bias [N], added last; 4:
+   * receives the sums before f. 0's rows are size9 apart, those of 4 N.
+   *
+   * <p>A group computes {@value #TILE} x {@value #TILE} results; an item 4 x 4 of them, in
+   * variables, which compilers keep in registers more surely than arrays. Each is one chain of fma
+   * over k in ascending order.
+   */
+  private void product() {
+    int item = getLocalId();
+    int across = 4 * (item % 16);
+    int down = 4 * (item / 16);
+    int tilesAcross = (size1 + TILE - 1) / TILE;
+    int tilesDown = (size0 + TILE - 1) / TILE;
+    int group = getGroupId();
+    int batch = group / (tilesAcross * tilesDown);
+    int tile = group - batch * tilesAcross * tilesDown;
+    int firstRow = tile / tilesAcross * TILE;
+    int firstColumn = tile % tilesAcross * TILE;
+    int leftAt = batch * size7;
+    int rightAt = batch * size8;
+    float c00 = 0f;
+    float c01 = 0f;
+    float c02 = 0f;
+    float c03 = 0f;
+    float c10 = 0f;
+    float c11 = 0f;
+    float c12 = 0f;
+    float c13 = 0f;
+    float c20 = 0f;
+    float c21 = 0f;
+    float c22 = 0f;
+    float c23 = 0f;
+    float c30 = 0f;
+    float c31 = 0f;
+    float c32 = 0f;
+    float c33 = 0f;
+    for (int depth = 0; depth < size2; depth = depth + TILE_DEPTH) {
+      for (int part = 0; part < TILE * TILE_DEPTH; part = part + GROUP) {
+        int e = part + item;
+        // Neighbouring items read neighbours in memory.
+        int row = e / TILE_DEPTH;
+        int k = e % TILE_DEPTH;
+        if (size4 != 1) {
+          row = e % TILE;
+          k = e / TILE;
+        }
+        float value = 0f;
+        if (firstRow + row < size0 && depth + k < size2) {
+          value = read1(leftAt + (firstRow + row) * size3 + (depth + k) * size4);
+        }
+        shared[k * TILE_STRIDE + row] = value;
+      }
+      for (int part = 0; part < TILE * TILE_DEPTH; part = part + GROUP) {
+        int e = part + item;
+        int column = e / TILE_DEPTH;
+        int k = e % TILE_DEPTH;
+        if (size5 != 1) {
+          column = e % TILE;
+          k = e / TILE;
+        }
+        float value = 0f;
+        if (firstColumn + column < size1 && depth + k < size2) {
+          value = read2(rightAt + (depth + k) * size5 + (firstColumn + column) * size6);
+        }
+        shared[(TILE_DEPTH + k) * TILE_STRIDE + column] = value;
+      }
+      localBarrier();
+      for (int k = 0; k < TILE_DEPTH; k++) {
+        int leftTile = k * TILE_STRIDE + down;
+        int rightTile = (TILE_DEPTH + k) * TILE_STRIDE + across;
+        float b0 = shared[rightTile];
+        float b1 = shared[rightTile + 1];
+        float b2 = shared[rightTile + 2];
+        float b3 = shared[rightTile + 3];
+        float a0 = shared[leftTile];
+        float a1 = shared[leftTile + 1];
+        float a2 = shared[leftTile + 2];
+        float a3 = shared[leftTile + 3];
+        c00 = fma(a0, b0, c00);
+        c01 = fma(a0, b1, c01);
+        c02 = fma(a0, b2, c02);
+        c03 = fma(a0, b3, c03);
+        c10 = fma(a1, b0, c10);
+        c11 = fma(a1, b1, c11);
+        c12 = fma(a1, b2, c12);
+        c13 = fma(a1, b3, c13);
+        c20 = fma(a2, b0, c20);
+        c21 = fma(a2, b1, c21);
+        c22 = fma(a2, b2, c22);
+        c23 = fma(a2, b3, c23);
+        c30 = fma(a3, b0, c30);
+        c31 = fma(a3, b1, c31);
+        c32 = fma(a3, b2, c32);
+        c33 = fma(a3, b3, c33);
+      }
+      localBarrier();
+    }
+    int row = firstRow + down;
+    int column = firstColumn + across;
+    finishRow(batch, row, column, c00, c01, c02, c03);
+    finishRow(batch, row + 1, column, c10, c11, c12, c13);
+    finishRow(batch, row + 2, column, c20, c21, c22, c23);
+    finishRow(batch, row + 3, column, c30, c31, c32, c33);
+  }
+
+  private void finishRow(
+      int batch, int row, int column, float sum0, float sum1, float sum2, float sum3) {
+    if (row < size0) {
+      finish(batch, row, column, sum0);
+      finish(batch, row, column + 1, sum1);
+      finish(batch, row, column + 2, sum2);
+      finish(batch, row, column + 3, sum3);
+    }
+  }
+
+  private void finish(int batch, int row, int column, float product) {
+    if (column < size1) {
+      float sum = product;
+      if (arena3 >= 0) {
+        sum = sum + read3(column);
+      }
+      if (arena4 >= 0) {
+        write4(row * size1 + column, sum);
+      }
+      put0((batch * size0 + row) * size9 + column, activated(sum));
+    }
+  }
+
+  // ---- embedding
+
+  /** {@code 0 [_, size1] = 1 [integers[size2 + i], size1]}. */
+  private void embedding() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      write0(i, read1(integers[size2 + row] * size1 + i - row * size1));
+    }
+  }
+
+  /**
+   * {@code 0 [id, size1] += the rows of 1 with that id}, in order. The host has sorted them: from
+   * size2 on, for each of size3 ids: the id and where its positions begin, with one end more; from
+   * size4 on the positions.
+   */
+  private void embeddingBackward() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int entry = i / size1;
+      int column = i - entry * size1;
+      int at = integers[size2 + 2 * entry] * size1 + column;
+      int end = integers[size2 + 2 * entry + 3];
+      float sum = read0(at);
+      for (int n = integers[size2 + 2 * entry + 1]; n < end; n++) {
+        sum = sum + read1(integers[size4 + n] * size1 + column);
+      }
+      write0(at, sum);
+    }
+  }
+
+  // ---- norms: a group a row of size1
+
+  /**
+   * {@code 0 = (1 - mean) * rstd * 2 + 3}; 4 [rows] receives rstd, 5 the mean. Without 5 nothing is
+   * subtracted (RMSNorm), without 3 nothing added. factor0: epsilon.
+   */
+  private void norm() {
+    int item = getLocalId();
+    int start = getGroupId() * size1;
+    float mean = 0f;
+    if (arena5 >= 0) {
+      float sum = 0f;
+      for (int first = 0; first < size1; first = first + GROUP) {
+        int i = first + item;
+        if (i < size1) {
+          sum = sum + read1(start + i);
+        }
+      }
+      mean = groupSum(sum) / size1;
+    }
+    float squares = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + item;
+      if (i < size1) {
+        float centred = read1(start + i) - mean;
+        squares = fma(centred, centred, squares);
+      }
+    }
+    float rstd = 1f / sqrt(groupSum(squares) / size1 + factor0);
+    if (item == 0) {
+      write4(getGroupId(), rstd);
+      if (arena5 >= 0) {
+        store(arena5, offset5 + getGroupId(), mean);
+      }
+    }
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + item;
+      if (i < size1) {
+        float value = (read1(start + i) - mean) * rstd * read2(i);
+        if (arena3 >= 0) {
+          value = value + read3(i);
+        }
+        write0(start + i, value);
+      }
+    }
+  }
+
+  /** 0 (dx) from 1 (x), 2 (gain), 3 (dy), 4 (rstd) and, for LayerNorm, 5 (mean). */
+  private void normBackward() {
+    int item = getLocalId();
+    int start = getGroupId() * size1;
+    float rstd = read4(getGroupId());
+    float mean = 0f;
+    if (arena5 >= 0) {
+      mean = read5(getGroupId());
+    }
+    float sum = 0f;
+    float dot = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + item;
+      if (i < size1) {
+        float g = read3(start + i) * read2(i);
+        sum = sum + g;
+        dot = fma(g, (read1(start + i) - mean) * rstd, dot);
+      }
+    }
+    if (arena5 >= 0) {
+      sum = groupSum(sum) / size1;
+    } else {
+      sum = 0f;
+    }
+    dot = groupSum(dot) / size1;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + item;
+      if (i < size1) {
+        float normal = (read1(start + i) - mean) * rstd;
+        // Rounded as in the sum: a compiler may join a plain product with the difference.
+        float g = fma(read3(start + i), read2(i), 0f);
+        put0(start + i, rstd * (g - sum - normal * dot));
+      }
+    }
+  }
+
+  /**
+   * Partial gradients of the gain, size2 rows at a time: {@code 0 [blocks, size1] = sum of 3 * (1 -
+   * 5) * 4} over the rows of [size0, size1]. An item makes a sum.
+   */
+  private void normGainBackward() {
+    int blocks = (size0 + size2 - 1) / size2;
+    for (int i = getGlobalId(); i < blocks * size1; i = i + getGlobalSize()) {
+      int block = i / size1;
+      int column = i - block * size1;
+      int end = min(size0, (block + 1) * size2);
+      float sum = 0f;
+      for (int row = block * size2; row < end; row++) {
+        float mean = 0f;
+        if (arena5 >= 0) {
+          mean = read5(row);
+        }
+        int at = row * size1 + column;
+        sum = fma(read3(at), (read1(at) - mean) * read4(row), sum);
+      }
+      write0(i, sum);
+    }
+  }
+
+  // ---- attention
+
+  /** {@code 0 = softmax(1)}, a group a row of size1. */
+  private void softmax() {
+    int start = getGroupId() * size1;
+    float largest = rowMax(start);
+    float sum = rowExpSum(start, largest);
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        write0(start + i, exp(read1(start + i) - largest) / sum);
+      }
+    }
+  }
+
+  private float rowMax(int start) {
+    float largest = MASKED;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        largest = max(largest, read1(start + i));
+      }
+    }
+    return groupMax(largest);
+  }
+
+  private float rowExpSum(int start, float largest) {
+    float sum = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        sum = sum + exp(read1(start + i) - largest);
+      }
+    }
+    return groupSum(sum);
+  }
+
+  /** {@code 0 = 1 * (2 - sum(2 * 1))}, a group a row of size1. */
+  private void softmaxBackward() {
+    int start = getGroupId() * size1;
+    float dot = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        dot = fma(read1(start + i), read2(start + i), dot);
+      }
+    }
+    dot = groupSum(dot);
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        write0(start + i, read1(start + i) * (read2(start + i) - dot));
+      }
+    }
+  }
+
+  /**
+   * Turns size1 heads of width size2 in rows of 1 [_, size4 tokens, size3] to 0. 2 [positions,
+   * size2]: cosines, then sines, of a position's pairs. flag: 1 for the interleaved layout; size5:
+   * where the positions of the sequences are, or negative; factor0: -1 to turn back. An item makes
+   * a pair, or copies one of the columns behind the heads; size0 of them.
+   */
+  private void rope() {
+    int span = size2 / 2;
+    int pairs = size1 * span;
+    int units = pairs + size3 - size1 * size2;
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / units;
+      int unit = i - row * units;
+      int at = row * size3;
+      if (unit < pairs) {
+        int head = unit / span;
+        int pair = unit - head * span;
+        int position = row % size4;
+        if (size5 >= 0) {
+          position = position + integers[size5 + row / size4];
+        }
+        float cosine = read2(position * size2 + pair);
+        float sine = factor0 * read2(position * size2 + span + pair);
+        int first = at + head * size2 + pair;
+        int second = first + span;
+        if (flag == 1) {
+          first = first + pair;
+          second = first + 1;
+        }
+        float x1 = read1(first);
+        float x2 = read1(second);
+        write0(first, x1 * cosine - x2 * sine);
+        write0(second, x1 * sine + x2 * cosine);
+      } else {
+        int column = at + size1 * size2 + unit - pairs;
+        write0(column, read1(column));
+      }
+    }
+  }
+
+  /**
+   * Keys and values of new tokens into the cache: 0 [B, G, S, K] from the columns that begin at
+   * size5 of 1 [B, T, size4]. G = size1, T = size2, K = size3, S = size6; size7: where the
+   * sequences' positions are.
+   */
+  private void cacheTokens() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int column = i % size3;
+      int rest = i / size3;
+      int g = rest % size1;
+      rest = rest / size1;
+      int t = rest % size2;
+      int b = rest / size2;
+      int slot = integers[size7 + b] + t;
+      write0(
+          ((b * size1 + g) * size6 + slot) * size3 + column,
+          read1((b * size2 + t) * size4 + size5 + g * size3 + column));
+    }
+  }
+
+  /**
+   * Products of {@value #ATTENTION_ROWS} rows with {@value #ATTENTION_COLUMNS} others, over {@code
+   * width} elements: {@code dots[i]} is that of the item's row with row {@code lane + 16 i} of the
+   * others. Rows from a count on count as zeros.
+   */
+  private void rowDots(
+      int arena,
+      int at,
+      int stride,
+      int count,
+      int otherArena,
+      int otherAt,
+      int otherStride,
+      int otherCount,
+      int width) {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    for (int i = 0; i < 4; i++) {
+      dots[i] = 0f;
+    }
+    for (int chunk = 0; chunk < width; chunk = chunk + HEAD_CHUNK) {
+      for (int part = 0; part < ATTENTION_ROWS * HEAD_CHUNK; part = part + GROUP) {
+        int e = part + item;
+        int r = e / HEAD_CHUNK;
+        int c = e % HEAD_CHUNK;
+        float value = 0f;
+        if (r < count && chunk + c < width) {
+          value = load(arena, at + r * stride + chunk + c);
+        }
+        shared[r * CHUNK_STRIDE + c] = value;
+      }
+      for (int part = 0; part < ATTENTION_COLUMNS * HEAD_CHUNK; part = part + GROUP) {
+        int e = part + item;
+        int r = e / HEAD_CHUNK;
+        int c = e % HEAD_CHUNK;
+        float value = 0f;
+        if (r < otherCount && chunk + c < width) {
+          value = load(otherArena, otherAt + r * otherStride + chunk + c);
+        }
+        shared[COLUMN_CHUNKS_AT + r * CHUNK_STRIDE + c] = value;
+      }
+      localBarrier();
+      for (int c = 0; c < HEAD_CHUNK; c++) {
+        float x = shared[row * CHUNK_STRIDE + c];
+        for (int i = 0; i < 4; i++) {
+          int other = COLUMN_CHUNKS_AT + (lane + LANES * i) * CHUNK_STRIDE + c;
+          dots[i] = fma(x, shared[other], dots[i]);
+        }
+      }
+      localBarrier();
+    }
+  }
+
+  /**
+   * Adds to the item's {@code laneSums[first + j]}, element {@code lane + 16 j} of its row's sum:
+   * the row's scores times {@code count} rows of a matrix.
+   */
+  private void addWeighted(int first, int arena, int at, int stride, int count, int width) {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    for (int s = 0; s < count; s++) {
+      float weight = shared[SCORES_AT + row * SCORES_STRIDE + s];
+      for (int j = 0; LANES * j < width; j++) {
+        if (lane + LANES * j < width) {
+          float value = load(arena, at + s * stride + lane + LANES * j);
+          laneSums[first + j] = fma(weight, value, laneSums[first + j]);
+        }
+      }
+    }
+  }
+
+  /**
+   * Attention of T = size0 queries of each sequence and head over keys that end with the query's
+   * own. H = size1, G = size2, K = size3. 0 [B, T, H K]: out; 1: queries, rows size4 apart; 2 and
+   * 3: keys and values, that of sequence b, head g and position s at {@code b size5 + g size6 + s
+   * size7}; 4 [B, H, T]: log-sum-exp, if there is one. size8: where the positions of the sequences'
+   * first queries are, or negative. factor0: scale. A group takes {@value #ATTENTION_ROWS} queries
+   * of one head.
+   */
+  private void attention() {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    int blocks = (size0 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int headAndBatch = getGroupId() / blocks;
+    int firstQuery = getGroupId() % blocks * ATTENTION_ROWS;
+    int head = headAndBatch % size1;
+    int batch = headAndBatch / size1;
+    int queries = min(ATTENTION_ROWS, size0 - firstQuery);
+    int start = 0;
+    if (size8 >= 0) {
+      start = integers[size8 + batch];
+    }
+    int queryAt = offset1 + (batch * size0 + firstQuery) * size4 + head * size3;
+    int keysAt = batch * size5 + head / (size1 / size2) * size6;
+    int keys = start + firstQuery + queries;
+    int last = start + firstQuery + row;
+    float largest = MASKED;
+    float sum = 0f;
+    for (int j = 0; j < LANE_SUMS; j++) {
+      laneSums[j] = 0f;
+    }
+    for (int first = 0; first < keys; first = first + ATTENTION_COLUMNS) {
+      int count = min(ATTENTION_COLUMNS, keys - first);
+      int at = keysAt + first * size7;
+      rowDots(arena1, queryAt, size4, queries, arena2, offset2 + at, size7, count, size3);
+      for (int i = 0; i < 4; i++) {
+        float score = factor0 * dots[i];
+        if (first + lane + LANES * i > last) {
+          score = MASKED;
+        }
+        dots[i] = score;
+        shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = score;
+      }
+      localBarrier();
+      float before = largest;
+      for (int s = 0; s < ATTENTION_COLUMNS; s++) {
+        largest = max(largest, shared[SCORES_AT + row * SCORES_STRIDE + s]);
+      }
+      localBarrier();
+      for (int i = 0; i < 4; i++) {
+        float probability = 0f;
+        if (first + lane + LANES * i <= last) {
+          probability = exp(dots[i] - largest);
+        }
+        shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = probability;
+      }
+      localBarrier();
+      float shrink = exp(before - largest);
+      sum = sum * shrink;
+      for (int s = 0; s < ATTENTION_COLUMNS; s++) {
+        sum = sum + shared[SCORES_AT + row * SCORES_STRIDE + s];
+      }
+      for (int j = 0; j < LANE_SUMS; j++) {
+        laneSums[j] = laneSums[j] * shrink;
+      }
+      addWeighted(0, arena3, offset3 + at, size7, count, size3);
+      localBarrier();
+    }
+    int outAt = (batch * size0 + firstQuery + row) * size1 * size3 + head * size3;
+    for (int j = 0; LANES * j < size3; j++) {
+      if (row < queries && lane + LANES * j < size3) {
+        write0(outAt + lane + LANES * j, laneSums[j] / sum);
+      }
+    }
+    if (row < queries && lane == 0 && arena4 >= 0) {
+      write4(headAndBatch * size0 + firstQuery + row, largest + log(sum));
+    }
+  }
+
+  /** {@code 0 [B, H, T] = sum over a head of 1 * 2}, [B, T, H K] each. T, H, K: size0 to size2. */
+  private void attentionDots() {
+    for (int i = getGlobalId(); i < size3; i = i + getGlobalSize()) {
+      int t = i % size0;
+      int head = i / size0 % size1;
+      int batch = i / size0 / size1;
+      int at = ((batch * size0 + t) * size1 + head) * size2;
+      float sum = 0f;
+      for (int c = 0; c < size2; c++) {
+        sum = fma(read1(at + c), read2(at + c), sum);
+      }
+      write0(i, sum);
+    }
+  }
+
+  /**
+   * Gradient of the queries. 0: dQkv, 1: qkv, rows size4 apart; 2: dOut [B, T, H K]; 3: log-sum-exp
+   * and 4: the dots of {@link #attentionDots}, [B, H, T]. Sizes as in {@link #attention}. A group
+   * takes {@value #ATTENTION_ROWS} queries of one head.
+   */
+  private void attentionBackwardQueries() {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    int blocks = (size0 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int headAndBatch = getGroupId() / blocks;
+    int firstQuery = getGroupId() % blocks * ATTENTION_ROWS;
+    int head = headAndBatch % size1;
+    int batch = headAndBatch / size1;
+    int queries = min(ATTENTION_ROWS, size0 - firstQuery);
+    int query = firstQuery + row;
+    int sequenceAt = batch * size0 * size4;
+    int keyAt = offset1 + sequenceAt + (size1 + head / (size1 / size2)) * size3;
+    int queryAt = sequenceAt + firstQuery * size4 + head * size3;
+    int outStride = size1 * size3;
+    int outAt = offset2 + (batch * size0 + firstQuery) * outStride + head * size3;
+    float logSumExp = 0f;
+    float dot = 0f;
+    if (row < queries) {
+      logSumExp = read3(headAndBatch * size0 + query);
+      dot = read4(headAndBatch * size0 + query);
+    }
+    for (int j = 0; j < LANE_SUMS; j++) {
+      laneSums[j] = 0f;
+    }
+    int keys = firstQuery + queries;
+    for (int first = 0; first < keys; first = first + ATTENTION_COLUMNS) {
+      int count = min(ATTENTION_COLUMNS, keys - first);
+      int at = keyAt + first * size4;
+      rowDots(arena1, offset1 + queryAt, size4, queries, arena1, at, size4, count, size3);
+      for (int i = 0; i < 4; i++) {
+        dots2[i] = dots[i];
+      }
+      int valueAt = at + size2 * size3;
+      rowDots(arena2, outAt, outStride, queries, arena1, valueAt, size4, count, size3);
+      for (int i = 0; i < 4; i++) {
+        float gradient = 0f;
+        if (first + lane + LANES * i <= query && row < queries) {
+          gradient = factor0 * exp(factor0 * dots2[i] - logSumExp) * (dots[i] - dot);
+        }
+        shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = gradient;
+      }
+      localBarrier();
+      addWeighted(0, arena1, at, size4, count, size3);
+      localBarrier();
+    }
+    for (int j = 0; LANES * j < size3; j++) {
+      if (row < queries && lane + LANES * j < size3) {
+        write0(queryAt + row * size4 + lane + LANES * j, laneSums[j]);
+      }
+    }
+  }
+
+  /**
+   * Gradients of keys and values, with the operands of {@link #attentionBackwardQueries}. A group
+   * takes {@value #ATTENTION_ROWS} keys of one key-value head, and all query heads of it in order.
+   */
+  private void attentionBackwardKeys() {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    int blocks = (size0 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int headAndBatch = getGroupId() / blocks;
+    int firstKey = getGroupId() % blocks * ATTENTION_ROWS;
+    int keyHead = headAndBatch % size2;
+    int batch = headAndBatch / size2;
+    int heads = size1 / size2;
+    int keys = min(ATTENTION_ROWS, size0 - firstKey);
+    int sequenceAt = batch * size0 * size4;
+    int keyAt = sequenceAt + firstKey * size4 + (size1 + keyHead) * size3;
+    int valueAt = keyAt + size2 * size3;
+    int outStride = size1 * size3;
+    for (int j = 0; j < 2 * LANE_SUMS; j++) {
+      laneSums[j] = 0f;
+    }
+    for (int head = keyHead * heads; head < (keyHead + 1) * heads; head++) {
+      int tokensAt = (batch * size1 + head) * size0;
+      int firstTile = firstKey / ATTENTION_COLUMNS * ATTENTION_COLUMNS;
+      for (int first = firstTile; first < size0; first = first + ATTENTION_COLUMNS) {
+        int count = min(ATTENTION_COLUMNS, size0 - first);
+        int queryAt = offset1 + sequenceAt + first * size4 + head * size3;
+        int outAt = offset2 + (batch * size0 + first) * outStride + head * size3;
+        rowDots(arena1, offset1 + keyAt, size4, keys, arena1, queryAt, size4, count, size3);
+        for (int i = 0; i < 4; i++) {
+          int query = first + lane + LANES * i;
+          float probability = 0f;
+          if (query < size0 && query >= firstKey + row && row < keys) {
+            probability = exp(factor0 * dots[i] - read3(tokensAt + query));
+          }
+          dots2[i] = probability;
+          shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = probability;
+        }
+        localBarrier();
+        addWeighted(LANE_SUMS, arena2, outAt, outStride, count, size3);
+        rowDots(arena1, offset1 + valueAt, size4, keys, arena2, outAt, outStride, count, size3);
+        for (int i = 0; i < 4; i++) {
+          int query = first + lane + LANES * i;
+          float gradient = 0f;
+          if (query < size0) {
+            gradient = factor0 * dots2[i] * (dots[i] - read4(tokensAt + query));
+          }
+          shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = gradient;
+        }
+        localBarrier();
+        addWeighted(0, arena1, queryAt, size4, count, size3);
+        localBarrier();
+      }
+    }
+    for (int j = 0; LANES * j < size3; j++) {
+      if (row < keys && lane + LANES * j < size3) {
+        write0(keyAt + row * size4 + lane + LANES * j, laneSums[j]);
+        write0(valueAt + row * size4 + lane + LANES * j, laneSums[LANE_SUMS + j]);
+      }
+    }
+  }
+
+  // ---- loss
+
+  /**
+   * Losses of logits 1, a group a row of size1: 0 [rows] receives them, 2 [rows] log-sum-exp, if
+   * there is one. Row r's target is at {@code integers[size2 + r]}. With 3, as large as 1 and maybe
+   * the same, the gradients of {@code factor0 * loss}.
+   */
+  private void crossEntropy() {
+    int item = getLocalId();
+    int start = getGroupId() * size1;
+    int target = integers[size2 + getGroupId()];
+    float largest = rowMax(start);
+    float logSumExp = largest + log(rowExpSum(start, largest));
+    if (item == 0) {
+      float loss = 0f;
+      if (target >= 0) {
+        loss = logSumExp - read1(start + target);
+      }
+      write0(getGroupId(), loss);
+      if (arena2 >= 0) {
+        write2(getGroupId(), logSumExp);
+      }
+    }
+    localBarrier();
+    if (arena3 >= 0) {
+      for (int first = 0; first < size1; first = first + GROUP) {
+        int i = first + item;
+        if (i < size1) {
+          write3(start + i, lossGradient(read1(start + i) - logSumExp, i, target) * factor0);
+        }
+      }
+    }
+  }
+
+  /** {@code 0 = dLosses * (softmax - [target])} of 1 (logits), 2 (log-sum-exp), 3 (dLosses). */
+  private void crossEntropyBackward() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      int target = integers[size2 + row];
+      write0(i, read3(row) * lossGradient(read1(i) - read2(row), i - row * size1, target));
+    }
+  }
+
+  private float lossGradient(float logProbability, int column, int target) {
+    float gradient = 0f;
+    if (target >= 0) {
+      gradient = exp(logProbability);
+      if (column == target) {
+        gradient = gradient - 1f;
+      }
+    }
+    return gradient;
+  }
+
+  // ---- optimizer
+
+  /**
+   * AdamW: 0 weights, 1 gradients, 2 and 3 moments. factor0 and 1: the betas; 2 and 3: {@code 1 -
+   * beta}; 4: gradient scale; 5: learning rate / first correction; 6: learning rate * decay;
+   * linear: 1 / second correction; cubic: epsilon.
+   */
+  private void adamW() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      float g = factor4 * read1(i);
+      float m = fma(factor0, read2(i), factor2 * g);
+      float v = fma(factor1, read3(i), factor3 * g * g);
+      float w = read0(i);
+      write2(i, m);
+      write3(i, v);
+      write0(i, w - factor6 * w - factor5 * m / (sqrt(v * linear) + cubic));
+    }
+  }
+
+  // ---- host and back
+
+  /** {@code 0 = staging}. */
+  private void fromStaging() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      write0(i, staging[i]);
+    }
+  }
+
+  /** {@code staging = 0}. */
+  private void toStaging() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      staging[i] = read0(i);
+    }
+  }
+
+  // ---- the host's side, not translated
+
+  /** Names operand n; a negative arena for none. */
+  void operand(int n, int arena, int offset) {
+    switch (n) {
+      case 0 -> {
+        arena0 = arena;
+        offset0 = offset;
+      }
+      case 1 -> {
+        arena1 = arena;
+        offset1 = offset;
+      }
+      case 2 -> {
+        arena2 = arena;
+        offset2 = offset;
+      }
+      case 3 -> {
+        arena3 = arena;
+        offset3 = offset;
+      }
+      case 4 -> {
+        arena4 = arena;
+        offset4 = offset;
+      }
+      default -> {
+        arena5 = arena;
+        offset5 = offset;
+      }
+    }
+  }
+
+  /** Hangs an array in as arena n. */
+  void arena(int n, float[] array) {
+    switch (n) {
+      case 0 -> floats0 = array;
+      case 1 -> floats1 = array;
+      case 2 -> floats2 = array;
+      case 3 -> floats3 = array;
+      case 4 -> floats4 = array;
+      case 5 -> floats5 = array;
+      case 6 -> floats6 = array;
+      default -> floats7 = array;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package dev.firesteel.backend.opencl;
+
+import com.aparapi.device.Device;
+import com.aparapi.device.OpenCLDevice;
+import com.aparapi.internal.opencl.OpenCLPlatform;
+import dev.firesteel.error.UserException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** The OpenCL devices of this machine. */
+public final class OpenClDevices {
+  private static final String NO_LIBRARY =
+      "backend opencl needs an OpenCL library, and none could be loaded; install the driver of the"
+          + " GPU, or for trials on the CPU PoCL (apt-get install pocl-opencl-icd)";
+
+  private OpenClDevices() {}
+
+  /**
+   * One device as a user knows it.
+   *
+   * @param index what {@code compute.device} may name it by
+   * @param name the driver's name of the device
+   * @param platform the driver's name and version
+   * @param type GPU, CPU or ACC
+   * @param memoryBytes global memory
+   * @param localMemoryBytes local memory of a group
+   * @param computeUnits processors
+   */
+  public record Description(
+      int index,
+      String name,
+      String platform,
+      String type,
+      long memoryBytes,
+      long localMemoryBytes,
+      int computeUnits) {}
+
+  /**
+   * All devices, in the order of the platforms.
+   *
+   * @throws UserException when there is no OpenCL library
+   */
+  public static List<Description> list() {
+    List<OpenCLDevice> devices = devices();
+    List<Description> descriptions = new ArrayList<>();
+    for (int i = 0; i < devices.size(); i++) {
+      OpenCLDevice device = devices.get(i);
+      OpenCLPlatform platform = device.getOpenCLPlatform();
+      descriptions.add(
+          new Description(
+              i,
+              device.getName(),
+              platform.getName() + ", " + platform.getVersion(),
+              device.getType().toString(),
+              device.getGlobalMemSize(),
+              device.getLocalMemSize(),
+              device.getMaxComputeUnits()));
+    }
+    return descriptions;
+  }
+
+  /**
+   * The device of an index or a part of its name; for an empty choice the first GPU, or else the
+   * first device.
+   *
+   * @throws UserException when there is none, or more than one of that name
+   */
+  static OpenCLDevice choose(String choice) {
+    List<OpenCLDevice> devices = devices();
+    if (devices.isEmpty()) {
+      throw UserException.failure(
+          "backend opencl needs an OpenCL device, and the OpenCL library lists none; install the"
+              + " driver of the GPU, or for trials on the CPU PoCL (apt-get install"
+              + " pocl-opencl-icd)");
+    }
+    List<OpenCLDevice> found = new ArrayList<>();
+    for (int i = 0; i < devices.size(); i++) {
+      OpenCLDevice device = devices.get(i);
+      String name = device.getName().toLowerCase(Locale.ROOT);
+      if (choice.equals(String.valueOf(i))) {
+        return required(device);
+      }
+      if (choice.isEmpty()
+          ? device.getType() == Device.TYPE.GPU
+          : name.contains(choice.toLowerCase(Locale.ROOT))) {
+        found.add(device);
+      }
+    }
+    if (choice.isEmpty()) {
+      return required(found.isEmpty() ? devices.get(0) : found.get(0));
+    }
+    if (found.size() == 1) {
+      return required(found.get(0));
+    }
+    throw UserException.usage(
+        "compute.device must be the index of an OpenCL device or a part of one name, got "
+            + choice
+            + (found.isEmpty() ? ", which is none; there are " : ", which fits several; there are ")
+            + devices.stream()
+                .map(device -> devices.indexOf(device) + ": " + device.getName())
+                .collect(Collectors.joining("; ")));
+  }
+
+  /** The device, if it can run our kernel at all. */
+  private static OpenCLDevice required(OpenCLDevice device) {
+    if (device.getMaxWorkGroupSize() < DeviceKernel.GROUP
+        || device.getLocalMemSize() < DeviceKernel.SHARED * Float.BYTES) {
+      throw UserException.failure(
+          "backend opencl needs a device with groups of "
+              + DeviceKernel.GROUP
+              + " work-items and "
+              + DeviceKernel.SHARED * Float.BYTES / 1024
+              + " KiB of local memory, got "
+              + device.getName()
+              + " with "
+              + device.getMaxWorkGroupSize()
+              + " and "
+              + device.getLocalMemSize() / 1024
+              + " KiB; choose another one by compute.device");
+    }
+    return device;
+  }
+
+  /** One thread at a time: Aparapi's first call of the library is not safe for two. */
+  private static synchronized List<OpenCLDevice> devices() {
+    Quiet.apply();
+    try {
+      return OpenCLDevice.listDevices(null);
+    } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
+      throw UserException.failure(NO_LIBRARY, e);
+    }
+  }
+}
