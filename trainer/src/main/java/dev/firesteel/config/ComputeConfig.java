@@ -1,11 +1,14 @@
 package dev.firesteel.config;
 
+import java.util.Locale;
+
 /** Section {@code compute}: what computes, how precisely, with how many threads. */
 public record ComputeConfig(
     @Setting(
             byDefault = "cpu",
             meaning =
-                "`cpu`: the fast kernels; `reference`: plain loops, slow, the oracle of the tests.")
+                "`cpu`: the fast kernels; `opencl`: a GPU, the whole step on it; `reference`: plain"
+                    + " loops, slow, the oracle of the tests.")
         Backend backend,
     @Setting(
             byDefault = "fp32",
@@ -25,11 +28,17 @@ public record ComputeConfig(
                 "What backward computes again instead of keeping it, to the same bits: `attention`:"
                     + " the inputs of attention (norm, queries, keys, values); `block`: each whole"
                     + " Transformer block but its input. Less memory for more time.")
-        Recompute recompute) {
+        Recompute recompute,
+    @Setting(
+            meaning =
+                "Which device the backend `opencl` takes: an index of `./firesteel doctor` or a part"
+                    + " of its name. Empty: the first GPU, or else the first device.")
+        String device) {
 
   /** What computes. */
   public enum Backend {
     CPU,
+    OPENCL,
     REFERENCE
   }
 
@@ -50,6 +59,15 @@ public record ComputeConfig(
     Require.atLeast("compute.threads", threads, 0);
     Require.that(
         backend == Backend.CPU || precision == Precision.FP32,
-        "compute.precision must be fp32 for the backend reference, got bf16");
+        "compute.precision must be fp32 for the backend "
+            + backend.name().toLowerCase(Locale.ROOT)
+            + ", got bf16");
+    Require.that(
+        backend == Backend.OPENCL || device.isEmpty(),
+        "compute.device is for the backend opencl, got "
+            + device
+            + " for "
+            + backend.name().toLowerCase(Locale.ROOT)
+            + "; leave it out or set compute.backend to opencl");
   }
 }

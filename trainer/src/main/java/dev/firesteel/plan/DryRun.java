@@ -4,6 +4,7 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
@@ -69,12 +70,17 @@ final class DryRun {
       parts.add(new MemoryPart("oneDNN", 0, ONEDNN_BYTES));
     }
     parts.add(workspace.scratch(heap, threads));
+    if (config.compute().backend() == ComputeConfig.Backend.OPENCL) {
+      long held = parts.stream().mapToLong(MemoryPart::heapBytes).sum();
+      parts.add(
+          new MemoryPart("rest of the device's arenas", OpenClBackend.arenaBytes(held) - held, 0));
+    }
     parts.add(new MemoryPart("names, metrics, buffers of files", OBJECTS_BYTES, 0));
     return parts;
   }
 
   private static Workspace workspace(ComputeConfig compute) {
-    if (compute.backend() == ComputeConfig.Backend.REFERENCE) {
+    if (compute.backend() != ComputeConfig.Backend.CPU) {
       return new Workspace.None();
     }
     return switch (compute.precision()) {

@@ -12,14 +12,20 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.optim.LearningRateSchedule;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Whether a run may go on from a checkpoint. The rule: a resumed run is bit for bit the run that
  * the present configuration would have given from the start. A key that breaks it is refused by
- * name.
+ * name. One exception, with a warning: on another backend or device than before, a run goes on the
+ * same but for rounding.
  */
 final class ResumeCheck {
+  private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
+
   /**
    * Keys, or sections ending in a dot, that change no number. Data and tokenizer are compared by
    * content instead of by the settings that made them.
@@ -41,6 +47,8 @@ final class ResumeCheck {
           "data.token_type",
           "tokenizer.",
           "compute.threads",
+          "compute.backend",
+          "compute.device",
           "compute.recompute",
           "training.skip_non_finite_limit",
           "evaluation.every",
@@ -80,6 +88,14 @@ final class ResumeCheck {
       throw UserException.usage(
           "training.steps must be at least %d, where the checkpoint %s stands, got %d"
               .formatted(state.step(), checkpoint, config.training().steps()));
+    }
+    if (saved.compute().backend() != config.compute().backend()) {
+      LOG.warn(
+          "The checkpoint {} was computed on backend {} and goes on on {}: the same but for"
+              + " rounding, no longer to the bit",
+          checkpoint,
+          saved.compute().backend().name().toLowerCase(Locale.ROOT),
+          config.compute().backend().name().toLowerCase(Locale.ROOT));
     }
     same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
     same("text", state.dataSha256(), dataSha256, checkpoint, config);

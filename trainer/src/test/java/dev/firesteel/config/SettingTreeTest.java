@@ -56,6 +56,7 @@ class SettingTreeTest {
           Map.entry("compute.precision", "fp32"),
           Map.entry("compute.threads", "0"),
           Map.entry("compute.recompute", "none"),
+          Map.entry("compute.device", ""),
           Map.entry("training.steps", "0"),
           Map.entry("training.tokens", "0"),
           Map.entry("training.micro_batch_size", "16"),

@@ -22,6 +22,7 @@ import dev.firesteel.optim.AdamW;
 import dev.firesteel.optim.GradientClipping;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
+import dev.firesteel.train.OpenClSupport;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -126,7 +127,8 @@ class GoldenRunTest {
   enum On {
     REFERENCE_FLOAT64("reference", DType.F64, 1e-10, 2e-11),
     REFERENCE_FLOAT32("reference", DType.F32, 1e-5, 1e-5),
-    CPU_FLOAT32("cpu", DType.F32, 1e-5, 1e-5);
+    CPU_FLOAT32("cpu", DType.F32, 1e-5, 1e-5),
+    OPENCL_FLOAT32("opencl", DType.F32, 1e-5, 1e-5);
 
     final String backend;
     final DType dtype;
@@ -285,6 +287,9 @@ class GoldenRunTest {
   }
 
   private static void check(On on, Golden golden) {
+    if (on == On.OPENCL_FLOAT32) {
+      OpenClSupport.assumeDevice();
+    }
     try (Backend backend = Backends.create(new BackendOptions(on.backend, Precision.FP32, 2))) {
       check(on, backend, golden);
     }

@@ -3,6 +3,7 @@ package dev.firesteel.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import java.util.ArrayList;
@@ -53,6 +54,22 @@ class RunPlanTest {
     assertThat(flops.productWeights()).isEqualTo(products);
     assertThat(flops.perToken()).isEqualTo(6.0 * products + 12 * 12 * 768 * 1025 / 2.0);
     assertThat(flops.perStep()).isEqualTo(1024 * flops.perToken());
+  }
+
+  @Test
+  void aDevicesArenasAreOnTheHeapToo() {
+    RunPlan plan = plan("compute.backend=opencl");
+    long arrays = 0;
+    long arenas = 0;
+    for (MemoryPart part : plan.memory().parts()) {
+      if (part.name().equals("rest of the device's arenas")) {
+        arenas = part.heapBytes();
+      } else if (!part.name().startsWith("names") && !part.name().equals("process")) {
+        arrays += part.heapBytes();
+      }
+    }
+    assertThat(arrays).isGreaterThan(4L * 4 * 124_439_808);
+    assertThat(arrays + arenas).isEqualTo(OpenClBackend.arenaBytes(arrays));
   }
 
   @Test
