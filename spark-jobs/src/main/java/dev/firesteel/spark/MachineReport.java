@@ -1,6 +1,8 @@
 package dev.firesteel.spark;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.firesteel.backend.opencl.OpenClDevices;
+import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -21,6 +23,10 @@ import org.bytedeco.javacpp.Loader;
  */
 final class MachineReport {
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+
+  private static final String OPENCL_REMEDY =
+      "only for compute.backend opencl: install the driver of the GPU, or for trials on the CPU"
+          + " PoCL (apt-get install pocl-opencl-icd)";
 
   private final String host;
   private final Finding[] findings;
@@ -70,16 +76,45 @@ final class MachineReport {
   }
 
   static MachineReport ofThisJvm() {
-    return new MachineReport(
-        hostName(),
-        new Finding[] {
-          java(),
-          memory(),
-          vectorApi(),
-          bfloat16(),
-          openMp(System.getenv("OMP_NUM_THREADS")),
-          oneDnn()
-        });
+    List<Finding> findings =
+        new ArrayList<>(
+            List.of(
+                java(),
+                memory(),
+                vectorApi(),
+                bfloat16(),
+                openMp(System.getenv("OMP_NUM_THREADS")),
+                oneDnn()));
+    findings.addAll(openCl());
+    return new MachineReport(hostName(), findings.toArray(Finding[]::new));
+  }
+
+  /** A line for each device that {@code compute.device} may name. */
+  private static List<Finding> openCl() {
+    List<OpenClDevices.Description> devices;
+    try {
+      devices = OpenClDevices.list();
+    } catch (UserException e) {
+      return List.of(Finding.missing("OpenCL", "no library", OPENCL_REMEDY));
+    }
+    if (devices.isEmpty()) {
+      return List.of(Finding.missing("OpenCL", "no device", OPENCL_REMEDY));
+    }
+    return devices.stream().map(MachineReport::device).toList();
+  }
+
+  private static Finding device(OpenClDevices.Description device) {
+    return Finding.ok(
+        "OpenCL " + device.index(),
+        String.format(
+            Locale.ROOT,
+            "%s %s, %.1f GiB, %d KiB local, %d compute units (%s)",
+            device.type(),
+            device.name(),
+            device.memoryBytes() / (double) (1 << 30),
+            device.localMemoryBytes() >> 10,
+            device.computeUnits(),
+            device.platform()));
   }
 
   private static String hostName() {

@@ -122,7 +122,8 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     return new BackendOptions(
         compute.backend().name().toLowerCase(Locale.ROOT),
         Precision.valueOf(compute.precision().name()),
-        threads);
+        threads,
+        compute.device());
   }
 
   /** The cores that Spark gave this executor, where it says so; else those of the machine. */
