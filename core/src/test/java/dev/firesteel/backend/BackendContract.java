@@ -1042,6 +1042,22 @@ public abstract class BackendContract {
     }
   }
 
+  @Test
+  void linearCrossEntropyAddsUpItsChunksOfRows() {
+    check(
+        2 * productTolerance(1030),
+        (b, o) ->
+            b.linearCrossEntropy(
+                o.normal(1030, 13),
+                o.normal(7, 13),
+                o.integers(-1, 7, 1030),
+                0.75,
+                o.result(1030),
+                o.result(1030, 13),
+                o.result(7, 13)),
+        "linearCrossEntropy of 1030 rows");
+  }
+
   // ---- optimizer
 
   @Test

@@ -9,6 +9,7 @@ import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.config.TrainingConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.ForwardPass;
@@ -72,6 +73,14 @@ final class DryRun {
     parts.add(workspace.scratch(heap, threads));
     if (config.compute().backend() == ComputeConfig.Backend.OPENCL) {
       long held = parts.stream().mapToLong(MemoryPart::heapBytes).sum();
+      if (OpenClBackend.arenaBytes(held) < held) {
+        throw UserException.failure(
+            "backend opencl holds up to "
+                + (OpenClBackend.arenaBytes(held) >> 20)
+                + " MiB, and the run needs "
+                + (held >> 20)
+                + " MiB; take a smaller training.micro_batch_size, compute.recompute or model");
+      }
       parts.add(
           new MemoryPart("rest of the device's arenas", OpenClBackend.arenaBytes(held) - held, 0));
     }
@@ -80,12 +89,14 @@ final class DryRun {
   }
 
   private static Workspace workspace(ComputeConfig compute) {
-    if (compute.backend() != ComputeConfig.Backend.CPU) {
-      return new Workspace.None();
-    }
-    return switch (compute.precision()) {
-      case FP32 -> new Workspace.Fp32();
-      case BF16 -> new Workspace.Bf16();
+    return switch (compute.backend()) {
+      case REFERENCE -> new Workspace.None();
+      case OPENCL -> new Workspace.OpenCl();
+      case CPU ->
+          switch (compute.precision()) {
+            case FP32 -> new Workspace.Fp32();
+            case BF16 -> new Workspace.Bf16();
+          };
     };
   }
 

@@ -84,6 +84,37 @@ abstract class Workspace {
     }
   }
 
+  /** On an OpenCL device: the logits by chunk, sums over rows; nothing for each thread. */
+  static final class OpenCl extends Workspace {
+    private static final int HEAD_ROWS = 512;
+
+    private long logits;
+
+    @Override
+    void linear(long rows, long n, long k, long offset) {}
+
+    @Override
+    void linearBackwardInput(long rows, long n, long k) {}
+
+    @Override
+    void linearBackwardWeight(long rows, long n, long k) {}
+
+    @Override
+    void head(long rows, long vocabulary, long width, long offset) {
+      logits = Math.max(logits, Math.min(rows, HEAD_ROWS) * vocabulary);
+    }
+
+    @Override
+    List<MemoryPart> parts(Heap heap) {
+      return List.of(new MemoryPart("logits of one chunk", floats(heap, logits), 0));
+    }
+
+    @Override
+    MemoryPart scratch(Heap heap, int threads) {
+      return super.scratch(heap, 0);
+    }
+  }
+
   /** Each weight once in panels, one operand of the present product in panels, logits by chunk. */
   static final class Fp32 extends Workspace {
     private static final int HEAD_ROWS = 512;

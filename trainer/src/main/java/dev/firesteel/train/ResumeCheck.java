@@ -6,6 +6,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
 import dev.firesteel.checkpoint.TrainingState;
+import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
@@ -89,16 +90,22 @@ final class ResumeCheck {
           "training.steps must be at least %d, where the checkpoint %s stands, got %d"
               .formatted(state.step(), checkpoint, config.training().steps()));
     }
-    if (saved.compute().backend() != config.compute().backend()) {
+    if (saved.compute().backend() != config.compute().backend()
+        || !saved.compute().device().equals(config.compute().device())) {
       LOG.warn(
-          "The checkpoint {} was computed on backend {} and goes on on {}: the same but for"
-              + " rounding, no longer to the bit",
+          "The checkpoint {} was computed on {} and goes on on {}: the same but for rounding, no"
+              + " longer to the bit",
           checkpoint,
-          saved.compute().backend().name().toLowerCase(Locale.ROOT),
-          config.compute().backend().name().toLowerCase(Locale.ROOT));
+          where(saved.compute()),
+          where(config.compute()));
     }
     same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
     same("text", state.dataSha256(), dataSha256, checkpoint, config);
+  }
+
+  private static String where(ComputeConfig compute) {
+    String backend = "backend " + compute.backend().name().toLowerCase(Locale.ROOT);
+    return compute.device().isEmpty() ? backend : backend + ", device " + compute.device();
   }
 
   private static void same(

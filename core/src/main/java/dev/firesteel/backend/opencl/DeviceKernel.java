@@ -14,8 +14,8 @@ import com.aparapi.Kernel;
  *
  * <p>The bytecode must stay plain, for Aparapi's translator and for drivers: no objects, no switch,
  * no break, no compound assignment to array elements. A barrier must be reached by all items of a
- * group. In an operation with barriers every loop takes as many turns for each item: PoCL takes the
- * others for such, too, and runs them wrongly; items without work skip the body instead.
+ * group. In an operation with barriers every loop takes as many turns for each item of the group:
+ * PoCL takes the others for such, too, and runs them wrongly; items without work skip the body.
  */
 final class DeviceKernel extends Kernel {
   /** Work-items of a group; every OpenCL GPU runs that many. */
@@ -659,7 +659,7 @@ final class DeviceKernel extends Kernel {
       if (first + item < size1 && i < size0) {
         x = read1(i);
       }
-      float square = x * x;
+      float square = fma(x, x, 0f);
       float sum = high + square;
       float part = sum - high;
       low = low + ((high - (sum - part)) + (square - part)) + fma(x, x, -square);
@@ -1381,7 +1381,8 @@ final class DeviceKernel extends Kernel {
         write2(getGroupId(), logSumExp);
       }
     }
-    localBarrier();
+    // The gradients may take the logits' place, which item 0 has just read.
+    localGlobalBarrier();
     if (arena3 >= 0) {
       for (int first = 0; first < size1; first = first + GROUP) {
         int i = first + item;
@@ -1440,10 +1441,16 @@ final class DeviceKernel extends Kernel {
     }
   }
 
-  /** {@code staging = 0}. */
+  /**
+   * {@code staging = 0}; behind its size0 elements the first float of each of size1 arenas, by
+   * which the host sees that they are still the same.
+   */
   private void toStaging() {
     for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
       staging[i] = read0(i);
+    }
+    if (getGlobalId() < size1) {
+      staging[size0 + getGlobalId()] = load(getGlobalId(), 0);
     }
   }
 

@@ -11,6 +11,9 @@ import java.util.Arrays;
  * must hold as much as the device.
  */
 final class DeviceMemory {
+  /** At the start of each arena, for a number that tells whether it is still the same. */
+  static final int RESERVED = 32;
+
   /** The first arena, 64 MiB. */
   private static final int FIRST_ARENA = 1 << 24;
 
@@ -40,10 +43,10 @@ final class DeviceMemory {
 
   /** A block of floats; its content is undefined. */
   DeviceFloats allocateFloats(long size) {
-    if (size > largestArena) {
+    if (size > largestArena - 2 * RESERVED) {
       throw UserException.failure(
           "backend opencl holds arrays of up to "
-              + largestArena
+              + (largestArena - 2 * RESERVED)
               + " floats on device "
               + device
               + ", got one of "
@@ -57,7 +60,7 @@ final class DeviceMemory {
         return lent(n, offset, floats);
       }
     }
-    makeArena(FreeRanges.rounded(floats));
+    makeArena(RESERVED + FreeRanges.rounded(floats));
     return lent(made - 1, arenas[made - 1].take(floats), floats);
   }
 
@@ -76,7 +79,20 @@ final class DeviceMemory {
     long left = (deviceBytes - arenaBytes) / Float.BYTES;
     long wanted = Math.max(FIRST_ARENA, arenaBytes / Float.BYTES);
     int size = (int) Math.max(needed, Math.min(wanted, Math.min(left, largestArena)));
-    if (made == DeviceKernel.ARENAS || size > left) {
+    if (made == DeviceKernel.ARENAS) {
+      throw UserException.failure(
+          "backend opencl holds data in "
+              + DeviceKernel.ARENAS
+              + " arenas of device "
+              + device
+              + ", "
+              + mebibytes(arenaBytes)
+              + " MiB in all, and needs "
+              + mebibytes((long) needed * Float.BYTES)
+              + " MiB more in one piece; take a smaller training.micro_batch_size, or"
+              + " compute.recompute");
+    }
+    if (size > left) {
       throw UserException.failure(
           "backend opencl needs "
               + mebibytes((long) needed * Float.BYTES)
@@ -105,7 +121,7 @@ final class DeviceMemory {
           e);
     }
     arenas[made] = new FreeRanges();
-    arenas[made].add(0, size);
+    arenas[made].add(RESERVED, size - RESERVED);
     arenaBytes += (long) size * Float.BYTES;
     made++;
   }
@@ -127,13 +143,18 @@ final class DeviceMemory {
     freeIntegers.giveBack(block.offset(), (int) block.size());
   }
 
-  /** Bytes of the arenas that hold {@code bytes}. */
+  /** Bytes of the arenas that hold {@code bytes}, or of all arenas where they cannot. */
   static long arenaBytes(long bytes) {
     long total = (long) FIRST_ARENA * Float.BYTES;
-    while (total < bytes) {
+    for (int made = 1; made < DeviceKernel.ARENAS && total < bytes; made++) {
       total += Math.min(total, (long) LARGEST_ARENA * Float.BYTES);
     }
     return total;
+  }
+
+  /** How many arenas there are. */
+  int arenas() {
+    return made;
   }
 
   /** Bytes of arenas, lent or not. */

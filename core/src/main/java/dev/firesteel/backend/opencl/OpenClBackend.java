@@ -2,6 +2,7 @@ package dev.firesteel.backend.opencl;
 
 import com.aparapi.Range;
 import com.aparapi.device.OpenCLDevice;
+import com.aparapi.internal.kernel.KernelManager;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
@@ -12,8 +13,12 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
+import java.lang.management.GarbageCollectorMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -38,13 +43,16 @@ public final class OpenClBackend implements Backend {
 
   private static final int LARGE_STAGING = 1 << 18;
 
+  /** First in each arena, on the device alone: the Java array behind it holds 0 there. */
+  private static final float CANARY = 0x1.3579bdp5f;
+
   private static final float GELU_LINEAR = (float) (2 * Math.sqrt(2 / Math.PI));
 
   private final OpenCLDevice device;
   private final int mostGroups;
   private final DeviceKernel kernel = new DeviceKernel();
   private final DeviceMemory memory;
-  private final float[] smallStaging = new float[SMALL_STAGING];
+  private final float[] smallStaging = new float[SMALL_STAGING + DeviceKernel.ARENAS];
   private float[] largeStaging = new float[0];
   private final Map<RopeKey, RopeTable> ropeTables = new HashMap<>();
   private boolean integersChanged = true;
@@ -64,13 +72,42 @@ public final class OpenClBackend implements Backend {
    * @throws UserException when there is no such device, or it cannot run the kernels
    */
   public OpenClBackend(String choice) {
+    requireFixedArrays();
     device = OpenClDevices.choose(choice);
+    // Buffers of the device's own. Else they would be the Java arrays, at addresses that a
+    // collection changes while Aparapi is not looking.
+    device.setSharedMemory(false);
+    preferAllDevices();
     mostGroups = GROUPS_PER_UNIT * device.getMaxComputeUnits();
     kernel.setExplicit(true);
     memory =
         new DeviceMemory(
             kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
     kernel.staging = smallStaging;
+  }
+
+  /**
+   * Aparapi makes a buffer anew, from the Java array, when the array has moved, and what the device
+   * had computed is gone. G1 leaves arrays as large as an arena where they are.
+   */
+  private static void requireFixedArrays() {
+    List<String> collectors =
+        ManagementFactory.getGarbageCollectorMXBeans().stream()
+            .map(GarbageCollectorMXBean::getName)
+            .toList();
+    if (collectors.stream().noneMatch(name -> name.startsWith("G1"))) {
+      throw UserException.failure(
+          "backend opencl needs the garbage collector G1, since others move the arrays that stand"
+              + " for the device's memory, got "
+              + String.join(", ", collectors)
+              + "; start the JVM with -XX:+UseG1GC");
+    }
+  }
+
+  /** Aparapi gives up a device for the whole JVM after a failure; a later trainer may try again. */
+  private void preferAllDevices() {
+    KernelManager.instance()
+        .setPreferredDevices(kernel, new LinkedHashSet<>(OpenClDevices.devices()));
   }
 
   @Override
@@ -97,7 +134,7 @@ public final class OpenClBackend implements Backend {
   @Override
   public Storage allocate(DType dtype, long size) {
     return switch (dtype) {
-      case F32 -> memory.allocateFloats(size);
+      case F32 -> floats(size);
       case I32 -> {
         integersChanged = true;
         yield memory.allocateIntegers(size);
@@ -106,6 +143,17 @@ public final class OpenClBackend implements Backend {
           throw new IllegalArgumentException(
               "allocate: backend opencl holds F32 and I32, got " + dtype);
     };
+  }
+
+  private DeviceFloats floats(long size) {
+    int before = memory.arenas();
+    DeviceFloats block = memory.allocateFloats(size);
+    if (memory.arenas() > before) {
+      kernel.operand(0, before, 0);
+      kernel.factor0 = CANARY;
+      elementwise(DeviceKernel.FILL, 1);
+    }
+    return block;
   }
 
   @Override
@@ -124,7 +172,7 @@ public final class OpenClBackend implements Backend {
 
   /**
    * Java heap, and memory of the device, of the arenas that hold {@code bytes}: each is as large as
-   * all before it.
+   * all before it. Less than {@code bytes} where they do not fit in all arenas.
    */
   public static long arenaBytes(long bytes) {
     return DeviceMemory.arenaBytes(bytes);
@@ -208,7 +256,7 @@ public final class OpenClBackend implements Backend {
       kernel.staging = smallStaging;
     } else {
       if (largeStaging.length == 0) {
-        largeStaging = new float[LARGE_STAGING];
+        largeStaging = new float[LARGE_STAGING + DeviceKernel.ARENAS];
       }
       kernel.staging = largeStaging;
     }
@@ -224,12 +272,28 @@ public final class OpenClBackend implements Backend {
   }
 
   private float[] stageOut(NdArray from, int start, int count) {
-    float[] staging = stagingFor(count);
+    stagingFor(count);
     operand(0, from, start);
-    sizes(count);
+    return stageOut(count);
+  }
+
+  /** {@code count} floats of operand 0, in the staging array made ready for as many. */
+  private float[] stageOut(int count) {
+    float[] staging = kernel.staging;
+    sizes(count, memory.arenas());
     launchOver(DeviceKernel.TO_STAGING, count);
     kernel.get(staging);
     bytesDown += (long) staging.length * Float.BYTES;
+    for (int n = 0; n < memory.arenas(); n++) {
+      if (staging[count + n] != CANARY) {
+        throw UserException.failure(
+            "backend opencl needs Java arrays that stay where they are, and the JVM has moved one"
+                + " of "
+                + (memory.arenaBytes() >> 20)
+                + " MiB of them, so that what the device had computed is lost; start again from"
+                + " the last checkpoint, with more heap and JDK 17 or 21");
+      }
+    }
     return staging;
   }
 
@@ -355,7 +419,7 @@ public final class OpenClBackend implements Backend {
       return;
     }
     int blocks = ceilDiv(rows, SUM_ROWS);
-    DeviceFloats partial = memory.allocateFloats((long) blocks * width);
+    DeviceFloats partial = floats((long) blocks * width);
     operand(0, partial);
     operand(1, x);
     sizes(rows, width, SUM_ROWS);
@@ -375,7 +439,7 @@ public final class OpenClBackend implements Backend {
   @Override
   public void sum(NdArray x, NdArray out) {
     int blocks = Math.max(1, ceilDiv(size(x), REDUCTION_BLOCK));
-    DeviceFloats partial = memory.allocateFloats(blocks);
+    DeviceFloats partial = floats(blocks);
     operand(0, partial);
     operand(1, x);
     sizes(size(x), Math.min(size(x), REDUCTION_BLOCK));
@@ -393,7 +457,7 @@ public final class OpenClBackend implements Backend {
     if (blocks == 0) {
       return 0;
     }
-    DeviceFloats partial = memory.allocateFloats(2L * blocks);
+    DeviceFloats partial = floats(2L * blocks);
     operand(0, partial);
     operand(1, x);
     sizes(size(x), Math.min(size(x), REDUCTION_BLOCK));
@@ -403,10 +467,7 @@ public final class OpenClBackend implements Backend {
       int count = Math.min(LARGE_STAGING, 2 * blocks - start);
       float[] staging = stagingFor(count);
       kernel.operand(0, partial.arena(), partial.offset() + start);
-      sizes(count);
-      launchOver(DeviceKernel.TO_STAGING, count);
-      kernel.get(staging);
-      bytesDown += (long) staging.length * Float.BYTES;
+      stageOut(count);
       for (int i = 0; i < count; i += 2) {
         total += (double) staging[i] + staging[i + 1];
       }
@@ -624,7 +685,7 @@ public final class OpenClBackend implements Backend {
     int width = x.shape().last();
     if (dGain != null) {
       int blocks = ceilDiv(rows, SUM_ROWS);
-      DeviceFloats partial = memory.allocateFloats((long) blocks * width);
+      DeviceFloats partial = floats((long) blocks * width);
       operand(0, partial);
       normOperands(x, gain, mean, rstd, dy);
       sizes(rows, width, SUM_ROWS);
@@ -699,6 +760,7 @@ public final class OpenClBackend implements Backend {
       return table.block();
     }
     if (table != null) {
+      ropeTables.remove(key);
       memory.free(table.block());
     }
     // Twice as many as asked for, so that generation does not make it anew for each token.
@@ -712,7 +774,7 @@ public final class OpenClBackend implements Backend {
         values[position * 2 * half + half + pair] = (float) StrictMath.sin(angle);
       }
     }
-    DeviceFloats block = memory.allocateFloats(values.length);
+    DeviceFloats block = floats(values.length);
     upload(values, 0, new NdArray(block, 0, Shape.of(values.length)));
     ropeTables.put(key, new RopeTable(block, longest));
     return block;
@@ -765,7 +827,7 @@ public final class OpenClBackend implements Backend {
     int batch = qkv.shape().dim(0);
     int tokens = qkv.shape().dim(1);
     int rows = batch * spec.heads() * tokens;
-    DeviceFloats dots = memory.allocateFloats(rows);
+    DeviceFloats dots = floats(rows);
     operand(0, dots);
     operand(1, out);
     operand(2, dOut);
@@ -900,7 +962,7 @@ public final class OpenClBackend implements Backend {
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
     int at = targets(targets, vocabulary);
-    DeviceFloats logits = memory.allocateFloats((long) Math.min(rows, HEAD_ROWS) * vocabulary);
+    DeviceFloats logits = floats((long) Math.min(rows, HEAD_ROWS) * vocabulary);
     for (int row = 0; row < rows; row += HEAD_ROWS) {
       int chunk = Math.min(HEAD_ROWS, rows - row);
       operand(0, logits);
@@ -1054,37 +1116,44 @@ public final class OpenClBackend implements Backend {
 
   /** Launches groups and waits for them; then no operand is named and nothing is added to. */
   private void launch(int op, int groups) {
-    if (groups > 0) {
-      if (integersChanged) {
-        kernel.put(kernel.integers);
-        bytesUp += (long) kernel.integers.length * Integer.BYTES;
-        integersChanged = false;
+    try {
+      if (groups > 0) {
+        execute(op, groups);
       }
-      kernel.op = op;
-      launches++;
-      try {
-        kernel.execute(
-            Range.create(
-                device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
-      } catch (AssertionError | RuntimeException e) {
-        // Aparapi would go on to another device; the range names ours alone, so that it gives up.
-        throw UserException.failure(
-            "OpenCL device "
-                + device.getName()
-                + " failed to build or run operation "
-                + op
-                + " on "
-                + groups
-                + " groups; look at its driver's log, free memory on the device or choose another"
-                + " one by compute.device",
-            e);
+    } finally {
+      for (int n = 0; n < 6; n++) {
+        kernel.operand(n, -1, 0);
       }
+      kernel.adds = 0;
+      kernel.activation = DeviceKernel.IDENTITY;
     }
-    for (int n = 0; n < 6; n++) {
-      kernel.operand(n, -1, 0);
+  }
+
+  private void execute(int op, int groups) {
+    if (integersChanged) {
+      kernel.put(kernel.integers);
+      bytesUp += (long) kernel.integers.length * Integer.BYTES;
+      integersChanged = false;
     }
-    kernel.adds = 0;
-    kernel.activation = DeviceKernel.IDENTITY;
+    kernel.op = op;
+    launches++;
+    try {
+      kernel.execute(
+          Range.create(device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
+    } catch (AssertionError | RuntimeException e) {
+      // Aparapi would go on to another device; the range names ours alone, so that it gives up.
+      preferAllDevices();
+      throw UserException.failure(
+          "OpenCL device "
+              + device.getName()
+              + " failed to build or run operation "
+              + op
+              + " on "
+              + groups
+              + " groups; look at its driver's log, free memory on the device or choose another"
+              + " one by compute.device",
+          e);
+    }
   }
 
   private static int size(NdArray array) {

@@ -124,8 +124,8 @@ public final class OpenClDevices {
   }
 
   /** One thread at a time: Aparapi's first call of the library is not safe for two. */
-  private static synchronized List<OpenCLDevice> devices() {
-    Quiet.apply();
+  static synchronized List<OpenCLDevice> devices() {
+    AparapiSettings.apply();
     try {
       return OpenCLDevice.listDevices(null);
     } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {

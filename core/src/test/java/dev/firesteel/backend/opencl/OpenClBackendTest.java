@@ -10,6 +10,8 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendContract;
 import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
 /** The contract of all backends, on the first OpenCL device of this machine. */
@@ -51,15 +53,14 @@ class OpenClBackendTest extends BackendContract {
       long up = backend.bytesUploaded();
       backend.scale(2, x, x);
       assertThat(backend.launches()).isEqualTo(launches + 1);
-      assertThat(backend.bytesUploaded() - up)
-          .as("the array of integers, once after it was made")
-          .isEqualTo(4 * 4096);
-      up = backend.bytesUploaded();
-      backend.scale(2, x, x);
       assertThat(backend.bytesUploaded()).isEqualTo(up);
+      backend.upload(new int[] {1}, 0, new NdArray(backend.allocate(DType.I32, 1), 0, Shape.of(1)));
+      backend.scale(2, x, x);
+      backend.scale(2, x, x);
+      assertThat(backend.bytesUploaded() - up).as("all integers, once").isEqualTo(4 * 4096);
       assertThat(backend.bytesDownloaded()).isZero();
       backend.download(x, new float[100], 0);
-      assertThat(backend.bytesDownloaded()).isEqualTo(4 * 1024);
+      assertThat(backend.bytesDownloaded()).isEqualTo(4 * (1024 + DeviceKernel.ARENAS));
     }
   }
 
@@ -75,6 +76,36 @@ class OpenClBackendTest extends BackendContract {
               "backend opencl needs heads of a width of at most 256, got 257; take more heads, or"
                   + " backend cpu");
     }
+  }
+
+  /** Opens a backend and prints why it could not; for {@link #refusesOtherCollectors}. */
+  static final class Opening {
+    public static void main(String[] arguments) {
+      try {
+        new OpenClBackend("").close();
+      } catch (UserException e) {
+        System.out.println(e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void refusesOtherCollectors() throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(
+                System.getProperty("java.home") + "/bin/java",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Opening.class.getName())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).isZero();
+    assertThat(output)
+        .startsWith("backend opencl needs the garbage collector G1, since others move")
+        .contains("got Copy, MarkSweepCompact; start the JVM with -XX:+UseG1GC");
   }
 
   @Test
