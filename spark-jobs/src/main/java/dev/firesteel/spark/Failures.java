@@ -86,6 +86,13 @@ final class Failures {
           + "): give more, FIRESTEEL_JAVA_OPTS=-Xmx8g for ./firesteel or --driver-memory and"
           + " --executor-memory for spark-submit, or choose a smaller model or batch";
     }
+    String text = String.valueOf(failure.getMessage());
+    if (text.contains("[INVALID_DRIVER_MEMORY]")) {
+      return "Spark needs at least 450 MiB of heap, got "
+          + (Runtime.getRuntime().maxMemory() >> 20)
+          + " MiB: give more, FIRESTEEL_JAVA_OPTS=-Xmx1g for ./firesteel or --driver-memory for"
+          + " spark-submit";
+    }
     if (failure instanceof SparkException) {
       Matcher matcher = USER_EXCEPTION_IN_TEXT.matcher(String.valueOf(failure.getMessage()));
       return matcher.find() ? matcher.group(1) : null;

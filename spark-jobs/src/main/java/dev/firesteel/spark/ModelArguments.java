@@ -36,13 +36,45 @@ final class ModelArguments {
       description = "Compute threads; 0, the default: one on each core.")
   private int threads;
 
+  @Option(
+      names = "--backend",
+      paramLabel = "BACKEND",
+      defaultValue = "cpu",
+      description = "cpu, opencl (a GPU) or reference; ${DEFAULT-VALUE} by default.")
+  private String backend;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "",
+      description =
+          "For the backend opencl: an index of the command doctor or a part of the name; the first"
+              + " GPU by default.")
+  private String device;
+
   /** Reads the model, does the work, and gives all memory back. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
-    BackendOptions options = new BackendOptions("cpu", precision(), threads());
-    try (Backend backend = Backends.create(options);
-        SavedModel saved = SavedModel.open(new Path(model), hadoop, backend)) {
-      return work.apply(saved, backend);
+    try (Backend computing = Backends.create(options());
+        SavedModel saved = SavedModel.open(new Path(model), hadoop, computing)) {
+      return work.apply(saved, computing);
     }
+  }
+
+  private BackendOptions options() {
+    String name = backend.toLowerCase(Locale.ROOT);
+    if (!Backends.names().contains(name)) {
+      throw UserException.usage(
+          "--backend must be one of " + String.join(", ", Backends.names()) + ", got " + backend);
+    }
+    if (!name.equals("cpu") && precision() != Precision.FP32) {
+      throw UserException.usage(
+          "--precision must be fp32 for the backend " + name + ", got " + precision);
+    }
+    if (!name.equals("opencl") && !device.isEmpty()) {
+      throw UserException.usage(
+          "--device is for the backend opencl, got " + device + " for " + name);
+    }
+    return new BackendOptions(name, precision(), threads(), device);
   }
 
   private Precision precision() {

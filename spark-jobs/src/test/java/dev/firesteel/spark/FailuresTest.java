@@ -17,6 +17,16 @@ import org.junit.jupiter.api.Test;
 
 class FailuresTest {
   @Test
+  void tooSmallAHeapForSparkIsTheUsersToMend() {
+    Failures.Diagnosis diagnosis =
+        Failures.diagnose(
+            new IllegalArgumentException(
+                "[INVALID_DRIVER_MEMORY] System memory 209715200 must be at least 471859200."));
+    assertThat(diagnosis.sentence()).startsWith("Spark needs at least 450 MiB of heap, got ");
+    assertThat(diagnosis.exitCode()).isEqualTo(Failures.FAILURE);
+  }
+
+  @Test
   void aUsersMistakeKeepsItsSentenceAndCode() {
     assertThat(Failures.diagnose(UserException.usage("batch must be positive, got 0")))
         .isEqualTo(new Diagnosis("batch must be positive, got 0", 2));

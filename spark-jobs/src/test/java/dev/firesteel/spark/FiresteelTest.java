@@ -50,6 +50,25 @@ class FiresteelTest {
   }
 
   @Test
+  void aModelsBackendIsCheckedBeforeTheModelIsRead() {
+    assertThat(firesteel("generate", "none", "--prompt", "a", "--backend", "gpu")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: --backend must be one of cpu, opencl, reference, got gpu");
+    err.reset();
+    assertThat(
+            firesteel(
+                "generate", "none", "--prompt", "a", "--backend", "opencl", "--precision", "bf16"))
+        .isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: --precision must be fp32 for the backend opencl, got bf16");
+    err.reset();
+    assertThat(firesteel("generate", "none", "--prompt", "a", "--device", "0")).isEqualTo(2);
+    assertThat(text(err)).contains("--device is for the backend opencl, got 0 for cpu");
+  }
+
+  @Test
   void theVersionOfAnUnpackagedBuildIsNotMadeUp() {
     assertThat(firesteel("--version")).isZero();
     assertThat(text(out)).isEqualToIgnoringNewLines("firesteel (not packaged)");
