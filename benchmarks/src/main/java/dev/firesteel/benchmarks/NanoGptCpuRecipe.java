@@ -112,10 +112,9 @@ public final class NanoGptCpuRecipe {
   }
 
   /** A measurement starts anew: it does not go on from what an earlier one left. */
-  private static void deleteEarlier(RunConfig config, Configuration hadoop) {
+  private static void deleteEarlier(RunDirectory run, Configuration hadoop) {
     try {
-      FileSystem.getLocal(hadoop)
-          .delete(new org.apache.hadoop.fs.Path(config.runsFolder() + "/" + config.name()), true);
+      run.path().getFileSystem(hadoop).delete(run.path(), true);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -123,8 +122,8 @@ public final class NanoGptCpuRecipe {
 
   private static double train(RunConfig config, List<String> losses) {
     Configuration hadoop = new Configuration();
-    deleteEarlier(config, hadoop);
     RunDirectory run = RunDirectory.of(config, hadoop);
+    deleteEarlier(run, hadoop);
     double[] last = new double[1];
     TrainingListener evaluations =
         new TrainingListener() {

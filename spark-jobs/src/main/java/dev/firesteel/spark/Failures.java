@@ -86,21 +86,20 @@ final class Failures {
           + "): give more, FIRESTEEL_JAVA_OPTS=-Xmx8g for ./firesteel or --driver-memory and"
           + " --executor-memory for spark-submit, or choose a smaller model or batch";
     }
-    String text = String.valueOf(failure.getMessage());
-    if (text.contains("[INVALID_DRIVER_MEMORY]")) {
+    String message = String.valueOf(failure.getMessage());
+    if (message.contains("[INVALID_DRIVER_MEMORY]")) {
       return "Spark needs at least 450 MiB of heap, got "
           + (Runtime.getRuntime().maxMemory() >> 20)
           + " MiB: give more, FIRESTEEL_JAVA_OPTS=-Xmx1g for ./firesteel or --driver-memory for"
           + " spark-submit";
     }
     if (failure instanceof SparkException) {
-      Matcher matcher = USER_EXCEPTION_IN_TEXT.matcher(String.valueOf(failure.getMessage()));
+      Matcher matcher = USER_EXCEPTION_IN_TEXT.matcher(message);
       return matcher.find() ? matcher.group(1) : null;
     }
     if (!(failure instanceof IOException)) {
       return null;
     }
-    String message = String.valueOf(failure.getMessage());
     if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
       return "the disk is full ("
           + firstLine(message)

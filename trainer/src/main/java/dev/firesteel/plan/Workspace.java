@@ -6,8 +6,8 @@ import java.util.Map;
 
 /**
  * What the kernels of a backend keep for themselves, from the products that they are asked for. The
- * rules are those of {@code backend.cpu}; {@code RunPlanTest} holds them against the heap that
- * training takes.
+ * rules are those of {@code backend.cpu} and {@code backend.opencl}; {@code PlannedMemoryTest}
+ * holds those of the first against the heap that training takes.
  */
 abstract class Workspace {
   static final int TILE_COLUMNS = 32;
@@ -32,12 +32,15 @@ abstract class Workspace {
     attentionFloats = Math.max(attentionFloats, 4 * packed + 3 * scores);
   }
 
-  /** {@code x [rows, K] w^T} for w [N, K], which begins at {@code offset} of the weights. */
-  abstract void linear(long rows, long n, long k, long offset);
+  /**
+   * {@code x [rows, K] w^T} for w [N, K], which begins at {@code offset} of the weights. Nothing is
+   * kept for products unless a backend says so.
+   */
+  void linear(long rows, long n, long k, long offset) {}
 
-  abstract void linearBackwardInput(long rows, long n, long k);
+  void linearBackwardInput(long rows, long n, long k) {}
 
-  abstract void linearBackwardWeight(long rows, long n, long k);
+  void linearBackwardWeight(long rows, long n, long k) {}
 
   /** The head [V, C] with the loss of [rows, C]. */
   abstract void head(long rows, long vocabulary, long width, long offset);
@@ -67,15 +70,6 @@ abstract class Workspace {
   /** Of plain loops: nothing. */
   static final class None extends Workspace {
     @Override
-    void linear(long rows, long n, long k, long offset) {}
-
-    @Override
-    void linearBackwardInput(long rows, long n, long k) {}
-
-    @Override
-    void linearBackwardWeight(long rows, long n, long k) {}
-
-    @Override
     void head(long rows, long vocabulary, long width, long offset) {}
 
     @Override
@@ -89,15 +83,6 @@ abstract class Workspace {
     private static final int HEAD_ROWS = 512;
 
     private long logits;
-
-    @Override
-    void linear(long rows, long n, long k, long offset) {}
-
-    @Override
-    void linearBackwardInput(long rows, long n, long k) {}
-
-    @Override
-    void linearBackwardWeight(long rows, long n, long k) {}
 
     @Override
     void head(long rows, long vocabulary, long width, long offset) {
@@ -186,15 +171,6 @@ abstract class Workspace {
     private static final int TILE_ROWS = 256;
 
     private long logits;
-
-    @Override
-    void linear(long rows, long n, long k, long offset) {}
-
-    @Override
-    void linearBackwardInput(long rows, long n, long k) {}
-
-    @Override
-    void linearBackwardWeight(long rows, long n, long k) {}
 
     @Override
     void head(long rows, long vocabulary, long width, long offset) {

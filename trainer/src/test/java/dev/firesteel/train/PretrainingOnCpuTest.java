@@ -26,18 +26,18 @@ class PretrainingOnCpuTest {
   void givesTheSameBytesForAnyNumberOfThreads() throws IOException {
     RunConfig one = config("one");
     RunConfig three = config("three");
-    train(one, 1, new StopSignal(), 12);
-    train(three, 3, new StopSignal(), 12);
+    train(one, 1, 12);
+    train(three, 3, 12);
     assertSameRun(one, three);
   }
 
   @Test
   void goesOnAsIfNothingHadHappenedOnOtherThreads() throws IOException {
     RunConfig whole = config("whole");
-    train(whole, 2, new StopSignal(), 12);
+    train(whole, 2, 12);
     RunConfig stopped = config("stopped");
-    assertThat(train(stopped, 2, new StopSignal(), 6)).isEqualTo(TrainingOutcome.INTERRUPTED);
-    assertThat(train(stopped, 1, new StopSignal(), 12)).isEqualTo(TrainingOutcome.COMPLETED);
+    assertThat(train(stopped, 2, 6)).isEqualTo(TrainingOutcome.INTERRUPTED);
+    assertThat(train(stopped, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameRun(whole, stopped);
   }
 
@@ -54,18 +54,9 @@ class PretrainingOnCpuTest {
         "training.micro_batch_size=4");
   }
 
-  private static TrainingOutcome train(RunConfig config, int threads, StopSignal stop, long until) {
-    TrainingListener stopper =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
-            if (metrics.step() >= until) {
-              stop.request();
-            }
-          }
-        };
+  private static TrainingOutcome train(RunConfig config, int threads, long until) {
     try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, threads))) {
-      return TinyRun.train(config, backend, stopper, stop);
+      return TinyRun.trainUntil(config, backend, until);
     }
   }
 

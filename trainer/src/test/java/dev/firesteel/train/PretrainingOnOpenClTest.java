@@ -104,18 +104,8 @@ class PretrainingOnOpenClTest {
   }
 
   private static TrainingOutcome train(RunConfig config, String backend, long until) {
-    StopSignal stop = new StopSignal();
-    TrainingListener stopper =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
-            if (metrics.step() >= until) {
-              stop.request();
-            }
-          }
-        };
     try (Backend computing = Backends.create(new BackendOptions(backend, Precision.FP32, 2))) {
-      return TinyRun.train(config, computing, stopper, stop);
+      return TinyRun.trainUntil(config, computing, until);
     }
   }
 }

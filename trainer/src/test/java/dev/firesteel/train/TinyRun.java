@@ -140,6 +140,12 @@ final class TinyRun {
 
   /** Runs until {@code steps} are done and the stop signal is seen. */
   static TrainingOutcome trainUntil(RunConfig config, long steps) {
+    try (Backend backend = new ReferenceBackend()) {
+      return trainUntil(config, backend, steps);
+    }
+  }
+
+  static TrainingOutcome trainUntil(RunConfig config, Backend backend, long steps) {
     StopSignal stop = new StopSignal();
     TrainingListener stopper =
         new TrainingListener() {
@@ -150,7 +156,7 @@ final class TinyRun {
             }
           }
         };
-    return train(config, stopper, stop);
+    return train(config, backend, stopper, stop);
   }
 
   /** {@code metrics.jsonl} without the times. */

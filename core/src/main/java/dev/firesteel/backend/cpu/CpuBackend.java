@@ -12,6 +12,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
@@ -557,15 +558,8 @@ public final class CpuBackend implements Backend {
   public void embedding(NdArray ids, NdArray table, NdArray out) {
     int[] rows = IntStorage.of(ids);
     int idStart = offset(ids);
-    int vocabulary = table.shape().dim(0);
     int width = table.shape().dim(1);
-    for (int i = 0; i < size(ids); i++) {
-      int id = rows[idStart + i];
-      if (id < 0 || id >= vocabulary) {
-        throw new IllegalArgumentException(
-            "embedding: ids must be in [0, " + vocabulary + "), got " + id + " at index " + i);
-      }
-    }
+    IdChecks.requireRows(rows, idStart, size(ids), table.shape().dim(0));
     float[] from = FloatStorage.of(table);
     float[] to = written(out);
     int fromStart = offset(table);
@@ -927,19 +921,7 @@ public final class CpuBackend implements Backend {
     int groups = spec.keyValueHeads();
     int[] starts = new int[batch];
     download(positions, starts, 0);
-    for (int b = 0; b < batch; b++) {
-      if (starts[b] < 0 || starts[b] + tokens > capacity) {
-        throw new IllegalArgumentException(
-            "cachedAttention: the cache holds "
-                + capacity
-                + " tokens, got "
-                + tokens
-                + " new ones at position "
-                + starts[b]
-                + " of sequence "
-                + b);
-      }
-    }
+    IdChecks.requireRoom(starts, 0, batch, tokens, capacity);
     PackedRows packed = new PackedRows(spec, FloatStorage.of(qkv), offset(qkv), tokens);
     float[] keyCache = written(keys);
     float[] valueCache = written(values);
@@ -1086,7 +1068,7 @@ public final class CpuBackend implements Backend {
 
   private static int[] targets(NdArray targets, int vocabulary) {
     int[] ids = IntStorage.of(targets);
-    CrossEntropy.requireTargets(ids, offset(targets), size(targets), vocabulary);
+    IdChecks.requireTargets(ids, offset(targets), size(targets), vocabulary);
     return ids;
   }
 

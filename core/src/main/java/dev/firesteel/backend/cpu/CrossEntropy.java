@@ -69,19 +69,4 @@ final class CrossEntropy {
     simd.elementwise().scale(factor, out, outOffset, out, outOffset, size);
     out[outOffset + target] = factor * (probability - 1f);
   }
-
-  /** Refuses targets that no logit stands for. */
-  static void requireTargets(int[] targets, int offset, int count, int vocabulary) {
-    for (int i = 0; i < count; i++) {
-      if (targets[offset + i] >= vocabulary) {
-        throw new IllegalArgumentException(
-            "crossEntropy: targets must be less than "
-                + vocabulary
-                + ", got "
-                + targets[offset + i]
-                + " at index "
-                + i);
-      }
-    }
-  }
 }

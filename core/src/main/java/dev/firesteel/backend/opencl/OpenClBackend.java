@@ -11,6 +11,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
 import java.lang.management.GarbageCollectorMXBean;
@@ -272,14 +273,8 @@ public final class OpenClBackend implements Backend {
   }
 
   private float[] stageOut(NdArray from, int start, int count) {
-    stagingFor(count);
+    float[] staging = stagingFor(count);
     operand(0, from, start);
-    return stageOut(count);
-  }
-
-  /** {@code count} floats of operand 0, in the staging array made ready for as many. */
-  private float[] stageOut(int count) {
-    float[] staging = kernel.staging;
     sizes(count, memory.arenas());
     launchOver(DeviceKernel.TO_STAGING, count);
     kernel.get(staging);
@@ -462,15 +457,11 @@ public final class OpenClBackend implements Backend {
     operand(1, x);
     sizes(size(x), Math.min(size(x), REDUCTION_BLOCK));
     launch(DeviceKernel.SUM_SQUARES, blocks);
+    float[] sums = new float[2 * blocks];
+    download(new NdArray(partial, 0, Shape.of(sums.length)), sums, 0);
     double total = 0;
-    for (int start = 0; start < 2 * blocks; start += LARGE_STAGING) {
-      int count = Math.min(LARGE_STAGING, 2 * blocks - start);
-      float[] staging = stagingFor(count);
-      kernel.operand(0, partial.arena(), partial.offset() + start);
-      stageOut(count);
-      for (int i = 0; i < count; i += 2) {
-        total += (double) staging[i] + staging[i + 1];
-      }
+    for (int i = 0; i < sums.length; i += 2) {
+      total += (double) sums[i] + sums[i + 1];
     }
     memory.free(partial);
     return total;
@@ -554,16 +545,9 @@ public final class OpenClBackend implements Backend {
 
   @Override
   public void embedding(NdArray ids, NdArray table, NdArray out) {
-    int rows = table.shape().dim(0);
     int width = table.shape().dim(1);
     int at = DeviceIntegers.at(ids);
-    for (int i = 0; i < size(ids); i++) {
-      int id = kernel.integers[at + i];
-      if (id < 0 || id >= rows) {
-        throw new IllegalArgumentException(
-            "embedding: ids must be in [0, " + rows + "), got " + id + " at index " + i);
-      }
-    }
+    IdChecks.requireRows(kernel.integers, at, size(ids), table.shape().dim(0));
     result(0, out);
     operand(1, table);
     elementwise(DeviceKernel.EMBEDDING, size(out), width, at);
@@ -871,20 +855,7 @@ public final class OpenClBackend implements Backend {
     int tokens = qkv.shape().dim(1);
     int capacity = keys.shape().dim(2);
     int at = DeviceIntegers.at(positions);
-    for (int b = 0; b < batch; b++) {
-      int start = kernel.integers[at + b];
-      if (start < 0 || start + tokens > capacity) {
-        throw new IllegalArgumentException(
-            "cachedAttention: the cache holds "
-                + capacity
-                + " tokens, got "
-                + tokens
-                + " new ones at position "
-                + start
-                + " of sequence "
-                + b);
-      }
-    }
+    IdChecks.requireRoom(kernel.integers, at, batch, tokens, capacity);
     cacheTokens(spec, qkv, spec.heads(), keys, tokens, capacity, at);
     cacheTokens(spec, qkv, spec.heads() + spec.keyValueHeads(), values, tokens, capacity, at);
     result(0, out);
@@ -996,17 +967,7 @@ public final class OpenClBackend implements Backend {
   /** Where the targets are, once all are known to be in the vocabulary. */
   private int targets(NdArray targets, int vocabulary) {
     int at = DeviceIntegers.at(targets);
-    for (int m = 0; m < size(targets); m++) {
-      if (kernel.integers[at + m] >= vocabulary) {
-        throw new IllegalArgumentException(
-            "crossEntropy: targets must be less than "
-                + vocabulary
-                + ", got "
-                + kernel.integers[at + m]
-                + " at index "
-                + m);
-      }
-    }
+    IdChecks.requireTargets(kernel.integers, at, size(targets), vocabulary);
     return at;
   }
 

@@ -9,6 +9,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.random.Philox;
 
@@ -370,12 +371,9 @@ public final class ReferenceBackend implements Backend {
     Elements result = Elements.result(out);
     int rows = table.shape().dim(0);
     int width = table.shape().dim(1);
+    IdChecks.requireRows(IntStorage.of(ids), HeapStorage.offset(ids), size(ids), rows);
     for (int i = 0; i < size(ids); i++) {
       int id = intAt(ids, i);
-      if (id < 0 || id >= rows) {
-        throw new IllegalArgumentException(
-            "embedding: ids must be in [0, " + rows + "), got " + id + " at index " + i);
-      }
       for (int j = 0; j < width; j++) {
         result.set(i * width + j, from.get(id * width + j));
       }
@@ -755,19 +753,11 @@ public final class ReferenceBackend implements Backend {
     int width = spec.headWidth();
     double[] scores = new double[capacity];
     double[] probabilities = new double[capacity];
-    for (int b = 0; b < qkv.shape().dim(0); b++) {
+    int batch = qkv.shape().dim(0);
+    IdChecks.requireRoom(
+        IntStorage.of(positions), HeapStorage.offset(positions), batch, tokens, capacity);
+    for (int b = 0; b < batch; b++) {
       int start = intAt(positions, b);
-      if (start < 0 || start + tokens > capacity) {
-        throw new IllegalArgumentException(
-            "cachedAttention: the cache holds "
-                + capacity
-                + " tokens, got "
-                + tokens
-                + " new ones at position "
-                + start
-                + " of sequence "
-                + b);
-      }
       for (int g = 0; g < groups; g++) {
         int firstHead = g * (spec.heads() / groups);
         for (int t = 0; t < tokens; t++) {
@@ -846,12 +836,13 @@ public final class ReferenceBackend implements Backend {
     Elements result = Elements.result(losses);
     Elements kept = Elements.result(logSumExp);
     int width = logits.shape().last();
+    requireTargets(targets, width);
     double[] row = new double[width];
     for (int m = 0; m < logits.shape().rows(); m++) {
       for (int v = 0; v < width; v++) {
         row[v] = from.get(m * width + v);
       }
-      int target = targetAt(targets, m, width);
+      int target = intAt(targets, m);
       double rowLogSumExp = logSumExp(row, width);
       kept.set(m, rowLogSumExp);
       result.set(m, target < 0 ? 0 : rowLogSumExp - row[target]);
@@ -866,8 +857,9 @@ public final class ReferenceBackend implements Backend {
     Elements gradient = Elements.of(dLosses);
     Elements result = Elements.result(dLogits);
     int width = logits.shape().last();
+    requireTargets(targets, width);
     for (int m = 0; m < logits.shape().rows(); m++) {
-      int target = targetAt(targets, m, width);
+      int target = intAt(targets, m);
       for (int v = 0; v < width; v++) {
         int at = m * width + v;
         double probability = StrictMath.exp(from.get(at) - logSums.get(m));
@@ -883,12 +875,13 @@ public final class ReferenceBackend implements Backend {
     Elements weight = Elements.of(w);
     Elements result = Elements.result(losses);
     int vocabulary = w.shape().dim(0);
+    requireTargets(targets, vocabulary);
     int width = w.shape().dim(1);
     double[] dInput = new double[size(x)];
     double[] dWeight = new double[size(w)];
     double[] logits = new double[vocabulary];
     for (int m = 0; m < x.shape().rows(); m++) {
-      int target = targetAt(targets, m, vocabulary);
+      int target = intAt(targets, m);
       if (target < 0) {
         result.set(m, 0);
         continue;
@@ -955,18 +948,9 @@ public final class ReferenceBackend implements Backend {
     return IntStorage.of(array)[HeapStorage.offset(array) + i];
   }
 
-  private static int targetAt(NdArray targets, int m, int vocabulary) {
-    int target = intAt(targets, m);
-    if (target >= vocabulary) {
-      throw new IllegalArgumentException(
-          "crossEntropy: targets must be less than "
-              + vocabulary
-              + ", got "
-              + target
-              + " at index "
-              + m);
-    }
-    return target;
+  private static void requireTargets(NdArray targets, int vocabulary) {
+    IdChecks.requireTargets(
+        IntStorage.of(targets), HeapStorage.offset(targets), size(targets), vocabulary);
   }
 
   /** {@code log sum_i exp(x[i])} of the first {@code length} values, around their maximum. */
