@@ -310,6 +310,11 @@ final class Bf16Engine implements MatrixEngine {
     return pool.lentBlocks();
   }
 
+  /** How many of them workers hold; one that has had no tile yet holds none. */
+  int workerBlocks() {
+    return Bf16Worker.BLOCKS * states.size();
+  }
+
   @Override
   public void close() {
     products.values().forEach(Bf16Gemm::close);

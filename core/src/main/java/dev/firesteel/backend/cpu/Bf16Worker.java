@@ -10,6 +10,9 @@ final class Bf16Worker implements AutoCloseable {
   /** Elements that are converted at a time: both buffers stay in the first-level cache. */
   static final int STRIP = 4096;
 
+  /** Native blocks that a worker holds from its first tile on. */
+  static final int BLOCKS = 2;
+
   private final int index;
   private final NativePool pool;
   private final dnnl_stream stream;

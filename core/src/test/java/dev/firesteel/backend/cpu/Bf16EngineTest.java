@@ -181,7 +181,8 @@ class Bf16EngineTest {
           NdArray y = scope.allocate(DType.F32, Shape.of(1, 48));
           heap.fill(x, 1);
           engine.linear(x, w, null, Activation.IDENTITY, null, y);
-          lent.add(engine.lentBlocks());
+          // On a busy machine the second worker may have had no tile until some step.
+          lent.add(engine.lentBlocks() - engine.workerBlocks());
         }
       }
       assertThat(lent.subList(1, 5)).containsOnly(lent.get(1));
