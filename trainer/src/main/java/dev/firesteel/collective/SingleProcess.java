@@ -1,8 +1,6 @@
 package dev.firesteel.collective;
 
-import dev.firesteel.array.NdArray;
-
-/** A world of one: sums and broadcasts are what they are given. */
+/** A world of one: sums and gathered arrays are what they are given. */
 public final class SingleProcess implements Collective {
   @Override
   public int rank() {
@@ -15,8 +13,23 @@ public final class SingleProcess implements Collective {
   }
 
   @Override
-  public void allReduce(NdArray values) {
-    // The sum over one rank.
+  public void enterStep(long step) {
+    // No failure of another rank is to be told.
+  }
+
+  @Override
+  public Shard shard(int length, int ofRank) {
+    return Shard.of(length, ofRank, 1);
+  }
+
+  @Override
+  public Transfer reduceScatter(float[] values, int offset, int length) {
+    return Transfer.DONE;
+  }
+
+  @Override
+  public Transfer allGather(float[] values, int offset, int length) {
+    return Transfer.DONE;
   }
 
   @Override
@@ -27,13 +40,6 @@ public final class SingleProcess implements Collective {
   @Override
   public byte[][] allGather(byte[] mine) {
     return new byte[][] {mine.clone()};
-  }
-
-  @Override
-  public void broadcast(NdArray values, int root) {
-    if (root != 0) {
-      throw new IllegalArgumentException("broadcast: root must be a rank below 1, got " + root);
-    }
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.firesteel.train;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
@@ -155,7 +156,7 @@ public final class Pretraining implements AutoCloseable {
 
       double loss = accumulateSlots();
       Segment gradients = accumulator.total();
-      collective.allReduce(gradients.flat());
+      sumOverRanks(gradients);
       double norm = GradientClipping.norm(gradients);
 
       boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
@@ -223,6 +224,15 @@ public final class Pretraining implements AutoCloseable {
     double[] loss = {losses.total()};
     collective.allReduce(loss);
     return loss[0];
+  }
+
+  private void sumOverRanks(Segment gradients) {
+    NdArray flat = gradients.flat();
+    float[] values = new float[Math.toIntExact(flat.size())];
+    context.backend().download(flat, values, 0);
+    collective.reduceScatter(values, 0, values.length).await();
+    collective.allGather(values, 0, values.length).await();
+    context.backend().upload(values, 0, flat);
   }
 
   private void countSkips(boolean skipped, double loss, double norm) {

@@ -1,9 +1,8 @@
 package dev.firesteel.collective;
 
-import dev.firesteel.array.NdArray;
-import dev.firesteel.backend.Backend;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
@@ -19,7 +18,6 @@ public final class ThreadCollective implements Collective {
   private final byte[][] board;
   private final CyclicBarrier barrier;
   private final AtomicReference<String> aborted;
-  private Backend backend;
 
   private ThreadCollective(
       int rank, byte[][] board, CyclicBarrier barrier, AtomicReference<String> aborted) {
@@ -41,12 +39,6 @@ public final class ThreadCollective implements Collective {
     return world;
   }
 
-  /** This rank, whose arrays are those of {@code backend}. */
-  public ThreadCollective on(Backend ofArrays) {
-    backend = ofArrays;
-    return this;
-  }
-
   @Override
   public int rank() {
     return rank;
@@ -58,24 +50,49 @@ public final class ThreadCollective implements Collective {
   }
 
   @Override
-  public void allReduce(NdArray values) {
-    float[] mine = new float[Math.toIntExact(values.size())];
-    backend.download(values, mine, 0);
-    ByteBuffer bytes = ByteBuffer.allocate(mine.length * Float.BYTES);
-    bytes.asFloatBuffer().put(mine);
-    float[][] all = new float[worldSize()][mine.length];
-    byte[][] gathered = allGather(bytes.array());
-    for (int r = 0; r < all.length; r++) {
-      ByteBuffer.wrap(gathered[r]).asFloatBuffer().get(all[r]);
-    }
+  public void enterStep(long step) {
+    // Failures name the rank alone.
+  }
+
+  @Override
+  public Shard shard(int length, int ofRank) {
+    return Shard.of(length, ofRank, worldSize());
+  }
+
+  @Override
+  public Transfer reduceScatter(float[] values, int offset, int length) {
+    float[][] all = gather(values, offset, length);
+    Shard mine = shard(length, rank);
+    Arrays.fill(values, offset, offset + length, Float.NaN);
     float[] column = new float[all.length];
-    for (int i = 0; i < mine.length; i++) {
+    for (int i = mine.begin(); i < mine.end(); i++) {
       for (int r = 0; r < all.length; r++) {
         column[r] = all[r][i];
       }
-      mine[i] = sum(column, 0, column.length);
+      values[offset + i] = sum(column, 0, column.length);
     }
-    backend.upload(mine, 0, values);
+    return Transfer.DONE;
+  }
+
+  @Override
+  public Transfer allGather(float[] values, int offset, int length) {
+    float[][] all = gather(values, offset, length);
+    for (int r = 0; r < all.length; r++) {
+      Shard shard = shard(length, r);
+      System.arraycopy(all[r], shard.begin(), values, offset + shard.begin(), shard.length());
+    }
+    return Transfer.DONE;
+  }
+
+  private float[][] gather(float[] values, int offset, int length) {
+    ByteBuffer bytes = ByteBuffer.allocate(length * Float.BYTES);
+    bytes.asFloatBuffer().put(values, offset, length);
+    byte[][] gathered = allGather(bytes.array());
+    float[][] all = new float[worldSize()][length];
+    for (int r = 0; r < all.length; r++) {
+      ByteBuffer.wrap(gathered[r]).asFloatBuffer().get(all[r]);
+    }
+    return all;
   }
 
   @Override
@@ -115,16 +132,6 @@ public final class ThreadCollective implements Collective {
     byte[][] all = board.clone();
     await();
     return all;
-  }
-
-  @Override
-  public void broadcast(NdArray values, int root) {
-    float[] content = new float[Math.toIntExact(values.size())];
-    backend.download(values, content, 0);
-    ByteBuffer bytes = ByteBuffer.allocate(content.length * Float.BYTES);
-    bytes.asFloatBuffer().put(content);
-    ByteBuffer.wrap(allGather(bytes.array())[root]).asFloatBuffer().get(content);
-    backend.upload(content, 0, values);
   }
 
   @Override

@@ -416,11 +416,7 @@ class PretrainingTest {
                 config,
                 TinyRun.data(config),
                 new TrainingContext(
-                    backend,
-                    collective.on(backend),
-                    TinyRun.directory(config),
-                    listener,
-                    new StopSignal()))) {
+                    backend, collective, TinyRun.directory(config), listener, new StopSignal()))) {
       return training.run();
     }
   }
