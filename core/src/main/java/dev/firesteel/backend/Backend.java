@@ -131,13 +131,30 @@ public interface Backend extends StorageAllocator, AutoCloseable {
   void sum(NdArray x, NdArray out);
 
   /**
-   * The sum of squares, in double over fixed blocks of {@value #REDUCTION_BLOCK} elements counted
-   * from the array's start, added in index order.
+   * The sums of squares, in double, of the blocks of {@value #REDUCTION_BLOCK} elements counted
+   * from the array's start: block {@code i}'s is written to {@code sums[first + i]}. The last block
+   * may be shorter.
    */
-  double sumOfSquares(NdArray x);
+  void sumsOfSquares(NdArray x, double[] sums, int first);
 
-  /** Elements of one partial sum in {@link #sumOfSquares}. */
-  int REDUCTION_BLOCK = 65536;
+  /** The sum of squares: {@link #sumsOfSquares} of the blocks, added in index order. */
+  default double sumOfSquares(NdArray x) {
+    double[] sums = new double[reductionBlocks(x.size())];
+    sumsOfSquares(x, sums, 0);
+    double total = 0;
+    for (double sum : sums) {
+      total += sum;
+    }
+    return total;
+  }
+
+  /** The number of blocks of {@link #sumsOfSquares} in an array of {@code size} elements. */
+  static int reductionBlocks(long size) {
+    return Math.toIntExact((size + REDUCTION_BLOCK - 1) / REDUCTION_BLOCK);
+  }
+
+  /** Elements of one partial sum in {@link #sumsOfSquares} and {@link #sum}. */
+  int REDUCTION_BLOCK = 16384;
 
   // ---- matrix products
 

@@ -11,9 +11,12 @@ import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.tensor.Node.GradientWriter;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -37,6 +40,10 @@ public final class Tape implements AutoCloseable {
   private final boolean recording;
   private final List<Node> nodes = new ArrayList<>();
   private final IdentityHashMap<NdArray, Tensor> variables = new IdentityHashMap<>();
+
+  /** The variables' tensors in order of creation. */
+  private final List<Tensor> leaves = new ArrayList<>();
+
   private final List<Claim> claims = new ArrayList<>(1);
   private List<Node> segment;
   private boolean spent;
@@ -111,6 +118,7 @@ public final class Tape implements AutoCloseable {
               if (recording) {
                 made.gradient = Gradient.into(gradient);
               }
+              leaves.add(made);
               return made;
             });
     if (recording && !leaf.gradient.isAt(gradient)) {
@@ -209,6 +217,15 @@ public final class Tape implements AutoCloseable {
    * used up: afterwards only {@code loss} and leaves may be read. Once per tape.
    */
   public void backward(Tensor loss) {
+    backward(loss, gradient -> {});
+  }
+
+  /**
+   * As {@link #backward(Tensor)}; gives each variable's gradient to {@code complete} as soon as
+   * nothing more will be written to it, in the order in which that happens. The order is that of
+   * the tape: the same for every pass of a model.
+   */
+  public void backward(Tensor loss, Consumer<NdArray> complete) {
     if (loss.shape().size() != 1) {
       throw new ShapeException("backward", "the loss must be a scalar", loss.shape());
     }
@@ -220,6 +237,7 @@ public final class Tape implements AutoCloseable {
     }
     spent = true;
     settleClaims(loss);
+    IdentityHashMap<Tensor, Integer> uses = usesOfVariables();
     if (loss.requiresGradient()) {
       accumulate(loss, (target, write) -> backend.fill(target, 1));
     }
@@ -233,13 +251,40 @@ public final class Tape implements AutoCloseable {
         drop(node.output);
       }
       node.releaseOwned(loss.array());
-    }
-    nodes.clear();
-    for (Tensor leaf : variables.values()) {
-      if (!leaf.gradient.written) {
-        backend.fill(leaf.gradient.array, 0);
+      for (Tensor input : node.inputs) {
+        if (uses.containsKey(input) && uses.merge(input, -1, Integer::sum) == 0) {
+          complete(input, complete);
+        }
       }
     }
+    nodes.clear();
+    for (Tensor leaf : leaves) {
+      if (!uses.containsKey(leaf)) {
+        complete(leaf, complete);
+      }
+    }
+  }
+
+  /** How many inputs of nodes each variable is; those that are none have no entry. */
+  private IdentityHashMap<Tensor, Integer> usesOfVariables() {
+    IdentityHashMap<Tensor, Integer> uses = new IdentityHashMap<>();
+    Set<Tensor> known = Collections.newSetFromMap(new IdentityHashMap<>());
+    known.addAll(leaves);
+    for (Node node : nodes) {
+      for (Tensor input : node.inputs) {
+        if (known.contains(input)) {
+          uses.merge(input, 1, Integer::sum);
+        }
+      }
+    }
+    return uses;
+  }
+
+  private void complete(Tensor leaf, Consumer<NdArray> complete) {
+    if (!leaf.gradient.written) {
+      backend.fill(leaf.gradient.array, 0);
+    }
+    complete.accept(leaf.gradient.array);
   }
 
   /**
@@ -335,6 +380,7 @@ public final class Tape implements AutoCloseable {
     nodes.clear();
     claims.clear();
     variables.clear();
+    leaves.clear();
   }
 
   /** A variable's gradient that a node's forward pass has written, for an output gradient of 1. */

@@ -197,6 +197,37 @@ class TapeTest {
   }
 
   @Test
+  void backwardTellsOfEachGradientOnceItIsFinal() {
+    NdArray[] values = new NdArray[4];
+    NdArray[] gradients = new NdArray[4];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = fixture.array(Shape.of(2), i + 1, i + 2);
+      gradients[i] = fixture.gradientOf(values[i]);
+    }
+    List<NdArray> told = new ArrayList<>();
+    List<double[]> contents = new ArrayList<>();
+    try (Tape tape = fixture.training()) {
+      Tensor[] x = new Tensor[values.length];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = tape.variable(values[i], gradients[i]);
+      }
+      // x[0] is used first and last, x[3] never.
+      Tensor y = x[0].multiply(x[1]).multiply(x[2]).multiply(x[0]);
+      tape.backward(
+          y.sum(),
+          gradient -> {
+            told.add(gradient);
+            contents.add(fixture.values(gradient));
+          });
+    }
+    assertThat(told).containsExactly(gradients[2], gradients[0], gradients[1], gradients[3]);
+    for (int i = 0; i < told.size(); i++) {
+      assertThat(contents.get(i)).isEqualTo(fixture.values(told.get(i)));
+    }
+    assertThat(fixture.values(gradients[0])).containsExactly(2 * 1 * 2 * 3, 2 * 2 * 3 * 4);
+  }
+
+  @Test
   void aConstantLossGivesZeroGradients() {
     NdArray value = fixture.array(Shape.of(2), 1, 2);
     NdArray gradient = fixture.gradientOf(value);

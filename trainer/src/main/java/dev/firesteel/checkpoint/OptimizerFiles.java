@@ -2,28 +2,36 @@ package dev.firesteel.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
+import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
 import dev.firesteel.error.UserException;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
-import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
+import dev.firesteel.optim.AdamW;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 
 /**
- * The optimizer's segments in {@code trainer/}: {@code layout.json} says which parameter lies where
- * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold a range each of every segment,
- * with the range's first element in the global segment as metadata. How many files there are, and
- * where the cuts lie, need not be what the reader would have written.
+ * The optimizer's moments in {@code trainer/}: {@code layout.json} says which parameter lies where
+ * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
+ * segment, one after the other, with the ranges as metadata: {@code begin} their first elements in
+ * the segment and {@code length} their lengths, both in order and separated by commas. How many
+ * files there are, and where the cuts lie, need not be what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "trainer/layout.json";
   private static final String BEGIN = "begin";
+  private static final String LENGTH = "length";
   private static final String SIZE = "segment_size";
 
   private OptimizerFiles() {}
@@ -44,70 +52,119 @@ final class OptimizerFiles {
     writer.write(LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
   }
 
-  /** Writes elements {@code [begin, end)} of each segment as file {@code part} of {@code parts}. */
-  static void write(
-      CheckpointWriter writer,
-      Map<String, Segment> segments,
-      long begin,
-      long end,
-      int part,
-      int parts)
+  /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
+  static void write(CheckpointWriter writer, AdamW optimizer, int part, int parts)
       throws IOException {
+    Backend backend = optimizer.parameters().backend();
     List<TensorSource> tensors = new ArrayList<>();
-    long size = 0;
-    for (Map.Entry<String, Segment> entry : segments.entrySet()) {
-      tensors.add(new SegmentRange(entry.getKey(), entry.getValue(), begin, end));
-      size = entry.getValue().parameters().segmentSize();
-    }
-    try (OutputStream out =
-        writer.create(
-            String.format(
-                Locale.ROOT, "trainer/optimizer-%05d-of-%05d.safetensors", part, parts))) {
-      Safetensors.write(
-          tensors, Map.of(BEGIN, Long.toString(begin), SIZE, Long.toString(size)), out);
+    moments(optimizer).forEach((name, array) -> tensors.add(new Array(name, array, backend)));
+    Map<String, String> metadata =
+        Map.of(
+            BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
+            LENGTH, commaSeparated(optimizer.owned(), SegmentRange::size),
+            SIZE, Long.toString(optimizer.parameters().segmentSize()));
+    String name =
+        String.format(Locale.ROOT, "trainer/optimizer-%05d-of-%05d.safetensors", part, parts);
+    try (OutputStream out = writer.create(name)) {
+      Safetensors.write(tensors, metadata, out);
     }
   }
 
   /**
-   * Overwrites segments, bit for bit.
+   * Overwrites the moments of the ranges that {@code optimizer} owns, bit for bit.
    *
    * @throws UserException if the layout is another, or a range is missing
    */
-  static void read(Checkpoint checkpoint, ParameterSet parameters, Map<String, Segment> segments)
-      throws IOException {
-    checkLayout(checkpoint, parameters);
-    long covered = 0;
+  static void read(Checkpoint checkpoint, AdamW optimizer) throws IOException {
+    checkLayout(checkpoint, optimizer.parameters());
+    long missing = optimizer.owned().stream().mapToLong(SegmentRange::size).sum();
     for (String file : checkpoint.files()) {
       if (!file.startsWith("trainer/optimizer-")) {
         continue;
       }
       try (SafetensorsFile tensors = checkpoint.tensors(file)) {
-        long begin = Long.parseLong(tensors.metadata().get(BEGIN));
-        for (Map.Entry<String, Segment> entry : segments.entrySet()) {
-          read(tensors, entry.getKey(), entry.getValue(), begin);
+        long at = 0;
+        for (SegmentRange saved : ranges(tensors)) {
+          missing -= read(tensors, saved, at, optimizer);
+          at += saved.size();
         }
-        covered += tensors.tensors().get(segments.keySet().iterator().next()).shape().size();
       }
     }
-    if (covered != parameters.segmentSize()) {
+    if (missing != 0) {
       throw UserException.failure(
-          "the optimizer's state in %s must cover %d elements, got %d"
-              .formatted(checkpoint, parameters.segmentSize(), covered));
+          "the optimizer's state in %s must cover all %d elements, got %d too few"
+              .formatted(checkpoint, optimizer.parameters().segmentSize(), missing));
     }
   }
 
-  private static void read(SafetensorsFile file, String name, Segment segment, long begin)
+  /** Reads what the optimizer owns of a saved range; returns how many elements that was. */
+  private static long read(SafetensorsFile file, SegmentRange saved, long at, AdamW optimizer)
       throws IOException {
-    long size = file.tensors().get(name).shape().size();
-    float[] buffer = new float[(int) Math.min(size, Safetensors.BUFFER_ELEMENTS)];
-    for (long from = 0; from < size; from += buffer.length) {
-      int count = (int) Math.min(buffer.length, size - from);
-      file.read(name, from, buffer, count);
-      segment
-          .parameters()
-          .backend()
-          .upload(buffer, 0, segment.range(begin + from, begin + from + count));
+    Backend backend = optimizer.parameters().backend();
+    long read = 0;
+    long into = 0;
+    for (SegmentRange owned : optimizer.owned()) {
+      long begin = Math.max(saved.begin(), owned.begin());
+      long end = Math.min(saved.end(), owned.end());
+      if (begin < end) {
+        for (Map.Entry<String, NdArray> entry : moments(optimizer).entrySet()) {
+          int first = Math.toIntExact(into + begin - owned.begin());
+          NdArray target = entry.getValue().slice(first, first + (int) (end - begin));
+          read(file, entry.getKey(), at + begin - saved.begin(), target, backend);
+        }
+        read += end - begin;
+      }
+      into += owned.size();
     }
+    return read;
+  }
+
+  private static void read(
+      SafetensorsFile file, String name, long at, NdArray target, Backend backend)
+      throws IOException {
+    int size = Math.toIntExact(target.size());
+    float[] buffer = new float[Math.min(size, Safetensors.BUFFER_ELEMENTS)];
+    for (int from = 0; from < size; from += buffer.length) {
+      int count = Math.min(buffer.length, size - from);
+      file.read(name, at + from, buffer, count);
+      backend.upload(buffer, 0, target.slice(from, from + count));
+    }
+  }
+
+  private static Map<String, NdArray> moments(AdamW optimizer) {
+    Map<String, NdArray> moments = new LinkedHashMap<>();
+    moments.put("first_moments", optimizer.firstMoments());
+    moments.put("second_moments", optimizer.secondMoments());
+    return moments;
+  }
+
+  private static String commaSeparated(
+      List<SegmentRange> ranges, ToLongFunction<SegmentRange> number) {
+    return ranges.stream()
+        .map(range -> Long.toString(number.applyAsLong(range)))
+        .collect(Collectors.joining(","));
+  }
+
+  /** The ranges of a file; one that knows no lengths holds a single range. */
+  private static List<SegmentRange> ranges(SafetensorsFile file) {
+    String length = file.metadata().get(LENGTH);
+    if (length == null) {
+      long begin = Long.parseLong(file.metadata().get(BEGIN));
+      return List.of(
+          new SegmentRange(begin, begin + file.tensors().get("first_moments").shape().size()));
+    }
+    List<SegmentRange> ranges = new ArrayList<>();
+    String[] begins = split(file.metadata().get(BEGIN));
+    String[] lengths = split(length);
+    for (int i = 0; i < begins.length; i++) {
+      long begin = Long.parseLong(begins[i]);
+      ranges.add(new SegmentRange(begin, begin + Long.parseLong(lengths[i])));
+    }
+    return ranges;
+  }
+
+  private static String[] split(String numbers) {
+    return numbers.isEmpty() ? new String[0] : numbers.split(",", -1);
   }
 
   private static void checkLayout(Checkpoint checkpoint, ParameterSet parameters) {
@@ -149,18 +206,17 @@ final class OptimizerFiles {
     return places;
   }
 
-  /** A range of a segment as a tensor of rank 1. */
-  private record SegmentRange(String name, Segment segment, long begin, long end)
-      implements TensorSource {
+  /** An array of rank 1 as a tensor. */
+  private record Array(String name, NdArray array, Backend backend) implements TensorSource {
     @Override
     public Shape shape() {
-      return Shape.of(Math.toIntExact(end - begin));
+      return array.shape();
     }
 
     @Override
     public void read(long from, float[] into, int count) {
-      long start = begin + from;
-      segment.parameters().backend().download(segment.range(start, start + count), into, 0);
+      int first = Math.toIntExact(from);
+      backend.download(array.slice(first, first + count), into, 0);
     }
   }
 }

@@ -5,13 +5,10 @@ import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
-import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
@@ -21,25 +18,32 @@ import java.util.Map;
 public final class TrainingCheckpoint {
   private static final String STATE = "trainer/state.json";
   private static final String CONFIG = "trainer/config.yaml";
-  private static final String FIRST_MOMENTS = "first_moments";
-  private static final String SECOND_MOMENTS = "second_moments";
 
   private TrainingCheckpoint() {}
 
-  /** Writes all files of a run in which every rank holds everything. */
+  /**
+   * Writes one rank's files: each its moments, and the first what all ranks have alike.
+   *
+   * @param rank of this process, from 0
+   * @param worldSize processes that each write their part
+   */
   public static void write(
       CheckpointWriter writer,
+      int rank,
+      int worldSize,
       LanguageModel model,
       Tokenizer tokenizer,
       AdamW optimizer,
       TrainingState state,
       RunConfig config)
       throws IOException {
-    ModelDirectory.write(writer, model, tokenizer, config.sample());
-    OptimizerFiles.writeLayout(writer, model.parameters());
-    OptimizerFiles.write(writer, moments(optimizer), 0, model.parameters().segmentSize(), 1, 1);
-    writer.write(CONFIG, ConfigLoader.toYaml(config));
-    writer.write(STATE, state.toJson());
+    OptimizerFiles.write(writer, optimizer, rank + 1, worldSize);
+    if (rank == 0) {
+      ModelDirectory.write(writer, model, tokenizer, config.sample());
+      OptimizerFiles.writeLayout(writer, model.parameters());
+      writer.write(CONFIG, ConfigLoader.toYaml(config));
+      writer.write(STATE, state.toJson());
+    }
   }
 
   /** Where the run stood. */
@@ -54,11 +58,11 @@ public final class TrainingCheckpoint {
     return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
   }
 
-  /** Overwrites the weights and moments, bit for bit. */
+  /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */
   public static void read(
       Checkpoint checkpoint, LanguageModel model, AdamW optimizer, TrainingState state) {
     try {
-      OptimizerFiles.read(checkpoint, model.parameters(), moments(optimizer));
+      OptimizerFiles.read(checkpoint, optimizer);
     } catch (IOException e) {
       throw DataFiles.explain("reading the optimizer's state in " + checkpoint, e);
     }
@@ -72,12 +76,5 @@ public final class TrainingCheckpoint {
           "%s must be the checkpoint of a training run, got one without %s"
               .formatted(checkpoint, STATE));
     }
-  }
-
-  private static Map<String, Segment> moments(AdamW optimizer) {
-    Map<String, Segment> moments = new LinkedHashMap<>();
-    moments.put(FIRST_MOMENTS, optimizer.firstMoments());
-    moments.put(SECOND_MOMENTS, optimizer.secondMoments());
-    return moments;
   }
 }

@@ -43,8 +43,9 @@ public interface Collective extends AutoCloseable {
 
   /**
    * Replaces this rank's {@link #shard} of {@code values[offset .. offset + length)} by the sum
-   * over all ranks; what the other shards hold afterwards is undefined. The range is the
-   * collective's until the transfer is {@linkplain Transfer#await awaited}.
+   * over all ranks. What the other shards hold afterwards is undefined, but for elements that are
+   * zero on all ranks, which stay so: padding stays padding. The range is the collective's until
+   * the transfer is {@linkplain Transfer#await awaited}.
    */
   Transfer reduceScatter(float[] values, int offset, int length);
 

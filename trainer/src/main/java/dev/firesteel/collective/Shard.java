@@ -1,5 +1,7 @@
 package dev.firesteel.collective;
 
+import dev.firesteel.backend.Backend;
+
 /**
  * One rank's part of an array: elements {@code [begin, end)}.
  *
@@ -7,8 +9,11 @@ package dev.firesteel.collective;
  * #ALIGNMENT} nearest above the middle. So a shard of few ranks is made of shards of more.
  */
 public record Shard(int begin, int end) {
-  /** Elements to whose multiples arrays are cut. */
-  public static final int ALIGNMENT = 16384;
+  /**
+   * Elements to whose multiples arrays are cut: blocks of the backends' sums of squares, so that a
+   * norm over shards adds the same numbers as one over the whole.
+   */
+  public static final int ALIGNMENT = Backend.REDUCTION_BLOCK;
 
   /** The number of elements. */
   public int length() {

@@ -50,6 +50,16 @@ public final class Segment implements AutoCloseable {
     return views[parameters.require(parameter).index()];
   }
 
+  /** Whose gradient, or weights, an array of {@link #view} is. */
+  public Parameter parameterOf(NdArray view) {
+    for (Parameter parameter : parameters.parameters()) {
+      if (views[parameter.index()] == view) {
+        return parameter;
+      }
+    }
+    throw new IllegalArgumentException(view + " is no parameter's view of this segment");
+  }
+
   public DType dtype() {
     return storage.dtype();
   }

@@ -1,10 +1,14 @@
 package dev.firesteel.optim;
 
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.config.OptimizerConfig;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
+import java.util.List;
 
 /**
  * AdamW (Loshchilov and Hutter 2019, algorithm 2), with g the clipped gradient and t the update's
@@ -21,56 +25,86 @@ import dev.firesteel.nn.Segment;
 public final class AdamW implements AutoCloseable {
   private final ParameterSet parameters;
   private final OptimizerConfig config;
-  private final Segment firstMoments;
-  private final Segment secondMoments;
+  private final List<SegmentRange> owned;
+  private final NdArray firstMoments;
+  private final NdArray secondMoments;
   private long updates;
 
-  /** An optimizer with moments 0 for allocated parameters. */
+  /** An optimizer of all weights, with moments 0, for allocated parameters. */
   public AdamW(ParameterSet parameters, OptimizerConfig config) {
-    this.parameters = parameters;
-    this.config = config;
-    firstMoments = parameters.newSegment();
-    secondMoments = parameters.newSegment();
+    this(parameters, config, List.of(new SegmentRange(0, parameters.segmentSize())));
   }
 
   /**
-   * Updates the weights.
+   * An optimizer of the weights in some ranges, with moments 0 for these alone.
+   *
+   * @param owned in order, none overlapping another
+   */
+  public AdamW(ParameterSet parameters, OptimizerConfig config, List<SegmentRange> owned) {
+    this.parameters = parameters;
+    this.config = config;
+    this.owned = List.copyOf(owned);
+    long size = owned.stream().mapToLong(SegmentRange::size).sum();
+    firstMoments = zeros(size);
+    secondMoments = zeros(size);
+  }
+
+  private NdArray zeros(long size) {
+    Backend backend = parameters.backend();
+    NdArray array =
+        new NdArray(
+            backend.allocate(parameters.weights().dtype(), size),
+            0,
+            Shape.of(Math.toIntExact(size)));
+    backend.fill(array, 0);
+    return array;
+  }
+
+  /**
+   * Updates the weights of the {@link #owned} ranges.
    *
    * @param gradientScale factor on the gradients: {@link GradientClipping#scale}
    */
   public void step(Segment gradients, double learningRate, double gradientScale) {
     updates++;
     long decayed = parameters.decayedSize();
-    update(gradients, learningRate, gradientScale, config.weightDecay(), 0, decayed);
-    update(gradients, learningRate, gradientScale, 0, decayed, parameters.segmentSize());
+    AdamWStep withDecay = adamWStep(learningRate, config.weightDecay(), gradientScale);
+    AdamWStep withoutDecay = adamWStep(learningRate, 0, gradientScale);
+    long at = 0;
+    for (SegmentRange range : owned) {
+      long middle = Math.max(range.begin(), Math.min(range.end(), decayed));
+      update(withDecay, gradients, range.begin(), middle, at);
+      update(withoutDecay, gradients, middle, range.end(), at + middle - range.begin());
+      at += range.size();
+    }
   }
 
-  private void update(
-      Segment gradients,
-      double learningRate,
-      double gradientScale,
-      double weightDecay,
-      long start,
-      long end) {
-    if (start == end) {
+  private AdamWStep adamWStep(double learningRate, double weightDecay, double gradientScale) {
+    return new AdamWStep(
+        learningRate,
+        config.beta1(),
+        config.beta2(),
+        config.epsilon(),
+        weightDecay,
+        updates,
+        gradientScale);
+  }
+
+  /** Updates weights {@code [begin, end)}, whose moments begin at {@code at}. */
+  private void update(AdamWStep step, Segment gradients, long begin, long end, long at) {
+    if (begin == end) {
       return;
     }
-    AdamWStep step =
-        new AdamWStep(
-            learningRate,
-            config.beta1(),
-            config.beta2(),
-            config.epsilon(),
-            weightDecay,
-            updates,
-            gradientScale);
-    Backend backend = parameters.backend();
-    backend.adamW(
-        step,
-        gradients.range(start, end),
-        firstMoments.range(start, end),
-        secondMoments.range(start, end),
-        parameters.weights().range(start, end));
+    int first = Math.toIntExact(at);
+    int last = Math.toIntExact(at + end - begin);
+    parameters
+        .backend()
+        .adamW(
+            step,
+            gradients.range(begin, end),
+            firstMoments.slice(first, last),
+            secondMoments.slice(first, last),
+            parameters.weights().range(begin, end));
   }
 
   /** Updates made so far, which the bias corrections count. */
@@ -78,25 +112,35 @@ public final class AdamW implements AutoCloseable {
     return updates;
   }
 
-  /** Goes on after {@code count} updates whose moments have been written to the segments. */
+  /** Goes on after {@code count} updates whose moments have been written. */
   public void resumeAfter(long count) {
     updates = count;
   }
 
-  /** The first moments m. */
-  public Segment firstMoments() {
+  /** The ranges of weights that this optimizer updates. */
+  public List<SegmentRange> owned() {
+    return owned;
+  }
+
+  /** The first moments m of the {@link #owned} ranges, one after the other. */
+  public NdArray firstMoments() {
     return firstMoments;
   }
 
-  /** The second moments v. */
-  public Segment secondMoments() {
+  /** The second moments v of the {@link #owned} ranges, one after the other. */
+  public NdArray secondMoments() {
     return secondMoments;
+  }
+
+  /** The parameters that are updated. */
+  public ParameterSet parameters() {
+    return parameters;
   }
 
   /** Gives the moments' memory back. */
   @Override
   public void close() {
-    firstMoments.close();
-    secondMoments.close();
+    parameters.backend().free(firstMoments.storage());
+    parameters.backend().free(secondMoments.storage());
   }
 }

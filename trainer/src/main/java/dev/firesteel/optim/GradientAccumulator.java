@@ -1,8 +1,10 @@
 package dev.firesteel.optim;
 
+import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -26,6 +28,8 @@ public final class GradientAccumulator implements AutoCloseable {
   private final TreeSum<Segment> sum = new TreeSum<>(this::plus);
   private final Deque<Segment> free = new ArrayDeque<>();
   private final List<Segment> all = new ArrayList<>();
+  private Segment last; // only where the step's last micro-batch is added range by range
+  private List<Segment> earlier = List.of(); // partial sums before it, smallest first
   private Segment total;
 
   public GradientAccumulator(ParameterSet parameters) {
@@ -34,10 +38,15 @@ public final class GradientAccumulator implements AutoCloseable {
 
   /** A segment for the next micro-batch, to be overwritten: it may hold anything but padding. */
   public Segment next() {
-    if (total != null) {
+    if (last != null) {
+      earlier.forEach(free::push);
+      free.push(last);
+      earlier = List.of();
+      last = null;
+    } else if (total != null) {
       free.push(total);
-      total = null;
     }
+    total = null;
     if (free.isEmpty()) {
       Segment segment = parameters.newSegment();
       all.add(segment);
@@ -51,9 +60,35 @@ public final class GradientAccumulator implements AutoCloseable {
     sum.add(gradients);
   }
 
-  /** The sum of the step's gradients, good until {@link #next}. */
+  /**
+   * Instead of {@link #add} for the step's last micro-batch, so that the sum can be made range by
+   * range while a backward pass writes it: {@link #finish} says that a range is written.
+   */
+  public void addLast(Segment gradients) {
+    last = gradients;
+    earlier = sum.drain();
+    total = earlier.isEmpty() ? gradients : earlier.get(earlier.size() - 1);
+  }
+
+  /** Adds up a range of all micro-batches, the last included, into {@link #total}. */
+  public void finish(SegmentRange range) {
+    Backend backend = parameters.backend();
+    NdArray sumOfLater = last.range(range.begin(), range.end());
+    for (Segment partial : earlier) {
+      NdArray into = partial.range(range.begin(), range.end());
+      backend.addScaled(1, sumOfLater, into);
+      sumOfLater = into;
+    }
+  }
+
+  /**
+   * The sum of the step's gradients, good until {@link #next}; after {@link #addLast}, of the
+   * ranges that were finished.
+   */
   public Segment total() {
-    total = sum.total();
+    if (total == null) {
+      total = sum.total();
+    }
     return total;
   }
 

@@ -3,6 +3,7 @@ package dev.firesteel.optim;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.function.BinaryOperator;
 
 /**
@@ -43,6 +44,18 @@ public final class TreeSum<T> {
       sum = plus.apply(earlier, sum);
     }
     partialSums.add(sum);
+  }
+
+  /**
+   * Takes the partial sums of all values since the last {@link #total}, of the fewest values first;
+   * begins anew. Adding a last value to them one after the other, {@code value = plus(partial,
+   * value)}, gives what {@link #add} and {@link #total} would give.
+   */
+  public List<T> drain() {
+    List<T> partials = new ArrayList<>(partialSums);
+    partials.removeIf(Objects::isNull);
+    partialSums.clear();
+    return partials;
   }
 
   /**

@@ -2,7 +2,6 @@ package dev.firesteel.train;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
-import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
@@ -26,6 +25,7 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 import dev.firesteel.optim.GradientAccumulator;
 import dev.firesteel.optim.GradientClipping;
+import dev.firesteel.optim.GradientExchange;
 import dev.firesteel.optim.LearningRateSchedule;
 import dev.firesteel.optim.TreeSum;
 import dev.firesteel.random.RandomStream;
@@ -62,6 +62,7 @@ public final class Pretraining implements AutoCloseable {
   private final LanguageModel model;
   private final AdamW optimizer;
   private final GradientAccumulator accumulator;
+  private final GradientExchange exchange;
   private final Generator generator;
   private final CheckpointStore checkpoints;
   private final String configSha256;
@@ -118,7 +119,8 @@ public final class Pretraining implements AutoCloseable {
     pool = new ArrayPool(context.backend());
     model = Models.declare(modelConfig(config, data.tokenizer()));
     model.parameters().allocate(context.backend(), DType.F32);
-    optimizer = new AdamW(model.parameters(), config.optimizer());
+    exchange = new GradientExchange(model.parameters(), collective);
+    optimizer = new AdamW(model.parameters(), config.optimizer(), exchange.owned());
     accumulator = new GradientAccumulator(model.parameters());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
@@ -147,6 +149,7 @@ public final class Pretraining implements AutoCloseable {
     int steps = config.training().steps();
     start();
     while (step < steps) {
+      collective.enterStep(step);
       if (stopRequested()) {
         checkpointAt(OptionalDouble.empty());
         return end(TrainingOutcome.INTERRUPTED);
@@ -155,13 +158,12 @@ public final class Pretraining implements AutoCloseable {
       double learningRate = schedule.at(step);
 
       double loss = accumulateSlots();
-      Segment gradients = accumulator.total();
-      sumOverRanks(gradients);
-      double norm = GradientClipping.norm(gradients);
+      double norm = exchange.norm();
 
       boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
       if (!skipped) {
-        optimizer.step(gradients, learningRate, clipping.scale(norm));
+        optimizer.step(exchange.sum(), learningRate, clipping.scale(norm));
+        exchange.gather();
       }
       step++;
       trainNanos += System.nanoTime() - began;
@@ -191,7 +193,10 @@ public final class Pretraining implements AutoCloseable {
     return step;
   }
 
-  /** Sums gradients and losses of all slots of this rank; returns the loss of the global batch. */
+  /**
+   * Sums gradients and losses of all slots of this rank, and sends the gradients as they are done;
+   * returns the loss of the global batch.
+   */
   private double accumulateSlots() {
     int slots = config.training().slots();
     int share = slots / collective.worldSize();
@@ -199,7 +204,8 @@ public final class Pretraining implements AutoCloseable {
     // Every position has a target, so the step's tokens are known before its slots are read.
     double scale = 1.0 / config.training().tokensPerStep();
     TreeSum<Double> losses = new TreeSum<>(Double::sum);
-    for (int slot = collective.rank() * share; slot < (collective.rank() + 1) * share; slot++) {
+    int end = (collective.rank() + 1) * share;
+    for (int slot = collective.rank() * share; slot < end; slot++) {
       batches.read(firstSample + (long) slot * batch.sequences(), batch);
       Segment gradients = accumulator.next();
       try (Tape tape = Tape.training(context.backend(), pool)) {
@@ -217,22 +223,18 @@ public final class Pretraining implements AutoCloseable {
                 tape.constant(batch.targets(), batchShape),
                 scale);
         losses.add(loss.item());
-        tape.backward(loss);
+        if (slot + 1 < end) {
+          tape.backward(loss);
+          accumulator.add(gradients);
+        } else {
+          exchange.begin(accumulator, gradients);
+          tape.backward(loss, exchange::complete);
+        }
       }
-      accumulator.add(gradients);
     }
     double[] loss = {losses.total()};
     collective.allReduce(loss);
     return loss[0];
-  }
-
-  private void sumOverRanks(Segment gradients) {
-    NdArray flat = gradients.flat();
-    float[] values = new float[Math.toIntExact(flat.size())];
-    context.backend().download(flat, values, 0);
-    collective.reduceScatter(values, 0, values.length).await();
-    collective.allGather(values, 0, values.length).await();
-    context.backend().upload(values, 0, flat);
   }
 
   private void countSkips(boolean skipped, double loss, double norm) {
@@ -338,11 +340,16 @@ public final class Pretraining implements AutoCloseable {
             step,
             validationLoss,
             collective,
-            writer -> {
-              if (first) {
-                TrainingCheckpoint.write(writer, model, data.tokenizer(), optimizer, state, config);
-              }
-            });
+            writer ->
+                TrainingCheckpoint.write(
+                    writer,
+                    collective.rank(),
+                    collective.worldSize(),
+                    model,
+                    data.tokenizer(),
+                    optimizer,
+                    state,
+                    config));
     checkpointStep = step;
     listener.onCheckpoint(step, saved.directory().toString());
     if (first) {

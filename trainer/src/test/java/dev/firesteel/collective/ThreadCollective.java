@@ -2,7 +2,6 @@ package dev.firesteel.collective;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
@@ -63,13 +62,15 @@ public final class ThreadCollective implements Collective {
   public Transfer reduceScatter(float[] values, int offset, int length) {
     float[][] all = gather(values, offset, length);
     Shard mine = shard(length, rank);
-    Arrays.fill(values, offset, offset + length, Float.NaN);
     float[] column = new float[all.length];
-    for (int i = mine.begin(); i < mine.end(); i++) {
+    for (int i = 0; i < length; i++) {
+      boolean zero = true;
       for (int r = 0; r < all.length; r++) {
         column[r] = all[r][i];
+        zero &= column[r] == 0;
       }
-      values[offset + i] = sum(column, 0, column.length);
+      boolean owned = i >= mine.begin() && i < mine.end();
+      values[offset + i] = owned || zero ? sum(column, 0, column.length) : Float.NaN;
     }
     return Transfer.DONE;
   }

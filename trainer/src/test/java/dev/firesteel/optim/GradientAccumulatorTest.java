@@ -9,12 +9,14 @@ import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
 import dev.firesteel.random.RandomStream;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GradientAccumulatorTest {
   private static final int SIZE = 256;
@@ -63,18 +65,44 @@ class GradientAccumulatorTest {
 
   private float[] sum(GradientAccumulator accumulator, int from, int to) {
     for (int slot = from; slot < to; slot++) {
-      Segment gradients = accumulator.next();
-      RandomStream random = RandomStream.of(7, "gradient", slot);
-      float[] values = new float[SIZE];
-      for (int i = 0; i < SIZE; i++) {
-        values[i] = (float) random.nextGaussian();
-      }
-      backend.upload(values, 0, gradients.flat());
-      accumulator.add(gradients);
+      accumulator.add(gradients(accumulator, slot));
     }
-    float[] total = new float[SIZE];
-    backend.download(accumulator.total().flat(), total, 0);
-    return total;
+    return download(accumulator.total());
+  }
+
+  private Segment gradients(GradientAccumulator accumulator, int slot) {
+    Segment gradients = accumulator.next();
+    RandomStream random = RandomStream.of(7, "gradient", slot);
+    float[] values = new float[SIZE];
+    for (int i = 0; i < SIZE; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    backend.upload(values, 0, gradients.flat());
+    return gradients;
+  }
+
+  private float[] download(Segment segment) {
+    float[] values = new float[SIZE];
+    backend.download(segment.flat(), values, 0);
+    return values;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 6, 7, 8, 13})
+  void theLastSlotMayBeAddedRangeByRange(int slots) {
+    float[] expected = sum(0, slots);
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+      for (int round = 0; round < 2; round++) {
+        for (int slot = 0; slot < slots - 1; slot++) {
+          accumulator.add(gradients(accumulator, slot));
+        }
+        accumulator.addLast(gradients(accumulator, slots - 1));
+        accumulator.finish(new SegmentRange(100, SIZE));
+        accumulator.finish(new SegmentRange(0, 100));
+        assertThat(download(accumulator.total())).isEqualTo(expected);
+      }
+      assertThat(accumulator.segments()).isLessThanOrEqualTo(5);
+    }
   }
 
   @Test

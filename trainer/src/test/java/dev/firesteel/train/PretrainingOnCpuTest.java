@@ -9,6 +9,7 @@ import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.config.RunConfig;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +40,38 @@ class PretrainingOnCpuTest {
     assertThat(train(stopped, 2, 6)).isEqualTo(TrainingOutcome.INTERRUPTED);
     assertThat(train(stopped, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameRun(whole, stopped);
+  }
+
+  @Test
+  void givesTheSameBytesForAnyNumberOfRanksAndAfterResumingOnOthers() throws Exception {
+    RunConfig alone = sharded("alone");
+    train(alone, 1, 12);
+    RunConfig ranks = sharded("ranks");
+    RunConfig changing = sharded("changing");
+    TinyRun.trainOnRanks(ranks, 4, PretrainingOnCpuTest::oneThread, 12);
+    TinyRun.trainOnRanks(changing, 4, PretrainingOnCpuTest::oneThread, 4);
+    TinyRun.trainOnRanks(changing, 2, PretrainingOnCpuTest::oneThread, 8);
+    // Its optimizer's moments are whole again after they were two ranks', and four ranks'.
+    assertThat(train(changing, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
+
+    assertThat(TinyRun.checkpoint(ranks, 12).resolve("trainer"))
+        .isDirectoryContaining("glob:**optimizer-00004-of-00004.safetensors");
+    for (RunConfig run : List.of(ranks, changing)) {
+      assertThat(TinyRun.file(run, 12, "model.safetensors"))
+          .isEqualTo(TinyRun.file(alone, 12, "model.safetensors"));
+      assertThat(TinyRun.metrics(run)).isEqualTo(TinyRun.metrics(alone));
+    }
+    assertSameRun(alone, changing);
+  }
+
+  /** Large enough that each of four ranks owns some of the moments. */
+  private RunConfig sharded(String name) {
+    return TinyRun.config(
+        folder, "name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64");
+  }
+
+  private static Backend oneThread() {
+    return Backends.create(new BackendOptions("cpu", Precision.FP32, 1));
   }
 
   private RunConfig config(String name) {

@@ -6,7 +6,9 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.checkpoint.StepRows;
+import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
@@ -23,6 +25,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 
@@ -127,8 +134,17 @@ final class TinyRun {
 
   static TrainingOutcome train(
       RunConfig config, Backend backend, TrainingListener listener, StopSignal stop) {
+    return train(config, backend, new SingleProcess(), listener, stop);
+  }
+
+  private static TrainingOutcome train(
+      RunConfig config,
+      Backend backend,
+      Collective collective,
+      TrainingListener listener,
+      StopSignal stop) {
     TrainingContext context =
-        new TrainingContext(backend, new SingleProcess(), directory(config), listener, stop);
+        new TrainingContext(backend, collective, directory(config), listener, stop);
     try (Pretraining training = new Pretraining(config, data(config), context)) {
       return training.run();
     }
@@ -147,16 +163,54 @@ final class TinyRun {
 
   static TrainingOutcome trainUntil(RunConfig config, Backend backend, long steps) {
     StopSignal stop = new StopSignal();
-    TrainingListener stopper =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
-            if (metrics.step() >= steps) {
-              stop.request();
-            }
-          }
-        };
-    return train(config, backend, stopper, stop);
+    return train(config, backend, stopAfter(steps, stop), stop);
+  }
+
+  private static TrainingListener stopAfter(long steps, StopSignal stop) {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepMetrics metrics) {
+        if (metrics.step() >= steps) {
+          stop.request();
+        }
+      }
+    };
+  }
+
+  /** Trains on ranks that are threads, until {@code steps} are done. */
+  static void trainOnRanks(RunConfig config, int ranks, Supplier<Backend> backends, long steps)
+      throws InterruptedException, ExecutionException {
+    ExecutorService threads = Executors.newFixedThreadPool(ranks);
+    try {
+      for (Future<TrainingOutcome> outcome :
+          submitRanks(config, ranks, backends, new TrainingListener() {}, steps, threads)) {
+        outcome.get();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  static List<Future<TrainingOutcome>> submitRanks(
+      RunConfig config,
+      int ranks,
+      Supplier<Backend> backends,
+      TrainingListener listener,
+      long steps,
+      ExecutorService threads) {
+    List<Future<TrainingOutcome>> outcomes = new ArrayList<>();
+    for (ThreadCollective collective : ThreadCollective.world(ranks)) {
+      StopSignal stop = new StopSignal();
+      TrainingListener both = TrainingListener.all(stopAfter(steps, stop), listener);
+      outcomes.add(
+          threads.submit(
+              () -> {
+                try (Backend backend = backends.get()) {
+                  return train(config, backend, collective, both, stop);
+                }
+              }));
+    }
+    return outcomes;
   }
 
   /** {@code metrics.jsonl} without the times. */

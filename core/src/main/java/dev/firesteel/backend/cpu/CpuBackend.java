@@ -468,11 +468,14 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public double sumOfSquares(NdArray x) {
+  public void sumsOfSquares(NdArray x, double[] sums, int first) {
     float[] from = FloatStorage.of(x);
     int fromStart = offset(x);
-    return reduceBlocks(
-        size(x), (start, length, worker) -> sumOfSquares(from, fromStart + start, length));
+    sumBlocks(
+        size(x),
+        (start, length, worker) -> sumOfSquares(from, fromStart + start, length),
+        sums,
+        first);
   }
 
   /** In four sums, since one would wait for each addition; their order is fixed. */
@@ -1148,21 +1151,25 @@ public final class CpuBackend implements Backend {
 
   /** Sums of blocks of {@value Backend#REDUCTION_BLOCK} elements, added in index order. */
   private double reduceBlocks(int size, BlockSum body) {
-    int blocks = Gemm.ceilDiv(size, REDUCTION_BLOCK);
+    int blocks = Backend.reductionBlocks(size);
     if (partials.length < blocks) {
       partials = new double[blocks];
     }
-    pool.run(
-        blocks,
-        (block, worker) -> {
-          int start = block * REDUCTION_BLOCK;
-          partials[block] = body.sum(start, Math.min(REDUCTION_BLOCK, size - start), worker);
-        });
+    sumBlocks(size, body, partials, 0);
     double total = 0;
     for (int block = 0; block < blocks; block++) {
       total += partials[block];
     }
     return total;
+  }
+
+  private void sumBlocks(int size, BlockSum body, double[] sums, int first) {
+    pool.run(
+        Backend.reductionBlocks(size),
+        (block, worker) -> {
+          int start = block * REDUCTION_BLOCK;
+          sums[first + block] = body.sum(start, Math.min(REDUCTION_BLOCK, size - start), worker);
+        });
   }
 
   private static float[] written(NdArray array) {

@@ -25,7 +25,7 @@ import java.util.Map;
 /**
  * Training on an OpenCL device. Arrays stay in the device's arenas; each method here names the
  * operands of one or a few launches of {@link DeviceKernel} and waits for them. Only {@link
- * #upload}, {@link #download}, ids, and what {@link #sumOfSquares} tells cross over.
+ * #upload}, {@link #download}, ids, and what {@link #sumsOfSquares} tells cross over.
  *
  * <p>Results repeat to the bit on the same device and driver; another device rounds otherwise.
  */
@@ -433,7 +433,7 @@ public final class OpenClBackend implements Backend {
 
   @Override
   public void sum(NdArray x, NdArray out) {
-    int blocks = Math.max(1, ceilDiv(size(x), REDUCTION_BLOCK));
+    int blocks = Math.max(1, Backend.reductionBlocks(size(x)));
     DeviceFloats partial = floats(blocks);
     operand(0, partial);
     operand(1, x);
@@ -447,24 +447,22 @@ public final class OpenClBackend implements Backend {
   }
 
   @Override
-  public double sumOfSquares(NdArray x) {
-    int blocks = ceilDiv(size(x), REDUCTION_BLOCK);
+  public void sumsOfSquares(NdArray x, double[] sums, int first) {
+    int blocks = Backend.reductionBlocks(size(x));
     if (blocks == 0) {
-      return 0;
+      return;
     }
     DeviceFloats partial = floats(2L * blocks);
     operand(0, partial);
     operand(1, x);
     sizes(size(x), Math.min(size(x), REDUCTION_BLOCK));
     launch(DeviceKernel.SUM_SQUARES, blocks);
-    float[] sums = new float[2 * blocks];
-    download(new NdArray(partial, 0, Shape.of(sums.length)), sums, 0);
-    double total = 0;
-    for (int i = 0; i < sums.length; i += 2) {
-      total += (double) sums[i] + sums[i + 1];
+    float[] pairs = new float[2 * blocks];
+    download(new NdArray(partial, 0, Shape.of(pairs.length)), pairs, 0);
+    for (int i = 0; i < blocks; i++) {
+      sums[first + i] = (double) pairs[2 * i] + pairs[2 * i + 1];
     }
     memory.free(partial);
-    return total;
   }
 
   // ---- matrix products

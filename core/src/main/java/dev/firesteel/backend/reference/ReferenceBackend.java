@@ -262,18 +262,16 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public double sumOfSquares(NdArray x) {
+  public void sumsOfSquares(NdArray x, double[] sums, int first) {
     Elements from = Elements.of(x);
     int size = size(x);
-    double total = 0;
     for (int start = 0; start < size; start += REDUCTION_BLOCK) {
       double block = 0;
       for (int i = start; i < Math.min(size, start + REDUCTION_BLOCK); i++) {
         block += from.get(i) * from.get(i);
       }
-      total += block;
+      sums[first + start / REDUCTION_BLOCK] = block;
     }
-    return total;
   }
 
   // ---- matrix products

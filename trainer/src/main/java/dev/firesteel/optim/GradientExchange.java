@@ -1,0 +1,280 @@
+package dev.firesteel.optim;
+
+import dev.firesteel.array.FloatStorage;
+import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.collective.Shard;
+import dev.firesteel.collective.Transfer;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What the ranks of a run send each other in a step under ZeRO-1 (Rajbhandari et al. 2020, stage
+ * 1): the sum of all ranks' gradients is scattered, each rank updates the weights that it has the
+ * sum for, and the new weights are gathered. These are as many bytes as an all-reduce of the
+ * gradients takes, and the optimizer's state is cut by the number of ranks.
+ *
+ * <p>A segment travels in buckets of {@value #BUCKET_ELEMENTS} elements, each {@linkplain
+ * Collective#shard sharded} by itself. A bucket leaves as soon as backward has written the last of
+ * its gradients, while those of earlier layers are still computed.
+ *
+ * <pre>{@code
+ * exchange.begin(accumulator, gradients);              // of the last micro-batch of a step
+ * tape.backward(loss, exchange::complete);
+ * double norm = exchange.norm();
+ * optimizer.step(exchange.sum(), ...);                 // of the ranges owned()
+ * exchange.gather();
+ * }</pre>
+ *
+ * <p>Arrays on the heap travel from where they are; those on a device through a copy.
+ */
+public final class GradientExchange {
+  /** Elements of one bucket, but for the last: 25 MiB, a multiple of {@link Shard#ALIGNMENT}. */
+  public static final int BUCKET_ELEMENTS = 400 * Shard.ALIGNMENT;
+
+  private final ParameterSet parameters;
+  private final Backend backend;
+  private final Collective collective;
+  private final boolean alone;
+  private final List<Bucket> buckets = new ArrayList<>();
+  private final double[] sums;
+
+  private GradientAccumulator accumulator;
+  private Segment gradients;
+  private float[] staging; // null where arrays are on the heap
+  private long waitNanos;
+
+  /** An exchange for allocated parameters. */
+  public GradientExchange(ParameterSet parameters, Collective collective) {
+    this(parameters, collective, BUCKET_ELEMENTS);
+  }
+
+  GradientExchange(ParameterSet parameters, Collective collective, int bucketElements) {
+    this.parameters = parameters;
+    this.backend = parameters.backend();
+    this.collective = collective;
+    this.alone = collective.worldSize() == 1;
+    long size = parameters.segmentSize();
+    for (long begin = 0; begin < size; begin += bucketElements) {
+      buckets.add(new Bucket(begin, (int) Math.min(bucketElements, size - begin)));
+    }
+    for (Parameter parameter : parameters.parameters()) {
+      for (Bucket bucket : bucketsOf(parameter)) {
+        bucket.parameters++;
+      }
+    }
+    sums = new double[Backend.reductionBlocks(size)];
+  }
+
+  /** The ranges whose sums this rank gets, and whose weights it gives: in order, none empty. */
+  public List<SegmentRange> owned() {
+    List<SegmentRange> ranges = new ArrayList<>();
+    for (Bucket bucket : buckets) {
+      SegmentRange range = bucket.owned();
+      SegmentRange last = ranges.isEmpty() ? null : ranges.get(ranges.size() - 1);
+      if (last != null && last.end() == range.begin()) {
+        ranges.set(ranges.size() - 1, new SegmentRange(last.begin(), range.end()));
+      } else if (range.size() > 0) {
+        ranges.add(range);
+      }
+    }
+    return ranges;
+  }
+
+  /**
+   * Begins a step's exchange.
+   *
+   * @param of holds the micro-batches before the last
+   * @param last gradients of the last micro-batch, which a backward pass is about to write
+   */
+  public void begin(GradientAccumulator of, Segment last) {
+    accumulator = of;
+    accumulator.addLast(last);
+    gradients = last;
+    for (Bucket bucket : buckets) {
+      bucket.missing = bucket.parameters;
+    }
+  }
+
+  /** Takes note that a parameter's gradient, an array of the last micro-batch, is written. */
+  public void complete(NdArray gradient) {
+    for (Bucket bucket : bucketsOf(gradients.parameterOf(gradient))) {
+      if (--bucket.missing == 0) {
+        bucket.send();
+      }
+    }
+  }
+
+  /** The segment whose {@link #owned} ranges are the sum over all ranks once {@link #norm} came. */
+  public Segment sum() {
+    return accumulator.total();
+  }
+
+  /**
+   * Waits for the sums, and returns the 2-norm of all ranks' gradient over all parameters. It is
+   * the root of one sum over blocks of fixed size in order of index, whoever computed them: the
+   * same bits for any number of ranks.
+   */
+  public double norm() {
+    Segment sum = sum();
+    for (Bucket bucket : buckets) {
+      bucket.receive(sum);
+      SegmentRange owned = bucket.owned();
+      backend.sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
+    }
+    if (!alone) {
+      gatherSums();
+    }
+    double total = 0;
+    for (double block : sums) {
+      total += block;
+    }
+    return Math.sqrt(total);
+  }
+
+  /** Gives the weights of the {@link #owned} ranges to all ranks, and takes the others'. */
+  public void gather() {
+    if (alone) {
+      return;
+    }
+    Segment weights = parameters.weights();
+    List<Transfer> transfers = new ArrayList<>();
+    for (Bucket bucket : buckets) {
+      transfers.add(
+          collective.allGather(
+              bucket.host(weights, bucket.owned()), bucket.hostOffset(weights), bucket.length));
+    }
+    for (int i = 0; i < transfers.size(); i++) {
+      await(transfers.get(i));
+      buckets.get(i).written(weights, buckets.get(i).range());
+    }
+  }
+
+  /** Time that the caller has waited for transfers so far, in nanoseconds. */
+  public long waitNanos() {
+    return waitNanos;
+  }
+
+  private void await(Transfer transfer) {
+    long began = System.nanoTime();
+    transfer.await();
+    waitNanos += System.nanoTime() - began;
+  }
+
+  /** Each rank's sums travel in order of the buckets; which blocks they are of, all can tell. */
+  private void gatherSums() {
+    ByteBuffer mine = ByteBuffer.allocate(sums.length * Double.BYTES);
+    for (Bucket bucket : buckets) {
+      for (int block : blocks(bucket.ownedBy(collective.rank()))) {
+        mine.putDouble(sums[block]);
+      }
+    }
+    byte[][] all = collective.allGather(Arrays.copyOf(mine.array(), mine.position()));
+    for (int rank = 0; rank < all.length; rank++) {
+      ByteBuffer theirs = ByteBuffer.wrap(all[rank]);
+      for (Bucket bucket : buckets) {
+        for (int block : blocks(bucket.ownedBy(rank))) {
+          sums[block] = theirs.getDouble();
+        }
+      }
+    }
+  }
+
+  private static int firstBlock(SegmentRange range) {
+    return Math.toIntExact(range.begin() / Backend.REDUCTION_BLOCK);
+  }
+
+  private static int[] blocks(SegmentRange range) {
+    int first = firstBlock(range);
+    int[] blocks = new int[Backend.reductionBlocks(range.size())];
+    Arrays.setAll(blocks, i -> first + i);
+    return blocks;
+  }
+
+  private List<Bucket> bucketsOf(Parameter parameter) {
+    int size = buckets.get(0).length;
+    int first = (int) (parameter.offset() / size);
+    int last = (int) ((parameter.offset() + parameter.size() - 1) / size);
+    return buckets.subList(first, last + 1);
+  }
+
+  /** A run of elements that travel together. */
+  private final class Bucket {
+    private final long begin;
+    private final int length;
+    private int parameters;
+    private int missing;
+    private Transfer transfer;
+
+    Bucket(long begin, int length) {
+      this.begin = begin;
+      this.length = length;
+    }
+
+    SegmentRange range() {
+      return new SegmentRange(begin, begin + length);
+    }
+
+    SegmentRange owned() {
+      return ownedBy(collective.rank());
+    }
+
+    SegmentRange ownedBy(int rank) {
+      Shard shard = collective.shard(length, rank);
+      return new SegmentRange(begin + shard.begin(), begin + shard.end());
+    }
+
+    void send() {
+      accumulator.finish(range());
+      if (!alone) {
+        Segment sum = accumulator.total();
+        transfer = collective.reduceScatter(host(sum, range()), hostOffset(sum), length);
+      }
+    }
+
+    void receive(Segment sum) {
+      if (!alone) {
+        await(transfer);
+        written(sum, owned());
+      }
+    }
+
+    /** A Java array that holds a range of a segment. */
+    float[] host(Segment segment, SegmentRange needed) {
+      NdArray flat = segment.flat();
+      if (flat.storage() instanceof FloatStorage heap) {
+        return heap.array();
+      }
+      if (staging == null) {
+        staging = new float[Math.toIntExact(flat.size())];
+      }
+      backend.download(
+          segment.range(needed.begin(), needed.end()), staging, Math.toIntExact(needed.begin()));
+      return staging;
+    }
+
+    int hostOffset(Segment segment) {
+      NdArray flat = segment.flat();
+      int first = flat.storage() instanceof FloatStorage ? HeapStorage.offset(flat) : 0;
+      return Math.toIntExact(first + begin);
+    }
+
+    /** Tells the segment of what others have written to {@link #host}. */
+    void written(Segment segment, SegmentRange range) {
+      if (staging == null) {
+        segment.flat().storage().markWritten();
+      } else {
+        backend.upload(
+            staging, Math.toIntExact(range.begin()), segment.range(range.begin(), range.end()));
+      }
+    }
+  }
+}
