@@ -1,6 +1,9 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.train.RankStep;
+import java.io.IOException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
@@ -8,18 +11,24 @@ import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.api.plugin.SparkPlugin;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The line between a training task and the driver while the task runs: metrics go up as lines of
- * JSON, the wish to stop comes down. It is Spark's own plugin RPC, so it is authenticated and
- * encrypted as Spark is, and costs no Spark job.
+ * The line between the training tasks and the driver while they run: events of the run and reports
+ * of its ranks go up as lines of JSON, the wish to stop comes down. It is Spark's own plugin RPC,
+ * so it is authenticated and encrypted as Spark is, and costs no Spark job. On the driver they end
+ * in {@link RunStatus}, which the {@linkplain FiresteelTab tab} of Spark's UI and the {@linkplain
+ * RunGauges metrics system} show.
  *
  * <p>Set by {@code spark.plugins}, which {@link SparkSessions} does.
  */
 public final class TrainingPlugin implements SparkPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingPlugin.class);
   private static final String STOP_QUESTION = "firesteel:stop?";
+  private static final String RANK = "firesteel:rank ";
   private static final AtomicReference<Driver> DRIVER = new AtomicReference<>();
-  private static final AtomicReference<PluginContext> EXECUTOR = new AtomicReference<>();
+  private static final AtomicReference<Executor> EXECUTOR = new AtomicReference<>();
 
   @Override
   public DriverPlugin driverPlugin() {
@@ -44,6 +53,20 @@ public final class TrainingPlugin implements SparkPlugin {
     ask(event);
   }
 
+  /**
+   * Tells the driver what a rank measured, without waiting for it: a report that is late or lost
+   * shall not hold the ranks up. Any rank may call it, from any thread.
+   */
+  static void sendRankStep(RankStep measured) {
+    Executor executor = required(EXECUTOR.get(), "executor");
+    executor.lastMeasured.set(measured);
+    try {
+      executor.context.send(RANK + new RankReport(executor.context.executorID(), measured).line());
+    } catch (IOException e) {
+      LOG.warn("The driver was not told what rank {} measured.", measured.rank(), e);
+    }
+  }
+
   /** Asks the driver whether the run should stop at the next step. */
   static boolean stopRequested() {
     return (Boolean) ask(STOP_QUESTION);
@@ -51,7 +74,7 @@ public final class TrainingPlugin implements SparkPlugin {
 
   private static Object ask(String message) {
     try {
-      return required(EXECUTOR.get(), "executor").ask(message);
+      return required(EXECUTOR.get(), "executor").context.ask(message);
     } catch (Exception e) {
       throw new IllegalStateException("the driver does not answer the training task", e);
     }
@@ -68,15 +91,37 @@ public final class TrainingPlugin implements SparkPlugin {
     return end;
   }
 
-  /** Receives events and answers the stop question. */
+  /** Receives events and reports, and answers the stop question. */
   static final class Driver implements DriverPlugin {
+    private final RunStatus status = new RunStatus();
+    private Optional<FiresteelTab> tab = Optional.empty();
+    private volatile RunGauges gauges;
     private volatile Consumer<String> listener = event -> {};
     private volatile boolean stop;
 
     @Override
     public Map<String, String> init(SparkContext context, PluginContext plugin) {
+      tab = attachTab(context);
       DRIVER.set(this);
       return Map.of();
+    }
+
+    /** The classes of Spark's UI are not public: another Spark may lack them, and still train. */
+    private Optional<FiresteelTab> attachTab(SparkContext context) {
+      try {
+        return FiresteelTab.attach(context, status::snapshot);
+      } catch (LinkageError e) {
+        LOG.warn(
+            "Spark's UI has no tab Firesteel, which needs the UI of Spark 4.2; this is Spark {}",
+            context.version(),
+            e);
+        return Optional.empty();
+      }
+    }
+
+    @Override
+    public void registerMetrics(String appId, PluginContext plugin) {
+      gauges = RunGauges.onDriver(plugin.metricRegistry(), status);
     }
 
     @Override
@@ -84,7 +129,15 @@ public final class TrainingPlugin implements SparkPlugin {
       if (STOP_QUESTION.equals(message)) {
         return stop;
       }
-      listener.accept((String) message);
+      String line = (String) message;
+      if (line.startsWith(RANK)) {
+        RankReport report = RankReport.of(line.substring(RANK.length()));
+        status.rankReported(report);
+        gauges.heardOf(report.measured().rank());
+      } else {
+        TrainingEvents.dispatch(line, status);
+        listener.accept(line);
+      }
       return null;
     }
 
@@ -98,6 +151,16 @@ public final class TrainingPlugin implements SparkPlugin {
       listener = newListener;
     }
 
+    /** What is known of the run that goes on. */
+    RunStatus status() {
+      return status;
+    }
+
+    /** Where the run is shown while it goes on, where Spark's UI is enabled. */
+    Optional<String> pageUrl() {
+      return tab.map(FiresteelTab::url);
+    }
+
     /** Asks running and later tasks to checkpoint and end. */
     void requestStop() {
       stop = true;
@@ -105,17 +168,19 @@ public final class TrainingPlugin implements SparkPlugin {
   }
 
   private static final class Executor implements ExecutorPlugin {
+    private final AtomicReference<RankStep> lastMeasured = new AtomicReference<>();
     private PluginContext context;
 
     @Override
     public void init(PluginContext newContext, Map<String, String> extraConf) {
       context = newContext;
-      EXECUTOR.set(newContext);
+      RunGauges.onExecutor(newContext.metricRegistry(), lastMeasured);
+      EXECUTOR.set(this);
     }
 
     @Override
     public void shutdown() {
-      EXECUTOR.compareAndSet(context, null);
+      EXECUTOR.compareAndSet(this, null);
     }
   }
 }

@@ -1,0 +1,107 @@
+package dev.firesteel.spark;
+
+import com.codahale.metrics.Gauge;
+import com.codahale.metrics.MetricRegistry;
+import dev.firesteel.spark.RunSnapshot.Numbers;
+import dev.firesteel.spark.RunSnapshot.RankState;
+import dev.firesteel.train.RankStep;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * A run's numbers in Spark's metrics system, for whatever sinks the user has there. A number that
+ * is not known is NaN.
+ *
+ * <p>The driver has {@code run.*} and, for each rank, {@code ranks.<rank>.*}: Spark's sink for
+ * Prometheus answers on the driver alone. Each executor has {@code trainer.*}, what the rank in its
+ * own process measured, for sinks that every process feeds (Graphite, StatsD, JMX, files).
+ */
+final class RunGauges {
+  private final MetricRegistry registry;
+  private final RunStatus status;
+  private final Set<Integer> ranks = new HashSet<>();
+
+  private RunGauges(MetricRegistry registry, RunStatus status) {
+    this.registry = registry;
+    this.status = status;
+  }
+
+  /** Registers the run's gauges on the driver. */
+  static RunGauges onDriver(MetricRegistry registry, RunStatus status) {
+    RunGauges gauges = new RunGauges(registry, status);
+    gauges.run("step", Numbers::step);
+    gauges.run("steps", Numbers::steps);
+    gauges.run("tokens", Numbers::tokens);
+    gauges.run("loss", Numbers::loss);
+    gauges.run("learningRate", Numbers::learningRate);
+    gauges.run("gradientNorm", Numbers::gradientNorm);
+    gauges.run("tokensPerSecond", Numbers::tokensPerSecond);
+    gauges.run("stepMillis", Numbers::stepMillis);
+    gauges.run("validationLoss", Numbers::validationLoss);
+    gauges.run("bitsPerByte", Numbers::bitsPerByte);
+    gauges.run("checkpointStep", Numbers::checkpointStep);
+    gauges.run("generation", Numbers::generation);
+    gauges.run("worldSize", Numbers::worldSize);
+    gauges.run("stragglers", Numbers::stragglers);
+    gauges.run("secondsLeft", Numbers::secondsLeft);
+    return gauges;
+  }
+
+  /** Registers a rank's gauges, the first time that it is heard of. */
+  synchronized void heardOf(int rank) {
+    if (ranks.add(rank)) {
+      ofRank(rank, "step", RankState::step);
+      ofRank(rank, "stepMillis", RankState::stepMillis);
+      ofRank(rank, "computeMillis", RankState::computeMillis);
+      ofRank(rank, "communicationMillis", RankState::communicationMillis);
+      ofRank(rank, "waitMillis", RankState::waitMillis);
+      ofRank(rank, "overlapShare", RankState::overlapShare);
+      ofRank(rank, "gcMillis", RankState::gcMillis);
+      ofRank(rank, "heapUsedBytes", RankState::heapUsedBytes);
+      ofRank(rank, "straggler", state -> state.straggler() ? 1 : 0);
+    }
+  }
+
+  /** Registers the gauges of the process that trains; {@code last} holds null before a report. */
+  static void onExecutor(MetricRegistry registry, AtomicReference<RankStep> last) {
+    trainer(registry, "rank", last, RankStep::rank);
+    trainer(registry, "step", last, RankStep::step);
+    trainer(registry, "stepMillis", last, RankStep::stepMillis);
+    trainer(registry, "computeMillis", last, RankStep::computeMillis);
+    trainer(registry, "communicationMillis", last, RankStep::communicationMillis);
+    trainer(registry, "waitMillis", last, RankStep::waitMillis);
+    trainer(registry, "overlapShare", last, RankStep::overlapShare);
+    trainer(registry, "gcMillis", last, RankStep::gcMillis);
+  }
+
+  private void run(String name, ToDoubleFunction<Numbers> number) {
+    register(registry, "run." + name, () -> number.applyAsDouble(status.numbers()));
+  }
+
+  private void ofRank(int rank, String name, ToDoubleFunction<RankState> number) {
+    register(
+        registry,
+        "ranks." + rank + "." + name,
+        () -> status.rank(rank).map(number::applyAsDouble).orElse(Double.NaN));
+  }
+
+  private static void trainer(
+      MetricRegistry registry,
+      String name,
+      AtomicReference<RankStep> last,
+      ToDoubleFunction<RankStep> number) {
+    register(
+        registry,
+        "trainer." + name,
+        () -> {
+          RankStep step = last.get();
+          return step == null ? Double.NaN : number.applyAsDouble(step);
+        });
+  }
+
+  private static void register(MetricRegistry registry, String name, Gauge<Double> gauge) {
+    registry.register(name, gauge);
+  }
+}
