@@ -26,23 +26,32 @@ public record Shard(int begin, int end) {
    * two; for any other number the rank itself.
    */
   public static Shard of(int length, int rank, int worldSize) {
-    int blocks = (length + ALIGNMENT - 1) / ALIGNMENT;
     if (Integer.bitCount(worldSize) != 1) {
+      int blocks = blocks(length);
       return new Shard(
           edge((int) ((long) blocks * rank / worldSize), length),
           edge((int) ((long) blocks * (rank + 1) / worldSize), length));
     }
+    return halved(length, rank, Integer.numberOfTrailingZeros(worldSize));
+  }
+
+  /** What {@code rank} still works on after {@code times} halvings, of an array of that length. */
+  static Shard halved(int length, int rank, int times) {
     int begin = 0;
-    int end = blocks;
-    for (int bit = 1; bit < worldSize; bit <<= 1) {
+    int end = blocks(length);
+    for (int i = 0; i < times; i++) {
       int middle = (begin + end + 1) >>> 1;
-      if ((rank & bit) == 0) {
+      if ((rank >>> i & 1) == 0) {
         end = middle;
       } else {
         begin = middle;
       }
     }
     return new Shard(edge(begin, length), edge(end, length));
+  }
+
+  private static int blocks(int length) {
+    return (int) (((long) length + ALIGNMENT - 1) / ALIGNMENT);
   }
 
   private static int edge(int block, int length) {

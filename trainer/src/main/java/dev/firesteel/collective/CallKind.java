@@ -1,0 +1,33 @@
+package dev.firesteel.collective;
+
+/** The calls of a {@link Collective} that move something. */
+enum CallKind {
+  REDUCE_SCATTER(1, "reduce-scatter"),
+  ALL_GATHER(2, "all-gather"),
+  ALL_REDUCE(3, "all-reduce"),
+  ALL_GATHER_BYTES(4, "all-gather of bytes"),
+  BARRIER(5, "barrier");
+
+  private final int code;
+  private final String text;
+
+  CallKind(int code, String text) {
+    this.code = code;
+    this.text = text;
+  }
+
+  /** How frames name the kind. */
+  int code() {
+    return code;
+  }
+
+  /** For messages: the name of the kind with this code, which may have come over the wire. */
+  static String name(int code) {
+    for (CallKind kind : values()) {
+      if (kind.code == code) {
+        return kind.text;
+      }
+    }
+    return "call of the unknown kind " + code;
+  }
+}

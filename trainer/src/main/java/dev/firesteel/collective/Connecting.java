@@ -1,0 +1,244 @@
+package dev.firesteel.collective;
+
+import dev.firesteel.collective.CollectiveFailure.Kind;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The start of a {@link NioTransport}: two connections, one for frames and one for notices, between
+ * any two ranks. Each rank connects to those below it and is connected to by those above. Each
+ * connection is checked by a {@link Handshake}, on a thread of its own where it came in, so that a
+ * stranger who connects and says nothing keeps nobody waiting.
+ */
+final class Connecting implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Connecting.class);
+  private static final long RETRY_MILLIS = 50;
+
+  private final Membership me;
+  private final List<InetSocketAddress> addresses;
+  private final Duration limit;
+  private final long deadline;
+  private final SocketChannel[][] channels;
+  private final Set<SocketChannel> unproven = ConcurrentHashMap.newKeySet();
+  private final ExecutorService threads;
+  private boolean done;
+
+  Connecting(Membership me, List<InetSocketAddress> addresses, Duration limit) {
+    this.me = me;
+    this.addresses = addresses;
+    this.limit = limit;
+    this.deadline = System.nanoTime() + limit.toNanos();
+    this.channels = new SocketChannel[me.worldSize()][NioTransport.CHANNELS];
+    this.threads =
+        Executors.newCachedThreadPool(
+            task -> {
+              Thread thread = new Thread(task, "firesteel-connecting");
+              thread.setDaemon(true);
+              return thread;
+            });
+  }
+
+  NioTransport connect(NioListener listener) throws IOException {
+    threads.execute(() -> acceptAll(listener));
+    for (int peer = 0; peer < me.rank(); peer++) {
+      for (int channel = 0; channel < NioTransport.CHANNELS; channel++) {
+        keep(peer, channel, connect(peer, channel));
+      }
+    }
+    awaitAll();
+    synchronized (this) {
+      done = true;
+    }
+    return new NioTransport(me, channels);
+  }
+
+  private SocketChannel connect(int peer, int channel) {
+    while (true) {
+      try {
+        return tryToConnect(peer, channel);
+      } catch (IOException e) {
+        // The other process may be slow to answer, but it has told its address: its port is open.
+        if (millisLeft() <= RETRY_MILLIS) {
+          throw new CollectiveException(
+              unreachable(peer, "%s does not let it connect, %s".formatted(addresses.get(peer), e)),
+              e);
+        }
+        pause();
+      }
+    }
+  }
+
+  private SocketChannel tryToConnect(int peer, int channel) throws IOException {
+    SocketChannel socket = SocketChannel.open();
+    try {
+      socket.socket().connect(addresses.get(peer), (int) millisLeft());
+      prepare(socket);
+      Handshake handshake = Handshake.connecting(me, peer, channel);
+      send(socket, handshake.hello());
+      send(socket, handshake.proof(receive(socket, Handshake.CHALLENGE_BYTES)));
+      handshake.conclude(receive(socket, Handshake.VERDICT_BYTES));
+      return socket;
+    } catch (IOException | RuntimeException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  private void acceptAll(NioListener listener) {
+    try {
+      while (true) {
+        SocketChannel socket = listener.accept();
+        threads.execute(() -> welcome(socket));
+      }
+    } catch (IOException e) {
+      // The port is closed: all are here, or the deadline has passed, and awaitAll says so.
+      LOG.debug("no more connections are accepted", e);
+    }
+  }
+
+  private void welcome(SocketChannel socket) {
+    unproven.add(socket);
+    try {
+      prepare(socket);
+      Handshake handshake = Handshake.accepting(me);
+      byte[] challenge = handshake.challenge(receive(socket, Handshake.HELLO_BYTES));
+      send(socket, challenge);
+      if (Handshake.refusal(challenge) != null) {
+        throw new IOException(Handshake.refusal(challenge));
+      }
+      send(socket, handshake.verdict(receive(socket, Handshake.PROOF_BYTES)));
+      if (!handshake.welcome()) {
+        throw new IOException("it does not know the secret of this generation");
+      }
+      unproven.remove(socket);
+      keep(handshake.peer(), handshake.channel(), socket);
+    } catch (IOException e) {
+      LOG.warn(
+          "A connection to rank {} that is none of another rank was closed: {}",
+          me.rank(),
+          e.getMessage());
+      unproven.remove(socket);
+      NioTransport.closeQuietly(socket);
+    }
+  }
+
+  private static void prepare(SocketChannel socket) throws IOException {
+    socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
+    socket.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+  }
+
+  private static void send(SocketChannel socket, byte[] message) throws IOException {
+    socket.socket().getOutputStream().write(message);
+  }
+
+  private byte[] receive(SocketChannel socket, int bytes) throws IOException {
+    socket.socket().setSoTimeout((int) millisLeft());
+    InputStream in = socket.socket().getInputStream();
+    byte[] message = in.readNBytes(bytes);
+    if (message.length < bytes) {
+      throw new EOFException("the other side hung up during the handshake");
+    }
+    return message;
+  }
+
+  /** A rank that connects again has lost its first connection. */
+  private synchronized void keep(int peer, int channel, SocketChannel socket) throws IOException {
+    if (done || channel < 0 || channel >= NioTransport.CHANNELS) {
+      socket.close();
+      return;
+    }
+    if (channels[peer][channel] != null) {
+      channels[peer][channel].close();
+    }
+    channels[peer][channel] = socket;
+    notifyAll();
+  }
+
+  private synchronized void awaitAll() {
+    for (List<Integer> missing = missing(); !missing.isEmpty(); missing = missing()) {
+      try {
+        long left = deadline - System.nanoTime();
+        if (left <= 0) {
+          throw new TimeoutException();
+        }
+        TimeUnit.NANOSECONDS.timedWait(this, left);
+      } catch (TimeoutException e) {
+        int first = missing.get(0);
+        String others =
+            missing.size() == 1
+                ? ""
+                : " (nor did ranks " + missing.subList(1, missing.size()) + ")";
+        throw new CollectiveException(
+            unreachable(first, "%s did not connect%s".formatted(addresses.get(first), others)), e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new CollectiveException("interrupted while ranks connected", e);
+      }
+    }
+  }
+
+  private List<Integer> missing() {
+    List<Integer> missing = new ArrayList<>();
+    for (int peer = 0; peer < channels.length; peer++) {
+      for (SocketChannel channel : channels[peer]) {
+        if (peer != me.rank() && channel == null && !missing.contains(peer)) {
+          missing.add(peer);
+        }
+      }
+    }
+    return missing;
+  }
+
+  private CollectiveFailure unreachable(int peer, String how) {
+    String reason = "%s within %s s".formatted(how, limit.toMillis() / 1000.0);
+    return new CollectiveFailure(Kind.UNREACHABLE, peer, me.rank(), "", -1, reason);
+  }
+
+  /** At least 1: a timeout of 0 would be none. */
+  private long millisLeft() {
+    return Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(RETRY_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CollectiveException("interrupted while ranks connected", e);
+    }
+  }
+
+  /** Ends the threads, and all connections unless a transport has them. */
+  @Override
+  public void close() throws IOException {
+    threads.shutdownNow();
+    unproven.forEach(NioTransport::closeQuietly);
+    synchronized (this) {
+      if (!done) {
+        done = true;
+        for (SocketChannel[] ofPeer : channels) {
+          for (SocketChannel channel : ofPeer) {
+            if (channel != null) {
+              channel.close();
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,360 @@
+package dev.firesteel.collective;
+
+import dev.firesteel.collective.CollectiveFailure.Kind;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * Ranks that are processes of their own, over a {@link Transport}. All calls run one after the
+ * other on the thread {@code firesteel-collective}.
+ *
+ * <p><b>Sums.</b> For a power of two the binary tree of {@link Collective}. For another number of
+ * ranks W the shard of rank r is {@code ((x[r + 1] + x[r + 2]) + ... ) + x[r]}, ranks modulo W.
+ * Sums of doubles are the tree at any W, the left part being the largest power of two below.
+ *
+ * <p><b>Deadline.</b> Each call has one, counted from when it begins on the thread of its own:
+ * longer than one rank may need for its computation between two calls more than another. At the
+ * deadline a rank tells the others for whom it waits, and they tell for whom they do: the rank that
+ * is named in the end is the one that answered nobody.
+ *
+ * <p><b>Failures.</b> The first one is told to all ranks, so all of them stop at once; see {@link
+ * CollectiveFailure}. An interrupt of the thread that waits for a call aborts the collective.
+ *
+ * <p><b>Memory.</b> Its own: nothing of note; the transport's buffers are of a fixed size. An
+ * array's transfer allocates a few objects and no buffer.
+ */
+public final class PeerCollective implements Collective {
+  private static final Duration LONGEST_GRACE = Duration.ofSeconds(1);
+
+  private final Transport transport;
+  private final int rank;
+  private final int worldSize;
+  private final long deadlineNanos;
+  private final Conversation conversation;
+  private final FloatWire floats = new FloatWire();
+  private final AtomicReference<CollectiveException> firstFailure = new AtomicReference<>();
+  private final BlockingQueue<Call> calls = new LinkedBlockingQueue<>();
+  private final Call last = new Call(null, null);
+  private final Thread thread;
+
+  private long step;
+  private long sequence;
+
+  /**
+   * @param transport the connections; closed with this collective
+   * @param deadline how long a call may take from its beginning
+   */
+  public PeerCollective(Transport transport, Duration deadline) {
+    this.transport = transport;
+    this.rank = transport.rank();
+    this.worldSize = transport.worldSize();
+    this.deadlineNanos = deadline.toNanos();
+    this.conversation = new Conversation(transport);
+    this.thread = new Thread(this::runCalls, "firesteel-collective");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  @Override
+  public int rank() {
+    return rank;
+  }
+
+  @Override
+  public int worldSize() {
+    return worldSize;
+  }
+
+  @Override
+  public void enterStep(long step) {
+    this.step = step;
+  }
+
+  @Override
+  public Shard shard(int length, int ofRank) {
+    return Shard.of(length, ofRank, worldSize);
+  }
+
+  @Override
+  public Transfer reduceScatter(float[] values, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, values.length);
+    return submit(
+        CallKind.REDUCE_SCATTER,
+        length,
+        () -> conversation.reduceScatter(floats.of(values, offset, FloatWire.Mode.ADD), length));
+  }
+
+  @Override
+  public Transfer allGather(float[] values, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, values.length);
+    return submit(
+        CallKind.ALL_GATHER,
+        length,
+        () -> conversation.allGather(floats.of(values, offset, FloatWire.Mode.COPY), length));
+  }
+
+  @Override
+  public void allReduce(double[] values) {
+    int bytes = Math.multiplyExact(values.length, Double.BYTES);
+    byte[] board = new byte[Math.multiplyExact(bytes, worldSize)];
+    ByteBuffer all = ByteBuffer.wrap(board).order(ByteOrder.LITTLE_ENDIAN);
+    all.position(rank * bytes).slice().order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer().put(values);
+    submit(
+            CallKind.ALL_REDUCE,
+            values.length,
+            () -> conversation.allGatherBlocks(new BytesWire(board), equalBlocks(bytes)))
+        .await();
+    for (int i = 0; i < values.length; i++) {
+      values[i] = sum(all, bytes, i * Double.BYTES, 0, worldSize);
+    }
+  }
+
+  private static double sum(ByteBuffer all, int stride, int at, int begin, int end) {
+    if (end - begin == 1) {
+      return all.getDouble(begin * stride + at);
+    }
+    int middle = begin + Integer.highestOneBit(end - begin - 1);
+    return sum(all, stride, at, begin, middle) + sum(all, stride, at, middle, end);
+  }
+
+  @Override
+  public byte[][] allGather(byte[] mine) {
+    byte[][] gathered = new byte[worldSize][];
+    submit(CallKind.ALL_GATHER_BYTES, 0, () -> gather(mine, gathered)).await();
+    return gathered;
+  }
+
+  private void gather(byte[] mine, byte[][] gathered) throws TransportException {
+    byte[] lengths = new byte[worldSize * Integer.BYTES];
+    ByteBuffer.wrap(lengths).putInt(rank * Integer.BYTES, mine.length);
+    conversation.allGatherBlocks(new BytesWire(lengths), equalBlocks(Integer.BYTES));
+    int[] edges = new int[worldSize + 1];
+    for (int r = 0; r < worldSize; r++) {
+      int length = ByteBuffer.wrap(lengths).getInt(r * Integer.BYTES);
+      edges[r + 1] = Math.addExact(edges[r], length);
+    }
+    byte[] board = new byte[edges[worldSize]];
+    System.arraycopy(mine, 0, board, edges[rank], mine.length);
+    conversation.allGatherBlocks(new BytesWire(board), edges);
+    for (int r = 0; r < worldSize; r++) {
+      gathered[r] = Arrays.copyOfRange(board, edges[r], edges[r + 1]);
+    }
+  }
+
+  private int[] equalBlocks(int size) {
+    int[] edges = new int[worldSize + 1];
+    Arrays.setAll(edges, r -> r * size);
+    return edges;
+  }
+
+  @Override
+  public void barrier() {
+    submit(
+            CallKind.BARRIER,
+            0,
+            () -> conversation.allGatherBlocks(new BytesWire(new byte[0]), equalBlocks(0)))
+        .await();
+  }
+
+  @Override
+  public void abort(String reason) {
+    fail(new CollectiveException(aborted(reason), null), true);
+  }
+
+  private CollectiveFailure aborted(String reason) {
+    return new CollectiveFailure(Kind.ABORTED, rank, rank, "", step, reason);
+  }
+
+  /**
+   * Keeps the first failure, tells it to the others unless they told it, and ends all exchanges.
+   */
+  private void fail(CollectiveException failure, boolean tell) {
+    if (firstFailure.compareAndSet(null, failure)) {
+      if (tell) {
+        transport.tell(Warning.failed(failure.failure().orElseThrow()));
+      }
+      transport.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    CollectiveFailure closed = new CollectiveFailure(Kind.CLOSED, rank, rank, "", step, "");
+    fail(new CollectiveException(closed, null), false);
+    calls.add(last);
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        // The thread ends soon: its transport is closed.
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private Call submit(CallKind kind, long operand, Body body) {
+    Frame.CallId id = new Frame.CallId(kind, transport.generation(), step, sequence++, operand);
+    Call call = new Call(id, body);
+    if (firstFailure.get() == null) {
+      calls.add(call);
+    } else {
+      call.done.countDown();
+    }
+    return call;
+  }
+
+  private void runCalls() {
+    boolean interrupted = false;
+    while (true) {
+      try {
+        Call call = calls.take();
+        if (call == last) {
+          break;
+        }
+        run(call);
+      } catch (InterruptedException e) {
+        // Nobody but a debugger interrupts this thread; it ends by a call of its own.
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void run(Call call) {
+    try {
+      if (firstFailure.get() == null) {
+        conversation.begin(call.id, deadlineNanos);
+        call.body.run();
+      }
+    } catch (TransportException e) {
+      fail(call, e);
+    } catch (CollectiveException e) {
+      fail(e, true);
+    } catch (RuntimeException | Error e) {
+      fail(new CollectiveException(aborted(e.toString()), e), true);
+    }
+    call.done.countDown();
+  }
+
+  private void fail(Call call, TransportException e) {
+    switch (e.kind()) {
+      case LOST -> fail(failure(Kind.LOST, e.rank(), call, e.getMessage(), e), true);
+      case DEPARTED -> fail(failure(Kind.DEPARTED, e.rank(), call, e.getMessage(), e), true);
+      case SILENT -> findSilent(call, e.rank());
+      case NOTICE -> heed(call, Warning.of(e.notice()));
+      case CLOSED -> {
+        // Whoever closed the transport has said why before.
+      }
+    }
+  }
+
+  private CollectiveException failure(
+      Kind kind, int of, Call call, String reason, Throwable cause) {
+    return new CollectiveException(
+        new CollectiveFailure(kind, of, rank, call.id.text(), call.id.step(), reason), cause);
+  }
+
+  private void heed(Call call, Warning warning) {
+    if (warning.failure() != null) {
+      fail(new CollectiveException(warning.failure(), null), false);
+    } else if (warning.suspect() == rank) {
+      // This rank is alive, so whom it waits for is to blame, or whom that one waits for.
+      findSilent(call, conversation.awaited());
+    } else {
+      listen(call, warning.suspect());
+    }
+  }
+
+  private void findSilent(Call call, int suspect) {
+    transport.tell(Warning.suspects(suspect));
+    listen(call, suspect);
+  }
+
+  /** Follows who waits for whom until nobody is left who says so. */
+  private void listen(Call call, int firstSuspect) {
+    long grace = Math.min(LONGEST_GRACE.toNanos(), deadlineNanos);
+    int suspect = firstSuspect;
+    try {
+      int moves = 0;
+      long until = System.nanoTime() + grace;
+      for (long left = grace; left > 0; left = until - System.nanoTime()) {
+        Transport.Notice notice = transport.awaitNotice(left);
+        if (notice == null) {
+          break;
+        }
+        Warning warning = Warning.of(notice.content());
+        if (warning.failure() != null) {
+          fail(new CollectiveException(warning.failure(), null), false);
+          return;
+        }
+        // Ranks that wait for each other in a circle would move the blame around for ever.
+        if (notice.from() == suspect && moves < worldSize) {
+          suspect = warning.suspect();
+          until = System.nanoTime() + grace;
+          moves++;
+        }
+      }
+    } catch (TransportException e) {
+      fail(call, e);
+      return;
+    }
+    String reason = "within %s s".formatted(deadlineNanos / (double) TimeUnit.SECONDS.toNanos(1));
+    fail(failure(Kind.SILENT, suspect, call, reason, null), true);
+  }
+
+  /** What a call does on the thread of the collective. */
+  @FunctionalInterface
+  private interface Body {
+    void run() throws TransportException;
+  }
+
+  /** A call that waits for its turn, or is under way, or done. */
+  private final class Call implements Transfer {
+    private final Frame.CallId id;
+    private final Body body;
+    private final CountDownLatch done = new CountDownLatch(1);
+
+    Call(Frame.CallId id, Body body) {
+      this.id = id;
+      this.body = body;
+    }
+
+    @Override
+    public void await() {
+      boolean interrupted = false;
+      while (done.getCount() > 0) {
+        try {
+          done.await();
+        } catch (InterruptedException e) {
+          // Still waits, for the end of an exchange that has no connections any more: until then
+          // the array is written to.
+          interrupted = true;
+          abort("the thread that waited for a call was interrupted");
+        }
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+      CollectiveException failure = firstFailure.get();
+      if (failure != null) {
+        throw failure.failure().isPresent()
+            ? new CollectiveException(failure.failure().get(), failure)
+            : failure;
+      }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+package dev.firesteel.collective;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * What a rank tells the others past the frames: that it has failed, or that it suspects another.
+ *
+ * @param failure null for a suspicion
+ * @param suspect the rank that the telling rank waits for; -1 for a failure
+ */
+record Warning(CollectiveFailure failure, int suspect) {
+  private static final byte FAILED = 0;
+  private static final byte SUSPECTS = 1;
+
+  static byte[] failed(CollectiveFailure failure) {
+    byte[] content = failure.toBytes();
+    byte[] bytes = new byte[1 + content.length];
+    bytes[0] = FAILED;
+    System.arraycopy(content, 0, bytes, 1, content.length);
+    return bytes;
+  }
+
+  static byte[] suspects(int rank) {
+    return ByteBuffer.allocate(1 + Integer.BYTES).put(SUSPECTS).putInt(rank).array();
+  }
+
+  static Warning of(byte[] bytes) {
+    if (bytes[0] == FAILED) {
+      byte[] content = Arrays.copyOfRange(bytes, 1, bytes.length);
+      return new Warning(CollectiveFailure.fromBytes(content), -1);
+    }
+    return new Warning(null, ByteBuffer.wrap(bytes).getInt(1));
+  }
+}
