@@ -67,6 +67,11 @@ final class CurveChart {
     this.fromZero = fromZero;
   }
 
+  /**
+   * Adds a line, if it has points.
+   *
+   * @param color as CSS has it
+   */
   CurveChart add(String name, String color, List<Curve.Point> points) {
     if (!points.isEmpty()) {
       series.add(new Series(name, color, points));
@@ -137,7 +142,7 @@ final class CurveChart {
     double last = one.points().get(one.points().size() - 1).value();
     append(
         svg,
-        "<text x=\"%d\" y=\"14\" fill=\"%s\">%s %s</text>%n",
+        "<text x=\"%d\" y=\"14\" style=\"fill: %s\">%s %s</text>%n",
         LEFT + index * 180,
         one.color(),
         StringEscapeUtils.escapeHtml4(one.name()),
@@ -146,7 +151,9 @@ final class CurveChart {
 
   private static void line(StringBuilder svg, Series one, Axis steps, Axis values) {
     append(
-        svg, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.6\" points=\"", one.color());
+        svg,
+        "<polyline fill=\"none\" style=\"stroke: %s\" stroke-width=\"1.6\" points=\"",
+        one.color());
     for (Curve.Point point : one.points()) {
       append(
           svg,
@@ -158,7 +165,7 @@ final class CurveChart {
     Curve.Point last = one.points().get(one.points().size() - 1);
     append(
         svg,
-        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>%n",
+        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" style=\"fill: %s\"/>%n",
         steps.place((double) last.step(), LEFT, RIGHT),
         values.place(last.value(), BOTTOM, TOP),
         one.color());

@@ -39,6 +39,7 @@ final class PretrainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
+      TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       PrepareJob.run(open.session(), config, false, out::println);
       tellMemory(open.session(), config, out);
       TrainingOutcome outcome = pretrain(open.session(), config);

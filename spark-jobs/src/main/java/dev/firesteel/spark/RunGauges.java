@@ -15,8 +15,9 @@ import java.util.function.ToDoubleFunction;
  * is not known is NaN.
  *
  * <p>The driver has {@code run.*} and, for each rank, {@code ranks.<rank>.*}: Spark's sink for
- * Prometheus answers on the driver alone. Each executor has {@code trainer.*}, what the rank in its
- * own process measured, for sinks that every process feeds (Graphite, StatsD, JMX, files).
+ * Prometheus answers on the driver alone. Each executor that is a process of its own has {@code
+ * trainer.*}, what its rank measured, for sinks that every process feeds (Graphite, StatsD, JMX,
+ * files).
  */
 final class RunGauges {
   private final MetricRegistry registry;

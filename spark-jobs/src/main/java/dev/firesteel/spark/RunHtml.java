@@ -22,7 +22,9 @@ import org.apache.spark.ui.UIUtils;
  * is escaped.
  */
 final class RunHtml {
-  private static final String BLUE = "#1f77b4";
+  /** Of the theme that the reader chose. */
+  private static final String BLUE = "var(--bs-link-color)";
+
   private static final String ORANGE = "#d6600a";
   private static final String UNKNOWN = "–";
 
@@ -258,7 +260,7 @@ final class RunHtml {
    */
   private void table(
       String name, List<String> columns, List<List<String>> rows, IntPredicate marked) {
-    html.append("<table id=\"firesteel-")
+    html.append("<div class=\"table-responsive\">\n<table id=\"firesteel-")
         .append(name)
         .append("\" class=\"")
         .append(UIUtils.TABLE_CLASS_STRIPED())
@@ -273,7 +275,7 @@ final class RunHtml {
       rows.get(row).forEach(cell -> html.append("<td>").append(text(cell)).append("</td>"));
       html.append("</tr>\n");
     }
-    html.append("</table>\n");
+    html.append("</table>\n</div>\n");
   }
 
   private String ago(Instant then) {

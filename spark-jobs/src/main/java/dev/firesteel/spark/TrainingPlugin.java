@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkContext$;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
@@ -174,7 +175,10 @@ public final class TrainingPlugin implements SparkPlugin {
     @Override
     public void init(PluginContext newContext, Map<String, String> extraConf) {
       context = newContext;
-      RunGauges.onExecutor(newContext.metricRegistry(), lastMeasured);
+      if (!SparkContext$.MODULE$.DRIVER_IDENTIFIER().equals(newContext.executorID())) {
+        // A local session is driver and executor in one, and registers before Spark has its name.
+        RunGauges.onExecutor(newContext.metricRegistry(), lastMeasured);
+      }
       EXECUTOR.set(this);
     }
 

@@ -1,0 +1,74 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.codahale.metrics.MetricRegistry;
+import dev.firesteel.train.RankStep;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+
+class RunGaugesTest {
+  private final MetricRegistry registry = new MetricRegistry();
+
+  @Test
+  void theDriverHasTheRun() {
+    RunStatus status = new RunStatus();
+    RunGauges.onDriver(registry, status);
+    assertThat(value("run.step")).isZero();
+    assertThat(value("run.loss")).isNaN();
+    assertThat(value("run.checkpointStep")).isEqualTo(-1);
+
+    status.onStart(RunStatusTest.plan("one", 0, 100));
+    status.onStep(RunStatusTest.step(7, 3.5, 900));
+    status.onCheckpoint(6, "somewhere");
+
+    assertThat(value("run.step")).isEqualTo(7);
+    assertThat(value("run.steps")).isEqualTo(100);
+    assertThat(value("run.tokens")).isEqualTo(7 * 512);
+    assertThat(value("run.loss")).isEqualTo(3.5);
+    assertThat(value("run.tokensPerSecond")).isEqualTo(900);
+    assertThat(value("run.checkpointStep")).isEqualTo(6);
+  }
+
+  @Test
+  void aRankOfAnEarlierGenerationIsNoLongerKnown() {
+    RunStatus status = new RunStatus();
+    RunGauges gauges = RunGauges.onDriver(registry, status);
+    status.generationStarted(1, List.of("a"), 0);
+    status.rankReported(new RankReport("4", measured()));
+    gauges.heardOf(2);
+    gauges.heardOf(2);
+    assertThat(value("ranks.2.stepMillis")).isEqualTo(100);
+    assertThat(value("ranks.2.straggler")).isZero();
+
+    status.generationStarted(2, List.of("a"), 0);
+
+    assertThat(value("ranks.2.stepMillis")).isNaN();
+  }
+
+  @Test
+  void anExecutorHasWhatItsRankMeasuredLast() {
+    AtomicReference<RankStep> last = new AtomicReference<>();
+    RunGauges.onExecutor(registry, last);
+    assertThat(value("trainer.stepMillis")).isNaN();
+
+    last.set(measured());
+
+    assertThat(value("trainer.rank")).isEqualTo(2);
+    assertThat(value("trainer.step")).isEqualTo(7);
+    assertThat(value("trainer.stepMillis")).isEqualTo(100);
+    assertThat(value("trainer.computeMillis")).isEqualTo(80);
+    assertThat(value("trainer.communicationMillis")).isEqualTo(40);
+    assertThat(value("trainer.waitMillis")).isEqualTo(20);
+    assertThat(value("trainer.overlapShare")).isEqualTo(0.5);
+  }
+
+  private static RankStep measured() {
+    return new RankStep(2, "host", 7, 100, 40, 20, 0, 1);
+  }
+
+  private double value(String name) {
+    return (Double) registry.getGauges().get(name).getValue();
+  }
+}
