@@ -36,17 +36,17 @@ final class RunGauges {
     gauges.run("steps", Numbers::steps);
     gauges.run("tokens", Numbers::tokens);
     gauges.run("loss", Numbers::loss);
-    gauges.run("learningRate", Numbers::learningRate);
-    gauges.run("gradientNorm", Numbers::gradientNorm);
-    gauges.run("tokensPerSecond", Numbers::tokensPerSecond);
-    gauges.run("stepMillis", Numbers::stepMillis);
-    gauges.run("validationLoss", Numbers::validationLoss);
-    gauges.run("bitsPerByte", Numbers::bitsPerByte);
-    gauges.run("checkpointStep", Numbers::checkpointStep);
+    gauges.run("learning_rate", Numbers::learningRate);
+    gauges.run("gradient_norm", Numbers::gradientNorm);
+    gauges.run("tokens_per_second", Numbers::tokensPerSecond);
+    gauges.run("step_millis", Numbers::stepMillis);
+    gauges.run("validation_loss", Numbers::validationLoss);
+    gauges.run("bits_per_byte", Numbers::bitsPerByte);
+    gauges.run("checkpoint_step", Numbers::checkpointStep);
     gauges.run("generation", Numbers::generation);
-    gauges.run("worldSize", Numbers::worldSize);
+    gauges.run("world_size", Numbers::worldSize);
     gauges.run("stragglers", Numbers::stragglers);
-    gauges.run("secondsLeft", Numbers::secondsLeft);
+    gauges.run("seconds_left", Numbers::secondsLeft);
     return gauges;
   }
 
@@ -54,13 +54,13 @@ final class RunGauges {
   synchronized void heardOf(int rank) {
     if (ranks.add(rank)) {
       ofRank(rank, "step", RankState::step);
-      ofRank(rank, "stepMillis", RankState::stepMillis);
-      ofRank(rank, "computeMillis", RankState::computeMillis);
-      ofRank(rank, "communicationMillis", RankState::communicationMillis);
-      ofRank(rank, "waitMillis", RankState::waitMillis);
-      ofRank(rank, "overlapShare", RankState::overlapShare);
-      ofRank(rank, "gcMillis", RankState::gcMillis);
-      ofRank(rank, "heapUsedBytes", RankState::heapUsedBytes);
+      ofRank(rank, "step_millis", RankState::stepMillis);
+      ofRank(rank, "compute_millis", RankState::computeMillis);
+      ofRank(rank, "communication_millis", RankState::communicationMillis);
+      ofRank(rank, "wait_millis", RankState::waitMillis);
+      ofRank(rank, "overlap_share", RankState::overlapShare);
+      ofRank(rank, "gc_millis", RankState::gcMillis);
+      ofRank(rank, "heap_used_bytes", RankState::heapUsedBytes);
       ofRank(rank, "straggler", state -> state.straggler() ? 1 : 0);
     }
   }
@@ -69,12 +69,12 @@ final class RunGauges {
   static void onExecutor(MetricRegistry registry, AtomicReference<RankStep> last) {
     trainer(registry, "rank", last, RankStep::rank);
     trainer(registry, "step", last, RankStep::step);
-    trainer(registry, "stepMillis", last, RankStep::stepMillis);
-    trainer(registry, "computeMillis", last, RankStep::computeMillis);
-    trainer(registry, "communicationMillis", last, RankStep::communicationMillis);
-    trainer(registry, "waitMillis", last, RankStep::waitMillis);
-    trainer(registry, "overlapShare", last, RankStep::overlapShare);
-    trainer(registry, "gcMillis", last, RankStep::gcMillis);
+    trainer(registry, "step_millis", last, RankStep::stepMillis);
+    trainer(registry, "compute_millis", last, RankStep::computeMillis);
+    trainer(registry, "communication_millis", last, RankStep::communicationMillis);
+    trainer(registry, "wait_millis", last, RankStep::waitMillis);
+    trainer(registry, "overlap_share", last, RankStep::overlapShare);
+    trainer(registry, "gc_millis", last, RankStep::gcMillis);
   }
 
   private void run(String name, ToDoubleFunction<Numbers> number) {

@@ -17,7 +17,7 @@ class RunGaugesTest {
     RunGauges.onDriver(registry, status);
     assertThat(value("run.step")).isZero();
     assertThat(value("run.loss")).isNaN();
-    assertThat(value("run.checkpointStep")).isEqualTo(-1);
+    assertThat(value("run.checkpoint_step")).isEqualTo(-1);
 
     status.onStart(RunStatusTest.plan("one", 0, 100));
     status.onStep(RunStatusTest.step(7, 3.5, 900));
@@ -27,8 +27,8 @@ class RunGaugesTest {
     assertThat(value("run.steps")).isEqualTo(100);
     assertThat(value("run.tokens")).isEqualTo(7 * 512);
     assertThat(value("run.loss")).isEqualTo(3.5);
-    assertThat(value("run.tokensPerSecond")).isEqualTo(900);
-    assertThat(value("run.checkpointStep")).isEqualTo(6);
+    assertThat(value("run.tokens_per_second")).isEqualTo(900);
+    assertThat(value("run.checkpoint_step")).isEqualTo(6);
   }
 
   @Test
@@ -39,29 +39,29 @@ class RunGaugesTest {
     status.rankReported(new RankReport("4", measured()));
     gauges.heardOf(2);
     gauges.heardOf(2);
-    assertThat(value("ranks.2.stepMillis")).isEqualTo(100);
+    assertThat(value("ranks.2.step_millis")).isEqualTo(100);
     assertThat(value("ranks.2.straggler")).isZero();
 
     status.generationStarted(2, List.of("a"), 0);
 
-    assertThat(value("ranks.2.stepMillis")).isNaN();
+    assertThat(value("ranks.2.step_millis")).isNaN();
   }
 
   @Test
   void anExecutorHasWhatItsRankMeasuredLast() {
     AtomicReference<RankStep> last = new AtomicReference<>();
     RunGauges.onExecutor(registry, last);
-    assertThat(value("trainer.stepMillis")).isNaN();
+    assertThat(value("trainer.step_millis")).isNaN();
 
     last.set(measured());
 
     assertThat(value("trainer.rank")).isEqualTo(2);
     assertThat(value("trainer.step")).isEqualTo(7);
-    assertThat(value("trainer.stepMillis")).isEqualTo(100);
-    assertThat(value("trainer.computeMillis")).isEqualTo(80);
-    assertThat(value("trainer.communicationMillis")).isEqualTo(40);
-    assertThat(value("trainer.waitMillis")).isEqualTo(20);
-    assertThat(value("trainer.overlapShare")).isEqualTo(0.5);
+    assertThat(value("trainer.step_millis")).isEqualTo(100);
+    assertThat(value("trainer.compute_millis")).isEqualTo(80);
+    assertThat(value("trainer.communication_millis")).isEqualTo(40);
+    assertThat(value("trainer.wait_millis")).isEqualTo(20);
+    assertThat(value("trainer.overlap_share")).isEqualTo(0.5);
   }
 
   private static RankStep measured() {

@@ -137,14 +137,14 @@ class TrainingPageTest {
     assertThat(gauge(metrics, "run_step")).isEqualTo(800);
     assertThat(gauge(metrics, "run_loss"))
         .isEqualTo(TrainingPlugin.driver().status().numbers().loss());
-    assertThat(gauge(metrics, "run_tokensPerSecond")).isBetween(39_000.0, 41_000.0);
+    assertThat(gauge(metrics, "run_tokens_per_second")).isBetween(39_000.0, 41_000.0);
     assertThat(gauge(metrics, "run_generation")).isEqualTo(2);
-    assertThat(gauge(metrics, "run_worldSize")).isEqualTo(2);
-    assertThat(gauge(metrics, "run_checkpointStep")).isEqualTo(800);
+    assertThat(gauge(metrics, "run_world_size")).isEqualTo(2);
+    assertThat(gauge(metrics, "run_checkpoint_step")).isEqualTo(800);
     assertThat(gauge(metrics, "run_stragglers")).isEqualTo(1);
-    assertThat(gauge(metrics, "ranks_0_computeMillis")).isEqualTo(100);
-    assertThat(gauge(metrics, "ranks_1_waitMillis")).isEqualTo(5);
-    assertThat(gauge(metrics, "ranks_1_overlapShare")).isEqualTo(0.8);
+    assertThat(gauge(metrics, "ranks_0_compute_millis")).isEqualTo(100);
+    assertThat(gauge(metrics, "ranks_1_wait_millis")).isEqualTo(5);
+    assertThat(gauge(metrics, "ranks_1_overlap_share")).isEqualTo(0.8);
     assertThat(gauge(metrics, "ranks_1_straggler")).isEqualTo(1);
   }
 
