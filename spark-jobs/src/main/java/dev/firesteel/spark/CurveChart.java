@@ -13,7 +13,7 @@ import org.apache.commons.text.StringEscapeUtils;
 final class CurveChart {
   private static final int WIDTH = 640;
   private static final int HEIGHT = 260;
-  private static final int LEFT = 62;
+  private static final int LEFT = 76;
   private static final int RIGHT = WIDTH - 14;
   private static final int TOP = 26;
   private static final int BOTTOM = HEIGHT - 40;
@@ -85,7 +85,8 @@ final class CurveChart {
       return "<p class=\"text-muted\">Nothing has been reported yet.</p>\n";
     }
     List<Curve.Point> all = series.stream().flatMap(one -> one.points().stream()).toList();
-    Axis steps = Axis.around(0, all.stream().mapToDouble(Curve.Point::step).max().orElseThrow());
+    double lastStep = all.stream().mapToDouble(Curve.Point::step).max().orElseThrow();
+    Axis steps = Axis.around(0, Math.max(TICKS, lastStep));
     double lowest = all.stream().mapToDouble(Curve.Point::value).min().orElseThrow();
     double highest = all.stream().mapToDouble(Curve.Point::value).max().orElseThrow();
     Axis values = Axis.around(fromZero ? Math.min(0, lowest) : lowest, highest);

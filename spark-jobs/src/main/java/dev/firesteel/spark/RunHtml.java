@@ -197,11 +197,11 @@ final class RunHtml {
       rows.add(
           List.of(
               Integer.toString(generation.number()),
-              Integer.toString(generation.hosts().size()),
+              Integer.toString(generation.worldSize()),
               String.join(", ", generation.hosts()),
               time(generation.began()),
               ended ? time(generation.ended()) : UNKNOWN,
-              format("%,d", generation.fromStep()),
+              generation.fromStep() < 0 ? UNKNOWN : format("%,d", generation.fromStep()),
               ended ? format("%,d", generation.atStep()) : UNKNOWN,
               ended ? generation.cause() : "running"));
     }

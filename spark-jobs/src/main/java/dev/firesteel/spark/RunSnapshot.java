@@ -131,8 +131,10 @@ record RunSnapshot(
    * Ranks that trained together.
    *
    * @param number from 1
-   * @param hosts of the ranks, in their order
-   * @param fromStep the step they went on from
+   * @param worldSize how many
+   * @param hosts of the ranks, in their order; of those alone that have reported where the driver
+   *     did not know them before
+   * @param fromStep the step they went on from; -1 before their plan
    * @param began when
    * @param ended when; null while they train
    * @param atStep steps that were done at the end; -1 while they train
@@ -140,6 +142,7 @@ record RunSnapshot(
    */
   record Generation(
       int number,
+      int worldSize,
       List<String> hosts,
       long fromStep,
       Instant began,
@@ -147,8 +150,20 @@ record RunSnapshot(
       long atStep,
       String cause) {
 
+    static Generation started(int number, int worldSize, List<String> hosts, Instant when) {
+      return new Generation(number, worldSize, List.copyOf(hosts), -1, when, null, -1, null);
+    }
+
+    Generation on(List<String> newHosts) {
+      return new Generation(number, worldSize, newHosts, fromStep, began, ended, atStep, cause);
+    }
+
+    Generation from(long step) {
+      return new Generation(number, worldSize, hosts, step, began, ended, atStep, cause);
+    }
+
     Generation endedAt(Instant when, long step, String why) {
-      return new Generation(number, hosts, fromStep, began, when, step, why);
+      return new Generation(number, worldSize, hosts, fromStep, began, when, step, why);
     }
   }
 

@@ -52,6 +52,7 @@ final class RunStatus implements TrainingListener {
   private final Deque<Generation> generations = new ArrayDeque<>();
   private final Deque<SavedCheckpoint> checkpoints = new ArrayDeque<>();
   private final Deque<String> notices = new ArrayDeque<>();
+  private boolean learnsHosts; // of the present generation, by reports
   private TrainingPlan plan; // null before the first
   private Instant started; // of the plan
   private StepMetrics last; // null before the plan's first step
@@ -69,12 +70,13 @@ final class RunStatus implements TrainingListener {
   }
 
   /**
-   * A group of ranks begins to train; the first of a run has number 1.
+   * A group of ranks begins to train; the first of a run has number 1. The step it goes on from is
+   * that of the {@linkplain #onStart plan} that follows.
    *
-   * @param hosts of the ranks, in their order
-   * @param fromStep the step they go on from
+   * @param hosts of the ranks, in their order; empty where they are not known yet: the ranks'
+   *     reports tell them then
    */
-  synchronized void generationStarted(int number, List<String> hosts, long fromStep) {
+  synchronized void generationStarted(int number, int worldSize, List<String> hosts) {
     if (number == 1) {
       generations.clear();
       plan = null;
@@ -82,9 +84,8 @@ final class RunStatus implements TrainingListener {
     }
     ranks.clear();
     outcome = null;
-    add(
-        generations,
-        new Generation(number, List.copyOf(hosts), fromStep, clock.instant(), null, -1, null));
+    learnsHosts = hosts.isEmpty();
+    add(generations, Generation.started(number, worldSize, hosts, clock.instant()));
   }
 
   /**
@@ -94,11 +95,10 @@ final class RunStatus implements TrainingListener {
    * @param cause of its end, as a user should read it
    */
   synchronized void generationEnded(long atStep, String cause) {
-    Generation running = generations.peekLast();
-    if (running == null || running.ended() != null) {
+    if (!generationRuns()) {
       throw new IllegalStateException("no generation is running that could end: " + cause);
     }
-    generations.removeLast();
+    Generation running = generations.removeLast();
     generations.addLast(running.endedAt(clock.instant(), atStep, cause));
   }
 
@@ -107,6 +107,10 @@ final class RunStatus implements TrainingListener {
     ranks
         .computeIfAbsent(report.measured().rank(), rank -> new RankHistory())
         .add(report, clock.instant());
+    if (learnsHosts && generationRuns()) {
+      List<String> hosts = rankStates().stream().map(RankState::host).toList();
+      generations.addLast(generations.removeLast().on(hosts));
+    }
   }
 
   @Override
@@ -118,6 +122,9 @@ final class RunStatus implements TrainingListener {
     started = clock.instant();
     last = null;
     outcome = null;
+    if (generationRuns()) {
+      generations.addLast(generations.removeLast().from(plan.fromStep()));
+    }
     if (evaluationStep > plan.fromStep()) {
       evaluation = null; // It will come again.
     }
@@ -214,10 +221,14 @@ final class RunStatus implements TrainingListener {
     if (outcome != null) {
       return outcome == TrainingOutcome.COMPLETED ? State.COMPLETED : State.INTERRUPTED;
     }
-    if (!generations.isEmpty() && generations.getLast().ended() != null) {
+    if (!generations.isEmpty() && !generationRuns()) {
       return State.STOPPED;
     }
     return plan == null ? State.PREPARING : State.TRAINING;
+  }
+
+  private boolean generationRuns() {
+    return !generations.isEmpty() && generations.getLast().ended() == null;
   }
 
   private long step() {

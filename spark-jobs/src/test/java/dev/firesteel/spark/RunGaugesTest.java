@@ -35,14 +35,14 @@ class RunGaugesTest {
   void aRankOfAnEarlierGenerationIsNoLongerKnown() {
     RunStatus status = new RunStatus();
     RunGauges gauges = RunGauges.onDriver(registry, status);
-    status.generationStarted(1, List.of("a"), 0);
+    status.generationStarted(1, 1, List.of("a"));
     status.rankReported(new RankReport("4", measured()));
     gauges.heardOf(2);
     gauges.heardOf(2);
     assertThat(value("ranks.2.step_millis")).isEqualTo(100);
     assertThat(value("ranks.2.straggler")).isZero();
 
-    status.generationStarted(2, List.of("a"), 0);
+    status.generationStarted(2, 1, List.of("a"));
 
     assertThat(value("ranks.2.step_millis")).isNaN();
   }

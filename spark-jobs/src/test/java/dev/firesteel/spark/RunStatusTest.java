@@ -42,7 +42,7 @@ class RunStatusTest {
 
   @Test
   void followsARunFromItsPlanToItsEnd() {
-    status.generationStarted(1, List.of("a", "b"), 0);
+    status.generationStarted(1, 2, List.of("a", "b"));
     status.onStart(plan("one", 0, 100));
     status.onEvaluation(0, new EvaluationResult(6, 9, 1000));
     status.onStep(step(0, Double.NaN, Double.NaN));
@@ -83,7 +83,7 @@ class RunStatusTest {
 
   @Test
   void aNextGenerationDoesAgainWhatWasLost() {
-    status.generationStarted(1, List.of("a", "b"), 0);
+    status.generationStarted(1, 2, List.of("a", "b"));
     status.onStart(plan("one", 0, 100));
     for (int i = 1; i <= 50; i++) {
       status.onStep(step(i, 100 - i, 1000));
@@ -95,7 +95,7 @@ class RunStatusTest {
     status.generationEnded(50, "rank 1 on b was lost");
     assertThat(status.snapshot().state()).isEqualTo(State.STOPPED);
 
-    status.generationStarted(2, List.of("a"), 40);
+    status.generationStarted(2, 1, List.of("a"));
     status.onStart(plan("one", 40, 100));
 
     RunSnapshot resumed = status.snapshot();
@@ -109,20 +109,27 @@ class RunStatusTest {
     assertThat(resumed.generations())
         .containsExactly(
             new Generation(
-                1, List.of("a", "b"), 0, BEGIN, BEGIN.plusSeconds(5), 50, "rank 1 on b was lost"),
-            new Generation(2, List.of("a"), 40, BEGIN.plusSeconds(5), null, -1, null));
+                1,
+                2,
+                List.of("a", "b"),
+                0,
+                BEGIN,
+                BEGIN.plusSeconds(5),
+                50,
+                "rank 1 on b was lost"),
+            new Generation(2, 1, List.of("a"), 40, BEGIN.plusSeconds(5), null, -1, null));
   }
 
   @Test
   void anotherRunStartsWithoutWhatTheOneBeforeLeft() {
-    status.generationStarted(1, List.of("a"), 0);
+    status.generationStarted(1, 1, List.of("a"));
     status.onStart(plan("one", 0, 100));
     status.onStep(step(100, 4, 1000));
     status.onCheckpoint(100, "one");
     status.onNotice("of one");
     status.onEnd(TrainingOutcome.COMPLETED, 100);
 
-    status.generationStarted(1, List.of("a"), 0);
+    status.generationStarted(1, 1, List.of("a"));
     assertThat(status.snapshot().state()).isEqualTo(State.PREPARING);
     status.onStart(plan("two", 0, 100));
 
@@ -194,8 +201,24 @@ class RunStatusTest {
   }
 
   @Test
+  void reportsTellTheHostsThatTheDriverDidNotKnow() {
+    status.generationStarted(1, 2, List.of());
+    assertThat(status.snapshot().generations().get(0).fromStep()).isEqualTo(-1);
+    status.onStart(plan("one", 60, 100));
+    status.rankReported(report(1, 100, 20));
+    status.rankReported(report(0, 100, 20));
+    status.generationEnded(70, "rank 1 was lost");
+    status.rankReported(report(2, 100, 20)); // Too late to belong to it.
+
+    Generation generation = status.snapshot().generations().get(0);
+    assertThat(generation.worldSize()).isEqualTo(2);
+    assertThat(generation.hosts()).containsExactly("host-0", "host-1");
+    assertThat(generation.fromStep()).isEqualTo(60);
+  }
+
+  @Test
   void tellsToolsInJson() {
-    status.generationStarted(1, List.of("a"), 0);
+    status.generationStarted(1, 1, List.of("a"));
     status.onStart(plan("one", 0, 100));
     status.onStep(step(10, 4.5, 1000));
     status.rankReported(report(0, 100, 20));
@@ -218,7 +241,7 @@ class RunStatusTest {
   void aGenerationEndsOnce() {
     assertThatThrownBy(() -> status.generationEnded(1, "lost"))
         .isInstanceOf(IllegalStateException.class);
-    status.generationStarted(1, List.of("a"), 0);
+    status.generationStarted(1, 1, List.of("a"));
     status.generationEnded(1, "lost");
     assertThatThrownBy(() -> status.generationEnded(1, "lost again"))
         .isInstanceOf(IllegalStateException.class)

@@ -62,9 +62,9 @@ class TrainingPageTest {
     assertThat(get("")).contains("No training has begun in this application.");
     RunStatus status = TrainingPlugin.driver().status();
     TrainingListener events = TrainingEvents.encoder(TrainingPlugin::send);
-    status.generationStarted(1, List.of("node-0", "node-1"), 0);
+    status.generationStarted(1, 2, List.of("node-0", "node-1"));
     status.generationEnded(150, "rank 1 on node-1 was lost: <connection reset>");
-    status.generationStarted(2, List.of("node-0", "node-2"), 100);
+    status.generationStarted(2, 2, List.of("node-0", "node-2"));
     events.onStart(RunStatusTest.plan("<script>alert('x')</script>", 0, 2000));
     for (int step = 10; step <= 800; step += 10) {
       double loss = 2 + 5 * Math.exp(-step / 200.0) + 0.05 * Math.sin(step);
