@@ -136,7 +136,7 @@ final class Failures {
     return chain;
   }
 
-  private static String firstLine(String message) {
+  static String firstLine(String message) {
     return message == null ? "no message" : message.lines().findFirst().orElse("no message");
   }
 }

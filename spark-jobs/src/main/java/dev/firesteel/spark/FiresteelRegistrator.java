@@ -1,6 +1,7 @@
 package dev.firesteel.spark;
 
 import com.esotericsoftware.kryo.Kryo;
+import dev.firesteel.train.RankPhase;
 import org.apache.spark.serializer.KryoRegistrator;
 
 /**
@@ -20,6 +21,9 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(PrepareDocument.class);
     kryo.register(PrepareTally.class);
     kryo.register(PrepareTokens.class);
+    kryo.register(Heartbeat.class);
+    kryo.register(RankPhase.class);
+    kryo.register(byte[].class);
     kryo.register(TrainAssignment.class);
     kryo.register(TrainReport.class);
     kryo.register(TrainReport[].class);

@@ -70,7 +70,8 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   private static double probe(RunConfig config, SparkConf spark) {
-    try (Backend backend = Backends.create(TrainTask.options(config.compute(), spark))) {
+    try (Backend backend =
+        Backends.create(TrainTask.options(config.compute(), TrainTask.cores(spark)))) {
       return ThroughputProbe.flopsPerSecond(backend, config, PROBE);
     }
   }

@@ -1,36 +1,70 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
+import dev.firesteel.data.FolderLock;
+import dev.firesteel.error.UserException;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.IOException;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.resource.ResourceProfile;
+import org.apache.spark.resource.ResourceProfileBuilder;
+import org.apache.spark.resource.TaskResourceRequests;
 import org.apache.spark.sql.SparkSession;
 import scala.reflect.ClassTag$;
 
 /**
- * Pretrains on an executor: one barrier job of one task, which computes with all of the executor's
- * cores and talks to the driver through {@link TrainingPlugin}. Weights go from the task to the run
- * directory, never through the driver.
+ * Pretrains on executors, in <em>generations</em>: each is one barrier job whose tasks, one for
+ * each trainer, find each other and train together until the run ends or one of them fails. Spark
+ * never repeats a barrier stage that gives a result, and would not change the number of its tasks;
+ * so the loop over generations is here. The next goes on from the last checkpoint, with as many
+ * trainers as there is room for.
+ *
+ * <p>Tasks talk to the driver through {@link TrainingPlugin}, and with each other through a
+ * collective of their own. Weights go from the tasks to the run directory, never through the
+ * driver.
  *
  * <p>Runs on the driver.
  */
 final class PretrainJob {
-  private final SparkSession spark;
+  private static final int SECRET_BYTES = 32;
+  private static final long POLL_MILLIS = 200;
+  private static final Duration SETTLED = Duration.ofSeconds(2);
+  private static final Duration LISTENERS_LAG = Duration.ofSeconds(5);
+
+  private final SparkContext context;
   private final RunConfig config;
+  private final Configuration hadoop;
+  private final RunDirectory directory;
+  private final LiveExecutors executors;
+  private final TrainingPlugin.Driver plugin = TrainingPlugin.driver();
+  private final RemovedExecutors removed = new RemovedExecutors();
+  private final SecureRandom random = new SecureRandom();
 
   PretrainJob(SparkSession spark, RunConfig config) {
-    this.spark = spark;
+    this.context = spark.sparkContext();
     this.config = config;
+    this.hadoop = context.hadoopConfiguration();
+    this.directory = RunDirectory.of(config, hadoop);
+    this.executors = new LiveExecutors(context);
   }
 
   /**
@@ -38,38 +72,251 @@ final class PretrainJob {
    * TrainingPlugin.Driver#requestStop}.
    *
    * @param listener hears the run while it goes on, from a thread of Spark's
+   * @throws UserException when the run failed by a mistake, or too often
    */
+  @SuppressWarnings("try") // The lock is held, not used.
   TrainingOutcome run(TrainingListener listener) {
-    SparkContext context = spark.sparkContext();
-    TrainingPlugin.driver().listen(event -> TrainingEvents.dispatch(event, listener));
+    refuseDynamicAllocation();
+    plugin.listen(event -> TrainingEvents.dispatch(event, listener));
     // A killed task shall hear of it while it computes, not after.
     context.setInterruptOnCancel(true);
-    List<TrainReport> reports =
-        JavaSparkContext.fromSparkContext(context)
-            .parallelize(new ArrayList<>(Collections.singletonList(assignment())), 1)
-            .rdd()
-            .barrier()
-            .mapPartitions(new TrainTask(), false, ClassTag$.MODULE$.apply(TrainReport.class))
-            .toJavaRDD()
-            .collect();
-    return reports.get(0).outcome();
+    context.addSparkListener(removed);
+    try (FolderLock lock = directory.lock()) {
+      return trainInGenerations(listener);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("the driver's thread was interrupted", e);
+    } finally {
+      context.removeSparkListener(removed);
+    }
   }
 
-  private TrainAssignment assignment() {
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    return new TrainAssignment(
-        config,
-        qualified(new Path(config.data().path()), hadoop),
-        qualified(RunDirectory.of(config, hadoop).path(), hadoop));
+  private void refuseDynamicAllocation() {
+    if (context.conf().getBoolean("spark.dynamicAllocation.enabled", false)) {
+      throw UserException.usage(
+          "training needs executors that stay, got spark.dynamicAllocation.enabled=true: submit with --conf spark.dynamicAllocation.enabled=false and --num-executors (runs grow and shrink by themselves, see docs/cluster.md)");
+    }
+  }
+
+  private TrainingOutcome trainInGenerations(TrainingListener listener)
+      throws InterruptedException {
+    RetryBudget budget = new RetryBudget(config.cluster());
+    int wanted = firstWanted();
+    for (int generation = 1; ; generation++) {
+      int awaited = wanted;
+      sleep(Duration.ofSeconds(config.cluster().waitSeconds()), () -> executors.idleFor(awaited));
+      if (plugin.stopRequested()) {
+        return TrainingOutcome.INTERRUPTED;
+      }
+      int worldSize = WorldSize.choose(config, executors.trainers());
+      wanted = Math.max(wanted, worldSize);
+      Generation attempt = new Generation(generation, worldSize, wanted);
+      Optional<GenerationFailure> failure = attempt.run();
+      if (failure.isEmpty()) {
+        if (!attempt.endedToGrow()) {
+          return attempt.outcome();
+        }
+        listener.onNotice("There is room for more trainers: the run goes on with them");
+        continue;
+      }
+      goOnOrThrow(failure.get(), generation, budget, listener);
+    }
+  }
+
+  /** What the configuration says, else the submission, else what there is. */
+  private int firstWanted() throws InterruptedException {
+    int requested =
+        config.cluster().trainers() > 0 ? config.cluster().trainers() : executors.requested();
+    if (requested > 0 || executors.embedded()) {
+      return Math.max(1, requested);
+    }
+    // Executors come one after the other: those that are there when no more come.
+    long[] changed = {System.nanoTime()};
+    int[] seen = {0};
+    sleep(
+        Duration.ofSeconds(config.cluster().waitSeconds()),
+        () -> {
+          int now = executors.trainers();
+          if (now != seen[0]) {
+            seen[0] = now;
+            changed[0] = System.nanoTime();
+          }
+          return now > 0 && System.nanoTime() - changed[0] > SETTLED.toNanos();
+        });
+    return Math.max(1, seen[0]);
+  }
+
+  /** Returns when the next generation may begin. */
+  private void goOnOrThrow(
+      GenerationFailure failure, int generation, RetryBudget budget, TrainingListener listener)
+      throws InterruptedException {
+    TrainReport report = failure.report();
+    if (report != null && (report.isMistake() || executors.embedded())) {
+      report.outcome(); // Throws as the rank did.
+    }
+    if (executors.embedded()) {
+      throw new IllegalStateException(failure.sentence());
+    }
+    Optional<Checkpoint> last = lastCheckpoint();
+    String from =
+        last.map(checkpoint -> "the checkpoint of step " + checkpoint.step()).orElse("the start");
+    if (!budget.allows(failure.executorLost(), last.map(Checkpoint::step).orElse(-1L))) {
+      throw UserException.failure(
+          "training failed too often (%s): %s; the last checkpoint is %s: find the cause, in the executor's log or by --verbose, and run the same command to go on from %s"
+              .formatted(
+                  budget.used(),
+                  failure.sentence(),
+                  last.map(Checkpoint::toString).orElse("none"),
+                  from),
+          report == null
+              ? null
+              : new TrainReport.TrainingFailure(report.failure(), report.stackTrace()));
+    }
+    Duration pause = budget.pause();
+    listener.onNotice(
+        "Generation %d ended: %s; going on from %s%s (%s)"
+            .formatted(
+                generation,
+                failure.sentence(),
+                from,
+                pause.isZero() ? "" : " in " + pause.toSeconds() + " s",
+                budget.used()));
+    sleep(pause, () -> false);
+  }
+
+  /** Sleeps until something is so, the run is to stop, or time is up. */
+  private void sleep(Duration limit, BooleanSupplier enough) throws InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    while (!enough.getAsBoolean() && !plugin.stopRequested() && System.nanoTime() < end) {
+      Thread.sleep(POLL_MILLIS);
+    }
+  }
+
+  private Optional<Checkpoint> lastCheckpoint() {
+    CheckpointStore checkpoints = directory.checkpoints(notice -> {});
+    return checkpoints.latest();
   }
 
   /** With scheme and full path: an executor has another working directory. */
-  private static String qualified(Path path, Configuration hadoop) {
+  private String qualified(Path path) {
     try {
       FileSystem fs = DataFiles.fileSystem(path, hadoop);
       return fs.makeQualified(path).toString();
     } catch (IOException e) {
       throw DataFiles.explain("finding the file system of " + path, e);
+    }
+  }
+
+  /** One barrier job. */
+  private final class Generation {
+    private final int number;
+    private final int worldSize;
+    private final int wanted;
+    private final GenerationWatch watch;
+    private TrainingOutcome outcome;
+    private boolean endedToGrow;
+
+    Generation(int number, int worldSize, int wanted) {
+      this.number = number;
+      this.worldSize = worldSize;
+      this.wanted = wanted;
+      this.watch = new GenerationWatch(number, Clock.systemUTC());
+    }
+
+    /** How the run stood when all ranks had ended without a failure. */
+    TrainingOutcome outcome() {
+      return outcome;
+    }
+
+    /** Whether the ranks ended because there is room for more of them. */
+    boolean endedToGrow() {
+      return endedToGrow;
+    }
+
+    /** Trains; returns the failure that ended the generation, if one did. */
+    Optional<GenerationFailure> run() throws InterruptedException {
+      removed.drain();
+      plugin.watch(watch);
+      Throwable job = null;
+      JavaRDD<TrainReport> tasks = tasks();
+      GenerationMonitor monitor =
+          new GenerationMonitor(context, watch, config.cluster(), executors, worldSize, wanted);
+      plugin.status().generationStarted(number, worldSize, List.of());
+      monitor.start();
+      try {
+        tasks.collect().forEach(watch::reported);
+      } catch (Exception e) { // Spark throws checked exceptions that it does not declare.
+        job = e;
+      } finally {
+        // Whoever still trains is of a generation that has ended.
+        watch.order(Order.ABORT);
+        monitor.close();
+      }
+      List<TrainReport> reports = watch.reports();
+      // An executor that is lost after its rank has told of its end is no loss.
+      if (reports.size() == worldSize && reports.stream().noneMatch(TrainReport::isFailure)) {
+        outcome = reports.get(0).outcome();
+        endedToGrow =
+            monitor.askedToGrow()
+                && outcome == TrainingOutcome.INTERRUPTED
+                && !plugin.stopRequested();
+        plugin.status().generationEnded(watch.step(), outcome.name().toLowerCase(Locale.ROOT));
+        return Optional.empty();
+      }
+      GenerationFailure failure =
+          GenerationFailure.find(watch, monitor.silenced(), removedExecutors(job), job);
+      plugin.status().generationEnded(watch.step(), failure.sentence());
+      return Optional.of(failure);
+    }
+
+    /** Spark tells of lost executors on a thread of its own, after it has ended the job. */
+    private List<RemovedExecutors.Removed> removedExecutors(Throwable job)
+        throws InterruptedException {
+      List<RemovedExecutors.Removed> all = new ArrayList<>(removed.drain());
+      boolean told =
+          job == null || !String.valueOf(job.getMessage()).contains("ExecutorLostFailure");
+      long end = System.nanoTime() + LISTENERS_LAG.toNanos();
+      while (all.isEmpty() && !told && System.nanoTime() < end) {
+        Thread.sleep(50);
+        all.addAll(removed.drain());
+      }
+      return all;
+    }
+
+    private JavaRDD<TrainReport> tasks() {
+      byte[] secret = new byte[SECRET_BYTES];
+      random.nextBytes(secret);
+      boolean embedded = executors.embedded();
+      int threads = embedded ? 0 : executors.coresPerTrainer();
+      TrainAssignment assignment =
+          new TrainAssignment(
+              config,
+              qualified(new Path(config.data().path())),
+              qualified(directory.path()),
+              number,
+              worldSize,
+              threads,
+              secret);
+      JavaRDD<TrainAssignment> assignments =
+          JavaSparkContext.fromSparkContext(context)
+              .parallelize(new ArrayList<>(Collections.nCopies(worldSize, assignment)), worldSize);
+      if (!embedded) {
+        assignments = assignments.withResources(profile(threads));
+      }
+      return assignments
+          .rdd()
+          .barrier()
+          .mapPartitions(new TrainTask(), false, ClassTag$.MODULE$.apply(TrainReport.class))
+          .toJavaRDD();
+    }
+
+    /** All cores of an executor for its trainer, so that no two share one; preparing takes one. */
+    private ResourceProfile profile(int cores) {
+      TaskResourceRequests requests = new TaskResourceRequests().cpus(cores);
+      if (context.conf().contains("spark.executor.resource.gpu.amount")) {
+        requests.resource("gpu", 1);
+      }
+      return new ResourceProfileBuilder().require(requests).build();
     }
   }
 }

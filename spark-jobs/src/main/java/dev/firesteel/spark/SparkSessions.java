@@ -32,6 +32,9 @@ final class SparkSessions {
     conf.set("spark.serializer", KryoSerializer.class.getName());
     conf.set("spark.kryo.registrationRequired", "true");
     conf.set("spark.kryo.registrator", FiresteelRegistrator.class.getName());
+    // Their defaults are a year, and 10 minutes in steps of 15 s.
+    conf.setIfMissing("spark.barrier.sync.timeout", "5min");
+    conf.setIfMissing("spark.scheduler.barrier.maxConcurrentTasksCheck.interval", "1s");
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());

@@ -4,32 +4,72 @@ import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import java.util.List;
 
-/** What a training task is told: the run, and where it reads and writes, as full paths. */
+/**
+ * What the training tasks of a generation are told: the run, where they read and write, as full
+ * paths, and how to know each other.
+ */
 final class TrainAssignment {
   private String config;
   private String data;
   private String run;
+  private long generation;
+  private int worldSize;
+  private int threads;
+  private byte[] secret;
 
   /** For Kryo. */
   TrainAssignment() {}
 
-  TrainAssignment(RunConfig config, String data, String run) {
+  /**
+   * @param data folder of the prepared data
+   * @param run directory of the run
+   * @param generation number of this group of tasks, unlike that of any before
+   * @param worldSize how many tasks there are
+   * @param threads of one of them where the configuration does not say; 0: all of the machine
+   * @param secret known to the tasks of this generation alone
+   */
+  TrainAssignment(
+      RunConfig config,
+      String data,
+      String run,
+      long generation,
+      int worldSize,
+      int threads,
+      byte[] secret) {
     this.config = ConfigLoader.toYaml(config);
     this.data = data;
     this.run = run;
+    this.generation = generation;
+    this.worldSize = worldSize;
+    this.threads = threads;
+    this.secret = secret.clone();
   }
 
   RunConfig config() {
     return ConfigLoader.parse(config, "the driver's configuration", List.of());
   }
 
-  /** The folder of the prepared data. */
   String data() {
     return data;
   }
 
-  /** The run directory. */
   String run() {
     return run;
+  }
+
+  long generation() {
+    return generation;
+  }
+
+  int worldSize() {
+    return worldSize;
+  }
+
+  int threads() {
+    return threads;
+  }
+
+  byte[] secret() {
+    return secret.clone();
   }
 }

@@ -1,5 +1,6 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.error.UserException;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;
@@ -10,35 +11,89 @@ import java.util.Optional;
  * How a training task ended, in the few words that travel back to the driver; weights stay where
  * the checkpoints are. A failure travels as a value, because Spark drops the cause of a barrier
  * stage's failure.
+ *
+ * <p>It travels twice: by Spark's RPC as soon as the task ends, which a lost executor beside it
+ * cannot prevent, and as the task's result.
  */
 final class TrainReport {
+  private Heartbeat last;
   private String outcome;
   private String failureKind;
   private String failure;
   private String stackTrace;
+  private boolean consequence;
+  private boolean mistake;
 
-  static TrainReport ended(TrainingOutcome outcome) {
+  /**
+   * @param last where the rank stood
+   */
+  static TrainReport ended(Heartbeat last, TrainingOutcome outcome) {
     TrainReport report = new TrainReport();
+    report.last = last;
     report.outcome = outcome.name();
     return report;
   }
 
-  static TrainReport failed(Throwable cause) {
+  static TrainReport failed(Heartbeat last, Throwable cause) {
     TrainReport report = new TrainReport();
+    report.last = last;
     StringWriter trace = new StringWriter();
     cause.printStackTrace(new PrintWriter(trace, true));
     report.stackTrace = trace.toString();
     report.failure = String.valueOf(cause.getMessage());
+    report.consequence = cause instanceof CollectiveException;
     Optional<String> known = Failures.surroundings(cause);
-    if (cause instanceof UserException mistake) {
-      report.failureKind = mistake.kind().name();
+    if (cause instanceof UserException own) {
+      report.failureKind = own.kind().name();
+      report.mistake = true;
     } else if (known.isPresent()) {
       report.failureKind = UserException.Kind.FAILURE.name();
       report.failure = known.get();
-    } else {
+      // Memory may suffice when all begins anew; a full disk will still be full.
+      report.mistake = !(Failures.root(cause) instanceof OutOfMemoryError);
+    } else if (!report.consequence) {
       report.failure = cause.getClass().getSimpleName() + ": " + report.failure;
     }
     return report;
+  }
+
+  /** Where the rank stood when it ended. */
+  Heartbeat last() {
+    return last;
+  }
+
+  long generation() {
+    return last.generation();
+  }
+
+  int rank() {
+    return last.rank();
+  }
+
+  long step() {
+    return last.step();
+  }
+
+  boolean isFailure() {
+    return failure != null;
+  }
+
+  /** Whether the task failed because another rank did. */
+  boolean isConsequence() {
+    return consequence;
+  }
+
+  /** Whether the task failed by something that a further attempt would meet again. */
+  boolean isMistake() {
+    return mistake;
+  }
+
+  String failure() {
+    return failure;
+  }
+
+  String stackTrace() {
+    return stackTrace;
   }
 
   /**

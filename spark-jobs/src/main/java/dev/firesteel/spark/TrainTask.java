@@ -5,11 +5,11 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.RunConfig;
-import dev.firesteel.data.FolderLock;
 import dev.firesteel.train.Pretraining;
+import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
 import dev.firesteel.train.TrainingContext;
@@ -17,7 +17,10 @@ import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.ServiceLoader;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.apache.hadoop.conf.Configuration;
@@ -26,6 +29,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
+import org.apache.spark.storage.BlockManagerId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.collection.Iterator;
@@ -33,19 +37,23 @@ import scala.collection.Iterator$;
 import scala.runtime.AbstractFunction1;
 
 /**
- * The one long task that trains: turns an assignment into a report, within a barrier stage. It
- * carries no state; everything is made where it runs.
+ * The long task of one rank that trains: turns an assignment into a report, within a barrier stage.
+ * It carries no state; everything is made where it runs.
  *
  * <p>Training has a thread of its own, because Spark interrupts the task's thread to end it, and an
- * interrupt would close files that are being written. A killed task asks the loop to stop and waits
- * for its checkpoint.
+ * interrupt would close files that are being written. The task's thread tells the driver from time
+ * to time where the rank stands, and does what it is told. A killed task asks the loop to stop and
+ * waits for its checkpoint.
+ *
+ * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path hears the
+ * rank, too; the tests inject faults by one.
  */
 final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Iterator<TrainReport>>
     implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private static final Logger LOG = LoggerFactory.getLogger(TrainTask.class);
-  private static final long STOP_POLL_MILLIS = 500;
+  private static final long HEARTBEAT_MILLIS = 500;
 
   @Override
   public Iterator<TrainReport> apply(Iterator<TrainAssignment> assignments) {
@@ -53,30 +61,52 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
   }
 
   private static TrainReport train(TrainAssignment assignment) {
+    // PluginContext.hostname() fails on an executor, which has no RPC address of its own.
+    BlockManagerId here = SparkEnv.get().blockManager().blockManagerId();
+    RankStanding standing =
+        new RankStanding(
+            assignment.generation(), TaskContext.getPartitionId(), here.host(), here.executorId());
+    TrainReport report;
+    try (Collective collective = RankConnections.open(assignment, standing)) {
+      report = train(assignment, collective, standing);
+    } catch (RuntimeException | Error e) {
+      report = TrainReport.failed(standing.now(), e);
+    }
+    tellDriver(report);
+    return report;
+  }
+
+  private static TrainReport train(
+      TrainAssignment assignment, Collective collective, RankStanding standing) {
     StopSignal stop = new StopSignal();
-    FutureTask<TrainingOutcome> training = new FutureTask<>(() -> pretrain(assignment, stop));
+    FutureTask<TrainingOutcome> training =
+        new FutureTask<>(() -> pretrain(assignment, collective, standing, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
+    // The driver knows the rank before anything can happen to it.
+    obey(order(standing), collective, stop);
     trainer.start();
-    awaitEnd(trainer, stop);
+    awaitEnd(trainer, collective, standing, stop);
     try {
-      return TrainReport.ended(training.get());
+      return TrainReport.ended(standing.now(), training.get());
     } catch (ExecutionException e) {
-      return TrainReport.failed(e.getCause());
+      return TrainReport.failed(standing.now(), e.getCause());
     } catch (InterruptedException e) {
       throw new AssertionError("a finished training is not waited for", e);
     }
   }
 
-  /** Waits for the trainer, and passes on the driver's wish to stop and the task's kill. */
-  private static void awaitEnd(Thread trainer, StopSignal stop) {
+  /** Waits for the trainer, and passes on the driver's orders and the task's kill. */
+  private static void awaitEnd(
+      Thread trainer, Collective collective, RankStanding standing, StopSignal stop) {
     boolean interrupted = false;
     while (trainer.isAlive()) {
       try {
-        trainer.join(STOP_POLL_MILLIS);
-        if (TaskContext.get().isInterrupted() || driverWantsStop()) {
+        trainer.join(HEARTBEAT_MILLIS);
+        if (TaskContext.get().isInterrupted()) {
           stop.request();
         }
+        obey(order(standing), collective, stop);
       } catch (InterruptedException e) {
         interrupted = true;
         stop.request();
@@ -87,18 +117,37 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     }
   }
 
-  /** A driver that is gone cannot use the result: the run is saved and ends. */
-  private static boolean driverWantsStop() {
-    try {
-      return TrainingPlugin.stopRequested();
-    } catch (IllegalStateException e) {
-      LOG.warn("The run stops at the next step: {}", e.getMessage(), e);
-      return true;
+  private static void obey(Order order, Collective collective, StopSignal stop) {
+    switch (order) {
+      case GO_ON -> {}
+      case STOP -> stop.request();
+      case ABORT -> {
+        stop.request();
+        collective.abort("the driver has ended this generation");
+      }
     }
   }
 
-  @SuppressWarnings("try") // The lock is held, not used.
-  private static TrainingOutcome pretrain(TrainAssignment assignment, StopSignal stop) {
+  /** A driver that is gone cannot use the result: the run is saved and ends. */
+  private static Order order(RankStanding standing) {
+    try {
+      return TrainingPlugin.beat(standing.now());
+    } catch (IllegalStateException e) {
+      LOG.warn("The run stops at the next step: {}", e.getMessage(), e);
+      return Order.STOP;
+    }
+  }
+
+  private static void tellDriver(TrainReport report) {
+    try {
+      TrainingPlugin.sendReport(report);
+    } catch (IllegalStateException e) {
+      LOG.warn("The driver was not told how rank {} ended", report.rank(), e);
+    }
+  }
+
+  private static TrainingOutcome pretrain(
+      TrainAssignment assignment, Collective collective, RankStanding standing, StopSignal stop) {
     RunConfig config = assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
@@ -106,19 +155,24 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     RunDirectory run = RunDirectory.at(new Path(assignment.run()), hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
     TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
-    try (FolderLock lock = run.lock();
-        Backend backend = Backends.create(options(config.compute(), spark));
-        SingleProcess alone = new SingleProcess();
+    List<RankListener> ranks = new ArrayList<>();
+    ranks.add(standing);
+    ServiceLoader.load(RankListener.class).forEach(ranks::add);
+    int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
+    try (Backend backend = Backends.create(options(config.compute(), cores));
         Pretraining training =
             new Pretraining(
-                config, data, new TrainingContext(backend, alone, run, listener, stop))) {
+                config,
+                data,
+                new TrainingContext(
+                    backend, collective, run, listener, RankListener.all(ranks), stop))) {
       return training.run();
     }
   }
 
   /** The backend that a configuration asks for, with the threads that Spark gives. */
-  static BackendOptions options(ComputeConfig compute, SparkConf spark) {
-    int threads = compute.threads() == 0 ? cores(spark) : compute.threads();
+  static BackendOptions options(ComputeConfig compute, int cores) {
+    int threads = compute.threads() == 0 ? cores : compute.threads();
     return new BackendOptions(
         compute.backend().name().toLowerCase(Locale.ROOT),
         Precision.valueOf(compute.precision().name()),

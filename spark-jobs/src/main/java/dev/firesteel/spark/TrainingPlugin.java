@@ -2,6 +2,7 @@ package dev.firesteel.spark;
 
 import dev.firesteel.train.RankStep;
 import java.io.IOException;
+import java.time.Clock;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
@@ -16,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The line between the training tasks and the driver while they run: events of the run and reports
- * of its ranks go up as lines of JSON, the wish to stop comes down. It is Spark's own plugin RPC,
+ * The line between the training tasks and the driver while they run: events of the run,
+ * measurements and heartbeats of its ranks go up; orders come down. It is Spark's own plugin RPC,
  * so it is authenticated and encrypted as Spark is, and costs no Spark job. On the driver they end
  * in {@link RunStatus}, which the {@linkplain FiresteelTab tab} of Spark's UI and the {@linkplain
  * RunGauges metrics system} show.
@@ -26,7 +27,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class TrainingPlugin implements SparkPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingPlugin.class);
-  private static final String STOP_QUESTION = "firesteel:stop?";
+  private static final String TIME_QUESTION = "firesteel:time?";
+  private static final String HEARTBEAT = "firesteel:heartbeat ";
+  private static final String REPORT = "firesteel:report ";
   private static final String RANK = "firesteel:rank ";
   private static final AtomicReference<Driver> DRIVER = new AtomicReference<>();
   private static final AtomicReference<Executor> EXECUTOR = new AtomicReference<>();
@@ -68,9 +71,19 @@ public final class TrainingPlugin implements SparkPlugin {
     }
   }
 
-  /** Asks the driver whether the run should stop at the next step. */
-  static boolean stopRequested() {
-    return (Boolean) ask(STOP_QUESTION);
+  /** Tells the driver where a rank stands, and asks what it is to do. */
+  static Order beat(Heartbeat heartbeat) {
+    return Order.valueOf((String) ask(HEARTBEAT + JsonLines.write(heartbeat)));
+  }
+
+  /** Tells the driver how a rank ended. */
+  static void sendReport(TrainReport report) {
+    ask(REPORT + JsonLines.write(report));
+  }
+
+  /** The driver's clock, in milliseconds since 1970. */
+  static long driverMillis() {
+    return (Long) ask(TIME_QUESTION);
   }
 
   private static Object ask(String message) {
@@ -92,12 +105,13 @@ public final class TrainingPlugin implements SparkPlugin {
     return end;
   }
 
-  /** Receives events and reports, and answers the stop question. */
+  /** Receives events and reports, and answers heartbeats. */
   static final class Driver implements DriverPlugin {
     private final RunStatus status = new RunStatus();
     private Optional<FiresteelTab> tab = Optional.empty();
     private volatile RunGauges gauges;
     private volatile Consumer<String> listener = event -> {};
+    private volatile GenerationWatch watch = new GenerationWatch(0, Clock.systemUTC());
     private volatile boolean stop;
 
     @Override
@@ -127,11 +141,17 @@ public final class TrainingPlugin implements SparkPlugin {
 
     @Override
     public Object receive(Object message) {
-      if (STOP_QUESTION.equals(message)) {
-        return stop;
+      if (TIME_QUESTION.equals(message)) {
+        return System.currentTimeMillis();
       }
       String line = (String) message;
-      if (line.startsWith(RANK)) {
+      if (line.startsWith(HEARTBEAT)) {
+        Heartbeat beat = JsonLines.read(line.substring(HEARTBEAT.length()), Heartbeat.class);
+        return watch.heard(beat).name();
+      }
+      if (line.startsWith(REPORT)) {
+        watch.reported(JsonLines.read(line.substring(REPORT.length()), TrainReport.class));
+      } else if (line.startsWith(RANK)) {
         RankReport report = RankReport.of(line.substring(RANK.length()));
         status.rankReported(report);
         gauges.heardOf(report.measured().rank());
@@ -162,9 +182,23 @@ public final class TrainingPlugin implements SparkPlugin {
       return tab.map(FiresteelTab::url);
     }
 
+    /** Who gets heartbeats and the reports of ranks from now on. */
+    void watch(GenerationWatch generation) {
+      watch = generation;
+      if (stop) {
+        generation.order(Order.STOP);
+      }
+    }
+
     /** Asks running and later tasks to checkpoint and end. */
     void requestStop() {
       stop = true;
+      watch.order(Order.STOP);
+    }
+
+    /** Whether {@link #requestStop} was called. */
+    boolean stopRequested() {
+      return stop;
     }
   }
 

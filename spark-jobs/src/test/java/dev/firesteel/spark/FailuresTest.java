@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.error.UserException;
 import dev.firesteel.spark.Failures.Diagnosis;
+import dev.firesteel.train.RankPhase;
 import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -16,6 +17,8 @@ import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
 
 class FailuresTest {
+  private static final Heartbeat RANK = new Heartbeat(1, 0, "host", "driver", 7, RankPhase.COMPUTE);
+
   @Test
   void tooSmallAHeapForSparkIsTheUsersToMend() {
     Failures.Diagnosis diagnosis =
@@ -111,10 +114,12 @@ class FailuresTest {
 
   @Test
   void troubleOfTheTaskIsToldAsThatOfTheDriver() {
-    assertThatThrownBy(() -> TrainReport.failed(new OutOfMemoryError("Java heap space")).outcome())
+    assertThatThrownBy(
+            () -> TrainReport.failed(RANK, new OutOfMemoryError("Java heap space")).outcome())
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("memory is exhausted (Java heap space): give more");
-    assertThatThrownBy(() -> TrainReport.failed(new IllegalStateException("broken")).outcome())
+    assertThatThrownBy(
+            () -> TrainReport.failed(RANK, new IllegalStateException("broken")).outcome())
         .isInstanceOf(TrainReport.TrainingFailure.class)
         .hasMessageStartingWith("IllegalStateException: broken");
   }

@@ -2,23 +2,10 @@ package dev.firesteel.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.File;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,48 +16,20 @@ import org.junit.jupiter.api.io.TempDir;
  * threads, on how it is started, nor on how it was ended and resumed.
  */
 class PretrainIT {
-  private static final Duration LIMIT = Duration.ofMinutes(4);
+  private static final Duration LIMIT = TinyTraining.LIMIT;
   private static final int STEPS = 60;
 
   @TempDir private static Path folder;
 
+  private static TinyTraining runs;
+
   /** The undisturbed run that all others are compared with. */
   private static Map<String, String> undisturbed;
 
-  private final List<Process> processes = new ArrayList<>();
-
   @BeforeAll
   static void trainUndisturbed() throws Exception {
-    StringBuilder text = new StringBuilder();
-    for (int i = 0; i < 3000; i++) {
-      text.append("line %d says %d and then %d\n".formatted(i, i * i % 97, i * 7919 % 1009));
-    }
-    Files.writeString(folder.resolve("text.txt"), text);
-    Files.writeString(
-        folder.resolve("tiny.yaml"),
-        """
-        seed: 11
-        data: {source: %s, path: %s, document_unit: line}
-        tokenizer: {vocabulary_size: 300}
-        model:
-          layers: 2
-          width: 32
-          heads: 4
-          kv_heads: 2
-          feed_forward_width: 64
-          context_length: 32
-          dropout: 0.1
-        training: {steps: %d, micro_batch_size: 4, global_batch_size: 16}
-        schedule: {warmup_steps: 10}
-        evaluation: {every: 20, batches: 4}
-        checkpoint: {every: 5}
-        sample: {prompt: "line", max_tokens: 20}
-        runs_folder: %s
-        """
-            .formatted(
-                folder.resolve("text.txt"), folder.resolve("data"), STEPS, folder.resolve("runs")));
-    PretrainIT test = new PretrainIT();
-    Ended ended = test.run("undisturbed", "compute.threads=2");
+    runs = TinyTraining.in(folder, STEPS);
+    TinyTraining.Ended ended = runs.run("undisturbed", "compute.threads=2");
     assertThat(ended.exitCode()).as(ended.err()).isZero();
     assertThat(ended.out())
         .contains("step 60/60", "validation loss", "bits per byte", "Sample at step 60:\nline")
@@ -78,51 +37,51 @@ class PretrainIT {
     assertThat(ended.err()).as("warnings").isEmpty();
     assertThat(folder.resolve("runs/undisturbed/report.html")).isNotEmptyFile();
     assertThat(folder.resolve("runs/undisturbed/loss.png")).isNotEmptyFile();
-    undisturbed = result("undisturbed");
+    undisturbed = runs.result("undisturbed");
   }
 
   @AfterEach
   void endProcesses() {
-    processes.forEach(Process::destroyForcibly);
+    runs.endProcesses();
   }
 
   @Test
   void oneThreadGivesTheBitsOfTwo() throws Exception {
-    Ended ended = run("one-thread", "compute.threads=1");
+    TinyTraining.Ended ended = runs.run("one-thread", "compute.threads=1");
 
     assertThat(ended.exitCode()).as(ended.err()).isZero();
-    assertThat(result("one-thread")).isEqualTo(undisturbed);
+    assertThat(runs.result("one-thread")).isEqualTo(undisturbed);
   }
 
   @Test
   void aKilledRunResumesToTheSameBits() throws Exception {
-    Process process = start("killed", "compute.threads=2");
-    awaitCheckpoints("killed", process);
+    Process process = runs.start("killed", "compute.threads=2");
+    runs.awaitCheckpoints("killed", process);
 
     process.destroyForcibly().waitFor(); // SIGKILL
 
     assertThat(process.exitValue()).isEqualTo(137);
-    assertThat(lastStep("killed")).as("killed in mid-run").isLessThan(STEPS);
-    Ended resumed = run("killed", "compute.threads=2");
+    assertThat(runs.lastStep("killed")).as("killed in mid-run").isLessThan(STEPS);
+    TinyTraining.Ended resumed = runs.run("killed", "compute.threads=2");
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
     assertThat(resumed.out()).contains("Resuming at step ");
-    assertThat(result("killed")).isEqualTo(undisturbed);
+    assertThat(runs.result("killed")).isEqualTo(undisturbed);
   }
 
   @Test
   void aTerminatedRunCheckpointsEndsWith130AndResumesToTheSameBits() throws Exception {
-    Process process = start("terminated", "compute.threads=2");
-    awaitCheckpoints("terminated", process);
+    Process process = runs.start("terminated", "compute.threads=2");
+    runs.awaitCheckpoints("terminated", process);
 
     process.destroy(); // SIGTERM
 
-    Ended ended = await("terminated", process);
+    TinyTraining.Ended ended = runs.await("terminated", process);
     assertThat(ended.exitCode()).as(ended.err()).isEqualTo(130);
     assertThat(ended.out()).contains("Interrupted at step ");
-    long step = lastStep("terminated");
+    long step = runs.lastStep("terminated");
     assertThat(ended.out()).contains("Interrupted at step " + step + ";");
-    assertThat(run("terminated", "compute.threads=2").exitCode()).isZero();
-    assertThat(result("terminated")).isEqualTo(undisturbed);
+    assertThat(runs.run("terminated", "compute.threads=2").exitCode()).isZero();
+    assertThat(runs.result("terminated")).isEqualTo(undisturbed);
   }
 
   @Test
@@ -131,132 +90,31 @@ class PretrainIT {
       SparkCluster.Outcome outcome =
           cluster.submit(
               List.of("--executor-memory", "768m", "--conf", "spark.executorEnv.OMP_NUM_THREADS=1"),
-              arguments("submitted"),
+              runs.arguments("submitted"),
               LIMIT);
 
       assertThat(outcome.exitCode()).as(outcome.err()).isZero();
       assertThat(outcome.out()).contains("step 60/60", "validation loss", "Done: 60 steps");
-      assertThat(result("submitted")).isEqualTo(undisturbed);
+      assertThat(runs.result("submitted")).isEqualTo(undisturbed);
       assertThat(folder.resolve("runs/submitted/report.html")).isNotEmptyFile();
     }
   }
 
   @Test
   void aFinishedRunSaysSoAndStaysAsItIs() throws Exception {
-    Ended again = run("undisturbed", "compute.threads=2");
+    TinyTraining.Ended again = runs.run("undisturbed", "compute.threads=2");
 
     assertThat(again.exitCode()).as(again.err()).isZero();
     assertThat(again.out()).contains("The run is complete: all 60 steps are done");
-    assertThat(result("undisturbed")).isEqualTo(undisturbed);
+    assertThat(runs.result("undisturbed")).isEqualTo(undisturbed);
   }
 
   @Test
   void aRunOfAnotherModelIsRefusedAndStaysAsItIs() throws Exception {
-    Ended refused = run("undisturbed", "model.layers=3");
+    TinyTraining.Ended refused = runs.run("undisturbed", "model.layers=3");
 
     assertThat(refused.exitCode()).isEqualTo(2);
     assertThat(refused.err()).startsWith("firesteel: ").contains("model.layers").hasLineCount(1);
-    assertThat(result("undisturbed")).isEqualTo(undisturbed);
-  }
-
-  private record Ended(int exitCode, String out, String err) {}
-
-  private Ended run(String name, String... overrides) throws Exception {
-    return await(name, start(name, overrides));
-  }
-
-  private Process start(String name, String... overrides) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("@" + SparkCluster.built("firesteel.jvm.options"));
-    command.addAll(List.of("-Xmx768m", "-XX:+UseSerialGC"));
-    command.add("-Dlog4j2.configurationFile=firesteel-log4j2.properties");
-    command.add("-cp");
-    command.add(
-        SparkCluster.built("firesteel.job.jar")
-            + File.pathSeparator
-            + SparkCluster.built("firesteel.spark.home").resolve("jars/*"));
-    command.add(Firesteel.class.getName());
-    command.addAll(arguments(name, overrides));
-    ProcessBuilder builder =
-        new ProcessBuilder(command)
-            .directory(folder.toFile())
-            .redirectOutput(folder.resolve(name + ".out").toFile())
-            .redirectError(folder.resolve(name + ".err").toFile());
-    builder.environment().put("OMP_NUM_THREADS", "1");
-    Process process = builder.start();
-    processes.add(process);
-    return process;
-  }
-
-  private static List<String> arguments(String name, String... overrides) {
-    List<String> arguments = new ArrayList<>();
-    arguments.addAll(List.of("pretrain", "--config", folder.resolve("tiny.yaml").toString()));
-    arguments.add("name=" + name);
-    arguments.addAll(List.of(overrides));
-    return arguments;
-  }
-
-  private static Ended await(String name, Process process) throws Exception {
-    if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-      process.destroyForcibly();
-      throw new AssertionError(name + " ran past " + LIMIT + ": " + text(name + ".out"));
-    }
-    // Java's own line about the incubator module comes before any code of ours.
-    List<String> err =
-        text(name + ".err").lines().filter(line -> !line.contains("incubator modules")).toList();
-    return new Ended(process.exitValue(), text(name + ".out"), String.join("\n", err));
-  }
-
-  private static String text(String file) throws IOException {
-    return Files.readString(folder.resolve(file), StandardCharsets.UTF_8);
-  }
-
-  private static void awaitCheckpoints(String name, Process process) throws Exception {
-    Instant limit = Instant.now().plus(LIMIT);
-    // The second one: the first is complete then, whatever becomes of the second.
-    while (lastStep(name) < 10) {
-      assertThat(process.isAlive()).as("still training: " + text(name + ".err")).isTrue();
-      assertThat(Instant.now()).isBefore(limit);
-      Thread.sleep(5);
-    }
-  }
-
-  private static Path checkpoints(String name) {
-    return folder.resolve("runs").resolve(name).resolve("checkpoints");
-  }
-
-  /** Step of the last committed checkpoint; -1 where there is none. */
-  private static long lastStep(String name) throws IOException {
-    if (!Files.isDirectory(checkpoints(name))) {
-      return -1;
-    }
-    try (Stream<Path> all = Files.list(checkpoints(name))) {
-      return all.filter(each -> Files.exists(each.resolve("MANIFEST.json")))
-          .mapToLong(each -> Long.parseLong(each.getFileName().toString().substring(5)))
-          .max()
-          .orElse(-1);
-    }
-  }
-
-  /**
-   * SHA-256 of the weights and of the optimizer's moments, by file; and the losses of every step
-   * that was logged, which must not depend on the run's history either.
-   */
-  private static Map<String, String> result(String name) throws Exception {
-    Path last = checkpoints(name).resolve("step-%08d".formatted(lastStep(name)));
-    Map<String, String> result = new TreeMap<>();
-    try (Stream<Path> files = Files.walk(last)) {
-      for (Path file : files.filter(each -> each.toString().endsWith(".safetensors")).toList()) {
-        byte[] hash = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
-        result.put(last.relativize(file).toString(), HexFormat.of().formatHex(hash));
-      }
-    }
-    assertThat(result).containsKey("model.safetensors").hasSizeGreaterThan(1);
-    for (String line : Files.readAllLines(last.resolve("../../metrics.jsonl"))) {
-      JsonNode row = new ObjectMapper().readTree(line);
-      result.put("loss of step " + row.get("step"), row.get("loss") + " " + row.get("val_loss"));
-    }
-    return result;
+    assertThat(runs.result("undisturbed")).isEqualTo(undisturbed);
   }
 }

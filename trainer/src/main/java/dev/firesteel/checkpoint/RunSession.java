@@ -79,7 +79,8 @@ public record RunSession(
     return System.getProperty(name);
   }
 
-  private static String hostName() {
+  /** The name of this machine. */
+  public static String hostName() {
     try {
       return InetAddress.getLocalHost().getHostName();
     } catch (UnknownHostException e) {
@@ -87,7 +88,8 @@ public record RunSession(
     }
   }
 
-  private static String jarSha256() {
+  /** SHA-256 of the jar that this class comes from; empty where it comes from none. */
+  public static String jarSha256() {
     CodeSource source = RunSession.class.getProtectionDomain().getCodeSource();
     try {
       Path jar = Path.of(source.getLocation().toURI());

@@ -21,6 +21,11 @@ enum CallKind {
     return code;
   }
 
+  /** Whether an array travels, as {@link Transfer} says. */
+  boolean isTransfer() {
+    return this == REDUCE_SCATTER || this == ALL_GATHER;
+  }
+
   /** For messages: the name of the kind with this code, which may have come over the wire. */
   static String name(int code) {
     for (CallKind kind : values()) {

@@ -55,6 +55,9 @@ public interface Collective extends AutoCloseable {
    */
   Transfer allGather(float[] values, int offset, int length);
 
+  /** Time that transfers of arrays have taken so far on the collective's thread, in nanoseconds. */
+  long transferNanos();
+
   /** Replaces {@code values} by the sum over all ranks, in the tree's order. For what is small. */
   void allReduce(double[] values);
 

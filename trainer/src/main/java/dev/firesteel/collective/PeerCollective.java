@@ -10,6 +10,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -43,6 +44,7 @@ public final class PeerCollective implements Collective {
   private final AtomicReference<CollectiveException> firstFailure = new AtomicReference<>();
   private final BlockingQueue<Call> calls = new LinkedBlockingQueue<>();
   private final Call last = new Call(null, null);
+  private final AtomicLong transferNanos = new AtomicLong();
   private final Thread thread;
 
   private long step;
@@ -99,6 +101,11 @@ public final class PeerCollective implements Collective {
         CallKind.ALL_GATHER,
         length,
         () -> conversation.allGather(floats.of(values, offset, FloatWire.Mode.COPY), length));
+  }
+
+  @Override
+  public long transferNanos() {
+    return transferNanos.get();
   }
 
   @Override
@@ -237,8 +244,12 @@ public final class PeerCollective implements Collective {
   private void run(Call call) {
     try {
       if (firstFailure.get() == null) {
+        long began = System.nanoTime();
         conversation.begin(call.id, deadlineNanos);
         call.body.run();
+        if (call.id.kind().isTransfer()) {
+          transferNanos.addAndGet(System.nanoTime() - began);
+        }
       }
     } catch (TransportException e) {
       fail(call, e);

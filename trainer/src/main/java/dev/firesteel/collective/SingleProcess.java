@@ -33,6 +33,11 @@ public final class SingleProcess implements Collective {
   }
 
   @Override
+  public long transferNanos() {
+    return 0;
+  }
+
+  @Override
   public void allReduce(double[] values) {
     // The sum over one rank.
   }

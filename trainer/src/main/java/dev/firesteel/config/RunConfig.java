@@ -31,6 +31,7 @@ public record RunConfig(
     TokenizerConfig tokenizer,
     ModelConfig model,
     ComputeConfig compute,
+    ClusterConfig cluster,
     TrainingConfig training,
     OptimizerConfig optimizer,
     ScheduleConfig schedule,

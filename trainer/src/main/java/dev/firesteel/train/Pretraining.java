@@ -32,6 +32,7 @@ import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.Tokenizer;
+import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -63,6 +64,7 @@ public final class Pretraining implements AutoCloseable {
   private final AdamW optimizer;
   private final GradientAccumulator accumulator;
   private final GradientExchange exchange;
+  private final RankMeter meter;
   private final Generator generator;
   private final CheckpointStore checkpoints;
   private final String configSha256;
@@ -77,6 +79,7 @@ public final class Pretraining implements AutoCloseable {
   private Double bestLoss; // null before the first evaluation
   private Long bestStep;
   private long trainNanos;
+  private long lossWaitNanos;
   private long loggedStep;
 
   /**
@@ -112,8 +115,11 @@ public final class Pretraining implements AutoCloseable {
     dataSha256 = data.sha256();
     tokenizerSha256 = data.tokenizer().sha256();
 
+    context.rank().onStart(collective.rank(), collective.worldSize());
+    context.rank().onPhase(RankPhase.RENDEZVOUS, 0);
     checkpoints = context.run().checkpoints(listener::onNotice);
     Optional<Checkpoint> last = checkpoints.latest();
+    requireSameCheckpoint(last.map(Checkpoint::step).orElse(-1L));
     last.ifPresent(this::check);
 
     pool = new ArrayPool(context.backend());
@@ -122,6 +128,7 @@ public final class Pretraining implements AutoCloseable {
     exchange = new GradientExchange(model.parameters(), collective);
     optimizer = new AdamW(model.parameters(), config.optimizer(), exchange.owned());
     accumulator = new GradientAccumulator(model.parameters());
+    meter = new RankMeter(collective.rank(), RunSession.hostName());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
       resume(last.get());
@@ -150,11 +157,14 @@ public final class Pretraining implements AutoCloseable {
     start();
     while (step < steps) {
       collective.enterStep(step);
+      context.rank().onPhase(RankPhase.COMPUTE, step);
       if (stopRequested()) {
         checkpointAt(OptionalDouble.empty());
         return end(TrainingOutcome.INTERRUPTED);
       }
       long began = System.nanoTime();
+      long transferNanos = collective.transferNanos();
+      long waitNanos = waitNanos();
       double learningRate = schedule.at(step);
 
       double loss = accumulateSlots();
@@ -163,15 +173,19 @@ public final class Pretraining implements AutoCloseable {
       boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
       if (!skipped) {
         optimizer.step(exchange.sum(), learningRate, clipping.scale(norm));
+        context.rank().onPhase(RankPhase.ALL_GATHER, step);
         exchange.gather();
       }
       step++;
-      trainNanos += System.nanoTime() - began;
+      long nanos = System.nanoTime() - began;
+      trainNanos += nanos;
+      meter.add(nanos, collective.transferNanos() - transferNanos, waitNanos() - waitNanos);
       countSkips(skipped, loss, norm);
 
       EvaluationResult result = due(config.evaluation().every()) ? evaluate() : null;
       if (due(config.logging().every()) || result != null || skipped) {
         log(loss, learningRate, norm, skipped, result);
+        context.rank().onMeasured(meter.report(step));
       }
       if (samples() && due(config.sample().every())) {
         sample();
@@ -227,14 +241,22 @@ public final class Pretraining implements AutoCloseable {
           tape.backward(loss);
           accumulator.add(gradients);
         } else {
+          context.rank().onPhase(RankPhase.REDUCE_SCATTER, step);
           exchange.begin(accumulator, gradients);
           tape.backward(loss, exchange::complete);
         }
       }
     }
     double[] loss = {losses.total()};
+    long began = System.nanoTime();
     collective.allReduce(loss);
+    lossWaitNanos += System.nanoTime() - began;
     return loss[0];
+  }
+
+  /** Time that this rank has waited for others in its steps. */
+  private long waitNanos() {
+    return exchange.waitNanos() + lossWaitNanos;
   }
 
   private void countSkips(boolean skipped, double loss, double norm) {
@@ -260,6 +282,7 @@ public final class Pretraining implements AutoCloseable {
     if (evaluation == null) {
       return null;
     }
+    context.rank().onPhase(RankPhase.EVALUATION, step);
     EvaluationResult result = evaluation.run(model, pool, collective);
     if (bestLoss == null || result.loss() < bestLoss) {
       bestLoss = result.loss();
@@ -335,25 +358,41 @@ public final class Pretraining implements AutoCloseable {
             configSha256,
             dataSha256,
             tokenizerSha256);
+    context.rank().onPhase(RankPhase.CHECKPOINT, step);
     Checkpoint saved =
         checkpoints.save(
             step,
             validationLoss,
             collective,
-            writer ->
-                TrainingCheckpoint.write(
-                    writer,
-                    collective.rank(),
-                    collective.worldSize(),
-                    model,
-                    data.tokenizer(),
-                    optimizer,
-                    state,
-                    config));
+            writer -> {
+              TrainingCheckpoint.write(
+                  writer,
+                  collective.rank(),
+                  collective.worldSize(),
+                  model,
+                  data.tokenizer(),
+                  optimizer,
+                  state,
+                  config);
+              context.rank().onPhase(RankPhase.COMMIT, step);
+            });
     checkpointStep = step;
     listener.onCheckpoint(step, saved.directory().toString());
     if (first) {
       checkpoints.retain(config.checkpoint().keepLast(), config.checkpoint().keepBest());
+    }
+  }
+
+  /** A file system that shows ranks different checkpoints would let them train different models. */
+  private void requireSameCheckpoint(long mine) {
+    byte[][] all = collective.allGather(ByteBuffer.allocate(Long.BYTES).putLong(mine).array());
+    for (int rank = 0; rank < all.length; rank++) {
+      long theirs = ByteBuffer.wrap(all[rank]).getLong();
+      if (theirs != mine) {
+        throw UserException.failure(
+            "all executors must see the same checkpoints in %s, got the last of step %d here and of step %d on rank %d: give a runs_folder that all of them share"
+                .formatted(checkpoints.directory(), mine, theirs, rank));
+      }
     }
   }
 

@@ -39,13 +39,14 @@ public final class ProgressLine implements TrainingListener {
     line(
         String.format(
             Locale.ROOT,
-            "%s: %,d parameters, %,d steps of %,d tokens (%.2f epochs of %,d tokens), %s",
+            "%s: %,d parameters, %,d steps of %,d tokens (%.2f epochs of %,d tokens), %s%s",
             plan.run(),
             plan.parameters(),
             plan.steps(),
             plan.tokensPerStep(),
             plan.epochs(),
             plan.trainingTokens(),
+            plan.worldSize() == 1 ? "" : plan.worldSize() + " trainers of ",
             plan.backend()));
     directory = DataFiles.withPlainPaths(plan.directory());
     if (fromStep >= steps) {

@@ -11,6 +11,7 @@ import dev.firesteel.collective.Collective;
  * @param collective the other ranks
  * @param run where rank 0 writes; every rank reads the checkpoint to go on from
  * @param listener hears events on rank 0
+ * @param rank hears what this rank does
  * @param stop ends the run early; the first rank that sees it takes all others along
  */
 public record TrainingContext(
@@ -18,4 +19,5 @@ public record TrainingContext(
     Collective collective,
     RunDirectory run,
     TrainingListener listener,
+    RankListener rank,
     StopSignal stop) {}

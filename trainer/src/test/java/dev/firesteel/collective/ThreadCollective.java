@@ -97,6 +97,11 @@ public final class ThreadCollective implements Collective {
   }
 
   @Override
+  public long transferNanos() {
+    return 0;
+  }
+
+  @Override
   public void allReduce(double[] values) {
     ByteBuffer bytes = ByteBuffer.allocate(values.length * Double.BYTES);
     bytes.asDoubleBuffer().put(values);

@@ -144,7 +144,8 @@ final class TinyRun {
       TrainingListener listener,
       StopSignal stop) {
     TrainingContext context =
-        new TrainingContext(backend, collective, directory(config), listener, stop);
+        new TrainingContext(
+            backend, collective, directory(config), listener, new RankListener() {}, stop);
     try (Pretraining training = new Pretraining(config, data(config), context)) {
       return training.run();
     }

@@ -1,0 +1,102 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.train.RankPhase;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * What the driver knows of the ranks of one generation: their heartbeats and, once they end, their
+ * reports; and what it orders them to do. Any thread may call it.
+ */
+final class GenerationWatch {
+  private final long number;
+  private final Clock clock;
+  private final Map<Integer, Heard> ranks = new TreeMap<>();
+  private final List<TrainReport> reports = new ArrayList<>();
+  private Order order = Order.GO_ON;
+
+  /** The last heartbeat of a rank, and when it came. */
+  private record Heard(Heartbeat beat, Instant at) {}
+
+  GenerationWatch(long number, Clock clock) {
+    this.number = number;
+    this.clock = clock;
+  }
+
+  /** Answers a heartbeat. A rank of another generation is to give up. */
+  synchronized Order heard(Heartbeat beat) {
+    if (beat.generation() != number) {
+      return Order.ABORT;
+    }
+    ranks.put(beat.rank(), new Heard(beat, clock.instant()));
+    return order;
+  }
+
+  /** A rank has ended; one that failed takes the others along. */
+  synchronized void reported(TrainReport report) {
+    if (report.generation() != number) {
+      return;
+    }
+    reports.removeIf(earlier -> earlier.rank() == report.rank());
+    reports.add(report);
+    ranks.remove(report.rank());
+    if (report.isFailure()) {
+      order = Order.ABORT;
+    }
+  }
+
+  /** From now on all heartbeats are answered so; a harder order stays. */
+  synchronized void order(Order newOrder) {
+    if (newOrder.compareTo(order) > 0) {
+      order = newOrder;
+    }
+  }
+
+  /** A rank that has not ended and was not heard of for longer than {@code limit}. */
+  synchronized Optional<Heartbeat> silent(Duration limit) {
+    Instant earliest = clock.instant().minus(limit);
+    return ranks.values().stream()
+        .filter(heard -> heard.at().isBefore(earliest))
+        .map(Heard::beat)
+        .findFirst();
+  }
+
+  /** The last heartbeat of the rank that ran on an executor and has not ended. */
+  synchronized Optional<Heartbeat> onExecutor(String executor) {
+    return ranks.values().stream()
+        .map(Heard::beat)
+        .filter(beat -> beat.executor().equals(executor))
+        .findFirst();
+  }
+
+  /** How the ranks that have ended did so, in the order in which they told. */
+  synchronized List<TrainReport> reports() {
+    return List.copyOf(reports);
+  }
+
+  /** The hosts of all ranks that were heard of, in order of rank. */
+  synchronized List<String> hosts() {
+    return ranks.values().stream().map(heard -> heard.beat().host()).toList();
+  }
+
+  /** How many ranks train: found each other and have not ended. */
+  synchronized int training() {
+    return (int)
+        ranks.values().stream()
+            .filter(heard -> heard.beat().phase() != RankPhase.RENDEZVOUS)
+            .count();
+  }
+
+  /** The most steps that a rank has told of. */
+  synchronized long step() {
+    return Math.max(
+        ranks.values().stream().mapToLong(heard -> heard.beat().step()).max().orElse(0),
+        reports.stream().mapToLong(TrainReport::step).max().orElse(0));
+  }
+}

@@ -1,0 +1,37 @@
+package dev.firesteel.spark;
+
+import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
+import com.fasterxml.jackson.annotation.PropertyAccessor;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+
+/**
+ * Messages between the processes of Spark as text, by their fields. Spark's RPC reads what it gets
+ * with a class loader that does not know the job jar: nothing but classes of Java's own may travel.
+ */
+final class JsonLines {
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .visibility(PropertyAccessor.ALL, Visibility.NONE)
+          .visibility(PropertyAccessor.FIELD, Visibility.ANY)
+          .build();
+
+  private JsonLines() {}
+
+  static String write(Object message) {
+    try {
+      return JSON.writeValueAsString(message);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("messages of plain fields can be written", e);
+    }
+  }
+
+  static <T> T read(String line, Class<T> type) {
+    try {
+      return JSON.readValue(line, type);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("not a " + type.getSimpleName() + ": " + line, e);
+    }
+  }
+}

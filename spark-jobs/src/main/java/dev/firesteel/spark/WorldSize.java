@@ -1,0 +1,52 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.config.ClusterConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.error.UserException;
+
+/** How many trainers a generation has. */
+final class WorldSize {
+  private WorldSize() {}
+
+  /** How many trainers the run would like to have, if {@code available} were all there ever are. */
+  static int wanted(RunConfig config, int available) {
+    ClusterConfig cluster = config.cluster();
+    int slots = config.training().slots();
+    if (cluster.trainers() == 0) {
+      return largestPowerOfTwo(available, slots);
+    }
+    if (slots % cluster.trainers() != 0) {
+      throw UserException.usage(
+          "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
+              .formatted(slots, cluster.trainers()));
+    }
+    return cluster.trainers();
+  }
+
+  /**
+   * The trainers of the next generation: those that are wanted where there is room for them, else
+   * the largest power of two that divides the slots of a step.
+   *
+   * @throws UserException if that is fewer than the configuration allows
+   */
+  static int choose(RunConfig config, int available) {
+    int wanted = wanted(config, available);
+    int chosen =
+        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().slots());
+    if (chosen < config.cluster().minTrainers()) {
+      throw UserException.failure(
+          "training needs at least %d trainers (cluster.min_trainers), and there is room for %d after %d seconds (cluster.wait_seconds): give the application more executors, or lower cluster.min_trainers"
+              .formatted(
+                  config.cluster().minTrainers(), available, config.cluster().waitSeconds()));
+    }
+    return chosen;
+  }
+
+  private static int largestPowerOfTwo(int most, int slots) {
+    int chosen = 0;
+    for (int size = 1; size <= most && slots % size == 0; size *= 2) {
+      chosen = size;
+    }
+    return chosen;
+  }
+}

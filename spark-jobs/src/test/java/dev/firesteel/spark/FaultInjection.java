@@ -1,0 +1,129 @@
+package dev.firesteel.spark;
+
+import dev.firesteel.train.RankListener;
+import dev.firesteel.train.RankPhase;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/**
+ * Injects one fault into one rank, where the system property {@value #PROPERTY} of an executor says
+ * so: {@code <fault>:<rank>:<phase>:<step>:<file>}. It happens when the rank comes to the phase of
+ * the step for the first time, and makes the file, which proves that it happened and keeps it from
+ * happening again.
+ */
+public final class FaultInjection implements RankListener {
+  static final String PROPERTY = "firesteel.test.fault";
+
+  private final Plan plan = Plan.of(System.getProperty(PROPERTY));
+  private int rank = -1;
+
+  /** What goes wrong. */
+  enum Fault {
+    EXCEPTION {
+      @Override
+      void happen() {
+        throw new IllegalStateException("an injected exception");
+      }
+    },
+    OUT_OF_MEMORY {
+      @Override
+      void happen() {
+        throw new OutOfMemoryError("an injected lack of memory");
+      }
+    },
+    HALT {
+      @Override
+      void happen() {
+        Runtime.getRuntime().halt(137);
+      }
+    },
+    SIGKILL {
+      @Override
+      void happen() {
+        signal("KILL");
+      }
+    },
+    SIGSTOP {
+      @Override
+      void happen() {
+        signal("STOP");
+      }
+    },
+    /** Slow, but within all limits. */
+    SLOW {
+      @Override
+      void happen() {
+        sleep(4_000);
+      }
+    };
+
+    abstract void happen();
+
+    static void signal(String name) {
+      try {
+        new ProcessBuilder("kill", "-" + name, Long.toString(ProcessHandle.current().pid()))
+            .start()
+            .waitFor();
+      } catch (IOException e) {
+        throw new IllegalStateException(e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      // It comes when it comes.
+      sleep(60_000);
+    }
+
+    static void sleep(long millis) {
+      try {
+        Thread.sleep(millis);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Which fault, and where; none where the rank is negative. */
+  record Plan(Fault fault, int rank, RankPhase phase, long step, Path happened) {
+    static Plan of(String property) {
+      if (property == null) {
+        return new Plan(Fault.EXCEPTION, -1, RankPhase.COMPUTE, 0, Path.of("none"));
+      }
+      String[] parts = property.split(":", 5);
+      return new Plan(
+          Fault.valueOf(parts[0]),
+          Integer.parseInt(parts[1]),
+          RankPhase.valueOf(parts[2]),
+          Long.parseLong(parts[3]),
+          Path.of(parts[4]));
+    }
+
+    /** The Java option that injects it. */
+    String option() {
+      return String.format(
+          Locale.ROOT, "-D%s=%s:%d:%s:%d:%s", PROPERTY, fault, rank, phase, step, happened);
+    }
+  }
+
+  @Override
+  public void onStart(int ofRank, int worldSize) {
+    rank = ofRank;
+  }
+
+  @Override
+  public void onPhase(RankPhase phase, long step) {
+    if (rank != plan.rank() || phase != plan.phase() || step != plan.step()) {
+      return;
+    }
+    try {
+      Files.createFile(plan.happened());
+    } catch (FileAlreadyExistsException e) {
+      return;
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+    plan.fault().happen();
+  }
+}

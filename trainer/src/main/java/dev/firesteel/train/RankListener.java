@@ -1,0 +1,36 @@
+package dev.firesteel.train;
+
+import java.util.List;
+
+/** Hears what one rank does, on every rank, from the thread that trains. */
+public interface RankListener {
+  /** The rank is known; before all else. */
+  default void onStart(int rank, int worldSize) {}
+
+  /** The rank comes to a phase of a step; {@code step} counts those that are done. */
+  default void onPhase(RankPhase phase, long step) {}
+
+  /** After each step that is logged: what the rank measured since the one before. */
+  default void onMeasured(RankStep measured) {}
+
+  /** A listener that passes all on to several, in their order. */
+  static RankListener all(List<RankListener> listeners) {
+    List<RankListener> each = List.copyOf(listeners);
+    return new RankListener() {
+      @Override
+      public void onStart(int rank, int worldSize) {
+        each.forEach(listener -> listener.onStart(rank, worldSize));
+      }
+
+      @Override
+      public void onPhase(RankPhase phase, long step) {
+        each.forEach(listener -> listener.onPhase(phase, step));
+      }
+
+      @Override
+      public void onMeasured(RankStep measured) {
+        each.forEach(listener -> listener.onMeasured(measured));
+      }
+    };
+  }
+}
