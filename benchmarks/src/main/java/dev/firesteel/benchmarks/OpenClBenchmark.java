@@ -10,21 +10,24 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.opencl.OpenClBackend;
+import dev.firesteel.backend.opencl.ProductTile;
+import dev.firesteel.backend.opencl.ProductTiles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
 /**
- * The backend opencl on a device: what a launch costs, products of named shapes, and training steps
- * in turns with the backend cpu on all cores of this machine, with the bytes that cross over.
+ * The backend opencl on a device: what a launch costs, products of named shapes with each tile, and
+ * training steps in turns with the backend cpu on all cores of this machine, with the bytes that
+ * cross over. Products and steps also as shares of what the device's multiply-adds reach at best in
+ * the same run ({@link OpenClBackend#peakFlopsPerSecond}).
  *
  * <pre>{@code
  * ./mvnw -q -Popencl -pl benchmarks -am verify -DskipTests -Dbenchmark="shapes=4.3M rounds=3"
  * }</pre>
  *
- * Settings: {@code device} as {@code compute.device}; {@code shapes}; {@code rounds}; {@code peak},
- * the device's float32 GFLOP/s by its data sheet, for the shares of it (OpenCL does not tell it).
+ * Settings: {@code device} as {@code compute.device}; {@code shapes}; {@code rounds}.
  */
 final class OpenClBenchmark {
   private static final int LAUNCHES = 1000;
@@ -36,29 +39,28 @@ final class OpenClBenchmark {
 
   private final Report report = new Report();
   private final int rounds;
-  private final double peak;
+  private double peak;
 
-  private OpenClBenchmark(int rounds, double peak) {
+  private OpenClBenchmark(int rounds) {
     this.rounds = rounds;
-    this.peak = peak;
   }
 
   public static void main(String[] args) {
-    Settings settings =
-        Settings.of(Map.of("device", "", "shapes", "4.3M", "rounds", "5", "peak", "0"), args);
+    Settings settings = Settings.of(Map.of("device", "", "shapes", "4.3M", "rounds", "5"), args);
     String device = settings.text("device");
-    OpenClBenchmark benchmark =
-        new OpenClBenchmark(settings.number("rounds"), Double.parseDouble(settings.text("peak")));
+    OpenClBenchmark benchmark = new OpenClBenchmark(settings.number("rounds"));
     benchmark.report.line("%s%n", Machine.describe());
-    try (OpenClBackend backend = new OpenClBackend(device)) {
-      benchmark.report.line("%s%n", backend.description());
+    try (OpenClBackend backend = OpenClBackend.tuned(device)) {
+      benchmark.report.line("%s; tiles: %s%n", backend.description(), backend.tiles());
       benchmark.launches(backend);
+      benchmark.peak = backend.peakFlopsPerSecond() * 1e-9;
+      benchmark.report.line("Multiply-adds at best: %.1f GFLOP/s%n", benchmark.peak);
       benchmark.products(backend);
     }
     benchmark.report.line(
-        "%n| shape | backend | tokens/s, median | min..max | GFLOP/s | ratio to cpu, median (min..max)"
-            + " | launches/step | KB up/step | KB down/step | loss of the last step |");
-    benchmark.report.line("|---|---|---|---|---|---|---|---|---|---|");
+        "%n| shape | backend | tokens/s, median | min..max | GFLOP/s | share of the device's peak"
+            + " | ratio to cpu, median (min..max) | launches/step | KB up/step | KB down/step | loss of the last step |");
+    benchmark.report.line("|---|---|---|---|---|---|---|---|---|---|---|");
     for (String shape : settings.list("shapes")) {
       benchmark.steps(TrainingShape.of(shape), device);
     }
@@ -80,22 +82,28 @@ final class OpenClBenchmark {
   }
 
   private void products(OpenClBackend backend) {
-    report.line("| M | K | N | forward GFLOP/s | input gradient | weight gradient |");
-    report.line("|---|---|---|---|---|---|");
+    report.line("| M | K | N | tile | forward GFLOP/s | input gradient | weight gradient |");
+    report.line("|---|---|---|---|---|---|---|");
+    ProductTiles chosen = backend.tiles();
     for (int[] p : PRODUCTS) {
       NdArray x = array(backend, p[0], p[1]);
       NdArray w = array(backend, p[2], p[1]);
       NdArray y = array(backend, p[0], p[2]);
       double flops = 2.0 * p[0] * p[1] * p[2];
-      report.line(
-          "| %d | %d | %d | %s | %s | %s |",
-          p[0],
-          p[1],
-          p[2],
-          rate(flops, () -> backend.linear(x, w, null, Activation.IDENTITY, null, y)),
-          rate(flops, () -> backend.linearBackwardInput(y, w, x, Write.SET)),
-          rate(flops, () -> backend.linearBackwardWeight(y, x, w, Write.SET)));
+      for (ProductTile tile : ProductTile.values()) {
+        backend.use(ProductTiles.all(tile));
+        report.line(
+            "| %d | %d | %d | %d | %s | %s | %s |",
+            p[0],
+            p[1],
+            p[2],
+            tile.side(),
+            rate(flops, () -> backend.linear(x, w, null, Activation.IDENTITY, null, y)),
+            rate(flops, () -> backend.linearBackwardInput(y, w, x, Write.SET)),
+            rate(flops, () -> backend.linearBackwardWeight(y, x, w, Write.SET)));
+      }
     }
+    backend.use(chosen);
   }
 
   private String rate(double flops, Runnable product) {
@@ -107,14 +115,16 @@ final class OpenClBenchmark {
       rates.add(flops / (System.nanoTime() - start));
     }
     double median = Report.median(rates);
-    String text = String.format(Locale.ROOT, "%.1f (%s)", median, Report.range(rates, "%.1f"));
-    return peak > 0
-        ? text + String.format(Locale.ROOT, ", %.0f %% of peak", 100 * median / peak)
-        : text;
+    return String.format(
+        Locale.ROOT,
+        "%.1f (%s), %.0f %% of peak",
+        median,
+        Report.range(rates, "%.1f"),
+        100 * median / peak);
   }
 
   private void steps(TrainingShape shape, String device) {
-    OpenClBackend onDevice = new OpenClBackend(device);
+    OpenClBackend onDevice = OpenClBackend.tuned(device);
     Backend onCpu =
         Backends.create(
             new BackendOptions("cpu", Precision.FP32, Runtime.getRuntime().availableProcessors()));
@@ -144,14 +154,15 @@ final class OpenClBenchmark {
           ratios.add(rate / cpuRate);
         }
       }
-      row(shape, "cpu", cpu, "1 | | | ", cpuLoss);
+      row(shape, "cpu", cpu, " | 1 | | | ", cpuLoss);
       row(
           shape,
           "opencl",
           opencl,
           String.format(
               Locale.ROOT,
-              "%.3f (%s) | %d | %d | %d",
+              "%.0f %% | %.3f (%s) | %d | %d | %d",
+              100 * gigaflops(shape, opencl) / peak,
               Report.median(ratios),
               Report.range(ratios, "%.3f"),
               onDevice.launches() - launches,
@@ -168,9 +179,14 @@ final class OpenClBenchmark {
         name,
         Report.median(rates),
         Report.range(rates, "%.0f"),
-        Report.median(rates) * shape.flopsPerToken() * 1e-9,
+        gigaflops(shape, rates),
         rest,
         loss);
+  }
+
+  /** The model's mathematics over the median step's time. */
+  private static double gigaflops(TrainingShape shape, List<Double> tokensPerSecond) {
+    return Report.median(tokensPerSecond) * shape.flopsPerToken() * 1e-9;
   }
 
   private static NdArray array(Backend backend, int... dims) {

@@ -423,6 +423,17 @@ public abstract class BackendContract {
 
   // ---- matrix products
 
+  /** All that is said here of matrix products, for a backend that has several kernels of them. */
+  protected final void checkProducts() {
+    linearWithEveryEpilogue();
+    linearReadsLeadingAxesAsRows();
+    linearBackward();
+    linearSeesAWeightThatWasWritten();
+    matmulWithEveryTransposition();
+    linearCrossEntropyAndItsGradients();
+    linearCrossEntropyAddsUpItsChunksOfRows();
+  }
+
   /** Rows, inner and output columns: below, at and above tiles and K blocks. */
   private static final int[][] PRODUCTS = {
     {1, 1, 1},

@@ -40,40 +40,53 @@ final class DeviceKernel extends Kernel {
   static final int SUM_ROWS = 12;
   static final int SUM_BLOCKS = 13;
   static final int SUM_SQUARES = 14;
-  static final int PRODUCT = 15;
-  static final int EMBEDDING = 16;
-  static final int EMBEDDING_BACKWARD = 17;
-  static final int NORM = 18;
-  static final int NORM_BACKWARD = 19;
-  static final int NORM_GAIN_BACKWARD = 20;
-  static final int SOFTMAX = 21;
-  static final int SOFTMAX_BACKWARD = 22;
-  static final int ROPE = 23;
-  static final int CACHE_TOKENS = 24;
-  static final int ATTENTION = 25;
-  static final int ATTENTION_DOTS = 26;
-  static final int ATTENTION_BACKWARD_QUERIES = 27;
-  static final int ATTENTION_BACKWARD_KEYS = 28;
-  static final int CROSS_ENTROPY = 29;
-  static final int CROSS_ENTROPY_BACKWARD = 30;
-  static final int ADAM_W = 31;
-  static final int FROM_STAGING = 32;
-  static final int TO_STAGING = 33;
+  static final int EMBEDDING = 15;
+  static final int EMBEDDING_BACKWARD = 16;
+  static final int NORM = 17;
+  static final int NORM_BACKWARD = 18;
+  static final int NORM_GAIN_BACKWARD = 19;
+  static final int SOFTMAX = 20;
+  static final int SOFTMAX_BACKWARD = 21;
+  static final int ROPE = 22;
+  static final int CACHE_TOKENS = 23;
+  static final int ATTENTION = 24;
+  static final int ATTENTION_DOTS = 25;
+  static final int ATTENTION_BACKWARD_QUERIES = 26;
+  static final int ATTENTION_BACKWARD_KEYS = 27;
+  static final int CROSS_ENTROPY = 28;
+  static final int CROSS_ENTROPY_BACKWARD = 29;
+  static final int ADAM_W = 30;
+  static final int FROM_STAGING = 31;
+  static final int TO_STAGING = 32;
+  static final int SMALL_PRODUCT = 33;
+  static final int PRODUCT = 34;
+  static final int LARGE_PRODUCT = 35;
+  static final int MULTIPLY_ADDS = 36;
 
   // Activations, as numbers.
   static final int IDENTITY = 0;
   static final int SIGMOID_GATED = 1;
   static final int NORMAL_GATED = 2;
 
-  /** Rows and columns of a product that one group computes, and its share of the sum at a time. */
+  // Rows and columns of a product that one group computes.
+  static final int SMALL_TILE = 32;
   static final int TILE = 64;
+  static final int LARGE_TILE = 128;
 
+  /** A tile's share of the sum at a time, for those of up to {@link #TILE}. */
   private static final int TILE_DEPTH = 16;
 
-  /**
-   * Distance of a tile's rows in local memory: fours stay together, columns fall on other banks.
-   */
-  private static final int TILE_STRIDE = TILE + 4;
+  /** As much of larger tiles as local memory holds. */
+  private static final int LARGE_TILE_DEPTH = 8;
+
+  /** Between a tile's rows in local memory: fours stay together, columns fall on other banks. */
+  private static final int TILE_GAP = 4;
+
+  /** Sums that an item of {@link #multiplyAdds} has in flight. */
+  static final int CHAINS = 32;
+
+  /** Multiply-adds of each of them in a turn. */
+  static final int CHAIN_STEPS = 16;
 
   /** Queries (or, for the gradient of keys, keys) of one group in attention; lanes for each. */
   static final int ATTENTION_ROWS = 16;
@@ -175,8 +188,8 @@ final class DeviceKernel extends Kernel {
 
   @Override
   public void run() {
-    if (op == PRODUCT) {
-      product();
+    if (op > TO_STAGING) {
+      products();
     } else if (op < ADD_SCALED) {
       copies();
     } else if (op < SUM_ROWS) {
@@ -279,6 +292,18 @@ final class DeviceKernel extends Kernel {
       fromStaging();
     } else {
       toStaging();
+    }
+  }
+
+  private void products() {
+    if (op == PRODUCT) {
+      product();
+    } else if (op == LARGE_PRODUCT) {
+      largeProduct();
+    } else if (op == SMALL_PRODUCT) {
+      smallProduct();
+    } else {
+      multiplyAdds();
     }
   }
 
@@ -696,21 +721,18 @@ final class DeviceKernel extends Kernel {
    *
    * <p>A group computes {@value #TILE} x {@value #TILE} results; an item 4 x 4 of them, in
    * variables, which compilers keep in registers more surely than arrays. Each is one chain of fma
-   * over k in ascending order.
+   * over k in ascending order, in all three kinds of products, so that all give the same bits.
    */
   private void product() {
     int item = getLocalId();
     int across = 4 * (item % 16);
     int down = 4 * (item / 16);
-    int tilesAcross = (size1 + TILE - 1) / TILE;
-    int tilesDown = (size0 + TILE - 1) / TILE;
-    int group = getGroupId();
-    int batch = group / (tilesAcross * tilesDown);
-    int tile = group - batch * tilesAcross * tilesDown;
-    int firstRow = tile / tilesAcross * TILE;
-    int firstColumn = tile % tilesAcross * TILE;
-    int leftAt = batch * size7;
-    int rightAt = batch * size8;
+    int batch = tileBatch(TILE);
+    int firstRow = tileRow(TILE);
+    int firstColumn = tileColumn(TILE);
+    int leftAt = offset1 + batch * size7 + firstRow * size3;
+    int rightAt = offset2 + batch * size8 + firstColumn * size6;
+    int rightTile = TILE_DEPTH * (TILE + TILE_GAP);
     float c00 = 0f;
     float c01 = 0f;
     float c02 = 0f;
@@ -728,47 +750,39 @@ final class DeviceKernel extends Kernel {
     float c32 = 0f;
     float c33 = 0f;
     for (int depth = 0; depth < size2; depth = depth + TILE_DEPTH) {
-      for (int part = 0; part < TILE * TILE_DEPTH; part = part + GROUP) {
-        int e = part + item;
-        // Neighbouring items read neighbours in memory.
-        int row = e / TILE_DEPTH;
-        int k = e % TILE_DEPTH;
-        if (size4 != 1) {
-          row = e % TILE;
-          k = e / TILE;
-        }
-        float value = 0f;
-        if (firstRow + row < size0 && depth + k < size2) {
-          value = read1(leftAt + (firstRow + row) * size3 + (depth + k) * size4);
-        }
-        shared[k * TILE_STRIDE + row] = value;
-      }
-      for (int part = 0; part < TILE * TILE_DEPTH; part = part + GROUP) {
-        int e = part + item;
-        int column = e / TILE_DEPTH;
-        int k = e % TILE_DEPTH;
-        if (size5 != 1) {
-          column = e % TILE;
-          k = e / TILE;
-        }
-        float value = 0f;
-        if (firstColumn + column < size1 && depth + k < size2) {
-          value = read2(rightAt + (depth + k) * size5 + (firstColumn + column) * size6);
-        }
-        shared[(TILE_DEPTH + k) * TILE_STRIDE + column] = value;
-      }
+      int left = size2 - depth;
+      stage(
+          TILE,
+          TILE_DEPTH,
+          0,
+          arena1,
+          leftAt + depth * size4,
+          size3,
+          size4,
+          size0 - firstRow,
+          left);
+      stage(
+          TILE,
+          TILE_DEPTH,
+          rightTile,
+          arena2,
+          rightAt + depth * size5,
+          size6,
+          size5,
+          size1 - firstColumn,
+          left);
       localBarrier();
       for (int k = 0; k < TILE_DEPTH; k++) {
-        int leftTile = k * TILE_STRIDE + down;
-        int rightTile = (TILE_DEPTH + k) * TILE_STRIDE + across;
-        float b0 = shared[rightTile];
-        float b1 = shared[rightTile + 1];
-        float b2 = shared[rightTile + 2];
-        float b3 = shared[rightTile + 3];
-        float a0 = shared[leftTile];
-        float a1 = shared[leftTile + 1];
-        float a2 = shared[leftTile + 2];
-        float a3 = shared[leftTile + 3];
+        int a = k * (TILE + TILE_GAP) + down;
+        int b = rightTile + k * (TILE + TILE_GAP) + across;
+        float b0 = shared[b];
+        float b1 = shared[b + 1];
+        float b2 = shared[b + 2];
+        float b3 = shared[b + 3];
+        float a0 = shared[a];
+        float a1 = shared[a + 1];
+        float a2 = shared[a + 2];
+        float a3 = shared[a + 3];
         c00 = fma(a0, b0, c00);
         c01 = fma(a0, b1, c01);
         c02 = fma(a0, b2, c02);
@@ -790,25 +804,365 @@ final class DeviceKernel extends Kernel {
     }
     int row = firstRow + down;
     int column = firstColumn + across;
-    finishRow(batch, row, column, c00, c01, c02, c03);
-    finishRow(batch, row + 1, column, c10, c11, c12, c13);
-    finishRow(batch, row + 2, column, c20, c21, c22, c23);
-    finishRow(batch, row + 3, column, c30, c31, c32, c33);
+    finishFour(batch, row, column, c00, c01, c02, c03);
+    finishFour(batch, row + 1, column, c10, c11, c12, c13);
+    finishFour(batch, row + 2, column, c20, c21, c22, c23);
+    finishFour(batch, row + 3, column, c30, c31, c32, c33);
   }
 
-  private void finishRow(
-      int batch, int row, int column, float sum0, float sum1, float sum2, float sum3) {
-    if (row < size0) {
-      finish(batch, row, column, sum0);
-      finish(batch, row, column + 1, sum1);
-      finish(batch, row, column + 2, sum2);
-      finish(batch, row, column + 3, sum3);
+  /**
+   * As {@link #product} with tiles of {@value #SMALL_TILE} x {@value #SMALL_TILE} and 2 x 2 results
+   * an item: more groups of a small result.
+   */
+  private void smallProduct() {
+    int item = getLocalId();
+    int across = 2 * (item % 16);
+    int down = 2 * (item / 16);
+    int batch = tileBatch(SMALL_TILE);
+    int firstRow = tileRow(SMALL_TILE);
+    int firstColumn = tileColumn(SMALL_TILE);
+    int leftAt = offset1 + batch * size7 + firstRow * size3;
+    int rightAt = offset2 + batch * size8 + firstColumn * size6;
+    int rightTile = TILE_DEPTH * (SMALL_TILE + TILE_GAP);
+    float c00 = 0f;
+    float c01 = 0f;
+    float c10 = 0f;
+    float c11 = 0f;
+    for (int depth = 0; depth < size2; depth = depth + TILE_DEPTH) {
+      int left = size2 - depth;
+      stage(
+          SMALL_TILE,
+          TILE_DEPTH,
+          0,
+          arena1,
+          leftAt + depth * size4,
+          size3,
+          size4,
+          size0 - firstRow,
+          left);
+      stage(
+          SMALL_TILE,
+          TILE_DEPTH,
+          rightTile,
+          arena2,
+          rightAt + depth * size5,
+          size6,
+          size5,
+          size1 - firstColumn,
+          left);
+      localBarrier();
+      for (int k = 0; k < TILE_DEPTH; k++) {
+        int a = k * (SMALL_TILE + TILE_GAP) + down;
+        int b = rightTile + k * (SMALL_TILE + TILE_GAP) + across;
+        float b0 = shared[b];
+        float b1 = shared[b + 1];
+        float a0 = shared[a];
+        float a1 = shared[a + 1];
+        c00 = fma(a0, b0, c00);
+        c01 = fma(a0, b1, c01);
+        c10 = fma(a1, b0, c10);
+        c11 = fma(a1, b1, c11);
+      }
+      localBarrier();
+    }
+    int row = firstRow + down;
+    int column = firstColumn + across;
+    finish(batch, row, column, c00);
+    finish(batch, row, column + 1, c01);
+    finish(batch, row + 1, column, c10);
+    finish(batch, row + 1, column + 1, c11);
+  }
+
+  /**
+   * As {@link #product} with tiles of {@value #LARGE_TILE} x {@value #LARGE_TILE} and 8 x 8 results
+   * an item, half a tile apart in fours: the most arithmetic for what local memory is read.
+   */
+  private void largeProduct() {
+    int item = getLocalId();
+    int across = 4 * (item % 16);
+    int down = 4 * (item / 16);
+    int batch = tileBatch(LARGE_TILE);
+    int firstRow = tileRow(LARGE_TILE);
+    int firstColumn = tileColumn(LARGE_TILE);
+    int leftAt = offset1 + batch * size7 + firstRow * size3;
+    int rightAt = offset2 + batch * size8 + firstColumn * size6;
+    int rightTile = LARGE_TILE_DEPTH * (LARGE_TILE + TILE_GAP);
+    float c00 = 0f;
+    float c01 = 0f;
+    float c02 = 0f;
+    float c03 = 0f;
+    float c04 = 0f;
+    float c05 = 0f;
+    float c06 = 0f;
+    float c07 = 0f;
+    float c10 = 0f;
+    float c11 = 0f;
+    float c12 = 0f;
+    float c13 = 0f;
+    float c14 = 0f;
+    float c15 = 0f;
+    float c16 = 0f;
+    float c17 = 0f;
+    float c20 = 0f;
+    float c21 = 0f;
+    float c22 = 0f;
+    float c23 = 0f;
+    float c24 = 0f;
+    float c25 = 0f;
+    float c26 = 0f;
+    float c27 = 0f;
+    float c30 = 0f;
+    float c31 = 0f;
+    float c32 = 0f;
+    float c33 = 0f;
+    float c34 = 0f;
+    float c35 = 0f;
+    float c36 = 0f;
+    float c37 = 0f;
+    float c40 = 0f;
+    float c41 = 0f;
+    float c42 = 0f;
+    float c43 = 0f;
+    float c44 = 0f;
+    float c45 = 0f;
+    float c46 = 0f;
+    float c47 = 0f;
+    float c50 = 0f;
+    float c51 = 0f;
+    float c52 = 0f;
+    float c53 = 0f;
+    float c54 = 0f;
+    float c55 = 0f;
+    float c56 = 0f;
+    float c57 = 0f;
+    float c60 = 0f;
+    float c61 = 0f;
+    float c62 = 0f;
+    float c63 = 0f;
+    float c64 = 0f;
+    float c65 = 0f;
+    float c66 = 0f;
+    float c67 = 0f;
+    float c70 = 0f;
+    float c71 = 0f;
+    float c72 = 0f;
+    float c73 = 0f;
+    float c74 = 0f;
+    float c75 = 0f;
+    float c76 = 0f;
+    float c77 = 0f;
+    for (int depth = 0; depth < size2; depth = depth + LARGE_TILE_DEPTH) {
+      int left = size2 - depth;
+      stage(
+          LARGE_TILE,
+          LARGE_TILE_DEPTH,
+          0,
+          arena1,
+          leftAt + depth * size4,
+          size3,
+          size4,
+          size0 - firstRow,
+          left);
+      stage(
+          LARGE_TILE,
+          LARGE_TILE_DEPTH,
+          rightTile,
+          arena2,
+          rightAt + depth * size5,
+          size6,
+          size5,
+          size1 - firstColumn,
+          left);
+      localBarrier();
+      for (int k = 0; k < LARGE_TILE_DEPTH; k++) {
+        int a = k * (LARGE_TILE + TILE_GAP) + down;
+        int b = rightTile + k * (LARGE_TILE + TILE_GAP) + across;
+        float b0 = shared[b];
+        float b1 = shared[b + 1];
+        float b2 = shared[b + 2];
+        float b3 = shared[b + 3];
+        float b4 = shared[b + LARGE_TILE / 2];
+        float b5 = shared[b + LARGE_TILE / 2 + 1];
+        float b6 = shared[b + LARGE_TILE / 2 + 2];
+        float b7 = shared[b + LARGE_TILE / 2 + 3];
+        float a0 = shared[a];
+        float a1 = shared[a + 1];
+        float a2 = shared[a + 2];
+        float a3 = shared[a + 3];
+        float a4 = shared[a + LARGE_TILE / 2];
+        float a5 = shared[a + LARGE_TILE / 2 + 1];
+        float a6 = shared[a + LARGE_TILE / 2 + 2];
+        float a7 = shared[a + LARGE_TILE / 2 + 3];
+        c00 = fma(a0, b0, c00);
+        c01 = fma(a0, b1, c01);
+        c02 = fma(a0, b2, c02);
+        c03 = fma(a0, b3, c03);
+        c04 = fma(a0, b4, c04);
+        c05 = fma(a0, b5, c05);
+        c06 = fma(a0, b6, c06);
+        c07 = fma(a0, b7, c07);
+        c10 = fma(a1, b0, c10);
+        c11 = fma(a1, b1, c11);
+        c12 = fma(a1, b2, c12);
+        c13 = fma(a1, b3, c13);
+        c14 = fma(a1, b4, c14);
+        c15 = fma(a1, b5, c15);
+        c16 = fma(a1, b6, c16);
+        c17 = fma(a1, b7, c17);
+        c20 = fma(a2, b0, c20);
+        c21 = fma(a2, b1, c21);
+        c22 = fma(a2, b2, c22);
+        c23 = fma(a2, b3, c23);
+        c24 = fma(a2, b4, c24);
+        c25 = fma(a2, b5, c25);
+        c26 = fma(a2, b6, c26);
+        c27 = fma(a2, b7, c27);
+        c30 = fma(a3, b0, c30);
+        c31 = fma(a3, b1, c31);
+        c32 = fma(a3, b2, c32);
+        c33 = fma(a3, b3, c33);
+        c34 = fma(a3, b4, c34);
+        c35 = fma(a3, b5, c35);
+        c36 = fma(a3, b6, c36);
+        c37 = fma(a3, b7, c37);
+        c40 = fma(a4, b0, c40);
+        c41 = fma(a4, b1, c41);
+        c42 = fma(a4, b2, c42);
+        c43 = fma(a4, b3, c43);
+        c44 = fma(a4, b4, c44);
+        c45 = fma(a4, b5, c45);
+        c46 = fma(a4, b6, c46);
+        c47 = fma(a4, b7, c47);
+        c50 = fma(a5, b0, c50);
+        c51 = fma(a5, b1, c51);
+        c52 = fma(a5, b2, c52);
+        c53 = fma(a5, b3, c53);
+        c54 = fma(a5, b4, c54);
+        c55 = fma(a5, b5, c55);
+        c56 = fma(a5, b6, c56);
+        c57 = fma(a5, b7, c57);
+        c60 = fma(a6, b0, c60);
+        c61 = fma(a6, b1, c61);
+        c62 = fma(a6, b2, c62);
+        c63 = fma(a6, b3, c63);
+        c64 = fma(a6, b4, c64);
+        c65 = fma(a6, b5, c65);
+        c66 = fma(a6, b6, c66);
+        c67 = fma(a6, b7, c67);
+        c70 = fma(a7, b0, c70);
+        c71 = fma(a7, b1, c71);
+        c72 = fma(a7, b2, c72);
+        c73 = fma(a7, b3, c73);
+        c74 = fma(a7, b4, c74);
+        c75 = fma(a7, b5, c75);
+        c76 = fma(a7, b6, c76);
+        c77 = fma(a7, b7, c77);
+      }
+      localBarrier();
+    }
+    int row = firstRow + down;
+    int column = firstColumn + across;
+    finishEight(batch, row, column, c00, c01, c02, c03, c04, c05, c06, c07);
+    finishEight(batch, row + 1, column, c10, c11, c12, c13, c14, c15, c16, c17);
+    finishEight(batch, row + 2, column, c20, c21, c22, c23, c24, c25, c26, c27);
+    finishEight(batch, row + 3, column, c30, c31, c32, c33, c34, c35, c36, c37);
+    finishEight(batch, row + LARGE_TILE / 2, column, c40, c41, c42, c43, c44, c45, c46, c47);
+    finishEight(batch, row + LARGE_TILE / 2 + 1, column, c50, c51, c52, c53, c54, c55, c56, c57);
+    finishEight(batch, row + LARGE_TILE / 2 + 2, column, c60, c61, c62, c63, c64, c65, c66, c67);
+    finishEight(batch, row + LARGE_TILE / 2 + 3, column, c70, c71, c72, c73, c74, c75, c76, c77);
+  }
+
+  private int tiles(int size, int tile) {
+    return (size + tile - 1) / tile;
+  }
+
+  /** Which product of a batch this group is at. */
+  private int tileBatch(int tile) {
+    return getGroupId() / (tiles(size0, tile) * tiles(size1, tile));
+  }
+
+  /** The first row of this group's tile. */
+  private int tileRow(int tile) {
+    int across = tiles(size1, tile);
+    return getGroupId() % (tiles(size0, tile) * across) / across * tile;
+  }
+
+  private int tileColumn(int tile) {
+    return getGroupId() % tiles(size1, tile) * tile;
+  }
+
+  /**
+   * A tile of an operand, {@code tile} lines by {@code depth} of the inner dimension, to local
+   * memory from {@code to} on, the lines side by side; zeros beyond the lines and the depth that
+   * are left.
+   */
+  private void stage(
+      int tile,
+      int depth,
+      int to,
+      int arena,
+      int from,
+      int lineStep,
+      int depthStep,
+      int linesLeft,
+      int depthLeft) {
+    for (int part = 0; part < tile * depth; part = part + GROUP) {
+      int e = part + getLocalId();
+      // Neighbouring items read neighbours in memory.
+      int line = e / depth;
+      int k = e % depth;
+      if (depthStep != 1) {
+        line = e % tile;
+        k = e / tile;
+      }
+      float value = 0f;
+      if (line < linesLeft && k < depthLeft) {
+        value = load(arena, from + line * lineStep + k * depthStep);
+      }
+      shared[to + k * (tile + TILE_GAP) + line] = value;
     }
   }
 
+  /**
+   * Results of an item of {@link #largeProduct}: a loop, or compilers write it all out 64 times.
+   */
+  private void finishEight(
+      int batch,
+      int row,
+      int column,
+      float sum0,
+      float sum1,
+      float sum2,
+      float sum3,
+      float sum4,
+      float sum5,
+      float sum6,
+      float sum7) {
+    laneSums[0] = sum0;
+    laneSums[1] = sum1;
+    laneSums[2] = sum2;
+    laneSums[3] = sum3;
+    laneSums[4] = sum4;
+    laneSums[5] = sum5;
+    laneSums[6] = sum6;
+    laneSums[7] = sum7;
+    for (int n = 0; n < 8; n++) {
+      finish(batch, row, column + n / 4 * (LARGE_TILE / 2) + n % 4, laneSums[n]);
+    }
+  }
+
+  private void finishFour(
+      int batch, int row, int column, float sum0, float sum1, float sum2, float sum3) {
+    finish(batch, row, column, sum0);
+    finish(batch, row, column + 1, sum1);
+    finish(batch, row, column + 2, sum2);
+    finish(batch, row, column + 3, sum3);
+  }
+
   private void finish(int batch, int row, int column, float product) {
-    if (column < size1) {
-      float sum = product;
+    if (row < size0 && column < size1) {
+      // -0 becomes 0: whether a chain ends with zeros beyond the depth depends on the tile.
+      float sum = product + 0f;
       if (arena3 >= 0) {
         sum = sum + read3(column);
       }
@@ -817,6 +1171,137 @@ final class DeviceKernel extends Kernel {
       }
       put0((batch * size0 + row) * size9 + column, activated(sum));
     }
+  }
+
+  /**
+   * Arithmetic alone, size0 turns: {@value #CHAIN_STEPS} times a turn each of an item's {@value
+   * #CHAINS} values, none of which waits for another, becomes {@code factor0 * value + factor1}.
+   * Their sum goes to 0 [items], so that no compiler leaves them out.
+   */
+  private void multiplyAdds() {
+    float a = factor0;
+    float b = factor1;
+    float start = getLocalId();
+    float x00 = start + 0f;
+    float x01 = start + 1f;
+    float x02 = start + 2f;
+    float x03 = start + 3f;
+    float x04 = start + 4f;
+    float x05 = start + 5f;
+    float x06 = start + 6f;
+    float x07 = start + 7f;
+    float x08 = start + 8f;
+    float x09 = start + 9f;
+    float x10 = start + 10f;
+    float x11 = start + 11f;
+    float x12 = start + 12f;
+    float x13 = start + 13f;
+    float x14 = start + 14f;
+    float x15 = start + 15f;
+    float x16 = start + 16f;
+    float x17 = start + 17f;
+    float x18 = start + 18f;
+    float x19 = start + 19f;
+    float x20 = start + 20f;
+    float x21 = start + 21f;
+    float x22 = start + 22f;
+    float x23 = start + 23f;
+    float x24 = start + 24f;
+    float x25 = start + 25f;
+    float x26 = start + 26f;
+    float x27 = start + 27f;
+    float x28 = start + 28f;
+    float x29 = start + 29f;
+    float x30 = start + 30f;
+    float x31 = start + 31f;
+    for (int turn = 0; turn < size0; turn++) {
+      x00 = chain(a, b, x00);
+      x01 = chain(a, b, x01);
+      x02 = chain(a, b, x02);
+      x03 = chain(a, b, x03);
+      x04 = chain(a, b, x04);
+      x05 = chain(a, b, x05);
+      x06 = chain(a, b, x06);
+      x07 = chain(a, b, x07);
+      x08 = chain(a, b, x08);
+      x09 = chain(a, b, x09);
+      x10 = chain(a, b, x10);
+      x11 = chain(a, b, x11);
+      x12 = chain(a, b, x12);
+      x13 = chain(a, b, x13);
+      x14 = chain(a, b, x14);
+      x15 = chain(a, b, x15);
+      x16 = chain(a, b, x16);
+      x17 = chain(a, b, x17);
+      x18 = chain(a, b, x18);
+      x19 = chain(a, b, x19);
+      x20 = chain(a, b, x20);
+      x21 = chain(a, b, x21);
+      x22 = chain(a, b, x22);
+      x23 = chain(a, b, x23);
+      x24 = chain(a, b, x24);
+      x25 = chain(a, b, x25);
+      x26 = chain(a, b, x26);
+      x27 = chain(a, b, x27);
+      x28 = chain(a, b, x28);
+      x29 = chain(a, b, x29);
+      x30 = chain(a, b, x30);
+      x31 = chain(a, b, x31);
+    }
+    float sum = x00;
+    sum = sum + x01;
+    sum = sum + x02;
+    sum = sum + x03;
+    sum = sum + x04;
+    sum = sum + x05;
+    sum = sum + x06;
+    sum = sum + x07;
+    sum = sum + x08;
+    sum = sum + x09;
+    sum = sum + x10;
+    sum = sum + x11;
+    sum = sum + x12;
+    sum = sum + x13;
+    sum = sum + x14;
+    sum = sum + x15;
+    sum = sum + x16;
+    sum = sum + x17;
+    sum = sum + x18;
+    sum = sum + x19;
+    sum = sum + x20;
+    sum = sum + x21;
+    sum = sum + x22;
+    sum = sum + x23;
+    sum = sum + x24;
+    sum = sum + x25;
+    sum = sum + x26;
+    sum = sum + x27;
+    sum = sum + x28;
+    sum = sum + x29;
+    sum = sum + x30;
+    sum = sum + x31;
+    write0(getGlobalId(), sum);
+  }
+
+  /** {@value #CHAIN_STEPS} steps, written out for compilers that keep nothing from turn to turn. */
+  private float chain(float a, float b, float x) {
+    float y = fma(a, x, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    y = fma(a, y, b);
+    return y;
   }
 
   // ---- embedding

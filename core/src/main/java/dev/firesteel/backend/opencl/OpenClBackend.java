@@ -44,6 +44,11 @@ public final class OpenClBackend implements Backend {
 
   private static final int LARGE_STAGING = 1 << 18;
 
+  /** A launch of at least that long, and more of them, tell the device's peak. */
+  private static final long PEAK_NANOS = 50_000_000;
+
+  private static final int PEAK_ROUNDS = 8;
+
   /** First in each arena, on the device alone: the Java array behind it holds 0 there. */
   private static final float CANARY = 0x1.3579bdp5f;
 
@@ -56,6 +61,7 @@ public final class OpenClBackend implements Backend {
   private final float[] smallStaging = new float[SMALL_STAGING + DeviceKernel.ARENAS];
   private float[] largeStaging = new float[0];
   private final Map<RopeKey, RopeTable> ropeTables = new HashMap<>();
+  private ProductTiles tiles = ProductTiles.FIXED;
   private boolean integersChanged = true;
   private long bytesUp;
   private long bytesDown;
@@ -68,7 +74,8 @@ public final class OpenClBackend implements Backend {
   private record RopeTable(DeviceFloats block, int positions) {}
 
   /**
-   * On a device given by its index or a part of its name; empty for the first GPU.
+   * On a device given by its index or a part of its name, empty for the first GPU, with a fixed
+   * choice of tiles for matrix products.
    *
    * @throws UserException when there is no such device, or it cannot run the kernels
    */
@@ -85,6 +92,34 @@ public final class OpenClBackend implements Backend {
         new DeviceMemory(
             kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
     kernel.staging = smallStaging;
+  }
+
+  /**
+   * As the constructor, with the tiles that are fastest on the device: an earlier run's choice from
+   * the user's cache folder, or else measured now, within seconds. A device on the CPU has the
+   * fixed choice.
+   */
+  public static OpenClBackend tuned(String choice) {
+    OpenClBackend backend = new OpenClBackend(choice);
+    if (!OpenClDevices.isTunable(backend.device)) {
+      return backend;
+    }
+    try {
+      backend.use(
+          ProductTuner.tiles(
+              TuningFile.of(backend.device),
+              backend.device.getName(),
+              (shape, tile) -> ProductTuner.seconds(backend, shape, tile)));
+      return backend;
+    } catch (RuntimeException e) {
+      backend.close();
+      throw e;
+    }
+  }
+
+  /** Which tiles matrix products take from now on; results do not depend on it. */
+  public void use(ProductTiles tiles) {
+    this.tiles = tiles;
   }
 
   /**
@@ -189,9 +224,52 @@ public final class OpenClBackend implements Backend {
     return bytesDown;
   }
 
+  /** Which tiles matrix products take. */
+  public ProductTiles tiles() {
+    return tiles;
+  }
+
   /** Launches so far. */
   public long launches() {
     return launches;
+  }
+
+  /**
+   * What the device can do at best, in float32 operations a second, measured within seconds: each
+   * work-item has {@value DeviceKernel#CHAINS} values in registers, none of which waits for
+   * another, and adds a multiple to each, turn after turn. {@code 2 * items * chains * turns /
+   * seconds} of the fastest of several launches, since a ceiling is what other load does not lower.
+   */
+  public double peakFlopsPerSecond() {
+    int groups = mostGroups;
+    DeviceFloats sums = floats((long) groups * DeviceKernel.GROUP);
+    int turns = 1 << 7;
+    long least = multiplyAddNanos(sums, groups, turns);
+    while (least < PEAK_NANOS && turns < 1 << 30) {
+      turns *= 2;
+      least = multiplyAddNanos(sums, groups, turns);
+    }
+    for (int round = 0; round < PEAK_ROUNDS; round++) {
+      least = Math.min(least, multiplyAddNanos(sums, groups, turns));
+    }
+    memory.free(sums);
+    double multiplyAdds =
+        (double) groups
+            * DeviceKernel.GROUP
+            * DeviceKernel.CHAINS
+            * DeviceKernel.CHAIN_STEPS
+            * turns;
+    return 2e9 * multiplyAdds / least;
+  }
+
+  private long multiplyAddNanos(DeviceFloats sums, int groups, int turns) {
+    operand(0, sums);
+    kernel.factor0 = 0.999f;
+    kernel.factor1 = 0.5f;
+    sizes(turns);
+    long start = System.nanoTime();
+    launch(DeviceKernel.MULTIPLY_ADDS, groups);
+    return System.nanoTime() - start;
   }
 
   // ---- host and back
@@ -525,18 +603,19 @@ public final class OpenClBackend implements Backend {
         rows * inner,
         inner * columns,
         columns);
-    launch(DeviceKernel.PRODUCT, batch * tiles(rows, columns));
+    launchProduct(batch, rows, columns);
   }
 
   /** One product of named operands, its result contiguous. */
   private void product(
       int rows, int columns, int inner, int leftRow, int leftInner, int rightInner, int rightRow) {
     sizes(rows, columns, inner, leftRow, leftInner, rightInner, rightRow, 0, 0, columns);
-    launch(DeviceKernel.PRODUCT, tiles(rows, columns));
+    launchProduct(1, rows, columns);
   }
 
-  private static int tiles(int rows, int columns) {
-    return ceilDiv(rows, DeviceKernel.TILE) * ceilDiv(columns, DeviceKernel.TILE);
+  private void launchProduct(int batch, int rows, int columns) {
+    ProductTile tile = tiles.of(ProductShape.of(batch, rows, columns));
+    launch(tile.op(), tile.groups(batch, rows, columns));
   }
 
   // ---- embedding

@@ -27,6 +27,7 @@ public final class OpenClDevices {
    * @param memoryBytes global memory
    * @param localMemoryBytes local memory of a group
    * @param computeUnits processors
+   * @param products how matrix products are cut, and whether that was measured
    */
   public record Description(
       int index,
@@ -35,7 +36,8 @@ public final class OpenClDevices {
       String type,
       long memoryBytes,
       long localMemoryBytes,
-      int computeUnits) {}
+      int computeUnits,
+      String products) {}
 
   /**
    * All devices, in the order of the platforms.
@@ -56,9 +58,25 @@ public final class OpenClDevices {
               device.getType().toString(),
               device.getGlobalMemSize(),
               device.getLocalMemSize(),
-              device.getMaxComputeUnits()));
+              device.getMaxComputeUnits(),
+              products(device)));
     }
     return descriptions;
+  }
+
+  private static String products(OpenCLDevice device) {
+    if (!isTunable(device)) {
+      return "products in fixed tiles";
+    }
+    return TuningFile.of(device)
+        .read()
+        .map(tiles -> "products in measured tiles, " + tiles)
+        .orElse("products not measured yet");
+  }
+
+  /** Whether tiles are measured: on a CPU no choice gains what measuring takes. */
+  static boolean isTunable(OpenCLDevice device) {
+    return device.getType() != Device.TYPE.CPU;
   }
 
   /**
