@@ -22,7 +22,10 @@ final class ConfigArguments {
       description = "Keys that win over those of the file.")
   private List<String> overrides = new ArrayList<>();
 
-  RunConfig load() {
-    return file == null ? ConfigLoader.load(overrides) : ConfigLoader.load(file, overrides);
+  /** The configuration, with further keys that win over all. */
+  RunConfig load(String... further) {
+    List<String> keys = new ArrayList<>(overrides);
+    keys.addAll(List.of(further));
+    return file == null ? ConfigLoader.load(keys) : ConfigLoader.load(file, keys);
   }
 }

@@ -108,13 +108,14 @@ final class MachineReport {
         "OpenCL " + device.index(),
         String.format(
             Locale.ROOT,
-            "%s %s, %.1f GiB, %d KiB local, %d compute units (%s)",
+            "%s %s, %.1f GiB, %d KiB local, %d compute units (%s); %s",
             device.type(),
             device.name(),
             device.memoryBytes() / (double) (1 << 30),
             device.localMemoryBytes() >> 10,
             device.computeUnits(),
-            device.platform()));
+            device.platform(),
+            device.products()));
   }
 
   private static String hostName() {

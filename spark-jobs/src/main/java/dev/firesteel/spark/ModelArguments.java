@@ -52,6 +52,13 @@ final class ModelArguments {
               + " GPU by default.")
   private String device;
 
+  @Option(
+      names = "--no-tune",
+      description =
+          "For the backend opencl: a fixed choice for matrix products, instead of measuring once"
+              + " which is fastest on the device.")
+  private boolean noTune;
+
   /** Reads the model, does the work, and gives all memory back. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
     try (Backend computing = Backends.create(options());
@@ -74,7 +81,10 @@ final class ModelArguments {
       throw UserException.usage(
           "--device is for the backend opencl, got " + device + " for " + name);
     }
-    return new BackendOptions(name, precision(), threads(), device);
+    if (!name.equals("opencl") && noTune) {
+      throw UserException.usage("--no-tune is for the backend opencl, got " + name);
+    }
+    return new BackendOptions(name, precision(), threads(), device, !noTune);
   }
 
   private Precision precision() {

@@ -11,6 +11,7 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code pretrain}: text becomes a model. */
@@ -33,9 +34,16 @@ final class PretrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments arguments;
 
+  @Option(
+      names = "--no-tune",
+      description =
+          "For the backend opencl: a fixed choice for matrix products, instead of measuring once"
+              + " which is fastest on the device; as compute.tune=false.")
+  private boolean noTune;
+
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    RunConfig config = noTune ? arguments.load("compute.tune=false") : arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {

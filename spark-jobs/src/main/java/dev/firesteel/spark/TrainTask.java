@@ -177,7 +177,8 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
         compute.backend().name().toLowerCase(Locale.ROOT),
         Precision.valueOf(compute.precision().name()),
         threads,
-        compute.device());
+        compute.device(),
+        compute.tune());
   }
 
   /** The cores that Spark gave this executor, where it says so; else those of the machine. */

@@ -66,6 +66,11 @@ class FiresteelTest {
     err.reset();
     assertThat(firesteel("generate", "none", "--prompt", "a", "--device", "0")).isEqualTo(2);
     assertThat(text(err)).contains("--device is for the backend opencl, got 0 for cpu");
+    assertThat(firesteel("generate", "none", "--prompt", "a", "--no-tune")).isEqualTo(2);
+    assertThat(text(err)).contains("--no-tune is for the backend opencl, got cpu");
+    assertThat(firesteel("pretrain", "--no-tune", "data.source=a")).isEqualTo(2);
+    assertThat(text(err))
+        .contains("compute.tune, or --no-tune, is for the backend opencl, got cpu");
   }
 
   @Test

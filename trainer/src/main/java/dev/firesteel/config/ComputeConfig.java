@@ -33,7 +33,14 @@ public record ComputeConfig(
             meaning =
                 "Which device the backend `opencl` takes: an index of `./firesteel doctor` or a part"
                     + " of its name. Empty: the first GPU, or else the first device.")
-        String device) {
+        String device,
+    @Setting(
+            byDefault = "true",
+            meaning =
+                "Whether the backend `opencl` measures on its first run on a GPU how matrix products"
+                    + " are fastest there, some seconds, and remembers it; `false`: a fixed choice."
+                    + " Results do not depend on it.")
+        boolean tune) {
 
   /** What computes. */
   public enum Backend {
@@ -67,6 +74,11 @@ public record ComputeConfig(
         "compute.device is for the backend opencl, got "
             + device
             + " for "
+            + backend.name().toLowerCase(Locale.ROOT)
+            + "; leave it out or set compute.backend to opencl");
+    Require.that(
+        backend == Backend.OPENCL || tune,
+        "compute.tune, or --no-tune, is for the backend opencl, got "
             + backend.name().toLowerCase(Locale.ROOT)
             + "; leave it out or set compute.backend to opencl");
   }

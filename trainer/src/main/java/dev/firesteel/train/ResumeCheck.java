@@ -50,6 +50,7 @@ final class ResumeCheck {
           "compute.threads",
           "compute.backend",
           "compute.device",
+          "compute.tune",
           "compute.recompute",
           "cluster.trainers",
           "cluster.min_trainers",

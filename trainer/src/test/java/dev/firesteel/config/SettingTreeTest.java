@@ -57,6 +57,7 @@ class SettingTreeTest {
           Map.entry("compute.threads", "0"),
           Map.entry("compute.recompute", "none"),
           Map.entry("compute.device", ""),
+          Map.entry("compute.tune", "true"),
           Map.entry("training.steps", "0"),
           Map.entry("training.tokens", "0"),
           Map.entry("training.micro_batch_size", "16"),

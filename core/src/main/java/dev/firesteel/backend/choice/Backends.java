@@ -34,7 +34,9 @@ public final class Backends {
           case "cpu" -> new CpuBackend(options.precision(), options.threads());
           case "opencl" -> {
             requireFp32(options);
-            yield new OpenClBackend(options.device());
+            yield options.tune()
+                ? OpenClBackend.tuned(options.device())
+                : new OpenClBackend(options.device());
           }
           case "reference" -> {
             requireFp32(options);
