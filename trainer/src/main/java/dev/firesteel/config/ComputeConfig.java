@@ -31,8 +31,9 @@ public record ComputeConfig(
         Recompute recompute,
     @Setting(
             meaning =
-                "Which device the backend `opencl` takes: an index of `./firesteel doctor` or a part"
-                    + " of its name. Empty: the first GPU, or else the first device.")
+                "Which device the backend `opencl` takes: an index of `./firesteel doctor`, a part of"
+                    + " its name, or `gpu:1` for the second GPU. Empty: the GPU that Spark gives the"
+                    + " trainer, or else the first GPU, or else the first device.")
         String device,
     @Setting(
             byDefault = "true",

@@ -11,6 +11,8 @@ import java.util.stream.Collectors;
 
 /** The OpenCL devices of this machine. */
 public final class OpenClDevices {
+  private static final String GPU = "gpu:";
+
   private static final String NO_LIBRARY =
       "backend opencl needs an OpenCL library, and none could be loaded; install the driver of the"
           + " GPU, or for trials on the CPU PoCL (apt-get install pocl-opencl-icd)";
@@ -79,9 +81,14 @@ public final class OpenClDevices {
     return device.getType() != Device.TYPE.CPU;
   }
 
+  /** The choice of a GPU by its index among the GPUs alone, as cluster managers count them. */
+  public static String gpu(int index) {
+    return GPU + index;
+  }
+
   /**
-   * The device of an index or a part of its name; for an empty choice the first GPU, or else the
-   * first device.
+   * The device of an index or a part of its name, or of {@link #gpu}; for an empty choice the first
+   * GPU, or else the first device.
    *
    * @throws UserException when there is none, or more than one of that name
    */
@@ -92,6 +99,9 @@ public final class OpenClDevices {
           "backend opencl needs an OpenCL device, and the OpenCL library lists none; install the"
               + " driver of the GPU, or for trials on the CPU PoCL (apt-get install"
               + " pocl-opencl-icd)");
+    }
+    if (choice.startsWith(GPU)) {
+      return required(gpu(choice, devices));
     }
     List<OpenCLDevice> found = new ArrayList<>();
     for (int i = 0; i < devices.size(); i++) {
@@ -117,9 +127,30 @@ public final class OpenClDevices {
             + " got "
             + choice
             + (found.isEmpty() ? ", which is none; there are " : ", which fits several; there are ")
-            + devices.stream()
-                .map(device -> devices.indexOf(device) + ": " + device.getName())
-                .collect(Collectors.joining("; ")));
+            + names(devices));
+  }
+
+  private static OpenCLDevice gpu(String choice, List<OpenCLDevice> devices) {
+    List<OpenCLDevice> gpus =
+        devices.stream().filter(device -> device.getType() == Device.TYPE.GPU).toList();
+    for (int i = 0; i < gpus.size(); i++) {
+      if (choice.equals(gpu(i))) {
+        return gpus.get(i);
+      }
+    }
+    throw UserException.failure(
+        choice
+            + " must be one of the GPUs that OpenCL lists on this machine, counted from gpu:0, and"
+            + " it lists "
+            + gpus.size()
+            + " of them; there are "
+            + names(devices));
+  }
+
+  private static String names(List<OpenCLDevice> devices) {
+    return devices.stream()
+        .map(device -> devices.indexOf(device) + ": " + device.getName())
+        .collect(Collectors.joining("; "));
   }
 
   /** The device, if it can run our kernel at all. */

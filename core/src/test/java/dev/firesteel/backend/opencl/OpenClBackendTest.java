@@ -276,6 +276,25 @@ class OpenClBackendTest extends BackendContract {
   }
 
   @Test
+  void countsGpusApart() {
+    OpenClSupport.open().close();
+    List<String> gpus =
+        OpenClDevices.list().stream()
+            .filter(device -> device.type().equals("GPU"))
+            .map(OpenClDevices.Description::name)
+            .toList();
+    for (int i = 0; i < gpus.size(); i++) {
+      assertThat(OpenClDevices.choose(OpenClDevices.gpu(i)).getName()).isEqualTo(gpus.get(i));
+    }
+    assertThatThrownBy(() -> OpenClDevices.choose(OpenClDevices.gpu(gpus.size())))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith(
+            "gpu:%d must be one of the GPUs that OpenCL lists on this machine, counted from gpu:0,"
+                    .formatted(gpus.size())
+                + " and it lists %d of them; there are 0: ".formatted(gpus.size()));
+  }
+
+  @Test
   void takesADeviceByItsIndexOrName() {
     try (OpenClBackend first = OpenClSupport.open("0");
         OpenClBackend named = new OpenClBackend(OpenClDevices.list().get(0).name())) {
