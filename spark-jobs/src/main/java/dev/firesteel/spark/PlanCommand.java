@@ -11,6 +11,7 @@ import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -71,7 +72,7 @@ final class PlanCommand implements Callable<Integer> {
 
   private static double probe(RunConfig config, SparkConf spark) {
     try (Backend backend =
-        Backends.create(TrainTask.options(config.compute(), TrainTask.cores(spark)))) {
+        Backends.create(TrainTask.options(config.compute(), List.of(), TrainTask.cores(spark)))) {
       return ThroughputProbe.flopsPerSecond(backend, config, PROBE);
     }
   }

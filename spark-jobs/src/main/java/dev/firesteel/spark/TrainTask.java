@@ -79,8 +79,9 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
   private static TrainReport train(
       TrainAssignment assignment, Collective collective, RankStanding standing) {
     StopSignal stop = new StopSignal();
+    List<String> gpus = SparkDevices.addresses(TaskContext.get());
     FutureTask<TrainingOutcome> training =
-        new FutureTask<>(() -> pretrain(assignment, collective, standing, stop));
+        new FutureTask<>(() -> pretrain(assignment, collective, standing, gpus, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
     // The driver knows the rank before anything can happen to it.
@@ -147,7 +148,11 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
   }
 
   private static TrainingOutcome pretrain(
-      TrainAssignment assignment, Collective collective, RankStanding standing, StopSignal stop) {
+      TrainAssignment assignment,
+      Collective collective,
+      RankStanding standing,
+      List<String> gpus,
+      StopSignal stop) {
     RunConfig config = assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
@@ -159,7 +164,7 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);
     int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
-    try (Backend backend = Backends.create(options(config.compute(), cores));
+    try (Backend backend = Backends.create(options(config.compute(), gpus, cores));
         Pretraining training =
             new Pretraining(
                 config,
@@ -170,14 +175,14 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     }
   }
 
-  /** The backend that a configuration asks for, with the threads that Spark gives. */
-  static BackendOptions options(ComputeConfig compute, int cores) {
+  /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */
+  static BackendOptions options(ComputeConfig compute, List<String> gpus, int cores) {
     int threads = compute.threads() == 0 ? cores : compute.threads();
     return new BackendOptions(
         compute.backend().name().toLowerCase(Locale.ROOT),
         Precision.valueOf(compute.precision().name()),
         threads,
-        compute.device(),
+        SparkDevices.choice(gpus, compute),
         compute.tune());
   }
 
