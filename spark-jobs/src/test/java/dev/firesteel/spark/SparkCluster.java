@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -37,7 +38,8 @@ final class SparkCluster implements AutoCloseable {
   private final Thread atExit = new Thread(this::end, "spark-cluster-end");
   private final String masterUrl;
 
-  private SparkCluster(Path folder, int workerCores, int workerMegabytes)
+  private SparkCluster(
+      Path folder, int workerCores, int workerMegabytes, Map<String, String> workerProperties)
       throws IOException, InterruptedException {
     this.folder = folder;
     this.sparkHome = Files.createDirectories(folder.resolve("spark"));
@@ -62,6 +64,8 @@ final class SparkCluster implements AutoCloseable {
           workerMegabytes + "m",
           "--work-dir",
           folder.resolve("work").toString(),
+          "--properties-file",
+          properties("worker", workerProperties).toString(),
           masterUrl);
       waitFor("worker", REGISTERED);
     } catch (RuntimeException | IOException | InterruptedException e) {
@@ -73,9 +77,25 @@ final class SparkCluster implements AutoCloseable {
   /** Starts a master and one worker that has this much to give to executors. */
   static SparkCluster start(int workerCores, int workerMegabytes)
       throws IOException, InterruptedException {
+    return start(workerCores, workerMegabytes, Map.of());
+  }
+
+  /** As the other, with Spark properties of the worker. */
+  static SparkCluster start(
+      int workerCores, int workerMegabytes, Map<String, String> workerProperties)
+      throws IOException, InterruptedException {
     built("firesteel.job.jar"); // Fails before anything is made where Maven did not package it.
     return new SparkCluster(
-        Files.createTempDirectory("firesteel-cluster-"), workerCores, workerMegabytes);
+        Files.createTempDirectory("firesteel-cluster-"),
+        workerCores,
+        workerMegabytes,
+        workerProperties);
+  }
+
+  private Path properties(String name, Map<String, String> properties) throws IOException {
+    List<String> lines = new ArrayList<>();
+    properties.forEach((key, value) -> lines.add(key + " " + value));
+    return Files.write(folder.resolve(name + ".conf"), lines, StandardCharsets.UTF_8);
   }
 
   /** What a process said, and how it ended. */
