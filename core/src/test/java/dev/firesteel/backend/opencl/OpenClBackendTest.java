@@ -49,8 +49,9 @@ class OpenClBackendTest extends BackendContract {
     // The inner dimensions: chains end within a tile's depth, at its end, after the first step.
     for (int inner : new int[] {1, 8, 24, 207}) {
       float[] expected = product(ProductTile.MEDIUM, inner);
-      assertThat(product(ProductTile.SMALL, inner)).as("inner %s", inner).isEqualTo(expected);
-      assertThat(product(ProductTile.LARGE, inner)).as("inner %s", inner).isEqualTo(expected);
+      for (ProductTile tile : ProductTile.values()) {
+        assertThat(product(tile, inner)).as("%s, inner %s", tile, inner).isEqualTo(expected);
+      }
     }
   }
 
