@@ -20,6 +20,7 @@ import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.EvaluationResult;
 import dev.firesteel.train.Pretraining;
+import dev.firesteel.train.RankListener;
 import dev.firesteel.train.ProgressLine;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
@@ -149,6 +150,7 @@ public final class NanoGptCpuRecipe {
                     new SingleProcess(),
                     run,
                     TrainingListener.all(progress, evaluations, RunReport.atEndOf(run, progress)),
+                    new RankListener() {},
                     new StopSignal()))) {
       training.run();
     }

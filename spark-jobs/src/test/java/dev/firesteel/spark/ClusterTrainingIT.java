@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.spark.FaultInjection.Fault;
 import dev.firesteel.train.RankPhase;
-import java.io.File;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +26,7 @@ class ClusterTrainingIT {
 
   private static TinyTraining runs;
   private static SparkCluster cluster;
+  private static Path faults;
 
   /** Of one process, without any fault. */
   private static Map<String, String> undisturbed;
@@ -38,6 +37,7 @@ class ClusterTrainingIT {
     TinyTraining.Ended ended = runs.run("undisturbed");
     assertThat(ended.exitCode()).as(ended.err()).isZero();
     undisturbed = runs.numbers("undisturbed");
+    faults = FaultInjection.jar(folder.resolve("faults.jar"));
     cluster = SparkCluster.start(2, 1600);
   }
 
@@ -89,20 +89,13 @@ class ClusterTrainingIT {
     List<String> options = new ArrayList<>();
     options.addAll(List.of("--executor-memory", "600m", "--executor-cores", "1"));
     options.addAll(List.of("--conf", "spark.executorEnv.OMP_NUM_THREADS=1"));
-    options.addAll(List.of("--conf", "spark.executor.extraClassPath=" + testClasses()));
+    // Beside the job jar, whose classes it needs: the class path of executors is above that.
+    options.addAll(List.of("--jars", faults.toString()));
     options.addAll(
         List.of("--conf", "spark.executor.extraJavaOptions=" + String.join(" ", executorOptions)));
     return cluster.submit(
         options,
         runs.arguments(name, "cluster.trainers=2", "cluster.silence_seconds=5"),
         TinyTraining.LIMIT);
-  }
-
-  private static String testClasses() throws Exception {
-    Path classes =
-        Path.of(
-            ClusterTrainingIT.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    assertThat(Files.isDirectory(classes)).isTrue();
-    return classes + File.separator;
   }
 }

@@ -3,10 +3,15 @@ package dev.firesteel.spark;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RankPhase;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
 
 /**
  * Injects one fault into one rank, where the system property {@value #PROPERTY} of an executor says
@@ -105,6 +110,27 @@ public final class FaultInjection implements RankListener {
       return String.format(
           Locale.ROOT, "-D%s=%s:%d:%s:%d:%s", PROPERTY, fault, rank, phase, step, happened);
     }
+  }
+
+  /** Writes a jar that brings this class to executors. */
+  static Path jar(Path jar) throws IOException {
+    String service = "META-INF/services/" + RankListener.class.getName();
+    List<String> entries = new ArrayList<>(List.of(service));
+    for (String suffix : List.of("", "$Fault", "$Plan")) {
+      entries.add(FaultInjection.class.getName().replace('.', '/') + suffix + ".class");
+    }
+    for (int i = 1; i <= Fault.values().length; i++) {
+      entries.add(FaultInjection.class.getName().replace('.', '/') + "$Fault$" + i + ".class");
+    }
+    try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
+      for (String entry : entries) {
+        out.putNextEntry(new JarEntry(entry));
+        try (InputStream in = FaultInjection.class.getClassLoader().getResourceAsStream(entry)) {
+          in.transferTo(out);
+        }
+      }
+    }
+    return jar;
   }
 
   @Override
