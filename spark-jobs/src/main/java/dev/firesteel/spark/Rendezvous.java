@@ -72,9 +72,14 @@ final class Rendezvous {
    * @throws UserException if the tasks would not compute the same numbers
    */
   static void check(List<Member> members) {
-    same(members, "the same configuration", Member::config);
-    same(members, "the same job jar", Member::code);
-    same(members, "processors of the same byte order", Member::byteOrder);
+    String submitAgain = "submit again, with one jar and one configuration for all";
+    same(members, "the same configuration", submitAgain, Member::config);
+    same(members, "the same job jar", submitAgain, Member::code);
+    same(
+        members,
+        "processors of one byte order",
+        "give the application machines of one kind",
+        Member::byteOrder);
     for (Member member : members) {
       if (Math.abs(member.clockSkewMillis()) > MOST_CLOCK_SKEW_MILLIS) {
         throw UserException.failure(
@@ -85,18 +90,19 @@ final class Rendezvous {
     }
   }
 
-  private static void same(List<Member> members, String what, Function<Member, String> of) {
+  private static void same(List<Member> members, String what, String remedy, Function<Member, String> of) {
     Member first = members.get(0);
     for (Member other : members) {
       if (!of.apply(other).equals(of.apply(first))) {
         throw UserException.failure(
-            "all executors must have %s, got %s for %s and %s for %s: submit again, with one jar and one configuration for all"
+            "all executors must have %s, got %s for %s and %s for %s: %s"
                 .formatted(
                     what,
                     quoted(of.apply(first)),
                     first.who(),
                     quoted(of.apply(other)),
-                    other.who()));
+                    other.who(),
+                    remedy));
       }
     }
   }

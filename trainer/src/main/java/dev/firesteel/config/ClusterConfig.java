@@ -61,6 +61,11 @@ public record ClusterConfig(
     BF16
   }
 
+  /** How many trainers a plan may count on: 1 where that depends on the cluster. */
+  public int plannedTrainers() {
+    return Math.max(1, trainers);
+  }
+
   public ClusterConfig {
     Require.atLeast("cluster.trainers", trainers, 0);
     Require.atLeast("cluster.min_trainers", minTrainers, 1);

@@ -4,6 +4,7 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.collective.Shard;
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ModelConfig;
@@ -31,6 +32,9 @@ final class DryRun {
   /** The library and the products that it compiles, measured. */
   private static final long ONEDNN_BYTES = 60 << 20;
 
+  /** Shards are cut at multiples, so that some are larger than others. */
+  private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
+
   private final RunConfig config;
   private final ModelConfig modelConfig;
   private final Heap heap;
@@ -49,7 +53,8 @@ final class DryRun {
     KernelTrace trace = new KernelTrace(heap, workspace);
     ParameterSet parameters = pass(trace);
     long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
-    int sums = 32 - Integer.numberOfLeadingZeros(config.training().slots());
+    int trainers = config.cluster().plannedTrainers();
+    int sums = 32 - Integer.numberOfLeadingZeros(config.training().slots() / trainers);
 
     List<MemoryPart> parts = new ArrayList<>();
     parts.add(new MemoryPart("weights", segment, 0));
@@ -58,7 +63,11 @@ final class DryRun {
             sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of the slots'",
             sums * segment,
             0));
-    parts.add(new MemoryPart("AdamW moments", 2 * segment, 0));
+    parts.add(
+        new MemoryPart(
+            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's of " + trainers,
+            trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
+            0));
     long named = 0;
     for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
       parts.add(new MemoryPart(kind.getKey().title(), kind.getValue(), 0));

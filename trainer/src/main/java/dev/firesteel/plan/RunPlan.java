@@ -19,7 +19,8 @@ import java.util.Map;
  * @param tokensPerStep of the global batch
  * @param slots micro-batches of a step
  * @param steps of the run
- * @param threads that compute
+ * @param threads of one trainer
+ * @param trainers that share each step
  * @param flops operations
  * @param memory at the busiest moment of training
  * @param checkpointBytes of one checkpoint: weights and both moments in float32, without the
@@ -34,6 +35,7 @@ public record RunPlan(
     int slots,
     long steps,
     int threads,
+    int trainers,
     FlopPlan flops,
     MemoryPlan memory,
     long checkpointBytes,
@@ -81,6 +83,7 @@ public record RunPlan(
         config.training().slots(),
         config.training().steps(),
         threads,
+        config.cluster().plannedTrainers(),
         FlopPlan.of(
             model,
             config.training().sequenceLength(),
@@ -93,14 +96,16 @@ public record RunPlan(
 
   /**
    * An estimate of a step's seconds: its operations at the speed of products, then what is not
-   * products, a fixed time for each number that a thread makes and for each parameter's update.
+   * products, a fixed time for each number that a thread makes and for each parameter's update. Of
+   * several trainers each has its share; what they send each other is not counted.
    *
    * @param flopsPerSecond of {@link ThroughputProbe}
    */
   public double stepSeconds(double flopsPerSecond) {
-    return flops.perStep() / flopsPerSecond
-        + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
-        + parameterCount * SECONDS_PER_PARAMETER;
+    return (flops.perStep() / flopsPerSecond
+            + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
+            + parameterCount * SECONDS_PER_PARAMETER)
+        / trainers;
   }
 
   private static MemoryPlan memory(

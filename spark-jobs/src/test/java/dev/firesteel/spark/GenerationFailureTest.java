@@ -1,0 +1,139 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.firesteel.collective.CollectiveException;
+import dev.firesteel.error.UserException;
+import dev.firesteel.spark.RemovedExecutors.Removed;
+import dev.firesteel.train.RankPhase;
+import dev.firesteel.train.TrainingOutcome;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class GenerationFailureTest {
+  private static final Instant START = Instant.parse("2026-11-22T10:00:00Z");
+
+  private final GenerationWatch watch =
+      new GenerationWatch(2, Clock.fixed(START, ZoneOffset.UTC));
+
+  @Test
+  void isTheRanksThatFailedByItself() {
+    watch.reported(
+        TrainReport.failed(rank(0, 6, RankPhase.ALL_GATHER), new CollectiveException("rank 1")));
+    watch.reported(
+        TrainReport.failed(rank(1, 7, RankPhase.COMPUTE), new IllegalStateException("broken")));
+    GenerationFailure failure = find(List.of(new Removed("e0", "gone")));
+    assertThat(failure.executorLost()).isFalse();
+    assertThat(failure.report().isMistake()).isFalse();
+    assertThat(failure.sentence())
+        .isEqualTo(
+            "rank 1 (host1, executor e1) failed at step 8, while it computed: IllegalStateException: broken");
+  }
+
+  @Test
+  void isElseTheLostExecutorWhoseRankHadNotEnded() {
+    assertThat(watch.heard(rank(0, 6, RankPhase.ALL_GATHER))).isEqualTo(Order.GO_ON);
+    watch.heard(rank(1, 6, RankPhase.ALL_GATHER));
+    watch.reported(
+        TrainReport.failed(rank(0, 6, RankPhase.ALL_GATHER), new CollectiveException("rank 1")));
+    GenerationFailure failure =
+        find(List.of(new Removed("other", "idle"), new Removed("e1", "Command exited with 137")));
+    assertThat(failure.executorLost()).isTrue();
+    assertThat(failure.sentence())
+        .isEqualTo(
+            "rank 1 (host1, executor e1) was lost at step 7, in all-gather: Command exited with 137");
+  }
+
+  @Test
+  void isElseWhatTheFirstRankSaysOfAnother() {
+    watch.reported(
+        TrainReport.failed(
+            rank(0, 6, RankPhase.REDUCE_SCATTER),
+            new CollectiveException("damaged frame from rank 1")));
+    GenerationFailure failure = find(List.of());
+    assertThat(failure.executorLost()).isFalse();
+    assertThat(failure.sentence())
+        .isEqualTo(
+            "rank 0 (host0, executor e0) gave up at step 7, in reduce-scatter: damaged frame from rank 1");
+  }
+
+  @Test
+  void aRankThatFailsTakesTheOthersAlongAndAStrangerIsTurnedAway() {
+    watch.heard(rank(0, 1, RankPhase.COMPUTE));
+    watch.reported(TrainReport.failed(rank(1, 1, RankPhase.COMPUTE), new OutOfMemoryError("x")));
+    assertThat(watch.heard(rank(0, 1, RankPhase.COMPUTE))).isEqualTo(Order.ABORT);
+    watch.order(Order.STOP);
+    assertThat(watch.heard(rank(0, 1, RankPhase.COMPUTE))).isEqualTo(Order.ABORT);
+    Heartbeat earlier = new Heartbeat(1, 0, "host0", "e9", 5, RankPhase.COMPUTE);
+    assertThat(new GenerationWatch(2, Clock.systemUTC()).heard(earlier)).isEqualTo(Order.ABORT);
+  }
+
+  @Test
+  void memoryMaySufficeNextTimeAndAMistakeIsMadeAgain() {
+    Heartbeat rank = rank(0, 1, RankPhase.COMPUTE);
+    assertThat(TrainReport.failed(rank, new OutOfMemoryError("heap")).isMistake()).isFalse();
+    assertThat(TrainReport.failed(rank, UserException.failure("no")).isMistake()).isTrue();
+    assertThat(TrainReport.ended(rank, TrainingOutcome.COMPLETED).isFailure()).isFalse();
+  }
+
+  @Test
+  void aRankIsSilentThatWasNotHeardOfForLongAndHasNotEnded() {
+    MovingClock clock = new MovingClock();
+    GenerationWatch moving = new GenerationWatch(2, clock);
+    moving.heard(rank(0, 1, RankPhase.COMPUTE));
+    moving.heard(rank(1, 1, RankPhase.COMPUTE));
+    clock.now = START.plusSeconds(11);
+    moving.heard(rank(0, 2, RankPhase.COMPUTE));
+    assertThat(moving.silent(Duration.ofSeconds(10))).map(Heartbeat::rank).contains(1);
+    moving.reported(
+        TrainReport.ended(rank(1, 2, RankPhase.COMPUTE), TrainingOutcome.COMPLETED));
+    assertThat(moving.silent(Duration.ofSeconds(10))).isEmpty();
+  }
+
+  @Test
+  void reportsTravelAsText() {
+    TrainReport report =
+        JsonLines.read(
+            JsonLines.write(
+                TrainReport.failed(
+                    rank(1, 7, RankPhase.COMMIT), new IllegalStateException("broken"))),
+            TrainReport.class);
+    assertThat(report.rank()).isEqualTo(1);
+    assertThat(report.last().phase()).isEqualTo(RankPhase.COMMIT);
+    assertThat(report.failure()).isEqualTo("IllegalStateException: broken");
+    assertThat(report.stackTrace()).contains("reportsTravelAsText");
+  }
+
+  private GenerationFailure find(List<Removed> removed) {
+    return GenerationFailure.find(watch, Optional.empty(), removed, null);
+  }
+
+  private static Heartbeat rank(int rank, long step, RankPhase phase) {
+    return new Heartbeat(2, rank, "host" + rank, "e" + rank, step, phase);
+  }
+
+  private static final class MovingClock extends Clock {
+    private Instant now = START;
+
+    @Override
+    public ZoneOffset getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+      return this;
+    }
+
+    @Override
+    public Instant instant() {
+      return now;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.firesteel.config.ConfigLoader;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RetryBudgetTest {
+  private final RetryBudget budget =
+      new RetryBudget(
+          ConfigLoader.parse(
+                  "name: test",
+                  "the test",
+                  List.of("cluster.max_failures=2", "cluster.max_lost_executors=3"))
+              .cluster());
+
+  @Test
+  void countsFailuresAndLostExecutorsApart() {
+    assertThat(budget.allows(false, 5)).isTrue();
+    assertThat(budget.allows(true, 5)).isTrue();
+    assertThat(budget.allows(true, 5)).isTrue();
+    assertThat(budget.allows(false, 5)).isTrue();
+    assertThat(budget.allows(true, 5)).isTrue();
+    assertThat(budget.used())
+        .isEqualTo("2 of 2 failures and 3 of 3 lost executors since the checkpoint of step 5");
+    assertThat(budget.allows(true, 5)).isFalse();
+  }
+
+  @Test
+  void countsAnewOnceTheRunGotFurther() {
+    assertThat(budget.allows(false, -1)).isTrue();
+    assertThat(budget.allows(false, -1)).isTrue();
+    assertThat(budget.used())
+        .isEqualTo("2 of 2 failures and 0 of 3 lost executors since the start");
+    assertThat(budget.allows(false, 10)).isTrue();
+    assertThat(budget.allows(false, 10)).isTrue();
+    assertThat(budget.allows(false, 10)).isFalse();
+  }
+
+  @Test
+  void waitsLongerEachTimeButNotForAFirstLostExecutor() {
+    budget.allows(true, 0);
+    assertThat(budget.pause()).isZero();
+    budget.allows(true, 0);
+    assertThat(budget.pause()).isEqualTo(Duration.ofSeconds(1));
+    budget.allows(false, 0);
+    assertThat(budget.pause()).isEqualTo(Duration.ofSeconds(2));
+    for (int i = 0; i < 100; i++) {
+      budget.allows(false, 0);
+    }
+    assertThat(budget.pause()).isEqualTo(Duration.ofSeconds(30));
+  }
+}
