@@ -77,7 +77,7 @@ public final class CheckpointStore {
    */
   public List<Checkpoint> list() {
     List<Checkpoint> committed = new ArrayList<>();
-    for (Path folder : folders()) {
+    for (Path folder : foldersToRead()) {
       Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
       if (checkpoint.isPresent()) {
         committed.add(checkpoint.get());
@@ -184,7 +184,15 @@ public final class CheckpointStore {
     }
   }
 
-  private List<Path> folders() {
+  private List<Path> foldersToRead() {
+    try {
+      return folders();
+    } catch (IOException e) {
+      throw DataFiles.explain("listing the checkpoints in " + directory, e);
+    }
+  }
+
+  private List<Path> folders() throws IOException {
     List<Path> folders = new ArrayList<>();
     try {
       for (FileStatus status : fs.listStatus(directory)) {
@@ -194,8 +202,6 @@ public final class CheckpointStore {
       }
     } catch (FileNotFoundException e) {
       return List.of();
-    } catch (IOException e) {
-      throw DataFiles.explain("listing the checkpoints in " + directory, e);
     }
     return folders;
   }

@@ -9,7 +9,9 @@ import dev.firesteel.error.UserException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +19,7 @@ import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LeaseRecoverable;
 import org.apache.hadoop.fs.Path;
 
 /**
@@ -30,6 +33,8 @@ import org.apache.hadoop.fs.Path;
 public final class StepRows implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String STEP = "step";
+  private static final Duration LEASE_RECOVERY = Duration.ofMinutes(2);
+  private static final Duration LEASE_POLL = Duration.ofMillis(200);
 
   private final FileSystem fs;
   private final Path file;
@@ -50,6 +55,7 @@ public final class StepRows implements AutoCloseable {
   static StepRows open(FileSystem fs, Path file, long step) {
     try {
       RunDirectory.recover(fs, file);
+      takeFromLastWriter(fs, file);
       byte[] content = fs.exists(file) ? readAll(fs, file) : new byte[0];
       int end = endOfStep(content, step, file);
       if (end < content.length) {
@@ -64,6 +70,30 @@ public final class StepRows implements AutoCloseable {
       return new StepRows(fs, file, null, kept);
     } catch (IOException e) {
       throw DataFiles.explain("opening " + file, e);
+    }
+  }
+
+  /**
+   * A process that was killed while it had a file of HDFS open remains its writer there for a
+   * minute or more, and keeps others from appending. From here on it cannot write any more, should
+   * it still be alive.
+   */
+  private static void takeFromLastWriter(FileSystem fs, Path file) throws IOException {
+    if (!(fs instanceof LeaseRecoverable leases) || !fs.exists(file)) {
+      return;
+    }
+    long deadline = System.nanoTime() + LEASE_RECOVERY.toNanos();
+    while (!leases.recoverLease(file)) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException(
+            "its last writer's lease did not end within " + LEASE_RECOVERY.toSeconds() + " s");
+      }
+      try {
+        Thread.sleep(LEASE_POLL.toMillis());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException("interrupted while waiting for the lease of " + file);
+      }
     }
   }
 

@@ -111,12 +111,15 @@ public final class DataFiles {
       if (cause instanceof UserException already) {
         return already;
       }
-      if (cause instanceof ParentNotDirectoryException) {
+      String message = String.valueOf(cause.getMessage());
+      String lower = message.toLowerCase(Locale.ROOT);
+      // HDFS calls it a matter of access, S3A a file that exists.
+      if (cause instanceof ParentNotDirectoryException
+          || lower.contains("is not a directory")
+          || lower.contains("since it is a file")) {
         return UserException.failure(
             doing + " failed, a file is where a folder must be: choose another folder", failure);
       }
-      String message = String.valueOf(cause.getMessage());
-      String lower = message.toLowerCase(Locale.ROOT);
       if (lower.contains("no space left") || lower.contains("quota")) {
         return UserException.failure(
             doing + " failed, the disk or quota is full: free space or choose another folder",

@@ -7,31 +7,42 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocatedFileStatus;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RemoteIterator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(Storage.class)
 class CheckpointStoreTest {
-  @TempDir Path folder;
+  @Parameter Storage storage;
   private final List<String> notices = new ArrayList<>();
+  private FileSystem fs;
+  private Path folder;
   private CheckpointStore store;
 
   @BeforeEach
-  void openStore() throws IOException {
-    store = store(FailingFileSystem.local());
+  void openStore() {
+    fs = storage.fileSystem();
+    folder = storage.newFolder();
+    store = store(fs);
   }
 
   @Test
-  void readsBackWhatItSaved() {
+  void readsBackWhatItSaved() throws IOException {
     Checkpoint saved = save(store, 100, OptionalDouble.of(2.5));
 
     assertThat(saved.directory().getName()).isEqualTo("step-00000100");
@@ -45,7 +56,7 @@ class CheckpointStoreTest {
         .isEqualTo(
             latest.text("config.json").length()
                 + latest.text("trainer/state.json").length()
-                + file(100, "model.safetensors").toFile().length());
+                + fs.getFileStatus(file(100, "model.safetensors")).getLen());
     assertThat(notices).isEmpty();
   }
 
@@ -57,11 +68,13 @@ class CheckpointStoreTest {
   @Test
   void leavesNothingButItsFiles() throws IOException {
     save(store, 1, OptionalDouble.empty());
-    try (var files = Files.walk(folder)) {
-      assertThat(files.filter(Files::isRegularFile).map(p -> p.getFileName().toString()))
-          .containsExactlyInAnyOrder(
-              "MANIFEST.json", "config.json", "model.safetensors", "state.json");
+    List<String> files = new ArrayList<>();
+    for (RemoteIterator<LocatedFileStatus> left = fs.listFiles(folder, true); left.hasNext(); ) {
+      files.add(left.next().getPath().getName());
     }
+    assertThat(files)
+        .containsExactlyInAnyOrder(
+            "MANIFEST.json", "config.json", "model.safetensors", "state.json");
   }
 
   @Test
@@ -82,18 +95,18 @@ class CheckpointStoreTest {
   void ignoresAHalfWrittenOneAndDeletesItOnTheNextSave() throws IOException {
     save(store, 1, OptionalDouble.empty());
     save(store, 2, OptionalDouble.empty());
-    Files.delete(file(2, "MANIFEST.json"));
+    fs.delete(file(2, "MANIFEST.json"), false);
 
     assertThat(store.latest().orElseThrow().step()).isEqualTo(1);
     assertThat(notices)
         .containsExactly(
             "Ignoring %s: it was not written to the end (no complete MANIFEST.json); the next save deletes it"
-                .formatted(uri(2)));
+                .formatted(checkpoint(2)));
     notices.clear();
     save(store, 3, OptionalDouble.empty());
     assertThat(notices)
-        .containsExactly("Deleted %s, which was not written to the end".formatted(uri(2)));
-    assertThat(folder.resolve("step-00000002")).doesNotExist();
+        .containsExactly("Deleted %s, which was not written to the end".formatted(checkpoint(2)));
+    assertThat(fs.exists(checkpoint(2))).isFalse();
     assertThat(store.list()).extracting(Checkpoint::step).containsExactly(1L, 3L);
   }
 
@@ -101,9 +114,9 @@ class CheckpointStoreTest {
   void takesATruncatedManifestForHalfWritten() throws IOException {
     save(store, 1, OptionalDouble.empty());
     save(store, 2, OptionalDouble.empty());
-    byte[] manifest = Files.readAllBytes(file(2, "MANIFEST.json"));
-    for (int length = 0; length < manifest.length; length++) {
-      Files.write(file(2, "MANIFEST.json"), java.util.Arrays.copyOf(manifest, length));
+    byte[] manifest = read(file(2, "MANIFEST.json"));
+    for (int length = 0; length < manifest.length; length += stride(manifest.length)) {
+      write(file(2, "MANIFEST.json"), Arrays.copyOf(manifest, length));
       assertThat(store.latest().orElseThrow().step()).isEqualTo(1);
     }
   }
@@ -112,8 +125,8 @@ class CheckpointStoreTest {
   void namesATruncatedFile() throws IOException {
     Checkpoint saved = save(store, 7, OptionalDouble.empty());
     Path file = file(7, "model.safetensors");
-    byte[] bytes = Files.readAllBytes(file);
-    Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length - 3));
+    byte[] bytes = read(file);
+    write(file, Arrays.copyOf(bytes, bytes.length - 3));
     assertThatThrownBy(saved::verify)
         .isInstanceOf(UserException.class)
         .hasMessage(
@@ -126,10 +139,10 @@ class CheckpointStoreTest {
     Checkpoint saved = save(store, 7, OptionalDouble.empty());
     for (String name : List.of("model.safetensors", "config.json", "trainer/state.json")) {
       Path file = file(7, name);
-      byte[] bytes = Files.readAllBytes(file);
+      byte[] bytes = read(file);
       byte[] flipped = bytes.clone();
       flipped[bytes.length / 2] ^= 0x10;
-      Files.write(file, flipped);
+      write(file, flipped);
       assertThatThrownBy(saved::verify)
           .isInstanceOf(UserException.class)
           .hasMessageStartingWith(
@@ -137,7 +150,7 @@ class CheckpointStoreTest {
                   .formatted(saved, name))
           .hasMessageMatching(
               ".* the CRC32C [0-9a-f]{8}, got [0-9a-f]{8}: restore it, or delete .*");
-      Files.write(file, bytes);
+      write(file, bytes);
       saved.verify();
     }
   }
@@ -145,7 +158,7 @@ class CheckpointStoreTest {
   @Test
   void namesAMissingFile() throws IOException {
     Checkpoint saved = save(store, 7, OptionalDouble.empty());
-    Files.delete(file(7, "config.json"));
+    fs.delete(file(7, "config.json"), false);
     assertThatThrownBy(saved::verify)
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(
@@ -157,12 +170,12 @@ class CheckpointStoreTest {
   void refusesAManifestWithAFlippedBit() throws IOException {
     save(store, 7, OptionalDouble.of(1.25));
     Path file = file(7, "MANIFEST.json");
-    byte[] bytes = Files.readAllBytes(file);
+    byte[] bytes = read(file);
     // The last byte but one and the last are how the end of writing is told.
-    for (int i = 0; i < bytes.length - 2; i++) {
+    for (int i = 0; i < bytes.length - 2; i += stride(bytes.length)) {
       byte[] flipped = bytes.clone();
       flipped[i] ^= 1;
-      Files.write(file, flipped);
+      write(file, flipped);
       assertThatThrownBy(store::latest)
           .as("byte %d", i)
           .isInstanceOf(UserException.class)
@@ -174,24 +187,26 @@ class CheckpointStoreTest {
   void refusesAnotherFormatVersion() throws IOException {
     save(store, 7, OptionalDouble.empty());
     Path file = file(7, "MANIFEST.json");
-    Files.writeString(
-        file, Files.readString(file).replace("\"format_version\" : 1", "\"format_version\" : 2"));
+    String json = new String(read(file), StandardCharsets.UTF_8);
+    write(
+        file,
+        json.replace("\"format_version\" : 1", "\"format_version\" : 2")
+            .getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(store::latest)
         .isInstanceOf(UserException.class)
         .hasMessage(
             "the checkpoint's %s/MANIFEST.json must have format_version 1, got 2: use the version of Firesteel that wrote it"
-                .formatted(uri(7)));
+                .formatted(checkpoint(7)));
   }
 
   @Test
   void refusesADirectoryWithoutManifest() throws IOException {
-    Files.createDirectory(folder.resolve("elsewhere"));
-    FileSystem fs = FailingFileSystem.local();
-    assertThatThrownBy(() -> Checkpoint.open(fs, path("elsewhere")))
+    fs.mkdirs(new Path(folder, "elsewhere"));
+    assertThatThrownBy(() -> Checkpoint.open(fs, new Path(folder, "elsewhere")))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "%s must be a complete checkpoint, got a folder without a complete MANIFEST.json: choose another checkpoint"
-                .formatted(path("elsewhere")));
+                .formatted(new Path(folder, "elsewhere")));
   }
 
   @ParameterizedTest
@@ -199,8 +214,8 @@ class CheckpointStoreTest {
   void neverLosesACheckpointHoweverFarASaveGets(FailingFileSystem.Mode mode) throws IOException {
     save(store, 1, OptionalDouble.empty());
     int operations = 0;
-    for (boolean saved = false; !saved; operations++) {
-      CheckpointStore failing = store(FailingFileSystem.after(mode, operations));
+    for (boolean saved = false; !saved; operations += storage == Storage.FILE ? 1 : 3) {
+      CheckpointStore failing = store(FailingFileSystem.after(fs, mode, operations));
       try {
         save(failing, 2, OptionalDouble.empty());
         saved = true;
@@ -208,13 +223,13 @@ class CheckpointStoreTest {
         assertThat(e)
             .hasMessage(
                 "writing the checkpoint %s failed, the disk or quota is full: free space or choose another folder"
-                    .formatted(path("step-00000002")));
+                    .formatted(checkpoint(2)));
       }
       List<Checkpoint> left = store.list();
       left.forEach(Checkpoint::verify);
       assertThat(left).extracting(Checkpoint::step).startsWith(1L);
       if (mode == FailingFileSystem.Mode.DISK_FULL && !saved) {
-        assertThat(folder.resolve("step-00000002")).doesNotExist();
+        assertThat(fs.exists(checkpoint(2))).isFalse();
       }
       // A process may die after the manifest's last byte and before it hears so.
       if (left.size() == 2) {
@@ -232,7 +247,7 @@ class CheckpointStoreTest {
     for (int operations = 0; operations < 3; operations++) {
       Checkpoint saved = save(store, 10 + operations, OptionalDouble.empty());
       try {
-        store(FailingFileSystem.after(mode, operations)).delete(saved);
+        store(FailingFileSystem.after(fs, mode, operations)).delete(saved);
       } catch (UserException e) {
         assertThat(e).hasMessageStartingWith("deleting the checkpoint " + saved + " failed");
       }
@@ -242,14 +257,14 @@ class CheckpointStoreTest {
 
   @Test
   void saysWhatCannotBeWritten() throws IOException {
-    Files.writeString(folder.resolve("file"), "no folder");
-    CheckpointStore below =
-        new CheckpointStore(FailingFileSystem.local(), path("file/checkpoints"), notices::add);
-    assertThatThrownBy(() -> save(below, 1, OptionalDouble.empty()))
+    write(new Path(folder, "file"), new byte[] {1});
+    Path below = new Path(folder, "file/checkpoints");
+    CheckpointStore belowFile = new CheckpointStore(fs, below, notices::add);
+    assertThatThrownBy(() -> save(belowFile, 1, OptionalDouble.empty()))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "writing the checkpoint %s failed, a file is where a folder must be: choose another folder"
-                .formatted(path("file/checkpoints/step-00000001")));
+                .formatted(new Path(below, "step-00000001")));
   }
 
   @Test
@@ -261,8 +276,8 @@ class CheckpointStoreTest {
     assertThat(store.list()).hasSize(1);
   }
 
-  private CheckpointStore store(FileSystem fs) {
-    return new CheckpointStore(fs, new org.apache.hadoop.fs.Path(folder.toString()), notices::add);
+  private CheckpointStore store(FileSystem on) {
+    return new CheckpointStore(on, folder, notices::add);
   }
 
   private static Checkpoint save(CheckpointStore to, long step, OptionalDouble validationLoss) {
@@ -282,16 +297,28 @@ class CheckpointStoreTest {
         });
   }
 
+  private Path checkpoint(long step) {
+    return new Path(folder, CheckpointStore.name(step));
+  }
+
   private Path file(long step, String name) {
-    return folder.resolve(CheckpointStore.name(step)).resolve(name);
+    return new Path(checkpoint(step), name);
   }
 
-  private org.apache.hadoop.fs.Path path(String name) {
-    return new org.apache.hadoop.fs.Path(folder.toString(), name);
+  private byte[] read(Path file) throws IOException {
+    try (InputStream in = fs.open(file)) {
+      return in.readAllBytes();
+    }
   }
 
-  /** As a listing names it. */
-  private String uri(long step) {
-    return "file:" + folder.resolve(CheckpointStore.name(step));
+  private void write(Path file, byte[] content) throws IOException {
+    try (OutputStream out = fs.create(file, true)) {
+      out.write(content);
+    }
+  }
+
+  /** All bytes of a local file, some where each takes a message to a server. */
+  private int stride(int length) {
+    return storage == Storage.FILE ? 1 : length / 4;
   }
 }

@@ -11,7 +11,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 
 /**
- * The local file system, whose operations that change something fail from a given one on: making a
+ * A file system whose operations that change something fail from a given one on: making a
  * directory, creating a file, writing a block, closing, deleting.
  */
 final class FailingFileSystem extends FilterFileSystem {
@@ -27,8 +27,8 @@ final class FailingFileSystem extends FilterFileSystem {
   private final int allowed;
   private int operations;
 
-  private FailingFileSystem(FileSystem local, Mode mode, int allowed) {
-    super(local);
+  private FailingFileSystem(FileSystem fs, Mode mode, int allowed) {
+    super(fs);
     this.mode = mode;
     this.allowed = allowed;
   }
@@ -39,6 +39,10 @@ final class FailingFileSystem extends FilterFileSystem {
 
   static FailingFileSystem after(Mode mode, int allowed) throws IOException {
     return new FailingFileSystem(local(), mode, allowed);
+  }
+
+  static FailingFileSystem after(FileSystem fs, Mode mode, int allowed) {
+    return new FailingFileSystem(fs, mode, allowed);
   }
 
   private boolean fails() {

@@ -4,15 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.firesteel.data.FolderLock;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class RunDirectoryTest {
   @TempDir private Path folder;
@@ -58,5 +62,48 @@ class RunDirectoryTest {
           .isInstanceOf(UserException.class)
           .hasMessageContaining("train under another name (name=...)");
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Storage.class)
+  void replacesAFileSoThatOneOfBothCanBeRead(Storage storage) throws IOException {
+    org.apache.hadoop.fs.Path path = storage.newFolder();
+    RunDirectory stored = RunDirectory.at(path, storage.configuration());
+    assertThat(stored.read("report.html")).isEmpty();
+    stored.replace("report.html", new byte[] {1});
+    stored.replace("report.html", new byte[] {2, 3});
+    assertThat(stored.read("report.html")).hasValue(new byte[] {2, 3});
+
+    FileSystem fs = storage.fileSystem();
+    org.apache.hadoop.fs.Path file = new org.apache.hadoop.fs.Path(path, "report.html");
+    int operations = 0;
+    for (boolean replaced = false; !replaced; operations++) {
+      byte[] content = {9, (byte) operations};
+      try {
+        RunDirectory.replace(
+            FailingFileSystem.after(fs, FailingFileSystem.Mode.KILLED, operations), file, content);
+        replaced = true;
+      } catch (IOException e) {
+        assertThat(e).hasMessageContaining("No space left");
+      }
+      assertThat(stored.read("report.html"))
+          .hasValueSatisfying(read -> assertThat(read).isIn(new byte[] {2, 3}, content));
+      stored.replace("report.html", new byte[] {2, 3});
+    }
+    // Creating, writing and closing the file beside, and deleting the old one.
+    assertThat(operations).isGreaterThan(3);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Storage.class)
+  void addsSessions(Storage storage) {
+    RunDirectory stored = RunDirectory.at(storage.newFolder(), storage.configuration());
+    try (FolderLock lock = stored.lock()) {
+      assertThat(lock).isNotNull();
+      stored.addSession(RunSession.now(0, "reference", 1, 1, "", "", ""));
+      stored.addSession(RunSession.now(7, "reference", 1, 1, "", "", ""));
+    }
+    assertThat(stored.run().path("sessions")).hasSize(2);
+    assertThat(stored.run().path("sessions").path(1).path("from_step").asInt()).isEqualTo(7);
   }
 }
