@@ -69,6 +69,11 @@ public final class Checkpoint {
     return manifest.step();
   }
 
+  /** The generation of the run that saved it. */
+  public long generation() {
+    return manifest.generation();
+  }
+
   /** The validation loss at this step, in nats per token, where it was measured. */
   public OptionalDouble validationLoss() {
     return manifest.validationLoss() == null

@@ -2,10 +2,12 @@ package dev.firesteel.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -19,15 +21,26 @@ import java.util.zip.CRC32C;
  *
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
+ * @param generation of the run that saved it
  * @param validationLoss in nats per token where it was measured at this step, else null; retention
  *     of the best goes by it
  * @param files every other file, in order of path
  * @param crc32c of this manifest's JSON with an empty text here
  */
 record CheckpointManifest(
-    int formatVersion, long step, Double validationLoss, List<FileEntry> files, String crc32c) {
+    int formatVersion,
+    long step,
+    long generation,
+    Double validationLoss,
+    List<FileEntry> files,
+    String crc32c) {
   static final String FILE_NAME = "MANIFEST.json";
-  static final int FORMAT_VERSION = 1;
+  static final int FORMAT_VERSION = 2;
+
+  /** The version before generations: all of it was written by the first. */
+  private static final int WITHOUT_GENERATION = 1;
+
+  private static final String CHECKSUM = "crc32c";
 
   static final ObjectMapper JSON =
       JsonMapper.builder()
@@ -50,15 +63,22 @@ record CheckpointManifest(
     files = List.copyOf(files);
   }
 
-  static CheckpointManifest of(long step, Double validationLoss, List<FileEntry> files) {
+  static CheckpointManifest of(
+      long step, long generation, Double validationLoss, List<FileEntry> files) {
     CheckpointManifest unsigned =
-        new CheckpointManifest(FORMAT_VERSION, step, validationLoss, files, "");
-    return unsigned.withChecksum(unsigned.checksum());
+        new CheckpointManifest(FORMAT_VERSION, step, generation, validationLoss, files, "");
+    String checksum = checksum(JSON.valueToTree(unsigned));
+    return new CheckpointManifest(
+        FORMAT_VERSION, step, generation, validationLoss, files, checksum);
   }
 
   byte[] toJson() {
+    return bytes(this);
+  }
+
+  private static byte[] bytes(Object manifest) {
     try {
-      return (JSON.writeValueAsString(this) + "\n").getBytes(StandardCharsets.UTF_8);
+      return (JSON.writeValueAsString(manifest) + "\n").getBytes(StandardCharsets.UTF_8);
     } catch (JsonProcessingException e) {
       throw new AssertionError("records of plain values can be written", e);
     }
@@ -75,38 +95,42 @@ record CheckpointManifest(
 
   /** Reads a complete manifest; {@code origin} names its file. */
   static CheckpointManifest parse(byte[] json, String origin) {
-    CheckpointManifest manifest;
     try {
-      int version = JSON.readTree(json).path("format_version").asInt();
-      if (version != FORMAT_VERSION) {
+      JsonNode tree = JSON.readTree(json);
+      int version = tree.path("format_version").asInt();
+      if (version != FORMAT_VERSION && version != WITHOUT_GENERATION) {
         throw UserException.failure(
             "the checkpoint's %s must have format_version %d, got %d: use the version of Firesteel that wrote it"
                 .formatted(origin, FORMAT_VERSION, version));
       }
-      manifest = JSON.readValue(json, CheckpointManifest.class);
+      ObjectNode manifest = (ObjectNode) tree;
+      requireChecksum(manifest, origin);
+      if (version == WITHOUT_GENERATION) {
+        manifest.put("generation", 1);
+      }
+      return JSON.treeToValue(manifest, CheckpointManifest.class);
     } catch (IOException e) {
       throw UserException.failure(
           "%s is damaged, it must be JSON as Firesteel writes it: delete its folder to go on from the checkpoint before"
               .formatted(origin),
           e);
     }
-    String expected = manifest.crc32c;
-    String got = manifest.withChecksum("").checksum();
+  }
+
+  private static void requireChecksum(ObjectNode manifest, String origin) {
+    String expected = manifest.path(CHECKSUM).asText();
+    String got = checksum(manifest);
     if (!got.equals(expected)) {
       throw UserException.failure(
           "%s is damaged, it must have the CRC32C %s, got %s: delete its folder to go on from the checkpoint before"
               .formatted(origin, expected, got));
     }
-    return manifest;
   }
 
-  private CheckpointManifest withChecksum(String checksum) {
-    return new CheckpointManifest(formatVersion, step, validationLoss, files, checksum);
-  }
-
-  private String checksum() {
+  /** Of the manifest with an empty text in the checksum's place. */
+  private static String checksum(ObjectNode manifest) {
     CRC32C crc = new CRC32C();
-    crc.update(toJson());
+    crc.update(bytes(manifest.deepCopy().put(CHECKSUM, "")));
     return hex(crc.getValue());
   }
 

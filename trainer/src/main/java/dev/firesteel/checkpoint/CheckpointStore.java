@@ -19,13 +19,14 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.StreamCapabilities;
 
 /**
  * The checkpoints of one run: directories {@code step-00000100} with a {@code MANIFEST.json}, which
@@ -33,15 +34,20 @@ import org.apache.hadoop.fs.StreamCapabilities;
  * notice, and deleted when the next one is saved. No rename is needed, so any Hadoop file system
  * will do whose files appear with their content when they are closed.
  *
- * <p>One writer at a time; readers may come and go.
+ * <p>One generation of the run writes at a time, readers may come and go. A process of an earlier
+ * {@link Generation} finds out and stops; whatever it does until then, and even if it is suspended
+ * in the midst of it, concerns directories that no later generation writes into ({@code
+ * step-00000100-g4}) or reads.
  */
 public final class CheckpointStore {
-  private static final Pattern NAME = Pattern.compile("step-(\\d{8,})");
+  private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-g(\\d+))?");
   private static final byte OK = 0;
   private static final byte FAILED = 1;
 
   private final FileSystem fs;
   private final Path directory;
+  private final GenerationRecords records;
+  private final Generation generation;
   private final Consumer<String> notices;
 
   /** Writes the files of one rank. */
@@ -52,11 +58,20 @@ public final class CheckpointStore {
 
   /**
    * @param directory of all checkpoints of a run; made when the first is saved
-   * @param notices takes a line about each half-written directory that is met
+   * @param records of the run's generations
+   * @param generation that this process belongs to
+   * @param notices takes a line about each directory that is met and not used
    */
-  public CheckpointStore(FileSystem fs, Path directory, Consumer<String> notices) {
+  CheckpointStore(
+      FileSystem fs,
+      Path directory,
+      GenerationRecords records,
+      Generation generation,
+      Consumer<String> notices) {
     this.fs = fs;
     this.directory = directory;
+    this.records = records;
+    this.generation = generation;
     this.notices = notices;
   }
 
@@ -65,29 +80,50 @@ public final class CheckpointStore {
     return directory;
   }
 
-  /** The directory's name of a step. */
-  static String name(long step) {
-    return String.format(Locale.ROOT, "step-%08d", step);
+  /**
+   * The directory's name of a step. Only one generation ever gives it: a name that is free may yet
+   * be taken by a process of an earlier one that slept between looking and writing.
+   */
+  static String name(long step, long generation) {
+    String name = String.format(Locale.ROOT, "step-%08d", step);
+    return generation == 1 ? name : name + "-g" + generation;
+  }
+
+  /** The generation that a directory's name belongs to. */
+  private static long generation(Path folder) {
+    Matcher matcher = NAME.matcher(folder.getName());
+    return matcher.matches() && matcher.group(1) != null ? Long.parseLong(matcher.group(1)) : 1;
+  }
+
+  /** Whether there is no directory of a checkpoint, be it half-written. */
+  boolean isEmpty() {
+    return foldersToRead().isEmpty();
   }
 
   /**
-   * The committed checkpoints, oldest first.
+   * The committed checkpoints, oldest first; of one step, the one of the latest generation last.
    *
    * @throws UserException if a manifest is damaged or of another version
    */
   public List<Checkpoint> list() {
+    Predicate<Checkpoint> trusted = records.trusted();
     List<Checkpoint> committed = new ArrayList<>();
     for (Path folder : foldersToRead()) {
       Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
-      if (checkpoint.isPresent()) {
-        committed.add(checkpoint.get());
-      } else {
+      if (checkpoint.isEmpty()) {
         notices.accept(
             "Ignoring %s: it was not written to the end (no complete %s); the next save deletes it"
                 .formatted(folder, CheckpointManifest.FILE_NAME));
+      } else if (!trusted.test(checkpoint.get())) {
+        notices.accept(
+            "Ignoring %s: generation %d of the run completed it after a later one had begun; the next save deletes it"
+                .formatted(folder, checkpoint.get().generation()));
+      } else {
+        committed.add(checkpoint.get());
       }
     }
-    committed.sort(Comparator.comparingLong(Checkpoint::step));
+    committed.sort(
+        Comparator.comparingLong(Checkpoint::step).thenComparingLong(Checkpoint::generation));
     return committed;
   }
 
@@ -108,8 +144,8 @@ public final class CheckpointStore {
    */
   public Checkpoint save(
       long step, OptionalDouble validationLoss, Collective collective, Content content) {
-    Path target = new Path(directory, name(step));
-    CheckpointWriter writer = new CheckpointWriter(fs, target);
+    Path target = target(step);
+    CheckpointWriter writer = writer(target);
     boolean first = collective.rank() == 0;
     agree(
         collective,
@@ -184,6 +220,20 @@ public final class CheckpointStore {
     }
   }
 
+  /** The generation that this process belongs to. */
+  long generation() {
+    return generation.number();
+  }
+
+  /** Where this generation saves a step. */
+  Path target(long step) {
+    return new Path(directory, name(step, generation.number()));
+  }
+
+  CheckpointWriter writer(Path target) {
+    return new CheckpointWriter(fs, target, generation);
+  }
+
   private List<Path> foldersToRead() {
     try {
       return folders();
@@ -206,24 +256,43 @@ public final class CheckpointStore {
     return folders;
   }
 
-  private void prepare(Path target) throws IOException {
+  /**
+   * Deletes what no reader uses, and makes the directory. Those of later generations are left
+   * alone: if there are any, the next check tells so.
+   */
+  void prepare(Path target) throws IOException {
+    generation.requireBegun(records);
+    Predicate<Checkpoint> trusted = records.trusted();
     for (Path folder : folders()) {
-      if (Checkpoint.find(fs, folder).isEmpty()) {
-        deleteFolder(folder);
-        notices.accept("Deleted %s, which was not written to the end".formatted(folder));
-      } else if (folder.getName().equals(target.getName())) {
+      Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
+      boolean used = checkpoint.isPresent() && trusted.test(checkpoint.get());
+      if (used && folder.getName().equals(target.getName())) {
         throw new IllegalStateException("checkpoint " + target + " exists already");
       }
+      if (!used && generation(folder) <= generation.number()) {
+        deleteFolder(folder);
+        notices.accept(
+            "Deleted %s, which was %s"
+                .formatted(
+                    folder,
+                    checkpoint.isPresent()
+                        ? "completed after a later generation of the run had begun"
+                        : "not written to the end"));
+      }
     }
+    generation.check();
     fs.mkdirs(target);
   }
 
-  private void commit(Path target, long step, OptionalDouble validationLoss, List<FileEntry> files)
+  void commit(Path target, long step, OptionalDouble validationLoss, List<FileEntry> files)
       throws IOException {
     List<FileEntry> sorted = files.stream().sorted(Comparator.comparing(FileEntry::path)).toList();
     CheckpointManifest manifest =
         CheckpointManifest.of(
-            step, validationLoss.isPresent() ? validationLoss.getAsDouble() : null, sorted);
+            step,
+            generation.number(),
+            validationLoss.isPresent() ? validationLoss.getAsDouble() : null,
+            sorted);
     for (FileEntry file : sorted) {
       long length = fs.getFileStatus(new Path(target, file.path())).getLen();
       if (length != file.bytes()) {
@@ -232,15 +301,15 @@ public final class CheckpointStore {
                 .formatted(new Path(target, file.path()), length, file.bytes()));
       }
     }
+    generation.check();
     try (FSDataOutputStream out = fs.create(new Path(target, CheckpointManifest.FILE_NAME), true)) {
       out.write(manifest.toJson());
-      if (out.hasCapability(StreamCapabilities.HSYNC)) {
-        out.hsync();
-      }
+      CheckpointWriter.sync(out);
     }
   }
 
   private void deleteFolder(Path folder) throws IOException {
+    generation.check();
     Path manifest = new Path(folder, CheckpointManifest.FILE_NAME);
     if (fs.exists(manifest) && !fs.delete(manifest, false)) {
       throw new IOException("the file system refused to delete " + manifest);
@@ -265,7 +334,7 @@ public final class CheckpointStore {
     byte[] vote;
     try {
       vote = encode(OK, CheckpointManifest.JSON.writeValueAsBytes(phase.run()));
-    } catch (IOException | UncheckedIOException | FSError e) {
+    } catch (IOException | UncheckedIOException | FSError | UserException e) {
       failure = DataFiles.explain("writing the checkpoint " + target, e);
       vote = encode(FAILED, failure.getMessage().getBytes(StandardCharsets.UTF_8));
     }
@@ -290,10 +359,16 @@ public final class CheckpointStore {
     return files;
   }
 
-  private void discard(Path target) {
+  /**
+   * Deletes what was written in vain. A manifest may have come to its end though its writer was
+   * told otherwise; then the checkpoint exists, and others may have begun to read it.
+   */
+  void discard(Path target) {
     try {
-      deleteFolder(target);
-    } catch (IOException | FSError e) {
+      if (Checkpoint.find(fs, target).isEmpty()) {
+        deleteFolder(target);
+      }
+    } catch (IOException | FSError | UserException e) {
       notices.accept(
           "%s was not written to the end and cannot be deleted now (%s); the next save tries again"
               .formatted(target, e.getMessage()));

@@ -20,19 +20,23 @@ import org.apache.hadoop.fs.StreamCapabilities;
 public final class CheckpointWriter {
   private final FileSystem fs;
   private final Path directory;
+  private final Generation generation;
   private final List<FileEntry> entries = new ArrayList<>();
 
-  CheckpointWriter(FileSystem fs, Path directory) {
+  CheckpointWriter(FileSystem fs, Path directory, Generation generation) {
     this.fs = fs;
     this.directory = directory;
+    this.generation = generation;
   }
 
   /**
    * A new file; it belongs to the checkpoint once it is closed.
    *
    * @param path relative to the checkpoint's directory, with slashes
+   * @throws dev.firesteel.error.UserException if a later generation of the run has begun
    */
   public OutputStream create(String path) throws IOException {
+    generation.check();
     FSDataOutputStream out = fs.create(new Path(directory, path), true);
     return new Counted(path, out);
   }
@@ -41,6 +45,13 @@ public final class CheckpointWriter {
   public void write(String path, String text) throws IOException {
     try (OutputStream out = create(path)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /** Returns when what was written outlives the machine, where the file system can promise it. */
+  static void sync(FSDataOutputStream out) throws IOException {
+    if (out.hasCapability(StreamCapabilities.HSYNC)) {
+      out.hsync();
     }
   }
 
@@ -83,9 +94,7 @@ public final class CheckpointWriter {
       closed = true;
       try (file) {
         // The manifest must not reach the disk before what it vouches for.
-        if (file.hasCapability(StreamCapabilities.HSYNC)) {
-          file.hsync();
-        }
+        sync(file);
       }
       entries.add(new FileEntry(path, bytes, CheckpointManifest.hex(crc.getValue())));
     }

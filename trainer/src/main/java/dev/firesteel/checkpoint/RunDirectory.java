@@ -29,7 +29,8 @@ import org.apache.hadoop.fs.Path;
  *       for each start;
  *   <li>{@code metrics.jsonl}, {@code samples.jsonl};
  *   <li>{@code report.html}, {@code loss.svg}, {@code loss.png}, made of the others;
- *   <li>{@code checkpoints/step-00000100/}.
+ *   <li>{@code checkpoints/step-00000100/};
+ *   <li>{@code generations/}, on a cluster: which processes may write here, see {@link Generation}.
  * </ul>
  *
  * <p>Written by rank 0 alone.
@@ -43,10 +44,14 @@ public final class RunDirectory {
 
   private final FileSystem fs;
   private final Path path;
+  private final GenerationRecords records;
+  private final Generation generation;
 
-  private RunDirectory(FileSystem fs, Path path) {
+  private RunDirectory(FileSystem fs, Path path, GenerationRecords records, Generation generation) {
     this.fs = fs;
     this.path = path;
+    this.records = records;
+    this.generation = generation;
   }
 
   /** The directory of a configured run; nothing is made yet. */
@@ -58,7 +63,7 @@ public final class RunDirectory {
   public static RunDirectory at(Path path, Configuration hadoop) {
     try {
       FileSystem fs = DataFiles.fileSystem(path, hadoop);
-      return new RunDirectory(fs, path);
+      return new RunDirectory(fs, path, new GenerationRecords(fs, path), Generation.unfenced());
     } catch (IOException e) {
       throw DataFiles.explain("opening the run directory " + path, e);
     }
@@ -68,9 +73,34 @@ public final class RunDirectory {
     return path;
   }
 
-  /** The run's checkpoints; {@code notices} takes a line about each half-written one. */
+  /**
+   * Whether a generation of the run was begun: then each process that writes must belong to one.
+   */
+  public boolean hasGenerations() {
+    return records.last().isPresent();
+  }
+
+  /**
+   * Begins a generation of the run, which ends the one before: what the driver does before it
+   * starts the processes that train. They write through {@link #ofGeneration}.
+   *
+   * @param notices takes a line about each checkpoint that is not used
+   */
+  public Generation beginGeneration(Consumer<String> notices) {
+    return Generation.begin(records, checkpoints(notices));
+  }
+
+  /**
+   * The same directory for a process of a generation, which writes only as long as that is the
+   * latest.
+   */
+  public RunDirectory ofGeneration(long number, String token) {
+    return new RunDirectory(fs, path, records, Generation.of(records, number, token));
+  }
+
+  /** The run's checkpoints; {@code notices} takes a line about each one that is not used. */
   public CheckpointStore checkpoints(Consumer<String> notices) {
-    return new CheckpointStore(fs, new Path(path, CHECKPOINTS), notices);
+    return new CheckpointStore(fs, new Path(path, CHECKPOINTS), records, generation, notices);
   }
 
   /** Keeps other processes from training the same run; see {@link FolderLock}. */
@@ -122,7 +152,7 @@ public final class RunDirectory {
    * dropped.
    */
   public StepRows openRows(String name, long step) {
-    return StepRows.open(fs, new Path(path, name), step);
+    return StepRows.open(fs, new Path(path, name), step, generation);
   }
 
   /** The content of a file; empty where there is none. */
@@ -143,6 +173,7 @@ public final class RunDirectory {
   /** Replaces a file; the old content or the new one can be read back, whenever it is cut short. */
   public void replace(String name, byte[] content) {
     Path file = new Path(path, name);
+    generation.check();
     try {
       replace(fs, file, content);
     } catch (IOException | FSError e) { // Hadoop's local files fail as an error.

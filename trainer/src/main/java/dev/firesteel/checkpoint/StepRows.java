@@ -38,6 +38,7 @@ public final class StepRows implements AutoCloseable {
 
   private final FileSystem fs;
   private final Path file;
+  private final Generation generation;
 
   /** Null where the file system cannot append. */
   private final FSDataOutputStream out;
@@ -45,14 +46,21 @@ public final class StepRows implements AutoCloseable {
   private final ByteArrayOutputStream kept;
   private boolean dirty;
 
-  private StepRows(FileSystem fs, Path file, FSDataOutputStream out, ByteArrayOutputStream kept) {
+  private StepRows(
+      FileSystem fs,
+      Path file,
+      Generation generation,
+      FSDataOutputStream out,
+      ByteArrayOutputStream kept) {
     this.fs = fs;
     this.file = file;
+    this.generation = generation;
     this.out = out;
     this.kept = kept;
   }
 
-  static StepRows open(FileSystem fs, Path file, long step) {
+  static StepRows open(FileSystem fs, Path file, long step, Generation generation) {
+    generation.check();
     try {
       RunDirectory.recover(fs, file);
       takeFromLastWriter(fs, file);
@@ -63,11 +71,11 @@ public final class StepRows implements AutoCloseable {
       }
       if (fs.hasPathCapability(file, CommonPathCapabilities.FS_APPEND)) {
         FSDataOutputStream out = fs.exists(file) ? fs.append(file) : fs.create(file, false);
-        return new StepRows(fs, file, out, null);
+        return new StepRows(fs, file, generation, out, null);
       }
       ByteArrayOutputStream kept = new ByteArrayOutputStream();
       kept.write(content, 0, end);
-      return new StepRows(fs, file, null, kept);
+      return new StepRows(fs, file, generation, null, kept);
     } catch (IOException e) {
       throw DataFiles.explain("opening " + file, e);
     }
@@ -122,8 +130,13 @@ public final class StepRows implements AutoCloseable {
     }
   }
 
-  /** Returns when all rows so far can be read by others; before a checkpoint. */
+  /**
+   * Returns when all rows so far can be read by others; before a checkpoint.
+   *
+   * @throws UserException if they cannot be written, or a later generation of the run has begun
+   */
   public void sync() {
+    generation.check();
     try {
       if (out != null) {
         out.hsync();

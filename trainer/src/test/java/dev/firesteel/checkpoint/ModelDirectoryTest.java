@@ -150,7 +150,10 @@ class ModelDirectoryTest {
 
   private void write(LanguageModel model, RunConfig config) throws IOException {
     ModelDirectory.write(
-        new CheckpointWriter(fs, path()), model, BpeTokenizer.bytes(), config.sample());
+        new CheckpointWriter(fs, path(), Generation.unfenced()),
+        model,
+        BpeTokenizer.bytes(),
+        config.sample());
   }
 
   private LanguageModel model(RunConfig config, long seed) {

@@ -91,7 +91,8 @@ class ModelTensorsTest {
 
   private void write(long maxFileBytes) throws IOException {
     ModelTensors.write(
-        new CheckpointWriter(fs, new org.apache.hadoop.fs.Path(folder.toString())),
+        new CheckpointWriter(
+            fs, new org.apache.hadoop.fs.Path(folder.toString()), Generation.unfenced()),
         TENSORS,
         maxFileBytes);
   }

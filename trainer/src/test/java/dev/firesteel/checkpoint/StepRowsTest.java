@@ -88,7 +88,7 @@ class StepRowsTest {
   @Test
   void goesOnAfterAProcessThatWasKilledWithTheFileOpen() throws IOException {
     write(file, "{\"step\":1}\n");
-    StepRows killed = StepRows.open(storage.anotherClient(), file, 1);
+    StepRows killed = StepRows.open(storage.anotherClient(), file, 1, Generation.unfenced());
     killed.append(row(2));
     killed.sync();
 
@@ -101,7 +101,7 @@ class StepRowsTest {
   @Test
   void anEarlierWriterOfHdfsCanAppendNoMore() throws IOException {
     assumeThat(storage).isEqualTo(Storage.HDFS);
-    StepRows earlier = StepRows.open(storage.anotherClient(), file, -1);
+    StepRows earlier = StepRows.open(storage.anotherClient(), file, -1, Generation.unfenced());
     earlier.append(row(1));
     try (StepRows rows = open(1)) {
       rows.append(row(2));
@@ -144,7 +144,7 @@ class StepRowsTest {
   }
 
   private StepRows open(long step) {
-    return StepRows.open(fs, file, step);
+    return StepRows.open(fs, file, step, Generation.unfenced());
   }
 
   private static ObjectNode row(int step) {

@@ -1,0 +1,341 @@
+package dev.firesteel.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@ParameterizedClass
+@EnumSource(Storage.class)
+class GenerationTest {
+  /** What the later generation has done when the earlier one's process goes on. */
+  enum Takeover {
+    /** It has begun. */
+    BEGUN,
+    /** It is in the midst of saving the same step. */
+    SAVING,
+    /** It has saved the same step. */
+    SAVED
+  }
+
+  /** After making the folder, and creating, writing and closing two files. */
+  private static final int CREATION_OF_MANIFEST = 7;
+
+  @Parameter Storage storage;
+  private final List<String> notices = new ArrayList<>();
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+  private FileSystem fs;
+  private Path folder;
+  private RunDirectory run;
+
+  @BeforeEach
+  void openRun() {
+    fs = storage.fileSystem();
+    openNewRun();
+  }
+
+  private void openNewRun() {
+    folder = storage.newFolder();
+    run = RunDirectory.at(folder, storage.configuration());
+  }
+
+  @AfterEach
+  void endThreads() throws InterruptedException {
+    threads.shutdownNow();
+    assertThat(threads.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
+  }
+
+  @Test
+  void countsFromOne() {
+    assertThat(run.hasGenerations()).isFalse();
+    Generation first = begin();
+    Generation second = begin();
+    assertThat(first.number()).isEqualTo(1);
+    assertThat(second.number()).isEqualTo(2);
+    assertThat(second.token()).isNotEqualTo(first.token());
+    assertThat(run.hasGenerations()).isTrue();
+  }
+
+  @Test
+  void countsWhatWasSavedWithoutAsTheFirst() {
+    CheckpointStore before = run.checkpoints(notices::add);
+    save(before, 1);
+    Generation begun = begin();
+    assertThat(begun.number()).isEqualTo(2);
+    save(store(begun), 2);
+    assertThat(store(begun).list())
+        .extracting(checkpoint -> checkpoint.directory().getName())
+        .containsExactly("step-00000001", "step-00000002-g2");
+    assertThatThrownBy(() -> save(before, 3))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("the run " + folder + " has generations: begin one before saving");
+  }
+
+  @Test
+  void anEarlierOneWritesNoMore() throws IOException {
+    Generation first = begin();
+    RunDirectory earlier = run.ofGeneration(first.number(), first.token());
+    Checkpoint saved = save(store(first), 1);
+    try (StepRows rows = earlier.openRows(RunDirectory.METRICS, 0)) {
+      begin();
+      String message =
+          "this process belongs to generation 1 of the run %s, generation 2 has begun: it ends here, and the later one goes on from the last checkpoint"
+              .formatted(folder);
+      assertThatThrownBy(() -> save(store(first), 2))
+          .isInstanceOf(UserException.class)
+          .hasMessage(message);
+      assertThatThrownBy(() -> store(first).delete(saved)).hasMessage(message);
+      assertThatThrownBy(() -> earlier.replace("config.yaml", new byte[1])).hasMessage(message);
+      assertThatThrownBy(() -> earlier.openRows(RunDirectory.SAMPLES, 0)).hasMessage(message);
+      rows.append(JsonNodeFactory.instance.objectNode().put("step", 1));
+      assertThatThrownBy(rows::sync).hasMessage(message);
+      assertThatThrownBy(rows::close).hasMessage(message);
+    } catch (UserException e) {
+      // Closing once more fails once more.
+      assertThat(e).hasMessageStartingWith("this process belongs to generation 1");
+    }
+    assertThat(run.checkpoints(notices::add).list())
+        .extracting(Checkpoint::step)
+        .containsExactly(1L);
+  }
+
+  @Test
+  void oneDriverBeginsAGeneration() {
+    GenerationRecords records = new GenerationRecords(fs, folder);
+    records.begin(1, "one");
+    assertThatThrownBy(() -> records.begin(1, "other"))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "generation 1 of the run %s must be begun by one driver, got another that did so at the same time: wait for its end, or train under another name (name=...)",
+            folder);
+    Generation.of(records, 1, "one").check();
+    assertThatThrownBy(() -> Generation.of(records, 1, "other").check())
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "this process belongs to generation 1 of the run %s, another driver has begun it as well: it ends here, and the other one goes on",
+            folder);
+  }
+
+  @Test
+  void aDriverThatDiesWhileItBeginsCountsAndChangesNothing() throws IOException {
+    Generation first = begin();
+    save(store(first), 1);
+    try (OutputStream out = fs.create(new Path(folder, "generations/00000002.json"))) {
+      out.write('{');
+    }
+    assertThatThrownBy(first::check).hasMessageContaining("generation 2 has begun");
+    Generation third = begin();
+    assertThat(third.number()).isEqualTo(3);
+    assertThat(store(third).latest().orElseThrow().step()).isEqualTo(1);
+  }
+
+  @Test
+  void readsNoCheckpointThatAnEarlierOneCompletesLater() throws IOException {
+    Generation first = begin();
+    save(store(first), 1);
+    Generation second = begin();
+    // The manifest that a process of the first writes after the second has cleaned up.
+    CheckpointManifest late = CheckpointManifest.of(2, 1, null, List.of());
+    Path orphan = new Path(folder, "checkpoints/step-00000002/MANIFEST.json");
+    try (OutputStream out = fs.create(orphan)) {
+      out.write(late.toJson());
+    }
+    assertThat(store(second).latest().orElseThrow().step()).isEqualTo(1);
+    assertThat(notices)
+        .containsExactly(
+            "Ignoring %s: generation 1 of the run completed it after a later one had begun; the next save deletes it"
+                .formatted(fs.makeQualified(orphan.getParent())));
+    save(store(second), 3);
+    assertThat(fs.exists(orphan.getParent())).isFalse();
+    // What a generation found, the next one finds too.
+    assertThat(store(begin()).list()).extracting(Checkpoint::step).containsExactly(1L, 3L);
+  }
+
+  @Test
+  void leavesAloneWhatALaterOneIsWriting() throws IOException {
+    Generation first = begin();
+    Path later = new Path(folder, "checkpoints/step-00000001-g2");
+    fs.mkdirs(later);
+    save(store(first), 1);
+    assertThat(fs.exists(later)).isTrue();
+  }
+
+  @ParameterizedTest
+  @EnumSource(Takeover.class)
+  void aSuspendedProcessHarmsNothingWhereverItGoesOn(Takeover takeover) throws Exception {
+    boolean reached = true;
+    int operations = 0;
+    for (; reached; operations += storage == Storage.FILE ? 1 : 4) {
+      openNewRun();
+      Generation first = begin();
+      save(store(first), 1);
+      Later later = new Later(takeover);
+      SuspendedFileSystem suspended =
+          new SuspendedFileSystem(storage.fileSystem(), operations, later::takeOver);
+      CheckpointStore zombie =
+          new CheckpointStore(
+              suspended,
+              new Path(folder, "checkpoints"),
+              new GenerationRecords(fs, folder),
+              first,
+              notices::add);
+      boolean saved = false;
+      try {
+        save(zombie, 2);
+        saved = true;
+        zombie.retain(1, false);
+      } catch (UserException e) {
+        // It was told, or what it was writing was deleted.
+        assertThat(e)
+            .hasMessageMatching(
+                "(?s)this process belongs to generation 1 of .*|(writing|deleting) the checkpoint .*|.* must be a complete checkpoint, .*");
+      } finally {
+        reached = later.hasBegun();
+      }
+      if (operations < CREATION_OF_MANIFEST) {
+        assertThat(saved).isFalse();
+      }
+      if (!reached) {
+        assertThat(saved).isTrue();
+      }
+      later.finish();
+      for (Checkpoint checkpoint : run.checkpoints(notices::add).list()) {
+        checkpoint.verify();
+      }
+      if (reached) {
+        Checkpoint latest = run.checkpoints(notices::add).latest().orElseThrow();
+        assertThat(latest.generation()).as("operation %d", operations).isEqualTo(2);
+        assertThat(latest.step()).isEqualTo(2);
+        assertThat(latest.text("a.json")).isEqualTo("{\"step\":2,\"by\":2}");
+        assertThat(latest.text("trainer/b.json")).isEqualTo("{\"step\":2,\"by\":2}");
+      }
+    }
+    assertThat(operations).isGreaterThan(CREATION_OF_MANIFEST);
+  }
+
+  /** The later generation. */
+  private final class Later {
+    private final Takeover takeover;
+    private final CountDownLatch inTheMidst = new CountDownLatch(1);
+    private final CountDownLatch goOn = new CountDownLatch(1);
+    private Generation generation;
+    private Future<Checkpoint> saving;
+
+    Later(Takeover takeover) {
+      this.takeover = takeover;
+    }
+
+    boolean hasBegun() {
+      return generation != null;
+    }
+
+    void takeOver() {
+      generation = begin();
+      switch (takeover) {
+        case BEGUN -> {}
+        case SAVED -> save(store(generation), 2);
+        case SAVING -> {
+          saving = threads.submit(this::saveSlowly);
+          await(inTheMidst);
+        }
+      }
+    }
+
+    private Checkpoint saveSlowly() {
+      return store(generation)
+          .save(
+              2,
+              OptionalDouble.empty(),
+              new SingleProcess(),
+              writer -> {
+                writer.write("a.json", content(2, generation.number()));
+                inTheMidst.countDown();
+                await(goOn);
+                writer.write("trainer/b.json", content(2, generation.number()));
+              });
+    }
+
+    void finish() throws Exception {
+      goOn.countDown();
+      if (saving != null) {
+        saving.get(1, TimeUnit.MINUTES);
+      } else if (hasBegun() && takeover == Takeover.BEGUN) {
+        save(store(generation), 2);
+      }
+    }
+
+    private static void await(CountDownLatch latch) {
+      try {
+        assertThat(latch.await(1, TimeUnit.MINUTES)).isTrue();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  /** Does something else before one of its operations, as if its process were suspended there. */
+  private static final class SuspendedFileSystem extends WatchedFileSystem {
+    private final int at;
+    private final Runnable meanwhile;
+    private int operations;
+
+    SuspendedFileSystem(FileSystem fs, int at, Runnable meanwhile) {
+      super(fs);
+      this.at = at;
+      this.meanwhile = meanwhile;
+    }
+
+    @Override
+    boolean fails(Operation operation) {
+      if (operations++ == at) {
+        meanwhile.run();
+      }
+      return false;
+    }
+  }
+
+  private Generation begin() {
+    return run.beginGeneration(notices::add);
+  }
+
+  private CheckpointStore store(Generation generation) {
+    return run.ofGeneration(generation.number(), generation.token()).checkpoints(notices::add);
+  }
+
+  private static Checkpoint save(CheckpointStore to, long step) {
+    return to.save(
+        step,
+        OptionalDouble.empty(),
+        new SingleProcess(),
+        writer -> {
+          String content = content(step, to.generation());
+          writer.write("a.json", content);
+          writer.write("trainer/b.json", content);
+        });
+  }
+
+  private static String content(long step, long generation) {
+    return "{\"step\":%d,\"by\":%d}".formatted(step, generation);
+  }
+}
