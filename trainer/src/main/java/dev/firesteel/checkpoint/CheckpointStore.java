@@ -1,6 +1,5 @@
 package dev.firesteel.checkpoint;
 
-import com.fasterxml.jackson.core.type.TypeReference;
 import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.data.DataFiles;
@@ -8,9 +7,7 @@ import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -41,8 +38,6 @@ import org.apache.hadoop.fs.Path;
  */
 public final class CheckpointStore {
   private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-g(\\d+))?");
-  private static final byte OK = 0;
-  private static final byte FAILED = 1;
 
   private final FileSystem fs;
   private final Path directory;
@@ -333,30 +328,19 @@ public final class CheckpointStore {
     UserException failure = null;
     byte[] vote;
     try {
-      vote = encode(OK, CheckpointManifest.JSON.writeValueAsBytes(phase.run()));
+      vote = Ballot.done(phase.run());
     } catch (IOException | UncheckedIOException | FSError | UserException e) {
       failure = DataFiles.explain("writing the checkpoint " + target, e);
-      vote = encode(FAILED, failure.getMessage().getBytes(StandardCharsets.UTF_8));
+      vote = Ballot.failed(failure.getMessage());
     }
-    byte[][] votes = collective.allGather(vote);
-    List<FileEntry> files = new ArrayList<>();
-    for (byte[] one : votes) {
-      byte[] body = Arrays.copyOfRange(one, 1, one.length);
-      if (one[0] == FAILED) {
-        if (collective.rank() == 0) {
-          discard(target);
-        }
-        String message = new String(body, StandardCharsets.UTF_8);
-        throw failure != null ? failure : UserException.failure(message);
+    Ballot ballot = Ballot.gather(collective, vote);
+    if (ballot.failure() != null) {
+      if (collective.rank() == 0) {
+        discard(target);
       }
-      try {
-        files.addAll(
-            CheckpointManifest.JSON.readValue(body, new TypeReference<List<FileEntry>>() {}));
-      } catch (IOException e) {
-        throw new UncheckedIOException("a rank's list of files cannot be read", e);
-      }
+      throw failure != null ? failure : UserException.failure(ballot.failure());
     }
-    return files;
+    return ballot.files();
   }
 
   /**
@@ -373,12 +357,5 @@ public final class CheckpointStore {
           "%s was not written to the end and cannot be deleted now (%s); the next save tries again"
               .formatted(target, e.getMessage()));
     }
-  }
-
-  private static byte[] encode(byte kind, byte[] body) {
-    byte[] vote = new byte[body.length + 1];
-    vote[0] = kind;
-    System.arraycopy(body, 0, vote, 1, body.length);
-    return vote;
   }
 }

@@ -1,0 +1,324 @@
+package dev.firesteel.checkpoint;
+
+import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.collective.CollectiveException;
+import dev.firesteel.data.DataFiles;
+import dev.firesteel.error.UserException;
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * Saves checkpoints while training goes on. Each rank has a thread that writes its files from
+ * snapshots; the threads never speak with each other. The training threads do, between steps: when
+ * all ranks have voted that their share of a phase is done, all go on to the next one:
+ *
+ * <ol>
+ *   <li>rank 0 deletes what earlier saves left half-written;
+ *   <li>every rank writes its files;
+ *   <li>rank 0 commits them with the manifest, and deletes the checkpoints that are no longer
+ *       wanted.
+ * </ol>
+ *
+ * <p>At most one checkpoint is on its way. If any rank fails, every rank throws the same sentence
+ * from the same call, what was written is deleted as far as it can be, and earlier checkpoints are
+ * untouched.
+ *
+ * <p>{@link #start}, {@link #poll} and {@link #finish} are calls that every rank makes in the same
+ * order, on the thread that the collective belongs to.
+ */
+public final class AsyncCheckpoints implements AutoCloseable {
+  /** How long ranks wait for each other between two votes when they have nothing else to do. */
+  private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
+
+  /** How long a thread may take to find out that it is to stop, a block at a time. */
+  private static final Duration STOP = Duration.ofMinutes(1);
+
+  private final CheckpointStore store;
+  private final Collective collective;
+  private final int keepLast;
+  private final boolean keepBest;
+  private final ExecutorService thread;
+  private Upload upload; // null where none is on its way
+
+  /** A checkpoint that was committed. */
+  public record Committed(long step, Path directory) {}
+
+  private enum Phase {
+    PREPARE,
+    WRITE,
+    COMMIT
+  }
+
+  /** A checkpoint on its way. */
+  private static final class Upload {
+    final long step;
+    final OptionalDouble validationLoss;
+    final Path target;
+    List<CheckpointFile> files; // until they are written
+    Phase phase;
+    Future<List<FileEntry>> work;
+    volatile boolean stopped;
+
+    Upload(long step, OptionalDouble validationLoss, Path target, List<CheckpointFile> files) {
+      this.step = step;
+      this.validationLoss = validationLoss;
+      this.target = target;
+      this.files = files;
+    }
+  }
+
+  /**
+   * @param keepLast how many of the newest checkpoints remain after each save
+   * @param keepBest whether the one of the lowest validation loss remains, too
+   */
+  public AsyncCheckpoints(
+      CheckpointStore store, Collective collective, int keepLast, boolean keepBest) {
+    this.store = store;
+    this.collective = collective;
+    this.keepLast = keepLast;
+    this.keepBest = keepBest;
+    this.thread =
+        Executors.newSingleThreadExecutor(
+            task -> {
+              Thread made = new Thread(task, "firesteel-checkpoint-" + collective.rank());
+              made.setDaemon(true);
+              return made;
+            });
+  }
+
+  /**
+   * Begins to save a checkpoint; waits for the one that is on its way.
+   *
+   * @param validationLoss at this step where it was measured
+   * @param files of this rank; what they write must not change any more
+   * @return the one that was on its way
+   * @throws UserException if that one cannot be saved
+   */
+  public Optional<Committed> start(
+      long step, OptionalDouble validationLoss, List<CheckpointFile> files) {
+    Optional<Committed> before = finish();
+    upload = new Upload(step, validationLoss, store.target(step), List.copyOf(files));
+    enter(Phase.PREPARE, List.of());
+    return before;
+  }
+
+  /**
+   * Looks how far the checkpoint on its way is; called once a step. Costs nothing where there is
+   * none, else one small exchange between ranks.
+   *
+   * @return the checkpoint if it is committed since the last call
+   * @throws UserException if any rank cannot go on with it
+   */
+  public Optional<Committed> poll() {
+    return upload == null ? Optional.empty() : vote(Duration.ZERO);
+  }
+
+  /**
+   * Waits for the checkpoint on its way.
+   *
+   * @return the checkpoint, if there was one
+   * @throws UserException if any rank cannot go on with it
+   */
+  public Optional<Committed> finish() {
+    Optional<Committed> committed = Optional.empty();
+    while (upload != null) {
+      // Not until it is done: a collective's call has a deadline, and other ranks are in it.
+      committed = vote(BETWEEN_VOTES);
+    }
+    return committed;
+  }
+
+  /**
+   * Gives up the checkpoint on its way; returns when the thread has ended. Not a call that ranks
+   * make together: others may be lost.
+   */
+  @Override
+  public void close() {
+    Upload left = upload;
+    upload = null;
+    thread.shutdown();
+    if (left != null) {
+      stop(left);
+      if (collective.rank() == 0) {
+        store.discard(left.target);
+      }
+    }
+    awaitEnd();
+  }
+
+  private Optional<Committed> vote(Duration patience) {
+    Throwable failure = null;
+    byte[] vote;
+    try {
+      vote = Ballot.done(upload.work.get(patience.toMillis(), TimeUnit.MILLISECONDS));
+    } catch (TimeoutException e) {
+      vote = Ballot.atWork();
+    } catch (ExecutionException e) {
+      failure = e.getCause();
+      vote =
+          Ballot.failed(
+              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CollectiveException("rank " + collective.rank() + " was interrupted", e);
+    }
+    Ballot ballot = Ballot.gather(collective, vote);
+    if (ballot.failure() != null) {
+      throw giveUp(ballot.failure(), failure);
+    }
+    return ballot.complete() ? advance(ballot.files()) : Optional.empty();
+  }
+
+  private Optional<Committed> advance(List<FileEntry> written) {
+    switch (upload.phase) {
+      case PREPARE -> enter(Phase.WRITE, List.of());
+      case WRITE -> {
+        upload.files = List.of();
+        enter(Phase.COMMIT, written);
+      }
+      case COMMIT -> {
+        Committed committed = new Committed(upload.step, upload.target);
+        upload = null;
+        return Optional.of(committed);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private void enter(Phase phase, List<FileEntry> written) {
+    Upload now = upload;
+    boolean first = collective.rank() == 0;
+    now.phase = phase;
+    now.work =
+        first || phase == Phase.WRITE
+            ? thread.submit(() -> work(now, phase, written))
+            : CompletableFuture.completedFuture(List.of());
+  }
+
+  /** On the thread of its own. */
+  private List<FileEntry> work(Upload now, Phase phase, List<FileEntry> written)
+      throws IOException {
+    switch (phase) {
+      case PREPARE -> store.prepare(now.target);
+      case WRITE -> {
+        return write(now);
+      }
+      case COMMIT -> {
+        store.commit(now.target, now.step, now.validationLoss, written);
+        store.retain(keepLast, keepBest);
+      }
+    }
+    return List.of();
+  }
+
+  private List<FileEntry> write(Upload now) throws IOException {
+    CheckpointWriter writer = store.writer(now.target);
+    for (CheckpointFile file : now.files) {
+      requireGoingOn(now);
+      try (OutputStream out = new Stoppable(writer.create(file.path()), now)) {
+        file.content().writeTo(out);
+      }
+    }
+    return writer.entries();
+  }
+
+  /** Ends the upload on this rank, as all ranks do in the same call. */
+  private RuntimeException giveUp(String sentence, Throwable mine) {
+    Upload failed = upload;
+    upload = null;
+    stop(failed);
+    RuntimeException failure =
+        mine == null || isTellable(mine)
+            ? UserException.failure(sentence, mine)
+            : new IllegalStateException(sentence, mine);
+    try {
+      // From here on no rank writes.
+      collective.barrier();
+    } catch (CollectiveException e) {
+      failure.addSuppressed(e);
+    }
+    if (collective.rank() == 0) {
+      store.discard(failed.target);
+    }
+    return failure;
+  }
+
+  private void stop(Upload failed) {
+    failed.stopped = true;
+    try {
+      failed.work.get(STOP.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | CancellationException e) {
+      // It has ended.
+    } catch (TimeoutException e) {
+      failed.work.cancel(true);
+    } catch (InterruptedException e) {
+      failed.work.cancel(true);
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Whether it is a matter of files; anything else is a defect of ours. */
+  private static boolean isTellable(Throwable failure) {
+    return failure instanceof IOException
+        || failure instanceof UncheckedIOException
+        || failure instanceof FSError
+        || failure instanceof UserException;
+  }
+
+  private void awaitEnd() {
+    try {
+      if (!thread.awaitTermination(STOP.toMillis(), TimeUnit.MILLISECONDS)) {
+        thread.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      thread.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void requireGoingOn(Upload upload) throws InterruptedIOException {
+    if (upload.stopped) {
+      throw new InterruptedIOException("the checkpoint " + upload.target + " was given up");
+    }
+  }
+
+  /** A file that is given up between two blocks. */
+  private static final class Stoppable extends FilterOutputStream {
+    private final Upload upload;
+
+    Stoppable(OutputStream file, Upload upload) {
+      super(file);
+      this.upload = upload;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      requireGoingOn(upload);
+      out.write(b);
+    }
+
+    @Override
+    public void write(byte[] source, int offset, int length) throws IOException {
+      requireGoingOn(upload);
+      out.write(source, offset, length);
+    }
+  }
+}
