@@ -199,6 +199,33 @@ class CheckpointStoreTest {
                 .formatted(checkpoint(7)));
   }
 
+  /** As the version before generations wrote it. */
+  @Test
+  void readsFormatVersion1() throws IOException {
+    write(file(7, "config.json"), "{}".getBytes(StandardCharsets.UTF_8));
+    write(
+        file(7, "MANIFEST.json"),
+        """
+            {
+              "format_version" : 1,
+              "step" : 7,
+              "validation_loss" : 2.5,
+              "files" : [ {
+                "path" : "config.json",
+                "bytes" : 2,
+                "crc32c" : "297bd0aa"
+              } ],
+              "crc32c" : "7add983e"
+            }
+            """
+            .getBytes(StandardCharsets.UTF_8));
+    Checkpoint saved = store.latest().orElseThrow();
+    saved.verify();
+    assertThat(saved.step()).isEqualTo(7);
+    assertThat(saved.generation()).isEqualTo(1);
+    assertThat(saved.validationLoss()).hasValue(2.5);
+  }
+
   @Test
   void refusesADirectoryWithoutManifest() throws IOException {
     fs.mkdirs(new Path(folder, "elsewhere"));

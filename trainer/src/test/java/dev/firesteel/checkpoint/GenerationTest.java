@@ -11,6 +11,7 @@ import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -138,6 +139,40 @@ class GenerationTest {
   }
 
   @Test
+  void ofSeveralDriversAtOnceOneGoesOn() throws Exception {
+    List<Callable<Boolean>> drivers = new ArrayList<>();
+    for (int driver = 0; driver < 4; driver++) {
+      String token = "driver " + driver;
+      GenerationRecords records = new GenerationRecords(storage.anotherClient(), folder);
+      drivers.add(
+          () -> {
+            try {
+              records.begin(1, token);
+              return true;
+            } catch (UserException e) {
+              assertThat(e).hasMessageContaining("must be begun by one driver");
+              return false;
+            }
+          });
+    }
+    List<Future<Boolean>> begun = threads.invokeAll(drivers);
+    GenerationRecords records = new GenerationRecords(fs, folder);
+    int through = 0;
+    int goOn = 0;
+    for (int driver = 0; driver < drivers.size(); driver++) {
+      if (begun.get(driver).get()) {
+        through++;
+        goOn += records.token(1).equals("driver " + driver) ? 1 : 0;
+      }
+    }
+    assertThat(goOn).isEqualTo(1);
+    // Local files let two of them through; a lock keeps those apart.
+    if (storage != Storage.FILE) {
+      assertThat(through).isEqualTo(1);
+    }
+  }
+
+  @Test
   void aDriverThatDiesWhileItBeginsCountsAndChangesNothing() throws IOException {
     Generation first = begin();
     save(store(first), 1);
@@ -184,54 +219,68 @@ class GenerationTest {
   @ParameterizedTest
   @EnumSource(Takeover.class)
   void aSuspendedProcessHarmsNothingWhereverItGoesOn(Takeover takeover) throws Exception {
-    boolean reached = true;
-    int operations = 0;
-    for (; reached; operations += storage == Storage.FILE ? 1 : 4) {
-      openNewRun();
-      Generation first = begin();
-      save(store(first), 1);
-      Later later = new Later(takeover);
-      SuspendedFileSystem suspended =
-          new SuspendedFileSystem(storage.fileSystem(), operations, later::takeOver);
-      CheckpointStore zombie =
-          new CheckpointStore(
-              suspended,
-              new Path(folder, "checkpoints"),
-              new GenerationRecords(fs, folder),
-              first,
-              notices::add);
-      boolean saved = false;
-      try {
-        save(zombie, 2);
-        saved = true;
-        zombie.retain(1, false);
-      } catch (UserException e) {
-        // It was told, or what it was writing was deleted.
-        assertThat(e)
-            .hasMessageMatching(
-                "(?s)this process belongs to generation 1 of .*|(writing|deleting) the checkpoint .*|.* must be a complete checkpoint, .*");
-      } finally {
-        reached = later.hasBegun();
-      }
-      if (operations < CREATION_OF_MANIFEST) {
-        assertThat(saved).isFalse();
-      }
-      if (!reached) {
-        assertThat(saved).isTrue();
-      }
-      later.finish();
-      for (Checkpoint checkpoint : run.checkpoints(notices::add).list()) {
-        checkpoint.verify();
-      }
-      if (reached) {
-        Checkpoint latest = run.checkpoints(notices::add).latest().orElseThrow();
-        assertThat(latest.generation()).as("operation %d", operations).isEqualTo(2);
-        assertThat(latest.step()).isEqualTo(2);
-        assertThat(latest.text("a.json")).isEqualTo("{\"step\":2,\"by\":2}");
-        assertThat(latest.text("trainer/b.json")).isEqualTo("{\"step\":2,\"by\":2}");
-      }
+    if (storage != Storage.FILE) {
+      // In the midst of a file, and after the last look before the manifest.
+      assertThat(suspendAt(CREATION_OF_MANIFEST - 2, takeover)).isTrue();
+      assertThat(suspendAt(CREATION_OF_MANIFEST, takeover)).isTrue();
+      return;
     }
-    assertThat(operations).isGreaterThan(CREATION_OF_MANIFEST);
+    int operation = 0;
+    while (suspendAt(operation, takeover)) {
+      operation++;
+    }
+    assertThat(operation).isGreaterThan(CREATION_OF_MANIFEST);
+  }
+
+  /**
+   * Whether a process came to that operation in saving, and lets a later generation begin there.
+   */
+  private boolean suspendAt(int operation, Takeover takeover) throws Exception {
+    openNewRun();
+    Generation first = begin();
+    save(store(first), 1);
+    Later later = new Later(takeover);
+    SuspendedFileSystem suspended =
+        new SuspendedFileSystem(storage.anotherClient(), operation, later::takeOver);
+    CheckpointStore zombie =
+        new CheckpointStore(
+            suspended,
+            new Path(folder, "checkpoints"),
+            new GenerationRecords(fs, folder),
+            first,
+            notices::add);
+    boolean saved = false;
+    boolean reached;
+    try {
+      save(zombie, 2);
+      saved = true;
+      zombie.retain(1, false);
+    } catch (UserException e) {
+      // It was told, or what it was writing was deleted.
+      assertThat(e)
+          .hasMessageMatching(
+              "(?s)this process belongs to generation 1 of .*|(writing|deleting) the checkpoint .*|.* must be a complete checkpoint, .*");
+    } finally {
+      reached = later.hasBegun();
+    }
+    if (operation < CREATION_OF_MANIFEST) {
+      assertThat(saved).isFalse();
+    }
+    if (!reached) {
+      assertThat(saved).isTrue();
+    }
+    later.finish();
+    for (Checkpoint checkpoint : run.checkpoints(notices::add).list()) {
+      checkpoint.verify();
+    }
+    if (reached) {
+      Checkpoint latest = run.checkpoints(notices::add).latest().orElseThrow();
+      assertThat(latest.generation()).as("operation %d", operation).isEqualTo(2);
+      assertThat(latest.step()).isEqualTo(2);
+      assertThat(latest.text("a.json")).isEqualTo("{\"step\":2,\"by\":2}");
+      assertThat(latest.text("trainer/b.json")).isEqualTo("{\"step\":2,\"by\":2}");
+    }
+    return reached;
   }
 
   /** The later generation. */

@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
+import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -27,6 +29,7 @@ enum Storage {
   S3A;
 
   private static final AtomicInteger FOLDERS = new AtomicInteger();
+  private static final Map<Storage, FileSystem> OTHERS = new ConcurrentHashMap<>();
 
   /** A folder that no other test uses and that does not exist yet. */
   Path newFolder() {
@@ -47,11 +50,16 @@ enum Storage {
     }
   }
 
-  /** As another process would have it: nothing is shared with {@link #fileSystem()}. */
+  /** As another process has it: nothing is shared with {@link #fileSystem()}. */
   FileSystem anotherClient() {
+    return OTHERS.computeIfAbsent(this, Storage::newClient);
+  }
+
+  private FileSystem newClient() {
     try {
-      FileSystem fs = FileSystem.newInstance(server().root().toUri(), server().configuration());
-      return this == FILE ? FailingFileSystem.local() : fs;
+      return this == FILE
+          ? FailingFileSystem.local()
+          : FileSystem.newInstance(server().root().toUri(), server().configuration());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
