@@ -47,6 +47,9 @@ public final class PeerCollective implements Collective {
   private final AtomicLong transferNanos = new AtomicLong();
   private final Thread thread;
 
+  /** For whom each rank waits, as far as it has said so; else -1. */
+  private final int[] waitsFor;
+
   private long step;
   private long sequence;
 
@@ -60,6 +63,8 @@ public final class PeerCollective implements Collective {
     this.worldSize = transport.worldSize();
     this.deadlineNanos = deadline.toNanos();
     this.conversation = new Conversation(transport);
+    this.waitsFor = new int[worldSize];
+    Arrays.fill(waitsFor, -1);
     this.thread = new Thread(this::runCalls, "firesteel-collective");
     thread.setDaemon(true);
     thread.start();
@@ -266,7 +271,7 @@ public final class PeerCollective implements Collective {
       case LOST -> fail(failure(Kind.LOST, e.rank(), call, e.getMessage(), e), true);
       case DEPARTED -> fail(failure(Kind.DEPARTED, e.rank(), call, e.getMessage(), e), true);
       case SILENT -> findSilent(call, e.rank());
-      case NOTICE -> heed(call, Warning.of(e.notice()));
+      case NOTICE -> heed(call, new Transport.Notice(e.rank(), e.notice()));
       case CLOSED -> {
         // Whoever closed the transport has said why before.
       }
@@ -279,28 +284,24 @@ public final class PeerCollective implements Collective {
         new CollectiveFailure(kind, of, rank, call.id.text(), call.id.step(), reason), cause);
   }
 
-  private void heed(Call call, Warning warning) {
+  private void heed(Call call, Transport.Notice notice) {
+    Warning warning = Warning.of(notice.content());
     if (warning.failure() != null) {
       fail(new CollectiveException(warning.failure(), null), false);
-    } else if (warning.suspect() == rank) {
-      // This rank is alive, so whom it waits for is to blame, or whom that one waits for.
-      findSilent(call, conversation.awaited());
-    } else {
-      listen(call, warning.suspect());
+      return;
     }
+    // Some rank's deadline has passed. This one is alive, and says for whom it waits itself.
+    waitsFor[notice.from()] = warning.suspect();
+    findSilent(call, conversation.awaited());
   }
 
-  private void findSilent(Call call, int suspect) {
-    transport.tell(Warning.suspects(suspect));
-    listen(call, suspect);
-  }
-
-  /** Follows who waits for whom until nobody is left who says so. */
-  private void listen(Call call, int firstSuspect) {
+  /** Follows who waits for whom until there is a rank that nobody hears of. */
+  private void findSilent(Call call, int awaited) {
+    transport.tell(Warning.suspects(awaited));
+    waitsFor[rank] = awaited;
     long grace = Math.min(LONGEST_GRACE.toNanos(), deadlineNanos);
-    int suspect = firstSuspect;
+    int suspect = suspect();
     try {
-      int moves = 0;
       long until = System.nanoTime() + grace;
       for (long left = grace; left > 0; left = until - System.nanoTime()) {
         Transport.Notice notice = transport.awaitNotice(left);
@@ -312,11 +313,10 @@ public final class PeerCollective implements Collective {
           fail(new CollectiveException(warning.failure(), null), false);
           return;
         }
-        // Ranks that wait for each other in a circle would move the blame around for ever.
-        if (notice.from() == suspect && moves < worldSize) {
-          suspect = warning.suspect();
+        waitsFor[notice.from()] = warning.suspect();
+        if (suspect() != suspect) {
+          suspect = suspect();
           until = System.nanoTime() + grace;
-          moves++;
         }
       }
     } catch (TransportException e) {
@@ -325,6 +325,15 @@ public final class PeerCollective implements Collective {
     }
     String reason = "within %s s".formatted(deadlineNanos / (double) TimeUnit.SECONDS.toNanos(1));
     fail(failure(Kind.SILENT, suspect, call, reason, null), true);
+  }
+
+  /** Where the chain of waiting ranks that begins here ends; somewhere in it if it is a circle. */
+  private int suspect() {
+    int suspect = rank;
+    for (int hop = 0; hop < worldSize && waitsFor[suspect] >= 0; hop++) {
+      suspect = waitsFor[suspect];
+    }
+    return suspect;
   }
 
   /** What a call does on the thread of the collective. */
