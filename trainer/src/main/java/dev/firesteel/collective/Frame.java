@@ -21,7 +21,7 @@ public final class Frame {
   /** Bytes of the header. */
   public static final int HEADER_BYTES = 64;
 
-  /** Bytes of the largest payload: half of a core's second-level cache, twice (in and out). */
+  /** Bytes of the largest payload: one that goes out and one that comes in fit into a cache. */
   public static final int MAX_PAYLOAD_BYTES = 1 << 20;
 
   /** Bytes of the largest frame: the size of a transport's buffers. */

@@ -9,12 +9,8 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
 
-/**
- * An open port of a process that does not know its rank yet: ranks are given out once all addresses
- * are known. The port stays open from here to {@link #join}, so no other process can take it in
- * between.
- */
-public final class NioListener implements AutoCloseable {
+/** Listens for the connections of a {@link NioTransport}. */
+public final class NioListener implements TransportListener {
   private final ServerSocketChannel server;
   private final InetSocketAddress address;
 
@@ -39,18 +35,12 @@ public final class NioListener implements AutoCloseable {
     }
   }
 
-  /** Where the other ranks find this process. */
+  @Override
   public InetSocketAddress address() {
     return address;
   }
 
-  /**
-   * Connects with all other ranks, and closes the port.
-   *
-   * @param addresses where each rank listens, in order of rank
-   * @param deadline how long all connections together may take
-   * @throws CollectiveException if a rank cannot be reached, does not come, or refuses this process
-   */
+  @Override
   public NioTransport join(Membership me, List<InetSocketAddress> addresses, Duration deadline) {
     if (addresses.size() != me.worldSize()) {
       throw new IllegalArgumentException(

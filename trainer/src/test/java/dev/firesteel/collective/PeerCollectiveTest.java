@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
 
+import com.sun.management.ThreadMXBean;
+import dev.firesteel.collective.PeerWorld.RankBody;
 import dev.firesteel.optim.TreeSum;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -164,6 +167,37 @@ class PeerCollectiveTest {
       assertThat(results)
           .allSatisfy(all -> assertThat(all).isDeepEqualTo(new byte[][] {{}, large, {}}));
     }
+  }
+
+  @Test
+  void transfersAllocateNoBuffers() throws Exception {
+    int length = 4 * 1_048_576;
+    try (PeerWorld world = PeerWorld.open(2)) {
+      float[][] values = {new float[length], new float[length]};
+      RankBody<Void> sum =
+          collective -> {
+            float[] mine = values[collective.rank()];
+            collective.reduceScatter(mine, 0, length).await();
+            collective.allGather(mine, 0, length).await();
+            return null;
+          };
+      world.run(sum);
+      long before = allocatedByCollectives();
+      for (int i = 0; i < 10; i++) {
+        world.run(sum);
+      }
+
+      // 10 sums over 2 ranks: 330 frames come and go, each with a few small objects.
+      assertThat(allocatedByCollectives() - before).isBetween(1L, 1_000_000L);
+    }
+  }
+
+  private static long allocatedByCollectives() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("firesteel-collective"))
+        .mapToLong(thread -> threads.getThreadAllocatedBytes(thread.getId()))
+        .sum();
   }
 
   @Test
