@@ -68,6 +68,10 @@ record GenerationFailure(TrainReport report, boolean executorLost, String senten
   private static String sentence(Heartbeat where, String what, String cause) {
     return "%s %s at step %d, %s: %s"
         .formatted(
-            where.who(), what, where.step() + 1, where.phase().inWords(), Failures.firstLine(cause));
+            where.who(),
+            what,
+            where.step() + 1,
+            where.phase().inWords(),
+            Failures.firstLine(cause));
   }
 }

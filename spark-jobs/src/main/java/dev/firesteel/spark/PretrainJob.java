@@ -2,6 +2,7 @@ package dev.firesteel.spark;
 
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.checkpoint.Generation;
 import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
@@ -102,7 +103,7 @@ final class PretrainJob {
       throws InterruptedException {
     RetryBudget budget = new RetryBudget(config.cluster());
     int wanted = firstWanted();
-    for (int generation = 1; ; generation++) {
+    while (true) {
       int awaited = wanted;
       sleep(Duration.ofSeconds(config.cluster().waitSeconds()), () -> executors.idleFor(awaited));
       if (plugin.stopRequested()) {
@@ -110,7 +111,7 @@ final class PretrainJob {
       }
       int worldSize = WorldSize.choose(config, executors.trainers());
       wanted = Math.max(wanted, worldSize);
-      Generation attempt = new Generation(generation, worldSize, wanted);
+      Attempt attempt = new Attempt(beginGeneration(listener), worldSize, wanted);
       Optional<GenerationFailure> failure = attempt.run();
       if (failure.isEmpty()) {
         if (!attempt.endedToGrow()) {
@@ -119,8 +120,18 @@ final class PretrainJob {
         listener.onNotice("There is room for more trainers: the run goes on with them");
         continue;
       }
-      goOnOrThrow(failure.get(), generation, budget, listener);
+      goOnOrThrow(failure.get(), attempt.number(), budget, listener);
     }
+  }
+
+  /**
+   * The run's next generation, which keeps processes of earlier ones from writing. A process of its
+   * own on local files has a lock for that, which ends with it.
+   */
+  private Optional<Generation> beginGeneration(TrainingListener listener) {
+    return executors.embedded() && !directory.hasGenerations()
+        ? Optional.empty()
+        : Optional.of(directory.beginGeneration(listener::onNotice));
   }
 
   /** What the configuration says, else the submission, else what there is. */
@@ -148,7 +159,7 @@ final class PretrainJob {
 
   /** Returns when the next generation may begin. */
   private void goOnOrThrow(
-      GenerationFailure failure, int generation, RetryBudget budget, TrainingListener listener)
+      GenerationFailure failure, long generation, RetryBudget budget, TrainingListener listener)
       throws InterruptedException {
     TrainReport report = failure.report();
     if (report != null && (report.isMistake() || executors.embedded())) {
@@ -208,19 +219,28 @@ final class PretrainJob {
   }
 
   /** One barrier job. */
-  private final class Generation {
-    private final int number;
+  private final class Attempt {
+    private final long number;
+    private final String fence;
     private final int worldSize;
     private final int wanted;
     private final GenerationWatch watch;
     private TrainingOutcome outcome;
     private boolean endedToGrow;
 
-    Generation(int number, int worldSize, int wanted) {
-      this.number = number;
+    /**
+     * @param generation of the run directory, where it has any
+     */
+    Attempt(Optional<Generation> generation, int worldSize, int wanted) {
+      this.number = generation.map(Generation::number).orElse(1L);
+      this.fence = generation.map(Generation::token).orElse("");
       this.worldSize = worldSize;
       this.wanted = wanted;
       this.watch = new GenerationWatch(number, Clock.systemUTC());
+    }
+
+    long number() {
+      return number;
     }
 
     /** How the run stood when all ranks had ended without a failure. */
@@ -241,7 +261,7 @@ final class PretrainJob {
       JavaRDD<TrainReport> tasks = tasks();
       GenerationMonitor monitor =
           new GenerationMonitor(context, watch, config.cluster(), executors, worldSize, wanted);
-      plugin.status().generationStarted(number, worldSize, List.of());
+      plugin.status().generationStarted(Math.toIntExact(number), worldSize, List.of());
       monitor.start();
       try {
         tasks.collect().forEach(watch::reported);
@@ -296,7 +316,8 @@ final class PretrainJob {
               number,
               worldSize,
               threads,
-              secret);
+              secret,
+              fence);
       JavaRDD<TrainAssignment> assignments =
           JavaSparkContext.fromSparkContext(context)
               .parallelize(new ArrayList<>(Collections.nCopies(worldSize, assignment)), worldSize);

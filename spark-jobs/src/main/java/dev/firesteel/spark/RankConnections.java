@@ -3,9 +3,9 @@ package dev.firesteel.spark;
 import dev.firesteel.checkpoint.RunSession;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.Membership;
-import dev.firesteel.collective.NioListener;
 import dev.firesteel.collective.PeerCollective;
 import dev.firesteel.collective.SingleProcess;
+import dev.firesteel.collective.TransportListener;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import java.io.IOException;
@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.SparkEnv;
 
 /** Connects the task of this thread with the others of its generation. */
 final class RankConnections {
@@ -32,7 +33,10 @@ final class RankConnections {
     }
     RunConfig config = assignment.config();
     Heartbeat here = standing.now();
-    try (NioListener listener = NioListener.open(InetAddress.getByName(here.host()))) {
+    SparkEnv spark = SparkEnv.get();
+    try (TransportListener listener =
+        CollectiveTransports.listen(
+            spark.conf(), spark.securityManager(), InetAddress.getByName(here.host()))) {
       BarrierTaskContext barrier = BarrierTaskContext.get();
       Rendezvous.Member mine =
           new Rendezvous.Member(

@@ -90,7 +90,8 @@ final class Rendezvous {
     }
   }
 
-  private static void same(List<Member> members, String what, String remedy, Function<Member, String> of) {
+  private static void same(
+      List<Member> members, String what, String remedy, Function<Member, String> of) {
     Member first = members.get(0);
     for (Member other : members) {
       if (!of.apply(other).equals(of.apply(first))) {

@@ -1,8 +1,11 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
 import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 
 /**
  * What the training tasks of a generation are told: the run, where they read and write, as full
@@ -16,6 +19,7 @@ final class TrainAssignment {
   private int worldSize;
   private int threads;
   private byte[] secret;
+  private String fence;
 
   /** For Kryo. */
   TrainAssignment() {}
@@ -27,6 +31,7 @@ final class TrainAssignment {
    * @param worldSize how many tasks there are
    * @param threads of one of them where the configuration does not say; 0: all of the machine
    * @param secret known to the tasks of this generation alone
+   * @param fence token of the generation in the run directory; empty where there are none
    */
   TrainAssignment(
       RunConfig config,
@@ -35,7 +40,8 @@ final class TrainAssignment {
       long generation,
       int worldSize,
       int threads,
-      byte[] secret) {
+      byte[] secret,
+      String fence) {
     this.config = ConfigLoader.toYaml(config);
     this.data = data;
     this.run = run;
@@ -43,6 +49,7 @@ final class TrainAssignment {
     this.worldSize = worldSize;
     this.threads = threads;
     this.secret = secret.clone();
+    this.fence = fence;
   }
 
   RunConfig config() {
@@ -51,10 +58,6 @@ final class TrainAssignment {
 
   String data() {
     return data;
-  }
-
-  String run() {
-    return run;
   }
 
   long generation() {
@@ -71,5 +74,11 @@ final class TrainAssignment {
 
   byte[] secret() {
     return secret.clone();
+  }
+
+  /** The run directory as this generation may write it. */
+  RunDirectory directory(Configuration hadoop) {
+    RunDirectory directory = RunDirectory.at(new Path(run), hadoop);
+    return fence.isEmpty() ? directory : directory.ofGeneration(generation, fence);
   }
 }

@@ -157,7 +157,7 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
-    RunDirectory run = RunDirectory.at(new Path(assignment.run()), hadoop);
+    RunDirectory run = assignment.directory(hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
     TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
     List<RankListener> ranks = new ArrayList<>();

@@ -19,8 +19,7 @@ import org.junit.jupiter.api.Test;
 class GenerationFailureTest {
   private static final Instant START = Instant.parse("2026-11-22T10:00:00Z");
 
-  private final GenerationWatch watch =
-      new GenerationWatch(2, Clock.fixed(START, ZoneOffset.UTC));
+  private final GenerationWatch watch = new GenerationWatch(2, Clock.fixed(START, ZoneOffset.UTC));
 
   @Test
   void isTheRanksThatFailedByItself() {
@@ -91,8 +90,7 @@ class GenerationFailureTest {
     clock.now = START.plusSeconds(11);
     moving.heard(rank(0, 2, RankPhase.COMPUTE));
     assertThat(moving.silent(Duration.ofSeconds(10))).map(Heartbeat::rank).contains(1);
-    moving.reported(
-        TrainReport.ended(rank(1, 2, RankPhase.COMPUTE), TrainingOutcome.COMPLETED));
+    moving.reported(TrainReport.ended(rank(1, 2, RankPhase.COMPUTE), TrainingOutcome.COMPLETED));
     assertThat(moving.silent(Duration.ofSeconds(10))).isEmpty();
   }
 

@@ -13,9 +13,11 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -137,14 +139,19 @@ final class TinyTraining {
 
   /** Step of the last committed checkpoint; -1 where there is none. */
   long lastStep(String name) throws IOException {
+    return lastCheckpoint(name)
+        .map(last -> Long.parseLong(last.getFileName().toString().substring(5, 13)))
+        .orElse(-1L);
+  }
+
+  /** The last committed checkpoint, {@code step-00000010} or {@code step-00000010-g2}. */
+  private Optional<Path> lastCheckpoint(String name) throws IOException {
     if (!Files.isDirectory(checkpoints(name))) {
-      return -1;
+      return Optional.empty();
     }
     try (Stream<Path> all = Files.list(checkpoints(name))) {
       return all.filter(each -> Files.exists(each.resolve("MANIFEST.json")))
-          .mapToLong(each -> Long.parseLong(each.getFileName().toString().substring(5)))
-          .max()
-          .orElse(-1);
+          .max(Comparator.comparing(each -> each.getFileName().toString()));
     }
   }
 
@@ -160,7 +167,7 @@ final class TinyTraining {
    * that was logged, which must not depend on the run's history either.
    */
   Map<String, String> result(String name) throws Exception {
-    Path last = checkpoints(name).resolve("step-%08d".formatted(lastStep(name)));
+    Path last = lastCheckpoint(name).orElseThrow();
     Map<String, String> result = new TreeMap<>();
     try (Stream<Path> files = Files.walk(last)) {
       for (Path file : files.filter(each -> each.toString().endsWith(".safetensors")).toList()) {

@@ -5,10 +5,8 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
-import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
@@ -72,16 +70,16 @@ public final class AsyncCheckpoints implements AutoCloseable {
     final long step;
     final OptionalDouble validationLoss;
     final Path target;
-    List<CheckpointFile> files; // until they are written
+    CheckpointStore.Content content; // until it is written
     Phase phase;
     Future<List<FileEntry>> work;
     volatile boolean stopped;
 
-    Upload(long step, OptionalDouble validationLoss, Path target, List<CheckpointFile> files) {
+    Upload(long step, OptionalDouble validationLoss, Path target, CheckpointStore.Content content) {
       this.step = step;
       this.validationLoss = validationLoss;
       this.target = target;
-      this.files = files;
+      this.content = content;
     }
   }
 
@@ -108,14 +106,15 @@ public final class AsyncCheckpoints implements AutoCloseable {
    * Begins to save a checkpoint; waits for the one that is on its way.
    *
    * @param validationLoss at this step where it was measured
-   * @param files of this rank; what they write must not change any more
+   * @param content of this rank's files, written on another thread: from what does not change until
+   *     {@link #finish}, in blocks, between which it can be stopped
    * @return the one that was on its way
    * @throws UserException if that one cannot be saved
    */
   public Optional<Committed> start(
-      long step, OptionalDouble validationLoss, List<CheckpointFile> files) {
+      long step, OptionalDouble validationLoss, CheckpointStore.Content content) {
     Optional<Committed> before = finish();
-    upload = new Upload(step, validationLoss, store.target(step), List.copyOf(files));
+    upload = new Upload(step, validationLoss, store.target(step), content);
     enter(Phase.PREPARE, List.of());
     return before;
   }
@@ -175,14 +174,15 @@ public final class AsyncCheckpoints implements AutoCloseable {
       failure = e.getCause();
       vote =
           Ballot.failed(
-              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage());
+              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage(),
+              isTellable(failure));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CollectiveException("rank " + collective.rank() + " was interrupted", e);
     }
     Ballot ballot = Ballot.gather(collective, vote);
     if (ballot.failure() != null) {
-      throw giveUp(ballot.failure(), failure);
+      throw giveUp(ballot, failure);
     }
     return ballot.complete() ? advance(ballot.files()) : Optional.empty();
   }
@@ -191,7 +191,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     switch (upload.phase) {
       case PREPARE -> enter(Phase.WRITE, List.of());
       case WRITE -> {
-        upload.files = List.of();
+        upload.content = null;
         enter(Phase.COMMIT, written);
       }
       case COMMIT -> {
@@ -230,25 +230,24 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   private List<FileEntry> write(Upload now) throws IOException {
-    CheckpointWriter writer = store.writer(now.target);
-    for (CheckpointFile file : now.files) {
-      requireGoingOn(now);
-      try (OutputStream out = new Stoppable(writer.create(file.path()), now)) {
-        file.content().writeTo(out);
-      }
-    }
+    CheckpointWriter writer = store.writer(now.target, () -> requireGoingOn(now));
+    now.content.writeTo(writer);
     return writer.entries();
   }
 
   /** Ends the upload on this rank, as all ranks do in the same call. */
-  private RuntimeException giveUp(String sentence, Throwable mine) {
+  private RuntimeException giveUp(Ballot ballot, Throwable mine) {
     Upload failed = upload;
     upload = null;
     stop(failed);
-    RuntimeException failure =
-        mine == null || isTellable(mine)
-            ? UserException.failure(sentence, mine)
-            : new IllegalStateException(sentence, mine);
+    RuntimeException failure;
+    if (ballot.tellable()) {
+      failure = UserException.failure(ballot.failure(), mine);
+    } else if (mine != null) {
+      failure = new IllegalStateException(ballot.failure(), mine);
+    } else {
+      failure = new CollectiveException("another rank gave up: " + ballot.failure());
+    }
     try {
       // From here on no rank writes.
       collective.barrier();
@@ -297,28 +296,6 @@ public final class AsyncCheckpoints implements AutoCloseable {
   private static void requireGoingOn(Upload upload) throws InterruptedIOException {
     if (upload.stopped) {
       throw new InterruptedIOException("the checkpoint " + upload.target + " was given up");
-    }
-  }
-
-  /** A file that is given up between two blocks. */
-  private static final class Stoppable extends FilterOutputStream {
-    private final Upload upload;
-
-    Stoppable(OutputStream file, Upload upload) {
-      super(file);
-      this.upload = upload;
-    }
-
-    @Override
-    public void write(int b) throws IOException {
-      requireGoingOn(upload);
-      out.write(b);
-    }
-
-    @Override
-    public void write(byte[] source, int offset, int length) throws IOException {
-      requireGoingOn(upload);
-      out.write(source, offset, length);
     }
   }
 }

@@ -6,7 +6,6 @@ import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -139,36 +138,10 @@ public final class CheckpointStore {
    */
   public Checkpoint save(
       long step, OptionalDouble validationLoss, Collective collective, Content content) {
-    Path target = target(step);
-    CheckpointWriter writer = writer(target);
-    boolean first = collective.rank() == 0;
-    agree(
-        collective,
-        target,
-        () -> {
-          if (first) {
-            prepare(target);
-          }
-          return List.of();
-        });
-    List<FileEntry> files =
-        agree(
-            collective,
-            target,
-            () -> {
-              content.writeTo(writer);
-              return writer.entries();
-            });
-    agree(
-        collective,
-        target,
-        () -> {
-          if (first) {
-            commit(target, step, validationLoss, files);
-          }
-          return List.of();
-        });
-    return Checkpoint.open(fs, target);
+    try (AsyncCheckpoints one = new AsyncCheckpoints(this, collective, Integer.MAX_VALUE, false)) {
+      one.start(step, validationLoss, content);
+      return Checkpoint.open(fs, one.finish().orElseThrow().directory());
+    }
   }
 
   /**
@@ -225,8 +198,8 @@ public final class CheckpointStore {
     return new Path(directory, name(step, generation.number()));
   }
 
-  CheckpointWriter writer(Path target) {
-    return new CheckpointWriter(fs, target, generation);
+  CheckpointWriter writer(Path target, CheckpointWriter.Permit permit) {
+    return new CheckpointWriter(fs, target, generation, permit);
   }
 
   private List<Path> foldersToRead() {
@@ -312,35 +285,6 @@ public final class CheckpointStore {
     if (fs.exists(folder) && !fs.delete(folder, true)) {
       throw new IOException("the file system refused to delete " + folder);
     }
-  }
-
-  /** One rank's share of a phase. */
-  @FunctionalInterface
-  private interface Phase {
-    List<FileEntry> run() throws IOException;
-  }
-
-  /**
-   * Runs a phase on every rank and returns the files of all; if any rank failed, each throws, and
-   * rank 0 deletes what was written as far as it can.
-   */
-  private List<FileEntry> agree(Collective collective, Path target, Phase phase) {
-    UserException failure = null;
-    byte[] vote;
-    try {
-      vote = Ballot.done(phase.run());
-    } catch (IOException | UncheckedIOException | FSError | UserException e) {
-      failure = DataFiles.explain("writing the checkpoint " + target, e);
-      vote = Ballot.failed(failure.getMessage());
-    }
-    Ballot ballot = Ballot.gather(collective, vote);
-    if (ballot.failure() != null) {
-      if (collective.rank() == 0) {
-        discard(target);
-      }
-      throw failure != null ? failure : UserException.failure(ballot.failure());
-    }
-    return ballot.files();
   }
 
   /**

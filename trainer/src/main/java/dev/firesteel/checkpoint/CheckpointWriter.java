@@ -21,12 +21,21 @@ public final class CheckpointWriter {
   private final FileSystem fs;
   private final Path directory;
   private final Generation generation;
+  private final Permit permit;
   private final List<FileEntry> entries = new ArrayList<>();
 
-  CheckpointWriter(FileSystem fs, Path directory, Generation generation) {
+  CheckpointWriter(FileSystem fs, Path directory, Generation generation, Permit permit) {
     this.fs = fs;
     this.directory = directory;
     this.generation = generation;
+    this.permit = permit;
+  }
+
+  /** Asked before each file and each block of it. */
+  @FunctionalInterface
+  interface Permit {
+    /** Throws if nothing more is to be written. */
+    void require() throws IOException;
   }
 
   /**
@@ -36,6 +45,7 @@ public final class CheckpointWriter {
    * @throws dev.firesteel.error.UserException if a later generation of the run has begun
    */
   public OutputStream create(String path) throws IOException {
+    permit.require();
     generation.check();
     FSDataOutputStream out = fs.create(new Path(directory, path), true);
     return new Counted(path, out);
@@ -74,6 +84,7 @@ public final class CheckpointWriter {
 
     @Override
     public void write(int b) throws IOException {
+      permit.require();
       file.write(b);
       crc.update(b);
       bytes++;
@@ -81,6 +92,7 @@ public final class CheckpointWriter {
 
     @Override
     public void write(byte[] source, int offset, int length) throws IOException {
+      permit.require();
       file.write(source, offset, length);
       crc.update(source, offset, length);
       bytes += length;

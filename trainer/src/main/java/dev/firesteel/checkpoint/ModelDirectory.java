@@ -14,6 +14,7 @@ import dev.firesteel.model.HuggingFaceNames;
 import dev.firesteel.model.HuggingFaceTensor;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.Tokenizers;
 import java.io.FileNotFoundException;
@@ -45,7 +46,18 @@ public final class ModelDirectory {
   public static void write(
       CheckpointWriter writer, LanguageModel model, Tokenizer tokenizer, SampleConfig sampling)
       throws IOException {
-    ModelTensors.write(writer, tensors(model), ModelTensors.MAX_FILE_BYTES);
+    write(writer, model, model.parameters().weights(), tokenizer, sampling);
+  }
+
+  /** As above, with the weights of a segment instead of the model's own. */
+  static void write(
+      CheckpointWriter writer,
+      LanguageModel model,
+      Segment weights,
+      Tokenizer tokenizer,
+      SampleConfig sampling)
+      throws IOException {
+    ModelTensors.write(writer, tensors(model, weights), ModelTensors.MAX_FILE_BYTES);
     ObjectNode config = HuggingFaceConfig.write(model.config());
     putTokenIds(config, tokenizer);
     writer.write(CONFIG, json(config));
@@ -87,7 +99,7 @@ public final class ModelDirectory {
    */
   public static void readWeights(FileSystem fs, Path directory, LanguageModel model) {
     try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
-      List<ParameterTensor> wanted = tensors(model);
+      List<ParameterTensor> wanted = tensors(model, model.parameters().weights());
       for (ParameterTensor tensor : wanted) {
         Shape shape = tensors.shape(tensor.name());
         if (!shape.equals(tensor.shape())) {
@@ -117,10 +129,9 @@ public final class ModelDirectory {
         text(fs, directory, TOKENIZER), new Path(directory, TOKENIZER).toString());
   }
 
-  private static List<ParameterTensor> tensors(LanguageModel model) {
+  private static List<ParameterTensor> tensors(LanguageModel model, Segment weights) {
     return HuggingFaceNames.tensors(model).stream()
-        .map(
-            (HuggingFaceTensor tensor) -> new ParameterTensor(tensor, model.parameters().weights()))
+        .map((HuggingFaceTensor tensor) -> new ParameterTensor(tensor, weights))
         .toList();
   }
 

@@ -9,12 +9,10 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.SegmentRange;
-import dev.firesteel.optim.AdamW;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -53,11 +51,11 @@ final class OptimizerFiles {
   }
 
   /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
-  static void write(CheckpointWriter writer, AdamW optimizer, int part, int parts)
+  static void write(CheckpointWriter writer, OptimizerState optimizer, int part, int parts)
       throws IOException {
-    Backend backend = optimizer.parameters().backend();
+    Backend backend = optimizer.backend();
     List<TensorSource> tensors = new ArrayList<>();
-    moments(optimizer).forEach((name, array) -> tensors.add(new Array(name, array, backend)));
+    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, backend)));
     Map<String, String> metadata =
         Map.of(
             BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
@@ -75,7 +73,7 @@ final class OptimizerFiles {
    *
    * @throws UserException if the layout is another, or a range is missing
    */
-  static void read(Checkpoint checkpoint, AdamW optimizer) throws IOException {
+  static void read(Checkpoint checkpoint, OptimizerState optimizer) throws IOException {
     checkLayout(checkpoint, optimizer.parameters());
     long missing = optimizer.owned().stream().mapToLong(SegmentRange::size).sum();
     for (String file : checkpoint.files()) {
@@ -98,16 +96,17 @@ final class OptimizerFiles {
   }
 
   /** Reads what the optimizer owns of a saved range; returns how many elements that was. */
-  private static long read(SafetensorsFile file, SegmentRange saved, long at, AdamW optimizer)
+  private static long read(
+      SafetensorsFile file, SegmentRange saved, long at, OptimizerState optimizer)
       throws IOException {
-    Backend backend = optimizer.parameters().backend();
+    Backend backend = optimizer.backend();
     long read = 0;
     long into = 0;
     for (SegmentRange owned : optimizer.owned()) {
       long begin = Math.max(saved.begin(), owned.begin());
       long end = Math.min(saved.end(), owned.end());
       if (begin < end) {
-        for (Map.Entry<String, NdArray> entry : moments(optimizer).entrySet()) {
+        for (Map.Entry<String, NdArray> entry : optimizer.moments().entrySet()) {
           int first = Math.toIntExact(into + begin - owned.begin());
           NdArray target = entry.getValue().slice(first, first + (int) (end - begin));
           read(file, entry.getKey(), at + begin - saved.begin(), target, backend);
@@ -129,13 +128,6 @@ final class OptimizerFiles {
       file.read(name, at + from, buffer, count);
       backend.upload(buffer, 0, target.slice(from, from + count));
     }
-  }
-
-  private static Map<String, NdArray> moments(AdamW optimizer) {
-    Map<String, NdArray> moments = new LinkedHashMap<>();
-    moments.put("first_moments", optimizer.firstMoments());
-    moments.put("second_moments", optimizer.secondMoments());
-    return moments;
   }
 
   private static String commaSeparated(

@@ -22,7 +22,7 @@ final class ParameterTensor implements TensorSource {
   ParameterTensor(HuggingFaceTensor tensor, Segment weights) {
     this.tensor = tensor;
     this.weights = weights;
-    this.backend = weights.parameters().backend();
+    this.backend = weights.backend();
   }
 
   @Override

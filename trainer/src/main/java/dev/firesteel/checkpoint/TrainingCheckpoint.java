@@ -5,6 +5,7 @@ import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -37,9 +38,55 @@ public final class TrainingCheckpoint {
       TrainingState state,
       RunConfig config)
       throws IOException {
-    OptimizerFiles.write(writer, optimizer, rank + 1, worldSize);
+    write(
+        writer,
+        rank,
+        worldSize,
+        model,
+        model.parameters().weights(),
+        tokenizer,
+        OptimizerState.of(optimizer),
+        state,
+        config);
+  }
+
+  /** As above, with weights and moments as a snapshot has them. */
+  public static void write(
+      CheckpointWriter writer,
+      int rank,
+      int worldSize,
+      LanguageModel model,
+      Tokenizer tokenizer,
+      TrainingSnapshot snapshot,
+      TrainingState state,
+      RunConfig config)
+      throws IOException {
+    write(
+        writer,
+        rank,
+        worldSize,
+        model,
+        snapshot.weights(),
+        tokenizer,
+        snapshot.moments(),
+        state,
+        config);
+  }
+
+  private static void write(
+      CheckpointWriter writer,
+      int rank,
+      int worldSize,
+      LanguageModel model,
+      Segment weights,
+      Tokenizer tokenizer,
+      OptimizerState moments,
+      TrainingState state,
+      RunConfig config)
+      throws IOException {
+    OptimizerFiles.write(writer, moments, rank + 1, worldSize);
     if (rank == 0) {
-      ModelDirectory.write(writer, model, tokenizer, config.sample());
+      ModelDirectory.write(writer, model, weights, tokenizer, config.sample());
       OptimizerFiles.writeLayout(writer, model.parameters());
       writer.write(CONFIG, ConfigLoader.toYaml(config));
       writer.write(STATE, state.toJson());
@@ -62,7 +109,7 @@ public final class TrainingCheckpoint {
   public static void read(
       Checkpoint checkpoint, LanguageModel model, AdamW optimizer, TrainingState state) {
     try {
-      OptimizerFiles.read(checkpoint, optimizer);
+      OptimizerFiles.read(checkpoint, OptimizerState.of(optimizer));
     } catch (IOException e) {
       throw DataFiles.explain("reading the optimizer's state in " + checkpoint, e);
     }

@@ -10,7 +10,25 @@ public record CheckpointConfig(
     @Setting(
             byDefault = "true",
             meaning = "Keep also the checkpoint with the lowest validation loss.")
-        boolean keepBest) {
+        boolean keepBest,
+    @Setting(
+            byDefault = "auto",
+            meaning =
+                "Write checkpoints while training goes on, from a copy of weights and moments in"
+                    + " memory. `auto`: where several trainers share the moments.")
+        Background background) {
+
+  /** Whether checkpoints are written while training goes on. */
+  public enum Background {
+    AUTO,
+    ALWAYS,
+    NEVER
+  }
+
+  /** Whether that is so for a number of trainers. */
+  public boolean inBackground(int trainers) {
+    return background == Background.ALWAYS || (background == Background.AUTO && trainers > 1);
+  }
 
   public CheckpointConfig {
     Require.atLeast("checkpoint.every", every, 0);

@@ -161,6 +161,11 @@ public final class ParameterSet implements AutoCloseable {
     return new Segment(this, backend(), weights().dtype());
   }
 
+  /** A segment as {@link #newSegment()} gives, in the memory of another backend. */
+  public Segment newSegment(Backend on) {
+    return new Segment(this, on, weights().dtype());
+  }
+
   /** Where the weights are. */
   public Backend backend() {
     weights();

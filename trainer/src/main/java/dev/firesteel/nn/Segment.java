@@ -60,6 +60,11 @@ public final class Segment implements AutoCloseable {
     throw new IllegalArgumentException(view + " is no parameter's view of this segment");
   }
 
+  /** Where the elements are. */
+  public Backend backend() {
+    return backend;
+  }
+
   public DType dtype() {
     return storage.dtype();
   }

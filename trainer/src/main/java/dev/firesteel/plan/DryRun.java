@@ -4,8 +4,8 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.collective.Shard;
 import dev.firesteel.backend.opencl.OpenClBackend;
+import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
@@ -68,6 +68,13 @@ final class DryRun {
             trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's of " + trainers,
             trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
             0));
+    if (config.checkpoint().inBackground(trainers)) {
+      parts.add(
+          new MemoryPart(
+              "copy of weights and moments, for checkpoints",
+              segment + 2 * (segment / trainers),
+              0));
+    }
     long named = 0;
     for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
       parts.add(new MemoryPart(kind.getKey().title(), kind.getValue(), 0));

@@ -3,10 +3,12 @@ package dev.firesteel.train;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
+import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.RunSession;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
+import dev.firesteel.checkpoint.TrainingSnapshot;
 import dev.firesteel.checkpoint.TrainingState;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ConfigLoader;
@@ -67,6 +69,8 @@ public final class Pretraining implements AutoCloseable {
   private final RankMeter meter;
   private final Generator generator;
   private final CheckpointStore checkpoints;
+  private final AsyncCheckpoints uploads;
+  private final TrainingSnapshot snapshot; // null where training waits for checkpoints
   private final String configSha256;
   private final String dataSha256;
   private final String tokenizerSha256;
@@ -74,7 +78,8 @@ public final class Pretraining implements AutoCloseable {
   private MetricsLog log;
   private long fromStep;
   private long step;
-  private long checkpointStep = -1;
+  private long checkpointStep = -1; // committed
+  private long startedStep = -1; // committed, or on its way
   private int skippedInARow;
   private Double bestLoss; // null before the first evaluation
   private Long bestStep;
@@ -128,6 +133,16 @@ public final class Pretraining implements AutoCloseable {
     exchange = new GradientExchange(model.parameters(), collective);
     optimizer = new AdamW(model.parameters(), config.optimizer(), exchange.owned());
     accumulator = new GradientAccumulator(model.parameters());
+    snapshot =
+        config.checkpoint().inBackground(collective.worldSize())
+            ? new TrainingSnapshot(model, optimizer, collective.rank())
+            : null;
+    uploads =
+        new AsyncCheckpoints(
+            checkpoints,
+            collective,
+            config.checkpoint().keepLast(),
+            config.checkpoint().keepBest());
     meter = new RankMeter(collective.rank(), RunSession.hostName());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
@@ -157,6 +172,7 @@ public final class Pretraining implements AutoCloseable {
     start();
     while (step < steps) {
       collective.enterStep(step);
+      uploads.poll().ifPresent(this::committed);
       context.rank().onPhase(RankPhase.COMPUTE, step);
       if (stopRequested()) {
         checkpointAt(OptionalDouble.empty());
@@ -339,7 +355,7 @@ public final class Pretraining implements AutoCloseable {
   }
 
   private void checkpointAt(OptionalDouble validationLoss) {
-    if (step == checkpointStep) {
+    if (step == startedStep) {
       return;
     }
     if (first) {
@@ -359,28 +375,49 @@ public final class Pretraining implements AutoCloseable {
             dataSha256,
             tokenizerSha256);
     context.rank().onPhase(RankPhase.CHECKPOINT, step);
-    Checkpoint saved =
-        checkpoints.save(
-            step,
-            validationLoss,
-            collective,
-            writer -> {
-              TrainingCheckpoint.write(
-                  writer,
-                  collective.rank(),
-                  collective.worldSize(),
-                  model,
-                  data.tokenizer(),
-                  optimizer,
-                  state,
-                  config);
-              context.rank().onPhase(RankPhase.COMMIT, step);
-            });
-    checkpointStep = step;
-    listener.onCheckpoint(step, saved.directory().toString());
-    if (first) {
-      checkpoints.retain(config.checkpoint().keepLast(), config.checkpoint().keepBest());
+    if (snapshot != null) {
+      // The one on its way is written from the same memory.
+      uploads.finish().ifPresent(this::committed);
+      snapshot.take();
     }
+    uploads.start(step, validationLoss, content(state));
+    startedStep = step;
+    if (snapshot == null) {
+      uploads.finish().ifPresent(this::committed);
+    }
+  }
+
+  /** This rank's files, written on a thread of their own. */
+  private CheckpointStore.Content content(TrainingState state) {
+    return writer -> {
+      if (snapshot == null) {
+        TrainingCheckpoint.write(
+            writer,
+            collective.rank(),
+            collective.worldSize(),
+            model,
+            data.tokenizer(),
+            optimizer,
+            state,
+            config);
+      } else {
+        TrainingCheckpoint.write(
+            writer,
+            collective.rank(),
+            collective.worldSize(),
+            model,
+            data.tokenizer(),
+            snapshot,
+            state,
+            config);
+      }
+      context.rank().onPhase(RankPhase.COMMIT, state.step());
+    };
+  }
+
+  private void committed(AsyncCheckpoints.Committed checkpoint) {
+    checkpointStep = checkpoint.step();
+    listener.onCheckpoint(checkpoint.step(), checkpoint.directory().toString());
   }
 
   /** A file system that shows ranks different checkpoints would let them train different models. */
@@ -408,6 +445,7 @@ public final class Pretraining implements AutoCloseable {
     step = state.step();
     fromStep = step;
     checkpointStep = step;
+    startedStep = step;
     loggedStep = step;
     skippedInARow = state.skippedInARow();
     bestLoss = state.bestValidationLoss();
@@ -449,6 +487,7 @@ public final class Pretraining implements AutoCloseable {
   }
 
   private TrainingOutcome end(TrainingOutcome outcome) {
+    uploads.finish().ifPresent(this::committed);
     if (first) {
       log.sync();
     }
@@ -499,6 +538,10 @@ public final class Pretraining implements AutoCloseable {
   public void close() {
     if (log != null) {
       log.close();
+    }
+    uploads.close();
+    if (snapshot != null) {
+      snapshot.close();
     }
     accumulator.close();
     optimizer.close();

@@ -10,6 +10,7 @@ import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -70,9 +71,7 @@ class AsyncCheckpointsTest {
         local,
         (checkpoints, collective) -> {
           assertThat(checkpoints.poll()).isEmpty();
-          assertThat(
-                  checkpoints.start(
-                      10, OptionalDouble.of(1.5), List.of(slow(collective.rank(), goOn))))
+          assertThat(checkpoints.start(10, OptionalDouble.of(1.5), slow(collective.rank(), goOn)))
               .isEmpty();
           for (int step = 11; step < 20; step++) {
             assertThat(checkpoints.poll()).isEmpty();
@@ -99,7 +98,7 @@ class AsyncCheckpointsTest {
         2,
         local,
         (checkpoints, collective) -> {
-          checkpoints.start(1, OptionalDouble.empty(), List.of(file(collective.rank())));
+          checkpoints.start(1, OptionalDouble.empty(), file(collective.rank()));
           Optional<Committed> committed = Optional.empty();
           while (committed.isEmpty()) {
             Thread.sleep(1);
@@ -122,7 +121,7 @@ class AsyncCheckpointsTest {
                 checkpoints.start(
                     step,
                     step == 1 ? OptionalDouble.of(1) : OptionalDouble.of(2),
-                    List.of(file(collective.rank())));
+                    file(collective.rank()));
             assertThat(before.map(Committed::step))
                 .isEqualTo(step == 1 ? Optional.empty() : Optional.of(step - 1));
           }
@@ -144,7 +143,7 @@ class AsyncCheckpointsTest {
           2,
           failing,
           (checkpoints, collective) -> {
-            checkpoints.start(2, OptionalDouble.empty(), List.of(file(collective.rank())));
+            checkpoints.start(2, OptionalDouble.empty(), file(collective.rank()));
             try {
               checkpoints.finish();
             } catch (UserException e) {
@@ -178,8 +177,8 @@ class AsyncCheckpointsTest {
   void aRankThatFailsStopsTheOtherInTheMidst(int failing) throws Exception {
     saveOne();
     CountDownLatch writing = new CountDownLatch(1);
-    CheckpointFile endless =
-        new CheckpointFile(
+    CheckpointStore.Content endless =
+        content(
             "endless.bin",
             out -> {
               while (true) {
@@ -187,8 +186,8 @@ class AsyncCheckpointsTest {
                 writing.countDown();
               }
             });
-    CheckpointFile defect =
-        new CheckpointFile(
+    CheckpointStore.Content defect =
+        content(
             "defect.bin",
             out -> {
               await(writing);
@@ -199,13 +198,13 @@ class AsyncCheckpointsTest {
         local,
         (checkpoints, collective) -> {
           boolean fails = collective.rank() == failing;
-          checkpoints.start(2, OptionalDouble.empty(), List.of(fails ? defect : endless));
+          checkpoints.start(2, OptionalDouble.empty(), fails ? defect : endless);
           assertThatThrownBy(checkpoints::finish)
-              .isInstanceOf(fails ? IllegalStateException.class : UserException.class)
-              .hasMessage(
+              .isInstanceOf(fails ? IllegalStateException.class : CollectiveException.class)
+              .hasMessageEndingWith(
                   "writing the checkpoint %s/step-00000002 failed: a defect".formatted(folder));
           // It goes on, if the training loop does.
-          checkpoints.start(3, OptionalDouble.empty(), List.of(file(collective.rank())));
+          checkpoints.start(3, OptionalDouble.empty(), file(collective.rank()));
           assertThat(checkpoints.finish()).isPresent();
         });
     assertThat(store(local).list()).extracting(Checkpoint::step).containsExactly(1L, 3L);
@@ -223,15 +222,14 @@ class AsyncCheckpointsTest {
           checkpoints.start(
               2,
               OptionalDouble.empty(),
-              List.of(
-                  new CheckpointFile(
-                      "endless-" + collective.rank(),
-                      out -> {
-                        writing.countDown();
-                        while (true) {
-                          out.write(new byte[1]);
-                        }
-                      })));
+              content(
+                  "endless-" + collective.rank(),
+                  out -> {
+                    writing.countDown();
+                    while (true) {
+                      out.write(new byte[1]);
+                    }
+                  }));
           double[] ranksThatSee = {0};
           while (ranksThatSee[0] < collective.worldSize()) {
             assertThat(checkpoints.poll()).isEmpty();
@@ -258,7 +256,7 @@ class AsyncCheckpointsTest {
         2,
         rank -> run.ofGeneration(first.number(), first.token()).checkpoints(notices::add),
         (checkpoints, collective) -> {
-          checkpoints.start(1, OptionalDouble.empty(), List.of(slow(collective.rank(), goOn)));
+          checkpoints.start(1, OptionalDouble.empty(), slow(collective.rank(), goOn));
           checkpoints.poll();
           collective.barrier();
           if (collective.rank() == 0) {
@@ -279,19 +277,18 @@ class AsyncCheckpointsTest {
         2,
         local,
         (checkpoints, collective) -> {
-          checkpoints.start(1, OptionalDouble.of(3), List.of(file(collective.rank())));
+          checkpoints.start(1, OptionalDouble.of(3), file(collective.rank()));
           assertThat(checkpoints.finish()).isPresent();
         });
   }
 
-  private static CheckpointFile file(int rank) {
-    return new CheckpointFile(
-        "rank-" + rank + ".bin", out -> out.write(("of rank " + rank).getBytes(UTF_8)));
+  private static CheckpointStore.Content file(int rank) {
+    return content("rank-" + rank + ".bin", out -> out.write(("of rank " + rank).getBytes(UTF_8)));
   }
 
   /** Is written by half, and to its end when it may go on. */
-  private static CheckpointFile slow(int rank, CountDownLatch goOn) {
-    return new CheckpointFile(
+  private static CheckpointStore.Content slow(int rank, CountDownLatch goOn) {
+    return content(
         "rank-" + rank + ".bin",
         out -> {
           out.write(("of rank " + rank).getBytes(UTF_8));
@@ -346,5 +343,19 @@ class AsyncCheckpointsTest {
       failures.stream().skip(1).forEach(failed::addSuppressed);
       throw failed;
     }
+  }
+
+  /** A checkpoint's content of one file. */
+  private static CheckpointStore.Content content(String path, Body body) {
+    return writer -> {
+      try (OutputStream out = writer.create(path)) {
+        body.writeTo(out);
+      }
+    };
+  }
+
+  @FunctionalInterface
+  private interface Body {
+    void writeTo(OutputStream out) throws IOException;
   }
 }

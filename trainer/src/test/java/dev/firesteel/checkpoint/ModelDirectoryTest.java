@@ -150,7 +150,7 @@ class ModelDirectoryTest {
 
   private void write(LanguageModel model, RunConfig config) throws IOException {
     ModelDirectory.write(
-        new CheckpointWriter(fs, path(), Generation.unfenced()),
+        new CheckpointWriter(fs, path(), Generation.unfenced(), () -> {}),
         model,
         BpeTokenizer.bytes(),
         config.sample());

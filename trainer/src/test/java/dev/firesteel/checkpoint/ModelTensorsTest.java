@@ -92,7 +92,7 @@ class ModelTensorsTest {
   private void write(long maxFileBytes) throws IOException {
     ModelTensors.write(
         new CheckpointWriter(
-            fs, new org.apache.hadoop.fs.Path(folder.toString()), Generation.unfenced()),
+            fs, new org.apache.hadoop.fs.Path(folder.toString()), Generation.unfenced(), () -> {}),
         TENSORS,
         maxFileBytes);
   }

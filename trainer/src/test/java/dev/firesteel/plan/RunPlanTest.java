@@ -103,8 +103,7 @@ class RunPlanTest {
   void trainersShareTheMomentsAndTheTime() {
     RunPlan one = plan("training.global_batch_size=8", "training.micro_batch_size=1");
     RunPlan four =
-        plan(
-            "training.global_batch_size=8", "training.micro_batch_size=1", "cluster.trainers=4");
+        plan("training.global_batch_size=8", "training.micro_batch_size=1", "cluster.trainers=4");
     long moments = 2L * 4 * 124_439_808;
     long partialSums = 2L * 4 * 124_439_808; // Of 8 slots four, of 2 slots two.
     assertThat(one.memory().peakHeapBytes() - four.memory().peakHeapBytes())
