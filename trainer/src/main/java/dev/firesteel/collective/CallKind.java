@@ -6,7 +6,8 @@ enum CallKind {
   ALL_GATHER(2, "all-gather"),
   ALL_REDUCE(3, "all-reduce"),
   ALL_GATHER_BYTES(4, "all-gather of bytes"),
-  BARRIER(5, "barrier");
+  BARRIER(5, "barrier"),
+  REDUCE_SCATTER_BF16(6, "reduce-scatter in bf16");
 
   private final int code;
   private final String text;

@@ -41,6 +41,9 @@ public final class PeerCollective implements Collective {
   private final long deadlineNanos;
   private final Conversation conversation;
   private final FloatWire floats = new FloatWire();
+  private final GradientFormat format;
+  private final Bf16Wire halves = new Bf16Wire();
+  private final HeldBack heldBack = new HeldBack();
   private final AtomicReference<CollectiveException> firstFailure = new AtomicReference<>();
   private final BlockingQueue<Call> calls = new LinkedBlockingQueue<>();
   private final Call last = new Call(null, null);
@@ -53,12 +56,21 @@ public final class PeerCollective implements Collective {
   private long step;
   private long sequence;
 
+  /** As the other constructor, with {@link GradientFormat#FP32}. */
+  public PeerCollective(Transport transport, Duration deadline) {
+    this(transport, deadline, GradientFormat.FP32);
+  }
+
   /**
+   * Begins with the first call.
+   *
    * @param transport the connections; closed with this collective
    * @param deadline how long a call may take from its beginning
+   * @param format how operands of {@link #reduceScatter} travel; the same on all ranks
    */
-  public PeerCollective(Transport transport, Duration deadline) {
+  public PeerCollective(Transport transport, Duration deadline, GradientFormat format) {
     this.transport = transport;
+    this.format = format;
     this.rank = transport.rank();
     this.worldSize = transport.worldSize();
     this.deadlineNanos = deadline.toNanos();
@@ -83,6 +95,7 @@ public final class PeerCollective implements Collective {
   @Override
   public void enterStep(long step) {
     this.step = step;
+    heldBack.enterStep();
   }
 
   @Override
@@ -93,6 +106,13 @@ public final class PeerCollective implements Collective {
   @Override
   public Transfer reduceScatter(float[] values, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, values.length);
+    if (format == GradientFormat.BF16) {
+      float[] rest = heldBack.next(length);
+      return submit(
+          CallKind.REDUCE_SCATTER_BF16,
+          length,
+          () -> conversation.reduceScatter(halves.of(values, offset, rest), length));
+    }
     return submit(
         CallKind.REDUCE_SCATTER,
         length,

@@ -45,14 +45,26 @@ final class PeerWorld implements AutoCloseable {
     return open(size, Duration.ofSeconds(30), UnaryOperator.identity());
   }
 
+  static PeerWorld open(int size, GradientFormat format) throws Exception {
+    return open(size, Duration.ofSeconds(30), UnaryOperator.identity(), format);
+  }
+
+  static PeerWorld open(int size, Duration deadline, UnaryOperator<Transport> wrapper)
+      throws Exception {
+    return open(size, deadline, wrapper, GradientFormat.FP32);
+  }
+
   /**
+   * Opens a world.
+   *
    * @param wrapper puts something between a rank and its transport
    */
-  static PeerWorld open(int size, Duration deadline, UnaryOperator<Transport> wrapper)
+  static PeerWorld open(
+      int size, Duration deadline, UnaryOperator<Transport> wrapper, GradientFormat format)
       throws Exception {
     PeerWorld world = new PeerWorld();
     for (Transport transport : transports(world.threads, size)) {
-      world.ranks.add(new PeerCollective(wrapper.apply(transport), deadline));
+      world.ranks.add(new PeerCollective(wrapper.apply(transport), deadline, format));
     }
     return world;
   }
