@@ -1,5 +1,6 @@
 package dev.firesteel.benchmarks;
 
+import dev.firesteel.collective.GradientFormat;
 import dev.firesteel.collective.Membership;
 import dev.firesteel.collective.NioListener;
 import dev.firesteel.collective.PeerCollective;
@@ -37,11 +38,13 @@ final class CollectiveRank {
   private final float[] values;
   private final PeerCollective collective;
   private final SocketChannel partner;
+  private long step;
   private final ExecutorService sender = Executors.newSingleThreadExecutor();
   private final ByteBuffer outgoing = ByteBuffer.allocateDirect(CHUNK);
   private final ByteBuffer incoming = ByteBuffer.allocateDirect(CHUNK);
 
-  private CollectiveRank(int rank, int ranks, int floats, BufferedReader in) throws IOException {
+  private CollectiveRank(int rank, int ranks, int floats, GradientFormat format, BufferedReader in)
+      throws IOException {
     this.rank = rank;
     this.bytes = 2L * (ranks - 1) * floats * Float.BYTES / ranks;
     this.values = new float[floats];
@@ -60,20 +63,24 @@ final class CollectiveRank {
       }
       byte[] secret = new byte[Membership.SECRET_BYTES];
       Membership me = new Membership(0, rank, ranks, secret);
-      this.collective = new PeerCollective(listener.join(me, addresses, LONG), LONG);
+      this.collective = new PeerCollective(listener.join(me, addresses, LONG), LONG, format);
       this.partner = rank % 2 == 0 ? server.accept() : SocketChannel.open(bare.get(rank - 1));
       partner.setOption(StandardSocketOptions.TCP_NODELAY, true);
     }
   }
 
-  /** Arguments: rank, number of ranks, length of the array. */
+  /** Arguments: rank, number of ranks, length of the array, format of gradients. */
   public static void main(String[] args)
       throws IOException, InterruptedException, ExecutionException {
     BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     CollectiveRank me =
         new CollectiveRank(
-            Integer.parseInt(args[0]), Integer.parseInt(args[1]), Integer.parseInt(args[2]), in);
+            Integer.parseInt(args[0]),
+            Integer.parseInt(args[1]),
+            Integer.parseInt(args[2]),
+            GradientFormat.valueOf(args[3]),
+            in);
     for (String command = in.readLine(); command != null; command = in.readLine()) {
       me.collective.barrier();
       long start = System.nanoTime();
@@ -90,6 +97,7 @@ final class CollectiveRank {
   }
 
   private void sum() {
+    collective.enterStep(step++);
     collective.reduceScatter(values, 0, values.length).await();
     collective.allGather(values, 0, values.length).await();
   }

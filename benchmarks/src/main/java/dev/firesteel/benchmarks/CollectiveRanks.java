@@ -17,10 +17,10 @@ final class CollectiveRanks implements AutoCloseable {
 
   private CollectiveRanks() {}
 
-  static CollectiveRanks start(int ranks, int floats) throws IOException {
+  static CollectiveRanks start(int ranks, int floats, String format) throws IOException {
     CollectiveRanks all = new CollectiveRanks();
     for (int rank = 0; rank < ranks; rank++) {
-      all.start(rank, ranks, floats);
+      all.start(rank, ranks, floats, format);
     }
     StringBuilder addresses = new StringBuilder();
     for (BufferedReader answer : all.answers) {
@@ -30,7 +30,7 @@ final class CollectiveRanks implements AutoCloseable {
     return all;
   }
 
-  private void start(int rank, int ranks, int floats) throws IOException {
+  private void start(int rank, int ranks, int floats, String format) throws IOException {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -41,7 +41,8 @@ final class CollectiveRanks implements AutoCloseable {
                 CollectiveRank.class.getName(),
                 String.valueOf(rank),
                 String.valueOf(ranks),
-                String.valueOf(floats))
+                String.valueOf(floats),
+                format)
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     processes.add(process);
