@@ -4,6 +4,7 @@ import dev.firesteel.collective.CollectiveFailure.Kind;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
@@ -29,6 +30,9 @@ final class Connecting implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Connecting.class);
   private static final long RETRY_MILLIS = 50;
 
+  /** Of a socket's buffers in the system: some frames. */
+  private static final int SOCKET_BUFFER_BYTES = 4 << 20;
+
   private final Membership me;
   private final List<InetSocketAddress> addresses;
   private final Duration limit;
@@ -36,6 +40,7 @@ final class Connecting implements AutoCloseable {
   private final SocketChannel[][] channels;
   private final Set<SocketChannel> unproven = ConcurrentHashMap.newKeySet();
   private final ExecutorService threads;
+  private final boolean largeBuffers = grantsLargeBuffers();
   private boolean done;
 
   Connecting(Membership me, List<InetSocketAddress> addresses, Duration limit) {
@@ -137,9 +142,32 @@ final class Connecting implements AutoCloseable {
     }
   }
 
-  private static void prepare(SocketChannel socket) throws IOException {
+  private void prepare(SocketChannel socket) throws IOException {
     socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
     socket.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+    if (largeBuffers) {
+      requestLargeBuffers(socket);
+    }
+  }
+
+  private static void requestLargeBuffers(SocketChannel socket) throws IOException {
+    socket.setOption(StandardSocketOptions.SO_SNDBUF, SOCKET_BUFFER_BYTES);
+    socket.setOption(StandardSocketOptions.SO_RCVBUF, SOCKET_BUFFER_BYTES);
+  }
+
+  /**
+   * Large buffers save a tenth of the time of a large sum on one machine. But a system that grants
+   * less than is requested no longer lets the buffers grow by themselves, which is worse than not
+   * to request: so a socket that is not used is asked first.
+   */
+  private static boolean grantsLargeBuffers() {
+    try (SocketChannel probe = SocketChannel.open()) {
+      requestLargeBuffers(probe);
+      return probe.getOption(StandardSocketOptions.SO_SNDBUF) >= SOCKET_BUFFER_BYTES
+          && probe.getOption(StandardSocketOptions.SO_RCVBUF) >= SOCKET_BUFFER_BYTES;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static void send(SocketChannel socket, byte[] message) throws IOException {

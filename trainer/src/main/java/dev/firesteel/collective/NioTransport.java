@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
  * <p>A process's end closes its sockets: every rank in an exchange sees that at once on the
  * connection for notices.
  *
- * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank.
+ * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside of
+ * the process up to 8 MiB of socket buffers for each connection that frames take.
  */
 public final class NioTransport implements Transport {
   /** Connections between two ranks. */
