@@ -52,7 +52,7 @@ public record ClusterConfig(
             meaning =
                 "How gradients travel: `fp32`, or `bf16`: half the bytes, rounded to nearest, what"
                     + " was lost is added to the next step's; the bits then depend on the number of"
-                    + " trainers.")
+                    + " trainers and on where a run was resumed.")
         Wire wire) {
 
   /** How gradients travel. */

@@ -102,12 +102,20 @@ class RunPlanTest {
   @Test
   void trainersShareTheMomentsAndTheTime() {
     RunPlan one = plan("training.global_batch_size=8", "training.micro_batch_size=1");
-    RunPlan four =
+    RunPlan background =
         plan("training.global_batch_size=8", "training.micro_batch_size=1", "cluster.trainers=4");
+    RunPlan four =
+        plan(
+            "training.global_batch_size=8",
+            "training.micro_batch_size=1",
+            "cluster.trainers=4",
+            "checkpoint.background=never");
     long moments = 2L * 4 * 124_439_808;
     long partialSums = 2L * 4 * 124_439_808; // Of 8 slots four, of 2 slots two.
     assertThat(one.memory().peakHeapBytes() - four.memory().peakHeapBytes())
         .isCloseTo(moments * 3 / 4 + partialSums, within(moments / 50));
+    assertThat(background.memory().peakHeapBytes() - four.memory().peakHeapBytes())
+        .isCloseTo(moments / 2 + moments / 4, within(moments / 50));
     assertThat(four.stepSeconds(1e11)).isEqualTo(one.stepSeconds(1e11) / 4);
   }
 
