@@ -78,6 +78,7 @@ final class PretrainJob {
   @SuppressWarnings("try") // The lock is held, not used.
   TrainingOutcome run(TrainingListener listener) {
     refuseDynamicAllocation();
+    refuseTrainersWithoutExecutors();
     plugin.listen(event -> TrainingEvents.dispatch(event, listener));
     // A killed task shall hear of it while it computes, not after.
     context.setInterruptOnCancel(true);
@@ -99,6 +100,14 @@ final class PretrainJob {
     }
   }
 
+  private void refuseTrainersWithoutExecutors() {
+    if (executors.embedded() && config.cluster().trainers() > 1) {
+      throw UserException.usage(
+          "cluster.trainers must be 1 where Spark runs in one process, got %d: submit the run to a cluster, or leave it out"
+              .formatted(config.cluster().trainers()));
+    }
+  }
+
   private TrainingOutcome trainInGenerations(TrainingListener listener)
       throws InterruptedException {
     RetryBudget budget = new RetryBudget(config.cluster());
@@ -110,6 +119,11 @@ final class PretrainJob {
         return TrainingOutcome.INTERRUPTED;
       }
       int worldSize = WorldSize.choose(config, executors.trainers());
+      if (worldSize < WorldSize.choose(config, wanted)) {
+        listener.onNotice(
+            "There is room for %d of %d trainers: the run goes on with %d"
+                .formatted(executors.trainers(), wanted, worldSize));
+      }
       wanted = Math.max(wanted, worldSize);
       Attempt attempt = new Attempt(beginGeneration(listener), worldSize, wanted);
       Optional<GenerationFailure> failure = attempt.run();

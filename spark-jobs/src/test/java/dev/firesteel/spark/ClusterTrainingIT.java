@@ -84,8 +84,30 @@ class ClusterTrainingIT {
     assertThat(runs.numbers(name)).isEqualTo(undisturbed);
   }
 
+  @Test
+  void aKilledDriversRunGoesOnWhenItIsSubmittedAgain() throws Exception {
+    Process driver = cluster.submitting("killed", options(List.of()), arguments("killed"));
+    runs.awaitCheckpoints("killed", driver);
+
+    driver.destroyForcibly().waitFor();
+
+    assertThat(runs.lastStep("killed")).as("killed in mid-run").isLessThan(STEPS);
+    SparkCluster.Outcome again = submit("killed", List.of());
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("Resuming at step ");
+    assertThat(runs.numbers("killed")).isEqualTo(undisturbed);
+  }
+
   private static SparkCluster.Outcome submit(String name, List<String> executorOptions)
       throws Exception {
+    return cluster.submit(options(executorOptions), arguments(name), TinyTraining.LIMIT);
+  }
+
+  private static List<String> arguments(String name) {
+    return runs.arguments(name, "cluster.trainers=2", "cluster.silence_seconds=5");
+  }
+
+  private static List<String> options(List<String> executorOptions) {
     List<String> options = new ArrayList<>();
     options.addAll(List.of("--executor-memory", "600m", "--executor-cores", "1"));
     options.addAll(List.of("--conf", "spark.executorEnv.OMP_NUM_THREADS=1"));
@@ -93,9 +115,6 @@ class ClusterTrainingIT {
     options.addAll(List.of("--jars", faults.toString()));
     options.addAll(
         List.of("--conf", "spark.executor.extraJavaOptions=" + String.join(" ", executorOptions)));
-    return cluster.submit(
-        options,
-        runs.arguments(name, "cluster.trainers=2", "cluster.silence_seconds=5"),
-        TinyTraining.LIMIT);
+    return options;
   }
 }

@@ -11,7 +11,7 @@ class RetryBudgetTest {
   private final RetryBudget budget =
       new RetryBudget(
           ConfigLoader.parse(
-                  "name: test",
+                  "data: {source: text.txt}",
                   "the test",
                   List.of("cluster.max_failures=2", "cluster.max_lost_executors=3"))
               .cluster());

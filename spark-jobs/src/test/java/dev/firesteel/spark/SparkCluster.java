@@ -51,23 +51,7 @@ final class SparkCluster implements AutoCloseable {
     try {
       start("master", "org.apache.spark.deploy.master.Master", "--port", "0", "--webui-port", "0");
       masterUrl = waitFor("master", MASTER_URL).group(1);
-      start(
-          "worker",
-          "org.apache.spark.deploy.worker.Worker",
-          "--port",
-          "0",
-          "--webui-port",
-          "0",
-          "--cores",
-          Integer.toString(workerCores),
-          "--memory",
-          workerMegabytes + "m",
-          "--work-dir",
-          folder.resolve("work").toString(),
-          "--properties-file",
-          properties("worker", workerProperties).toString(),
-          masterUrl);
-      waitFor("worker", REGISTERED);
+      addWorker("worker", workerCores, workerMegabytes, workerProperties);
     } catch (RuntimeException | IOException | InterruptedException e) {
       close();
       throw e;
@@ -98,6 +82,35 @@ final class SparkCluster implements AutoCloseable {
     return Files.write(folder.resolve(name + ".conf"), lines, StandardCharsets.UTF_8);
   }
 
+  /** Starts a further worker, and returns when its master knows it. */
+  Process addWorker(String name, int cores, int megabytes)
+      throws IOException, InterruptedException {
+    return addWorker(name, cores, megabytes, Map.of());
+  }
+
+  private Process addWorker(
+      String name, int cores, int megabytes, Map<String, String> workerProperties)
+      throws IOException, InterruptedException {
+    start(
+        name,
+        "org.apache.spark.deploy.worker.Worker",
+        "--port",
+        "0",
+        "--webui-port",
+        "0",
+        "--cores",
+        Integer.toString(cores),
+        "--memory",
+        megabytes + "m",
+        "--work-dir",
+        folder.resolve("work-" + name).toString(),
+        "--properties-file",
+        properties(name, workerProperties).toString(),
+        masterUrl);
+    waitFor(name, REGISTERED);
+    return processes.get(processes.size() - 1);
+  }
+
   /** What a process said, and how it ended. */
   record Outcome(int exitCode, String out, String err) {}
 
@@ -107,6 +120,12 @@ final class SparkCluster implements AutoCloseable {
    */
   Outcome submit(List<String> submitOptions, List<String> arguments, Duration limit)
       throws IOException, InterruptedException {
+    return await(submitting("submit", submitOptions, arguments), "submit", limit);
+  }
+
+  /** As {@link #submit}, without waiting. */
+  Process submitting(String name, List<String> submitOptions, List<String> arguments)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.addAll(List.of("--master", masterUrl));
     // The cluster has no name that resolves.
@@ -116,13 +135,17 @@ final class SparkCluster implements AutoCloseable {
     command.addAll(List.of("--class", Firesteel.class.getName()));
     command.add(built("firesteel.job.jar").toString());
     command.addAll(arguments);
-    Process process =
-        launch("submit", "org.apache.spark.deploy.SparkSubmit", command.toArray(String[]::new));
+    return launch(name, "org.apache.spark.deploy.SparkSubmit", command.toArray(String[]::new));
+  }
+
+  /** Waits for a process of {@link #submitting}. */
+  Outcome await(Process process, String name, Duration limit)
+      throws IOException, InterruptedException {
     if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
       process.destroyForcibly().waitFor();
-      throw new AssertionError("spark-submit ran past " + limit + ":\n" + text("submit.err"));
+      throw new AssertionError(name + " ran past " + limit + ":\n" + text(name + ".err"));
     }
-    return new Outcome(process.exitValue(), text("submit.out"), text("submit.err"));
+    return new Outcome(process.exitValue(), text(name + ".out"), text(name + ".err"));
   }
 
   /** All processes that now run on behalf of this cluster. */
@@ -198,7 +221,8 @@ final class SparkCluster implements AutoCloseable {
     }
   }
 
-  private String text(String file) {
+  /** What was written to a file of this cluster so far. */
+  String text(String file) {
     try {
       return Files.readString(folder.resolve(file), StandardCharsets.UTF_8);
     } catch (IOException e) {

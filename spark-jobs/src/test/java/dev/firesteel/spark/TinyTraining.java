@@ -119,15 +119,20 @@ final class TinyTraining {
     return new Ended(process.exitValue(), text(name + ".out"), String.join("\n", err));
   }
 
-  String text(String file) throws IOException {
-    return Files.readString(folder.resolve(file), StandardCharsets.UTF_8);
+  /** What was written to a file of this folder so far. */
+  String text(String file) {
+    try {
+      return Files.readString(folder.resolve(file), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      return "no " + file + ": " + e.getMessage();
+    }
   }
 
   void awaitCheckpoints(String name, Process process) throws Exception {
     Instant limit = Instant.now().plus(LIMIT);
     // The second one: the first is complete then, whatever becomes of the second.
     while (lastStep(name) < 10) {
-      assertThat(process.isAlive()).as("still training: " + text(name + ".err")).isTrue();
+      assertThat(process.isAlive()).as(() -> "still training: " + text(name + ".err")).isTrue();
       assertThat(Instant.now()).isBefore(limit);
       Thread.sleep(5);
     }

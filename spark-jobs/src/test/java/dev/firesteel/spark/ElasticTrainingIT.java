@@ -1,0 +1,77 @@
+package dev.firesteel.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A run whose cluster loses a machine and gets another: it goes on with fewer trainers, then with
+ * more, to the numbers of one process that was left alone.
+ */
+class ElasticTrainingIT {
+  private static final int STEPS = 300;
+
+  @TempDir private static Path folder;
+
+  @Test
+  void shrinksWhenAWorkerIsLostAndGrowsWhenAnotherComes() throws Exception {
+    TinyTraining runs = TinyTraining.in(folder, STEPS);
+    TinyTraining.Ended alone = runs.run("alone", "sample.max_tokens=0");
+    assertThat(alone.exitCode()).as(alone.err()).isZero();
+    Map<String, String> undisturbed = runs.numbers("alone");
+
+    try (SparkCluster cluster = SparkCluster.start(1, 800)) {
+      Process lost = cluster.addWorker("lost", 1, 800);
+      Process driver =
+          cluster.submitting(
+              "elastic",
+              List.of("--executor-memory", "600m", "--executor-cores", "1"),
+              runs.arguments(
+                  "elastic",
+                  "sample.max_tokens=0",
+                  "checkpoint.every=10",
+                  "cluster.wait_seconds=10",
+                  "cluster.grow_seconds=1"));
+      runs.awaitCheckpoints("elastic", driver);
+
+      // The whole machine: the worker first, that it starts no other executor.
+      List<ProcessHandle> executors = lost.descendants().toList();
+      lost.destroyForcibly().waitFor();
+      executors.forEach(ProcessHandle::destroyForcibly);
+      awaitGenerations(cluster, driver, 1);
+      cluster.addWorker("other", 1, 800);
+
+      SparkCluster.Outcome outcome = cluster.await(driver, "elastic", TinyTraining.LIMIT);
+      assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+      assertThat(executors).isNotEmpty();
+      assertThat(outcome.out())
+          .containsSubsequence(
+              "2 trainers of ",
+              "Generation 1 ended: rank ",
+              "Resuming at step ",
+              "There is room for more trainers",
+              "2 trainers of ",
+              "step 300/300");
+      assertThat(runs.numbers("elastic")).isEqualTo(undisturbed);
+    } finally {
+      runs.endProcesses();
+    }
+  }
+
+  /** Waits until a run has resumed as often. */
+  private static void awaitGenerations(SparkCluster cluster, Process driver, int resumed)
+      throws InterruptedException {
+    Instant limit = Instant.now().plus(Duration.ofMinutes(2));
+    while (cluster.text("elastic.out").split("Resuming at step", -1).length <= resumed) {
+      assertThat(driver.isAlive()).as(cluster.text("elastic.err")).isTrue();
+      assertThat(Instant.now()).isBefore(limit);
+      Thread.sleep(100);
+    }
+  }
+}
