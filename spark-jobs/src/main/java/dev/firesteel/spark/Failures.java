@@ -120,6 +120,11 @@ final class Failures {
     return null;
   }
 
+  /** Whether a failure is due to one of a file system. */
+  static boolean isOfFiles(Throwable failure) {
+    return chain(failure).stream().anyMatch(IOException.class::isInstance);
+  }
+
   /** The cause beneath all others. */
   static Throwable root(Throwable failure) {
     List<Throwable> chain = chain(failure);

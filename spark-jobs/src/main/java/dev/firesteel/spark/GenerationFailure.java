@@ -48,8 +48,12 @@ record GenerationFailure(TrainReport report, boolean executorLost, String senten
     Optional<TrainReport> first = failed.stream().min(Comparator.comparing(TrainReport::step));
     if (first.isPresent()) {
       TrainReport report = first.get();
-      return new GenerationFailure(
-          report, false, sentence(report.last(), "gave up", report.failure()));
+      String sentence =
+          watch
+              .rank(report.blamed())
+              .map(blamed -> sentence(blamed, "failed", report.failure()))
+              .orElseGet(() -> sentence(report.last(), "gave up", report.failure()));
+      return new GenerationFailure(report, false, sentence);
     }
     if (!removed.isEmpty()) {
       return new GenerationFailure(
@@ -66,12 +70,8 @@ record GenerationFailure(TrainReport report, boolean executorLost, String senten
   }
 
   private static String sentence(Heartbeat where, String what, String cause) {
-    return "%s %s at step %d, %s: %s"
+    return "%s %s after %d steps, %s: %s"
         .formatted(
-            where.who(),
-            what,
-            where.step() + 1,
-            where.phase().inWords(),
-            Failures.firstLine(cause));
+            where.who(), what, where.step(), where.phase().inWords(), Failures.firstLine(cause));
   }
 }

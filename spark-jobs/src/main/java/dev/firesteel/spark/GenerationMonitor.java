@@ -1,44 +1,66 @@
 package dev.firesteel.spark;
 
 import dev.firesteel.config.ClusterConfig;
+import dev.firesteel.config.RunConfig;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.apache.spark.SparkContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Looks after a generation from the driver while its job runs: kills the executor of a rank that is
- * silent, and ends the generation in order when there is room for a larger one.
+ * silent, cancels a job whose tasks cannot start or do not end, and ends the generation in order
+ * when there is room for a larger one.
  */
 final class GenerationMonitor implements AutoCloseable {
   private static final long PERIOD_MILLIS = 500;
 
+  /** In which ranks that have heard of a failure end by themselves. */
+  private static final Duration GRACE = Duration.ofSeconds(20);
+
+  /** In which tasks start and meet, where there is room for them. */
+  private static final long START_NANOS = TimeUnit.MINUTES.toNanos(2);
+
+  private static final Logger LOG = LoggerFactory.getLogger(GenerationMonitor.class);
+
   private final SparkContext context;
+  private final String jobGroup;
   private final GenerationWatch watch;
+  private final RunConfig config;
   private final ClusterConfig limits;
   private final LiveExecutors executors;
+  private final boolean embedded;
   private final int worldSize;
-  private final int wanted;
+  private final BooleanSupplier stopRequested;
   private final Thread thread = new Thread(this::look, "firesteel-monitor");
   private volatile Heartbeat silenced;
   private volatile boolean askedToGrow;
   private volatile boolean closed;
 
   /**
-   * @param wanted trainers that the run would have if there was room
+   * @param jobGroup of the generation's job, which is cancelled when its tasks do not end
+   * @param stopRequested whether the run is to stop
    */
   GenerationMonitor(
       SparkContext context,
+      String jobGroup,
       GenerationWatch watch,
-      ClusterConfig limits,
+      RunConfig config,
       LiveExecutors executors,
       int worldSize,
-      int wanted) {
+      BooleanSupplier stopRequested) {
     this.context = context;
+    this.jobGroup = jobGroup;
     this.watch = watch;
-    this.limits = limits;
+    this.config = config;
+    this.limits = config.cluster();
     this.executors = executors;
+    this.embedded = executors.embedded();
     this.worldSize = worldSize;
-    this.wanted = wanted;
+    this.stopRequested = stopRequested;
   }
 
   void start() {
@@ -47,39 +69,56 @@ final class GenerationMonitor implements AutoCloseable {
   }
 
   private void look() {
-    boolean mayGrow = worldSize < wanted && limits.growSeconds() > 0;
-    long growPeriod = Duration.ofSeconds(limits.growSeconds()).toNanos();
-    long looked = System.nanoTime();
-    try {
-      while (!closed) {
+    long began = System.nanoTime();
+    long looked = began;
+    while (!closed) {
+      try {
         Thread.sleep(PERIOD_MILLIS);
         killSilent();
-        if (mayGrow && System.nanoTime() - looked > growPeriod) {
+        endWhatCannotGoOn(System.nanoTime() - began);
+        if (limits.growSeconds() > 0
+            && System.nanoTime() - looked > TimeUnit.SECONDS.toNanos(limits.growSeconds())) {
           makeRoom();
           looked = System.nanoTime();
         }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return; // Closed.
+      } catch (RuntimeException e) {
+        LOG.warn("Looking after the trainers failed, and is tried again", e);
       }
-    } catch (InterruptedException e) {
-      // Closed.
-      Thread.currentThread().interrupt();
     }
   }
 
   private void killSilent() {
-    if (silenced == null && !executors.embedded()) {
-      watch
-          .silent(Duration.ofSeconds(limits.silenceSeconds()))
-          .ifPresent(
-              rank -> {
-                silenced = rank;
-                watch.order(Order.ABORT);
-                context.killAndReplaceExecutor(rank.executor());
-              });
+    if (silenced != null || embedded) {
+      return;
+    }
+    Optional<Heartbeat> rank = watch.silent(Duration.ofSeconds(limits.silenceSeconds()));
+    if (rank.isPresent()) {
+      silenced = rank.get();
+      watch.order(Order.ABORT);
+      if (!context.killAndReplaceExecutor(silenced.executor())) {
+        LOG.warn("Spark did not kill the executor of {}, which is silent", silenced.who());
+      }
+      context.cancelJobGroup(jobGroup);
+    }
+  }
+
+  /** Spark waits for tasks that hang, or cannot start, as long as they do. */
+  private void endWhatCannotGoOn(long nanosSinceStart) {
+    boolean late =
+        watch.heardOf() < worldSize
+            && nanosSinceStart > TimeUnit.SECONDS.toNanos(limits.waitSeconds()) + START_NANOS;
+    boolean unheard = watch.heardOf() < worldSize && stopRequested.getAsBoolean();
+    if (late || unheard || watch.failedBefore(GRACE)) {
+      context.cancelJobGroup(jobGroup);
     }
   }
 
   private void makeRoom() {
-    if (executors.trainers() >= wanted && watch.training() == worldSize) {
+    if (watch.training() == worldSize
+        && WorldSize.choose(config, executors.trainers()) > worldSize) {
       askedToGrow = true;
       watch.order(Order.STOP);
     }

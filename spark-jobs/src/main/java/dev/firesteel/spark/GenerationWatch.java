@@ -20,6 +20,7 @@ final class GenerationWatch {
   private final Map<Integer, Heard> ranks = new TreeMap<>();
   private final List<TrainReport> reports = new ArrayList<>();
   private Order order = Order.GO_ON;
+  private Instant failed; // null while no rank has told that it did
 
   /** The last heartbeat of a rank, and when it came. */
   private record Heard(Heartbeat beat, Instant at) {}
@@ -43,11 +44,16 @@ final class GenerationWatch {
     if (report.generation() != number) {
       return;
     }
-    reports.removeIf(earlier -> earlier.rank() == report.rank());
+    if (reports.stream().anyMatch(earlier -> earlier.rank() == report.rank())) {
+      return; // It comes again as the task's result.
+    }
     reports.add(report);
     ranks.remove(report.rank());
     if (report.isFailure()) {
       order = Order.ABORT;
+      if (failed == null) {
+        failed = clock.instant();
+      }
     }
   }
 
@@ -75,14 +81,31 @@ final class GenerationWatch {
         .findFirst();
   }
 
+  /** Whether a rank has told that it failed, longer ago than {@code limit}. */
+  synchronized boolean failedBefore(Duration limit) {
+    return failed != null && failed.isBefore(clock.instant().minus(limit));
+  }
+
+  /** How many ranks were heard of. */
+  synchronized int heardOf() {
+    return ranks.size() + reports.size();
+  }
+
+  /** Where a rank stood when it was heard of last. */
+  synchronized Optional<Heartbeat> rank(int rank) {
+    Heard heard = ranks.get(rank);
+    if (heard != null) {
+      return Optional.of(heard.beat());
+    }
+    return reports.stream()
+        .filter(report -> report.rank() == rank)
+        .map(TrainReport::last)
+        .findFirst();
+  }
+
   /** How the ranks that have ended did so, in the order in which they told. */
   synchronized List<TrainReport> reports() {
     return List.copyOf(reports);
-  }
-
-  /** The hosts of all ranks that were heard of, in order of rank. */
-  synchronized List<String> hosts() {
-    return ranks.values().stream().map(heard -> heard.beat().host()).toList();
   }
 
   /** How many ranks train: found each other and have not ended. */

@@ -19,6 +19,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -119,13 +120,13 @@ final class PretrainJob {
         return TrainingOutcome.INTERRUPTED;
       }
       int worldSize = WorldSize.choose(config, executors.trainers());
-      if (worldSize < WorldSize.choose(config, wanted)) {
+      if (worldSize < WorldSize.wanted(config, wanted)) {
         listener.onNotice(
             "There is room for %d of %d trainers: the run goes on with %d"
                 .formatted(executors.trainers(), wanted, worldSize));
       }
       wanted = Math.max(wanted, worldSize);
-      Attempt attempt = new Attempt(beginGeneration(listener), worldSize, wanted);
+      Attempt attempt = new Attempt(beginGeneration(listener), worldSize);
       Optional<GenerationFailure> failure = attempt.run();
       if (failure.isEmpty()) {
         if (!attempt.endedToGrow()) {
@@ -133,6 +134,9 @@ final class PretrainJob {
         }
         listener.onNotice("There is room for more trainers: the run goes on with them");
         continue;
+      }
+      if (plugin.stopRequested()) {
+        return TrainingOutcome.INTERRUPTED;
       }
       goOnOrThrow(failure.get(), attempt.number(), budget, listener);
     }
@@ -237,7 +241,6 @@ final class PretrainJob {
     private final long number;
     private final String fence;
     private final int worldSize;
-    private final int wanted;
     private final GenerationWatch watch;
     private TrainingOutcome outcome;
     private boolean endedToGrow;
@@ -245,11 +248,10 @@ final class PretrainJob {
     /**
      * @param generation of the run directory, where it has any
      */
-    Attempt(Optional<Generation> generation, int worldSize, int wanted) {
+    Attempt(Optional<Generation> generation, int worldSize) {
       this.number = generation.map(Generation::number).orElse(1L);
       this.fence = generation.map(Generation::token).orElse("");
       this.worldSize = worldSize;
-      this.wanted = wanted;
       this.watch = new GenerationWatch(number, Clock.systemUTC());
     }
 
@@ -273,8 +275,11 @@ final class PretrainJob {
       plugin.watch(watch);
       Throwable job = null;
       JavaRDD<TrainReport> tasks = tasks();
+      String jobGroup = "firesteel-generation-" + number + "-" + UUID.randomUUID();
       GenerationMonitor monitor =
-          new GenerationMonitor(context, watch, config.cluster(), executors, worldSize, wanted);
+          new GenerationMonitor(
+              context, jobGroup, watch, config, executors, worldSize, plugin::stopRequested);
+      context.setJobGroup(jobGroup, "training " + config.name(), true);
       plugin.status().generationStarted(Math.toIntExact(number), worldSize, List.of());
       monitor.start();
       try {
@@ -285,6 +290,7 @@ final class PretrainJob {
         // Whoever still trains is of a generation that has ended.
         watch.order(Order.ABORT);
         monitor.close();
+        context.clearJobGroup();
       }
       List<TrainReport> reports = watch.reports();
       // An executor that is lost after its rank has told of its end is no loss.
@@ -294,13 +300,30 @@ final class PretrainJob {
             monitor.askedToGrow()
                 && outcome == TrainingOutcome.INTERRUPTED
                 && !plugin.stopRequested();
+        if (outcome == TrainingOutcome.INTERRUPTED && !asked(monitor)) {
+          return Optional.of(
+              ended(
+                  new GenerationFailure(
+                      null,
+                      false,
+                      "the trainers stopped unasked after %d steps: one of them was killed, or did not reach the driver"
+                          .formatted(watch.step()))));
+        }
         plugin.status().generationEnded(watch.step(), outcome.name().toLowerCase(Locale.ROOT));
         return Optional.empty();
       }
-      GenerationFailure failure =
-          GenerationFailure.find(watch, monitor.silenced(), removedExecutors(job), job);
+      return Optional.of(
+          ended(GenerationFailure.find(watch, monitor.silenced(), removedExecutors(job), job)));
+    }
+
+    /** Whether the ranks were asked to stop; in one process, whoever kills the task asks. */
+    private boolean asked(GenerationMonitor monitor) {
+      return monitor.askedToGrow() || plugin.stopRequested() || executors.embedded();
+    }
+
+    private GenerationFailure ended(GenerationFailure failure) {
       plugin.status().generationEnded(watch.step(), failure.sentence());
-      return Optional.of(failure);
+      return failure;
     }
 
     /** Spark tells of lost executors on a thread of its own, after it has ended the job. */

@@ -35,6 +35,9 @@ final class SparkSessions {
     // Their defaults are a year, and 10 minutes in steps of 15 s.
     conf.setIfMissing("spark.barrier.sync.timeout", "5min");
     conf.setIfMissing("spark.scheduler.barrier.maxConcurrentTasksCheck.interval", "1s");
+    // A task that does not end when it is told to would hold its executor for ever.
+    conf.setIfMissing("spark.task.reaper.enabled", "true");
+    conf.setIfMissing("spark.task.reaper.killTimeout", "120s");
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());

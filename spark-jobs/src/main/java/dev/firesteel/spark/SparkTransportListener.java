@@ -64,6 +64,9 @@ final class SparkTransportListener implements TransportListener {
   private final TransportServer server;
   private final InetSocketAddress address;
 
+  /** The server is the transport's from {@link #join} on: its connections end with it. */
+  private boolean used;
+
   private SparkTransportListener(SparkConf sparkConf, SecurityManager security, InetAddress bind) {
     this.conf = transportConf(sparkConf, security);
     boolean authenticates = security.isAuthenticationEnabled();
@@ -113,8 +116,9 @@ final class SparkTransportListener implements TransportListener {
             me,
             () -> {
               clients.close();
-              close();
+              closeServer();
             });
+    used = true;
     transport.complete(joined);
     // Spark's client waits for TLS as long as for an answer, so it is interrupted at the deadline.
     ExecutorService connecting = Executors.newSingleThreadExecutor(SparkTransportListener::thread);
@@ -252,6 +256,12 @@ final class SparkTransportListener implements TransportListener {
 
   @Override
   public void close() {
+    if (!used) {
+      closeServer();
+    }
+  }
+
+  private void closeServer() {
     server.close();
     context.close();
   }

@@ -1,11 +1,13 @@
 package dev.firesteel.spark;
 
 import dev.firesteel.collective.CollectiveException;
+import dev.firesteel.collective.CollectiveFailure;
 import dev.firesteel.error.UserException;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Optional;
+import org.apache.spark.TaskKilledException;
 
 /**
  * How a training task ended, in the few words that travel back to the driver; weights stay where
@@ -23,6 +25,7 @@ final class TrainReport {
   private String stackTrace;
   private boolean consequence;
   private boolean mistake;
+  private int blamed = -1;
 
   /**
    * @param last where the rank stood
@@ -41,11 +44,16 @@ final class TrainReport {
     cause.printStackTrace(new PrintWriter(trace, true));
     report.stackTrace = trace.toString();
     report.failure = String.valueOf(cause.getMessage());
-    report.consequence = cause instanceof CollectiveException;
+    report.consequence =
+        cause instanceof CollectiveException || cause instanceof TaskKilledException;
+    if (cause instanceof CollectiveException ofAnother) {
+      report.blamed = ofAnother.failure().map(CollectiveFailure::rank).orElse(-1);
+    }
     Optional<String> known = Failures.surroundings(cause);
     if (cause instanceof UserException own) {
       report.failureKind = own.kind().name();
-      report.mistake = true;
+      // A file system that fails for once is none.
+      report.mistake = known.isPresent() || !Failures.isOfFiles(cause);
     } else if (known.isPresent()) {
       report.failureKind = UserException.Kind.FAILURE.name();
       report.failure = known.get();
@@ -86,6 +94,11 @@ final class TrainReport {
   /** Whether the task failed by something that a further attempt would meet again. */
   boolean isMistake() {
     return mistake;
+  }
+
+  /** The rank that a consequence is due to; -1 if that is not known. */
+  int blamed() {
+    return blamed;
   }
 
   String failure() {

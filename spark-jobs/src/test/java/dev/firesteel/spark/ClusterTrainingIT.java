@@ -3,7 +3,6 @@ package dev.firesteel.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.spark.FaultInjection.Fault;
-import dev.firesteel.train.RankPhase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +12,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Training on two executors of a real cluster, whose processes are killed, stopped and made to
@@ -58,30 +57,84 @@ class ClusterTrainingIT {
     assertThat(runs.numbers("two")).isEqualTo(undisturbed);
   }
 
+  /** Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}. */
+  static List<FaultInjection.Plan> faults() {
+    if (!"all".equals(System.getProperty("firesteel.faults"))) {
+      return List.of(
+          fault(Fault.EXCEPTION, 1, "COMPUTE", 7),
+          fault(Fault.SIGKILL, 0, "REDUCE_SCATTER", 12),
+          fault(Fault.HALT, 1, "ALL_GATHER", 3),
+          fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
+          fault(Fault.OUT_OF_MEMORY, 0, FaultInjection.COMMIT, 15),
+          fault(Fault.HALT, 0, "RENDEZVOUS", 0),
+          fault(Fault.SLOW, 1, "ALL_GATHER", STEPS - 1));
+    }
+    List<FaultInjection.Plan> all = new ArrayList<>();
+    for (Fault fault : Fault.values()) {
+      if (fault != Fault.TRUNCATE) {
+        for (int rank : new int[] {0, 1}) {
+          all.add(fault(fault, rank, "RENDEZVOUS", 0));
+          all.add(fault(fault, rank, "REDUCE_SCATTER", 6));
+          all.add(fault(fault, rank, "ALL_GATHER", 6));
+          all.add(fault(fault, rank, "CHECKPOINT", 10));
+          all.add(fault(fault, rank, FaultInjection.COMMIT, 10));
+          all.add(fault(fault, rank, "REDUCE_SCATTER", STEPS - 1));
+        }
+      }
+    }
+    return all;
+  }
+
+  private static FaultInjection.Plan fault(Fault fault, int rank, String point, long step) {
+    String name = "%s-%d-%s-%d".formatted(fault, rank, point, step);
+    return new FaultInjection.Plan(fault, rank, point, step, folder.resolve(name + ".happened"));
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "EXCEPTION, 1, COMPUTE, 7",
-    "SIGKILL, 0, REDUCE_SCATTER, 12",
-    "HALT, 1, ALL_GATHER, 3",
-    "SIGSTOP, 1, CHECKPOINT, 10",
-    "OUT_OF_MEMORY, 0, COMMIT, 15",
-    "HALT, 0, RENDEZVOUS, 0",
-    "SLOW, 1, ALL_GATHER, 19",
-  })
-  void aFaultLeavesNoTraceInTheNumbers(Fault fault, int rank, RankPhase phase, long step)
-      throws Exception {
-    String name = "%s-%d-%s-%d".formatted(fault, rank, phase, step);
-    Path happened = folder.resolve(name + ".happened");
-    FaultInjection.Plan plan = new FaultInjection.Plan(fault, rank, phase, step, happened);
+  @MethodSource("faults")
+  void aFaultLeavesNoTraceInTheNumbers(FaultInjection.Plan plan) throws Exception {
+    String name = plan.run().getFileName().toString();
 
     SparkCluster.Outcome outcome = submit(name, List.of(plan.option()));
 
-    assertThat(happened).as("the fault was injected").exists();
+    assertThat(plan.happened()).as("the fault was injected").exists();
     assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
-    if (fault != Fault.SLOW) {
-      assertThat(outcome.out()).contains("Generation 1 ended: rank " + rank);
+    if (plan.fault() != Fault.SLOW) {
+      assertThat(outcome.out()).contains("Generation 1 ended: rank " + plan.rank());
     }
     assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+  }
+
+  @Test
+  void aShardThatIsCutShortIsNeverCommitted() throws Exception {
+    FaultInjection.Plan plan = fault(Fault.TRUNCATE, 0, FaultInjection.COMMIT, 10);
+    String name = plan.run().getFileName().toString();
+
+    SparkCluster.Outcome outcome = submit(name, List.of(plan.option()));
+
+    assertThat(plan.happened()).as("the fault was injected").exists();
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out())
+        .containsPattern("Generation 1 ended: rank 0 .*optimizer-0000\\d-of-00002.* bytes after")
+        .contains("going on from the checkpoint of step 5");
+    assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+  }
+
+  @Test
+  void aSecuredSparkTrainsToTheSameBits() throws Exception {
+    List<String> options = options(List.of());
+    // Master and workers of a standalone cluster would need the secret, too.
+    options.addAll(List.of("--master", "local-cluster[2,1,1024]"));
+    options.addAll(List.of("--conf", "spark.authenticate=true"));
+    options.addAll(List.of("--conf", "spark.authenticate.secret=of-the-test"));
+    options.addAll(List.of("--conf", "spark.network.crypto.enabled=true"));
+
+    SparkCluster.Outcome outcome =
+        cluster.submit(options, arguments("secured"), TinyTraining.LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out()).contains("2 trainers").doesNotContain("Generation 1 ended");
+    assertThat(runs.numbers("secured")).isEqualTo(undisturbed);
   }
 
   @Test

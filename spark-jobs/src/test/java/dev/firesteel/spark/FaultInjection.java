@@ -4,68 +4,94 @@ import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RankPhase;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
+import java.util.stream.Stream;
 
 /**
  * Injects one fault into one rank, where the system property {@value #PROPERTY} of an executor says
- * so: {@code <fault>:<rank>:<phase>:<step>:<file>}. It happens when the rank comes to the phase of
+ * so: {@code <fault>:<rank>:<point>:<step>:<file>}. It happens when the rank comes to the point of
  * the step for the first time, and makes the file, which proves that it happened and keeps it from
  * happening again.
  */
 public final class FaultInjection implements RankListener {
   static final String PROPERTY = "firesteel.test.fault";
 
+  /** A point that is no {@link RankPhase}: files are written, the checkpoint is not committed. */
+  static final String COMMIT = "COMMIT";
+
   private final Plan plan = Plan.of(System.getProperty(PROPERTY));
-  private int rank = -1;
+  private volatile int rank = -1;
 
   /** What goes wrong. */
   enum Fault {
     EXCEPTION {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         throw new IllegalStateException("an injected exception");
       }
     },
     OUT_OF_MEMORY {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         throw new OutOfMemoryError("an injected lack of memory");
       }
     },
     HALT {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         Runtime.getRuntime().halt(137);
       }
     },
     SIGKILL {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         signal("KILL");
       }
     },
     SIGSTOP {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         signal("STOP");
+      }
+    },
+    /** The last byte of each optimizer's file that was written last is lost. */
+    TRUNCATE {
+      @Override
+      void happen(Plan plan) {
+        try (Stream<Path> files = Files.walk(plan.run())) {
+          List<Path> shards =
+              files
+                  .filter(file -> file.toString().contains(String.format("step-%08d", plan.step())))
+                  .filter(file -> file.getFileName().toString().startsWith("optimizer-"))
+                  .toList();
+          for (Path shard : shards) {
+            try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.WRITE)) {
+              channel.truncate(channel.size() - 1);
+            }
+          }
+        } catch (IOException e) {
+          throw new IllegalStateException(e);
+        }
       }
     },
     /** Slow, but within all limits. */
     SLOW {
       @Override
-      void happen() {
+      void happen(Plan plan) {
         sleep(4_000);
       }
     };
 
-    abstract void happen();
+    abstract void happen(Plan plan);
 
     static void signal(String name) {
       try {
@@ -91,24 +117,30 @@ public final class FaultInjection implements RankListener {
   }
 
   /** Which fault, and where; none where the rank is negative. */
-  record Plan(Fault fault, int rank, RankPhase phase, long step, Path happened) {
+  record Plan(Fault fault, int rank, String point, long step, Path happened) {
     static Plan of(String property) {
       if (property == null) {
-        return new Plan(Fault.EXCEPTION, -1, RankPhase.COMPUTE, 0, Path.of("none"));
+        return new Plan(Fault.EXCEPTION, -1, "", 0, Path.of("none"));
       }
       String[] parts = property.split(":", 5);
       return new Plan(
           Fault.valueOf(parts[0]),
           Integer.parseInt(parts[1]),
-          RankPhase.valueOf(parts[2]),
+          parts[2],
           Long.parseLong(parts[3]),
           Path.of(parts[4]));
+    }
+
+    /** The directory of the run that is named as the file. */
+    Path run() {
+      String name = happened.getFileName().toString().replace(".happened", "");
+      return happened.resolveSibling("runs").resolve(name);
     }
 
     /** The Java option that injects it. */
     String option() {
       return String.format(
-          Locale.ROOT, "-D%s=%s:%d:%s:%d:%s", PROPERTY, fault, rank, phase, step, happened);
+          Locale.ROOT, "-D%s=%s:%d:%s:%d:%s", PROPERTY, fault, rank, point, step, happened);
     }
   }
 
@@ -140,7 +172,16 @@ public final class FaultInjection implements RankListener {
 
   @Override
   public void onPhase(RankPhase phase, long step) {
-    if (rank != plan.rank() || phase != plan.phase() || step != plan.step()) {
+    at(phase.name(), step);
+  }
+
+  @Override
+  public void onFilesWritten(long step) {
+    at(COMMIT, step);
+  }
+
+  private void at(String point, long step) {
+    if (rank != plan.rank() || !point.equals(plan.point()) || step != plan.step()) {
       return;
     }
     try {
@@ -150,6 +191,6 @@ public final class FaultInjection implements RankListener {
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
-    plan.fault().happen();
+    plan.fault().happen(plan);
   }
 }

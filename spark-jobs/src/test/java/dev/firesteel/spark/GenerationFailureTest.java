@@ -32,7 +32,7 @@ class GenerationFailureTest {
     assertThat(failure.report().isMistake()).isFalse();
     assertThat(failure.sentence())
         .isEqualTo(
-            "rank 1 (host1, executor e1) failed at step 8, while it computed: IllegalStateException: broken");
+            "rank 1 (host1, executor e1) failed after 7 steps, while it computed: IllegalStateException: broken");
   }
 
   @Test
@@ -46,7 +46,7 @@ class GenerationFailureTest {
     assertThat(failure.executorLost()).isTrue();
     assertThat(failure.sentence())
         .isEqualTo(
-            "rank 1 (host1, executor e1) was lost at step 7, in all-gather: Command exited with 137");
+            "rank 1 (host1, executor e1) was lost after 6 steps, in all-gather: Command exited with 137");
   }
 
   @Test
@@ -59,7 +59,7 @@ class GenerationFailureTest {
     assertThat(failure.executorLost()).isFalse();
     assertThat(failure.sentence())
         .isEqualTo(
-            "rank 0 (host0, executor e0) gave up at step 7, in reduce-scatter: damaged frame from rank 1");
+            "rank 0 (host0, executor e0) gave up after 6 steps, in reduce-scatter: damaged frame from rank 1");
   }
 
   @Test
@@ -100,10 +100,10 @@ class GenerationFailureTest {
         JsonLines.read(
             JsonLines.write(
                 TrainReport.failed(
-                    rank(1, 7, RankPhase.COMMIT), new IllegalStateException("broken"))),
+                    rank(1, 7, RankPhase.CHECKPOINT), new IllegalStateException("broken"))),
             TrainReport.class);
     assertThat(report.rank()).isEqualTo(1);
-    assertThat(report.last().phase()).isEqualTo(RankPhase.COMMIT);
+    assertThat(report.last().phase()).isEqualTo(RankPhase.CHECKPOINT);
     assertThat(report.failure()).isEqualTo("IllegalStateException: broken");
     assertThat(report.stackTrace()).contains("reportsTravelAsText");
   }

@@ -35,9 +35,9 @@ import org.apache.hadoop.fs.Path;
  *       wanted.
  * </ol>
  *
- * <p>At most one checkpoint is on its way. If any rank fails, every rank throws the same sentence
- * from the same call, what was written is deleted as far as it can be, and earlier checkpoints are
- * untouched.
+ * <p>At most one checkpoint is on its way. If any rank fails, every rank throws from the same call,
+ * that one what happened, the others a {@link CollectiveException} with the same sentence; what was
+ * written is deleted as far as it can be, and earlier checkpoints are untouched.
  *
  * <p>{@link #start}, {@link #poll} and {@link #finish} are calls that every rank makes in the same
  * order, on the thread that the collective belongs to.
@@ -174,8 +174,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
       failure = e.getCause();
       vote =
           Ballot.failed(
-              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage(),
-              isTellable(failure));
+              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CollectiveException("rank " + collective.rank() + " was interrupted", e);
@@ -241,12 +240,12 @@ public final class AsyncCheckpoints implements AutoCloseable {
     upload = null;
     stop(failed);
     RuntimeException failure;
-    if (ballot.tellable()) {
-      failure = UserException.failure(ballot.failure(), mine);
-    } else if (mine != null) {
-      failure = new IllegalStateException(ballot.failure(), mine);
-    } else {
+    if (mine == null) {
       failure = new CollectiveException("another rank gave up: " + ballot.failure());
+    } else if (isTellable(mine)) {
+      failure = UserException.failure(ballot.failure(), mine);
+    } else {
+      failure = new IllegalStateException(ballot.failure(), mine);
     }
     try {
       // From here on no rank writes.

@@ -16,13 +16,11 @@ import java.util.List;
  * @param complete whether all have done it
  * @param files that they wrote, those of rank 0 first
  * @param failure the sentence of the first rank that failed; null where none did
- * @param tellable whether that is a matter of files, and nobody's defect
  */
-record Ballot(boolean complete, List<FileEntry> files, String failure, boolean tellable) {
+record Ballot(boolean complete, List<FileEntry> files, String failure) {
   private static final byte DONE = 0;
   private static final byte FAILED = 1;
   private static final byte AT_WORK = 2;
-  private static final byte DEFECT = 3;
 
   Ballot {
     files = List.copyOf(files);
@@ -38,8 +36,8 @@ record Ballot(boolean complete, List<FileEntry> files, String failure, boolean t
   }
 
   /** The vote of a rank that failed. */
-  static byte[] failed(String sentence, boolean tellable) {
-    return encode(tellable ? FAILED : DEFECT, sentence.getBytes(StandardCharsets.UTF_8));
+  static byte[] failed(String sentence) {
+    return encode(FAILED, sentence.getBytes(StandardCharsets.UTF_8));
   }
 
   /** The vote of a rank that is still at it. */
@@ -51,19 +49,17 @@ record Ballot(boolean complete, List<FileEntry> files, String failure, boolean t
   static Ballot gather(Collective collective, byte[] mine) {
     boolean complete = true;
     String failure = null;
-    boolean tellable = false;
     List<FileEntry> files = new ArrayList<>();
     for (byte[] vote : collective.allGather(mine)) {
       byte[] body = Arrays.copyOfRange(vote, 1, vote.length);
       complete &= vote[0] == DONE;
-      if ((vote[0] == FAILED || vote[0] == DEFECT) && failure == null) {
-        tellable = vote[0] == FAILED;
+      if (vote[0] == FAILED && failure == null) {
         failure = new String(body, StandardCharsets.UTF_8);
       } else if (vote[0] == DONE) {
         files.addAll(parse(body));
       }
     }
-    return new Ballot(complete, files, failure, tellable);
+    return new Ballot(complete, files, failure);
   }
 
   private static List<FileEntry> parse(byte[] json) {

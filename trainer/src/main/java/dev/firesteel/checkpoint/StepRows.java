@@ -152,12 +152,10 @@ public final class StepRows implements AutoCloseable {
   }
 
   @Override
+  @SuppressWarnings("try") // The file is closed, whatever becomes of its rows.
   public void close() {
-    sync();
-    try {
-      if (out != null) {
-        out.close();
-      }
+    try (FSDataOutputStream file = out) {
+      sync();
     } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       throw DataFiles.explain("writing " + file, e);
     }

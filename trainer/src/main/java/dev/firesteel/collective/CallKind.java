@@ -24,7 +24,7 @@ enum CallKind {
 
   /** Whether an array travels, as {@link Transfer} says. */
   boolean isTransfer() {
-    return this == REDUCE_SCATTER || this == ALL_GATHER;
+    return this == REDUCE_SCATTER || this == REDUCE_SCATTER_BF16 || this == ALL_GATHER;
   }
 
   /** For messages: the name of the kind with this code, which may have come over the wire. */

@@ -47,7 +47,7 @@ public record CollectiveFailure(
   }
 
   /** As much of a reason as travels to other ranks. */
-  private static final int MAX_REASON = 8192;
+  private static final int MAX_REASON = 4000;
 
   /** One sentence. */
   public String message() {

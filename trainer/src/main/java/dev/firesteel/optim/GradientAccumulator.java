@@ -25,15 +25,19 @@ import java.util.List;
  */
 public final class GradientAccumulator implements AutoCloseable {
   private final ParameterSet parameters;
-  private final TreeSum<Segment> sum = new TreeSum<>(this::plus);
+  private final TreeSum<Segment> sum;
   private final Deque<Segment> free = new ArrayDeque<>();
   private final List<Segment> all = new ArrayList<>();
   private Segment last; // only where the step's last micro-batch is added range by range
   private List<Segment> earlier = List.of(); // partial sums before it, smallest first
   private Segment total;
 
-  public GradientAccumulator(ParameterSet parameters) {
+  /**
+   * @param slots micro-batches of a step on all ranks together
+   */
+  public GradientAccumulator(ParameterSet parameters, int slots) {
     this.parameters = parameters;
+    this.sum = new TreeSum<>(this::plus, slots);
   }
 
   /** A segment for the next micro-batch, to be overwritten: it may hold anything but padding. */

@@ -7,33 +7,56 @@ import java.util.Objects;
 import java.util.function.BinaryOperator;
 
 /**
- * A sum of values that come one after the other, added as a binary tree: value i and i + 1 for even
- * i, then the pairs, and so on. Floating-point sums depend on their order; this one is cut so that
- * ranks that hold equal runs of 2^k values each, a power of two in number, compute subtrees of
- * their own and add them pairwise, nearest ranks first, to the same bits.
+ * A sum of values that come one after the other, added in an order that does not depend on how many
+ * ranks share them. Of {@code n = 2^k r} values, r odd, runs of r are added one after the other,
+ * and the runs as a binary tree: run i and i + 1 for even i, then the pairs, and so on.
+ * Floating-point sums depend on their order; this one is cut so that ranks that hold equal numbers
+ * of values, a power of two in number, compute subtrees of their own and add them pairwise, nearest
+ * ranks first, to the same bits.
  *
- * <p>Works as a binary counter: of n values, a partial sum is kept for each 1 among n's bits, so
- * for a number that is no power of two the remaining sums are added from the smallest to the
- * largest.
+ * <p>Works as a binary counter: of n runs, a partial sum is kept for each 1 among n's bits, so for
+ * a number that is no power of two the remaining sums are added from the smallest to the largest.
  *
  * @param <T> what is added up
  */
 public final class TreeSum<T> {
   private final BinaryOperator<T> plus;
+  private final int runLength;
 
-  /** The sum of 2^level values, or null. */
+  /** The sum of 2^level runs, or null. */
   private final List<T> partialSums = new ArrayList<>();
+
+  /** The sum of a run that is not at its end, or null. */
+  private T run;
+
+  private int inRun;
 
   /**
    * @param plus the sum of an earlier and a later part; may reuse either
+   * @param values how many all ranks will add together, which decides the length of runs
    */
-  public TreeSum(BinaryOperator<T> plus) {
+  public TreeSum(BinaryOperator<T> plus, int values) {
+    if (values < 1) {
+      throw new IllegalArgumentException("a sum has at least one value, got " + values);
+    }
     this.plus = plus;
+    this.runLength = values / Integer.lowestOneBit(values);
   }
 
   /** Adds the next value. */
   public void add(T value) {
-    T sum = value;
+    run = run == null ? value : plus.apply(run, value);
+    inRun++;
+    if (inRun == runLength) {
+      T sum = run;
+      run = null;
+      inRun = 0;
+      addRun(sum);
+    }
+  }
+
+  private void addRun(T first) {
+    T sum = first;
     for (int level = 0; level < partialSums.size(); level++) {
       T earlier = partialSums.get(level);
       if (earlier == null) {
@@ -52,9 +75,13 @@ public final class TreeSum<T> {
    * value)}, gives what {@link #add} and {@link #total} would give.
    */
   public List<T> drain() {
-    List<T> partials = new ArrayList<>(partialSums);
+    List<T> partials = new ArrayList<>();
+    partials.add(run);
+    partials.addAll(partialSums);
     partials.removeIf(Objects::isNull);
     partialSums.clear();
+    run = null;
+    inRun = 0;
     return partials;
   }
 
@@ -65,15 +92,12 @@ public final class TreeSum<T> {
    */
   public T total() {
     T sum = null;
-    for (T earlier : partialSums) {
-      if (earlier != null) {
-        sum = sum == null ? earlier : plus.apply(earlier, sum);
-      }
+    for (T earlier : drain()) {
+      sum = sum == null ? earlier : plus.apply(earlier, sum);
     }
     if (sum == null) {
       throw new NoSuchElementException("total: nothing was added");
     }
-    partialSums.clear();
     return sum;
   }
 }

@@ -54,7 +54,10 @@ final class DryRun {
     ParameterSet parameters = pass(trace);
     long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
     int trainers = config.cluster().plannedTrainers();
-    int sums = 32 - Integer.numberOfLeadingZeros(config.training().slots() / trainers);
+    int slots = config.training().slots() / trainers;
+    // One for each level of the tree of runs, and one for a run.
+    int runs = Integer.lowestOneBit(slots);
+    int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < slots ? 1 : 0);
 
     List<MemoryPart> parts = new ArrayList<>();
     parts.add(new MemoryPart("weights", segment, 0));

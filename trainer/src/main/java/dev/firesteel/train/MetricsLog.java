@@ -56,9 +56,12 @@ final class MetricsLog implements TrainingListener, AutoCloseable {
   }
 
   @Override
+  @SuppressWarnings("try") // They are closed, both whatever becomes of the other.
   public void close() {
-    metrics.close();
-    samples.close();
+    try (metrics;
+        samples) {
+      // Nothing else is held.
+    }
   }
 
   private static void put(ObjectNode row, String key, double value) {

@@ -132,7 +132,7 @@ public final class Pretraining implements AutoCloseable {
     model.parameters().allocate(context.backend(), DType.F32);
     exchange = new GradientExchange(model.parameters(), collective);
     optimizer = new AdamW(model.parameters(), config.optimizer(), exchange.owned());
-    accumulator = new GradientAccumulator(model.parameters());
+    accumulator = new GradientAccumulator(model.parameters(), config.training().slots());
     snapshot =
         config.checkpoint().inBackground(collective.worldSize())
             ? new TrainingSnapshot(model, optimizer, collective.rank())
@@ -233,7 +233,7 @@ public final class Pretraining implements AutoCloseable {
     long firstSample = step * config.training().globalBatchSize();
     // Every position has a target, so the step's tokens are known before its slots are read.
     double scale = 1.0 / config.training().tokensPerStep();
-    TreeSum<Double> losses = new TreeSum<>(Double::sum);
+    TreeSum<Double> losses = new TreeSum<>(Double::sum, slots);
     int end = (collective.rank() + 1) * share;
     for (int slot = collective.rank() * share; slot < end; slot++) {
       batches.read(firstSample + (long) slot * batch.sequences(), batch);
@@ -411,7 +411,7 @@ public final class Pretraining implements AutoCloseable {
             state,
             config);
       }
-      context.rank().onPhase(RankPhase.COMMIT, state.step());
+      context.rank().onFilesWritten(state.step());
     };
   }
 
@@ -535,17 +535,15 @@ public final class Pretraining implements AutoCloseable {
 
   /** Gives all memory back and closes the run's files. */
   @Override
+  @SuppressWarnings("try") // They are closed, from the last to the first.
   public void close() {
-    if (log != null) {
-      log.close();
+    try (pool;
+        model;
+        optimizer;
+        accumulator;
+        TrainingSnapshot copies = snapshot;
+        MetricsLog rows = log) {
+      uploads.close();
     }
-    uploads.close();
-    if (snapshot != null) {
-      snapshot.close();
-    }
-    accumulator.close();
-    optimizer.close();
-    model.close();
-    pool.close();
   }
 }

@@ -2,13 +2,22 @@ package dev.firesteel.train;
 
 import java.util.List;
 
-/** Hears what one rank does, on every rank, from the thread that trains. */
+/**
+ * Hears what one rank does, on every rank, from the thread that trains but for {@link
+ * #onFilesWritten}.
+ */
 public interface RankListener {
   /** The rank is known; before all else. */
   default void onStart(int rank, int worldSize) {}
 
   /** The rank comes to a phase of a step; {@code step} counts those that are done. */
   default void onPhase(RankPhase phase, long step) {}
+
+  /**
+   * The rank's files of a checkpoint are written, which is not committed yet. Called from the
+   * thread that wrote them.
+   */
+  default void onFilesWritten(long step) {}
 
   /** After each step that is logged: what the rank measured since the one before. */
   default void onMeasured(RankStep measured) {}
@@ -25,6 +34,11 @@ public interface RankListener {
       @Override
       public void onPhase(RankPhase phase, long step) {
         each.forEach(listener -> listener.onPhase(phase, step));
+      }
+
+      @Override
+      public void onFilesWritten(long step) {
+        each.forEach(listener -> listener.onFilesWritten(step));
       }
 
       @Override

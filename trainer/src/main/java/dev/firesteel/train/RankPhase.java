@@ -12,9 +12,7 @@ public enum RankPhase {
   ALL_GATHER("in all-gather"),
   EVALUATION("in an evaluation"),
   /** Files of a checkpoint are written. */
-  CHECKPOINT("while it wrote a checkpoint"),
-  /** This rank's files are written, the checkpoint is not committed. */
-  COMMIT("while a checkpoint was committed");
+  CHECKPOINT("while it began a checkpoint");
 
   private final String inWords;
 

@@ -28,7 +28,7 @@ class PeerCollectiveTest {
     for (int length : LENGTHS) {
       float[] expected = new float[length];
       for (int i = 0; i < length; i++) {
-        TreeSum<Float> sum = new TreeSum<>(Float::sum);
+        TreeSum<Float> sum = new TreeSum<>(Float::sum, worldSize);
         for (int rank = 0; rank < worldSize; rank++) {
           sum.add(value(rank, length, i));
         }

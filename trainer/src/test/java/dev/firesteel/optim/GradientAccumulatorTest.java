@@ -33,15 +33,15 @@ class GradientAccumulatorTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"8, 2", "8, 4", "8, 8", "16, 4", "64, 2"})
+  @CsvSource({"8, 2", "8, 4", "8, 8", "16, 4", "64, 2", "6, 2", "12, 2", "12, 4", "40, 8"})
   void ranksThatAddTheirSumsPairwiseGetTheBitsOfOne(int slots, int ranks) {
-    assertThat(split(slots, ranks)).isEqualTo(sum(0, slots));
+    assertThat(split(slots, ranks)).isEqualTo(sum(slots, 0, slots));
   }
 
   private float[] split(int slots, int ranks) {
     List<float[]> sums = new ArrayList<>();
     for (int rank = 0; rank < ranks; rank++) {
-      sums.add(sum(rank * (slots / ranks), (rank + 1) * (slots / ranks)));
+      sums.add(sum(slots, rank * (slots / ranks), (rank + 1) * (slots / ranks)));
     }
     while (sums.size() > 1) {
       List<float[]> pairs = new ArrayList<>();
@@ -57,8 +57,8 @@ class GradientAccumulatorTest {
     return sums.get(0);
   }
 
-  private float[] sum(int from, int to) {
-    try (GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+  private float[] sum(int slots, int from, int to) {
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, slots)) {
       return sum(accumulator, from, to);
     }
   }
@@ -90,8 +90,8 @@ class GradientAccumulatorTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 6, 7, 8, 13})
   void theLastSlotMayBeAddedRangeByRange(int slots) {
-    float[] expected = sum(0, slots);
-    try (GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+    float[] expected = sum(slots, 0, slots);
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, slots)) {
       for (int round = 0; round < 2; round++) {
         for (int slot = 0; slot < slots - 1; slot++) {
           accumulator.add(gradients(accumulator, slot));
@@ -107,7 +107,7 @@ class GradientAccumulatorTest {
 
   @Test
   void holdsOneSegmentForEachLevelOfTheTree() {
-    try (GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, 16)) {
       float[] first = sum(accumulator, 0, 16);
       float[] second = sum(accumulator, 0, 16);
 

@@ -69,7 +69,7 @@ class GradientExchangeTest {
   void theNormIsThatOfTheWholeGradient() {
     try (Backend backend = new ReferenceBackend()) {
       ParameterSet parameters = parameters(backend);
-      try (GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+      try (GradientAccumulator accumulator = new GradientAccumulator(parameters, SLOTS)) {
         GradientExchange exchange = new GradientExchange(parameters, new SingleProcess(), BUCKET);
         Segment gradients = accumulator.next();
         fill(gradients, 0, 0);
@@ -104,7 +104,7 @@ class GradientExchangeTest {
       GradientExchange exchange = new GradientExchange(parameters, collective, BUCKET);
       List<Double> norms = new ArrayList<>();
       try (AdamW optimizer = new AdamW(parameters, OPTIMIZER, exchange.owned());
-          GradientAccumulator accumulator = new GradientAccumulator(parameters)) {
+          GradientAccumulator accumulator = new GradientAccumulator(parameters, SLOTS)) {
         for (int step = 0; step < 2; step++) {
           accumulate(collective, parameters, exchange, accumulator, step);
           double norm = exchange.norm();

@@ -15,12 +15,13 @@ class TreeSumTest {
     "2, (0+1)",
     "3, ((0+1)+2)",
     "4, ((0+1)+(2+3))",
-    "6, (((0+1)+(2+3))+(4+5))",
-    "7, (((0+1)+(2+3))+((4+5)+6))",
+    "5, ((((0+1)+2)+3)+4)",
+    "6, (((0+1)+2)+((3+4)+5))",
     "8, (((0+1)+(2+3))+((4+5)+(6+7)))",
+    "12, ((((0+1)+2)+((3+4)+5))+(((6+7)+8)+((9+10)+11)))",
   })
   void addsAsABinaryTree(int values, String tree) {
-    TreeSum<String> sum = new TreeSum<>((a, b) -> "(" + a + "+" + b + ")");
+    TreeSum<String> sum = new TreeSum<>((a, b) -> "(" + a + "+" + b + ")", values);
     for (int i = 0; i < values; i++) {
       sum.add(String.valueOf(i));
     }
@@ -30,7 +31,7 @@ class TreeSumTest {
 
   @Test
   void beginsAnewAfterATotal() {
-    TreeSum<Double> sum = new TreeSum<>(Double::sum);
+    TreeSum<Double> sum = new TreeSum<>(Double::sum, 2);
     sum.add(1.0);
     sum.add(2.0);
 

@@ -167,6 +167,18 @@ class PretrainingTest {
   }
 
   @Test
+  void givesTheSameBitsForAnyNumberOfRanksThatShareNoPowerOfTwoOfSlots() throws Exception {
+    RunConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
+    TinyRun.train(alone);
+    for (int ranks : new int[] {2, 4}) {
+      RunConfig together =
+          TinyRun.config(folder, "name=twelfths" + ranks, "training.global_batch_size=24");
+      TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
+      assertSameNumbers(alone, together);
+    }
+  }
+
+  @Test
   void goesOnWithAnotherNumberOfRanks() throws Exception {
     RunConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
