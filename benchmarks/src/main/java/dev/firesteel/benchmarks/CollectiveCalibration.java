@@ -1,6 +1,7 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.benchmarks.CollectiveCost.Algorithm;
+import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.collective.Transfer;
 import dev.firesteel.optim.GradientExchange;
@@ -16,9 +17,6 @@ import java.util.Map;
  * calls. The least time of all rounds counts, since other work on the machine only adds to it.
  */
 final class CollectiveCalibration {
-  /** Calls in a row, none of which is waited for before the last began. */
-  private static final int PIPELINED = 64;
-
   private static final int BUCKET = GradientExchange.BUCKET_ELEMENTS;
   private static final int SMALLER = 80 * Shard.ALIGNMENT;
 
@@ -26,45 +24,41 @@ final class CollectiveCalibration {
   private final Map<Call, Times> two = new EnumMap<>(Call.class);
   private final Map<Call, Times> four = new EnumMap<>(Call.class);
 
-  /** What is measured. */
+  /** What is measured, so many times in a row that ranks which begin late do not count. */
   private enum Call {
-    BARRIER("one barrier", 0),
-    PIPELINED_GATHERS("an all-gather of nothing, of " + PIPELINED + " in a row", 0),
-    GATHER("all-gather of 25 MiB", BUCKET),
-    REDUCE("reduce-scatter of 25 MiB", BUCKET),
-    SMALLER_GATHER("all-gather of 5 MiB", SMALLER),
-    SMALLER_REDUCE("reduce-scatter of 5 MiB", SMALLER);
+    BARRIER("one barrier", 0, 64),
+    PIPELINED_GATHERS("one all-gather of nothing, all in a row begun at once", 0, 64),
+    GATHER("all-gather of 25 MiB", BUCKET, 4),
+    REDUCE("reduce-scatter of 25 MiB", BUCKET, 4),
+    SMALLER_GATHER("all-gather of 5 MiB", SMALLER, 16),
+    SMALLER_REDUCE("reduce-scatter of 5 MiB", SMALLER, 16);
 
     private final String label;
     private final int elements;
+    private final int times;
 
-    Call(String label, int elements) {
+    Call(String label, int elements, int times) {
       this.label = label;
       this.elements = elements;
+      this.times = times;
     }
 
+    /** Of one of the calls. */
     private double seconds(LoopbackRanks ranks, float[][] arrays) {
-      return switch (this) {
-        case BARRIER -> ranks.seconds(arrays, (collective, array) -> collective.barrier());
-        case PIPELINED_GATHERS ->
-            ranks.seconds(
-                    arrays,
-                    (collective, array) -> {
-                      List<Transfer> transfers = new ArrayList<>();
-                      for (int i = 0; i < PIPELINED; i++) {
-                        transfers.add(collective.allGather(array, 0, 0));
-                      }
-                      transfers.forEach(Transfer::await);
-                    })
-                / PIPELINED;
-        case GATHER, SMALLER_GATHER ->
-            ranks.seconds(
-                arrays, (collective, array) -> collective.allGather(array, 0, elements).await());
-        case REDUCE, SMALLER_REDUCE ->
-            ranks.seconds(
-                arrays,
-                (collective, array) -> collective.reduceScatter(array, 0, elements).await());
-      };
+      return ranks.seconds(arrays, this::run) / times;
+    }
+
+    private void run(Collective collective, float[] array) {
+      List<Transfer> begun = new ArrayList<>();
+      for (int i = 0; i < times; i++) {
+        switch (this) {
+          case BARRIER -> collective.barrier();
+          case PIPELINED_GATHERS -> begun.add(collective.allGather(array, 0, 0));
+          case GATHER, SMALLER_GATHER -> collective.allGather(array, 0, elements).await();
+          case REDUCE, SMALLER_REDUCE -> collective.reduceScatter(array, 0, elements).await();
+        }
+      }
+      begun.forEach(Transfer::await);
     }
 
     private double predicted(CollectiveCost cost, double callSeconds) {
@@ -120,13 +114,19 @@ final class CollectiveCalibration {
     double exchange = two.get(Call.PIPELINED_GATHERS).least();
     double call = Math.max(0, two.get(Call.BARRIER).least() - exchange);
     double halfBucket = BUCKET / 2.0 * Float.BYTES;
-    double gather = two.get(Call.GATHER).least();
-    double reduce = two.get(Call.REDUCE).least();
-    return new HostCost(
-        call,
-        exchange,
-        (gather - call - exchange) / halfBucket,
-        Math.max(0, reduce - gather) / halfBucket);
+    double perByte = (two.get(Call.GATHER).least() - call - exchange) / halfBucket;
+    return new HostCost(call, exchange, perByte, perByte * Math.max(0, additionShare()));
+  }
+
+  /** By how much adding makes an exchange longer: a small difference, so taken turn by turn. */
+  private double additionShare() {
+    List<Double> gathers = two.get(Call.GATHER).seconds;
+    List<Double> reductions = two.get(Call.REDUCE).seconds;
+    List<Double> shares = new ArrayList<>();
+    for (int round = 0; round < rounds; round++) {
+      shares.add(reductions.get(round) / gathers.get(round) - 1);
+    }
+    return Report.median(shares);
   }
 
   /** Tells the cost, and what it predicts beside what was measured. */
