@@ -14,7 +14,7 @@ import java.util.Map;
 /**
  * Finds a {@link HostCost} from the real collective between two ranks over the loopback device, and
  * compares what {@link CollectiveCost} makes of it with what two and four ranks take for other
- * calls. The least time of all rounds counts, since other work on the machine only adds to it.
+ * calls. All kinds of calls take turns.
  */
 final class CollectiveCalibration {
   private static final int BUCKET = GradientExchange.BUCKET_ELEMENTS;
@@ -81,8 +81,8 @@ final class CollectiveCalibration {
   private static final class Times {
     private final List<Double> seconds = new ArrayList<>();
 
-    private double least() {
-      return seconds.stream().min(Double::compare).orElseThrow();
+    private double median() {
+      return Report.median(seconds);
     }
   }
 
@@ -111,10 +111,10 @@ final class CollectiveCalibration {
 
   /** The cost that two ranks show. */
   HostCost host() {
-    double exchange = two.get(Call.PIPELINED_GATHERS).least();
-    double call = Math.max(0, two.get(Call.BARRIER).least() - exchange);
+    double exchange = two.get(Call.PIPELINED_GATHERS).median();
+    double call = Math.max(0, two.get(Call.BARRIER).median() - exchange);
     double halfBucket = BUCKET / 2.0 * Float.BYTES;
-    double perByte = (two.get(Call.GATHER).least() - call - exchange) / halfBucket;
+    double perByte = (two.get(Call.GATHER).median() - call - exchange) / halfBucket;
     return new HostCost(call, exchange, perByte, perByte * Math.max(0, additionShare()));
   }
 
@@ -134,14 +134,14 @@ final class CollectiveCalibration {
     HostCost host = host();
     report.line(
         "Measured between two ranks: %.0f us a call, %.0f us an exchange, %.2f ns a byte each way (a host limits a network"
-            + " above %.1f Gb/s), %.2f ns a byte added. The least of %d rounds, after as many that do not count.%n",
+            + " above %.1f Gb/s), %.2f ns a byte added. Medians of %d rounds, after as many that do not count.%n",
         1e6 * host.callSeconds(),
         1e6 * host.exchangeSeconds(),
         1e9 * host.secondsPerByte(),
         host.gbits(),
         1e9 * host.secondsPerByteAdded(),
         rounds);
-    report.line("| ranks | call | predicted, ms | measured, ms | error | median, extremes |");
+    report.line("| ranks | call | predicted, ms | measured, ms | error | extremes |");
     report.line("|---|---|---|---|---|---|");
     report(report, 2, two);
     report(report, 4, four);
@@ -158,13 +158,12 @@ final class CollectiveCalibration {
       double predicted = call.predicted(cost, host.callSeconds());
       boolean fitted = ranks == 2 && call.isFitted();
       report.line(
-          "| %d | %s | %.3f | %.3f | %s | %.3f, %s |",
+          "| %d | %s | %.3f | %.3f | %s | %s |",
           ranks,
           call.label,
           1e3 * predicted,
-          1e3 * times.least(),
-          fitted ? "fitted" : "%+.0f %%".formatted(100 * (predicted / times.least() - 1)),
-          1e3 * Report.median(times.seconds),
+          1e3 * times.median(),
+          fitted ? "fitted" : "%+.0f %%".formatted(100 * (predicted / times.median() - 1)),
           Report.range(times.seconds.stream().map(seconds -> 1e3 * seconds).toList(), "%.3f"));
     }
   }
