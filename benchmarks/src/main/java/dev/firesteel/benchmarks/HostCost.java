@@ -18,7 +18,10 @@ record HostCost(
     return 8e-9 / secondsPerByte;
   }
 
-  /** Of ranks that share processors, so that each has this many times less of one. */
+  /**
+   * Where the work on bytes takes {@code factor} times as long: ranks share processors, or threads
+   * the work.
+   */
   HostCost shared(double factor) {
     return new HostCost(
         callSeconds, exchangeSeconds, secondsPerByte * factor, secondsPerByteAdded * factor);

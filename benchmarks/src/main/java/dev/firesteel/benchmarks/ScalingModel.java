@@ -24,7 +24,8 @@ import java.util.Map;
  * {@code parameters=10M,100M,1B}, {@code gflops=196,3136} that an executor sustains, {@code
  * tokens=524288} of the global batch, {@code slot=1024} tokens of one pass, {@code latency=20}
  * microseconds one way between hosts, {@code perHost=1,8} executors, {@code rack=16} hosts, {@code
- * oversubscription=1,4} of their uplink, {@code memory=27} GB/s of a host, {@code rounds=30} of the
+ * oversubscription=1,4} of their uplink, {@code memory=27} GB/s of a host, {@code streams=1,4}
+ * threads that share the work of a rank's exchanges (Firesteel has one), {@code rounds=40} of the
  * calibration, {@code out=FILE}, {@code chart=FILE.png}. Step times are for the first of {@code
  * perHost} and of {@code oversubscription}.
  */
@@ -42,7 +43,8 @@ final class ScalingModel {
           Map.entry("rack", "16"),
           Map.entry("oversubscription", "1,4"),
           Map.entry("memory", "27"),
-          Map.entry("rounds", "30"),
+          Map.entry("streams", "1,4"),
+          Map.entry("rounds", "40"),
           Map.entry("out", ""),
           Map.entry("chart", ""));
 
@@ -76,38 +78,40 @@ final class ScalingModel {
   }
 
   private void stepTimes() {
-    int[] gbits = settings.numbers("gbits");
     for (int gflops : settings.numbers("gflops")) {
-      report.line(
-          "%nExecutors that sustain %d GFLOP/s, %s tokens a step, passes of %s tokens, %s microseconds between hosts, halving:%n",
-          gflops, settings.text("tokens"), settings.text("slot"), settings.text("latency"));
-      StringBuilder header =
-          new StringBuilder("| parameters | executors | tokens of one | compute, s |");
-      for (int each : gbits) {
-        header.append(" %d Gb/s: step, s | exposed, s | efficiency |".formatted(each));
-      }
-      report.line("%s", header);
-      report.line("|---|---|---|---|%s", "---|---|---|".repeat(gbits.length));
-      for (String parameters : settings.list("parameters")) {
-        for (int executors : settings.numbers("executors")) {
-          stepTimes(parameters, executors, gflops, gbits);
-        }
+      for (int streams : settings.numbers("streams")) {
+        stepTimes(gflops, streams);
       }
     }
   }
 
-  private void stepTimes(String parameters, int executors, int gflops, int[] gbits) {
+  private void stepTimes(int gflops, int streams) {
+    report.line(
+        "%nExecutors that sustain %d GFLOP/s, %d of their threads exchange, %s tokens a step, passes of %s tokens, %s"
+            + " microseconds between hosts, halving:%n",
+        gflops, streams, settings.text("tokens"), settings.text("slot"), settings.text("latency"));
+    int[] gbits = settings.numbers("gbits");
+    StringBuilder header =
+        new StringBuilder("| parameters | executors | tokens of one | compute, s |");
+    for (int each : gbits) {
+      header.append(" %d Gb/s: step, s | efficiency |".formatted(each));
+    }
+    report.line("%s", header);
+    report.line("|---|---|---|---|%s", "---|---|".repeat(gbits.length));
+    for (String parameters : settings.list("parameters")) {
+      for (int executors : settings.numbers("executors")) {
+        stepTimes(parameters, executors, gflops, streams);
+      }
+    }
+  }
+
+  private void stepTimes(String parameters, int executors, int gflops, int streams) {
     Work work = work(parameters, executors, gflops);
     StringBuilder row = new StringBuilder();
-    for (int each : gbits) {
-      DataParallelStep step = step(work, executors, each);
+    for (int gbits : settings.numbers("gbits")) {
+      DataParallelStep step = step(work, executors, gbits, streams);
       row.append(
-          String.format(
-              Locale.ROOT,
-              " %.3g | %.3g | %.1f %% |",
-              step.seconds(),
-              step.exposedSeconds(),
-              100 * step.efficiency()));
+          String.format(Locale.ROOT, " %.3g | %.1f %% |", step.seconds(), 100 * step.efficiency()));
     }
     report.line(
         "| %s | %d | %d | %.3g |%s",
@@ -122,10 +126,11 @@ final class ScalingModel {
         1e9 * gflops);
   }
 
-  private DataParallelStep step(Work work, int executors, int gbits) {
+  private DataParallelStep step(Work work, int executors, int gbits, int streams) {
     Network network =
         network(gbits, settings.numbers("perHost")[0], settings.numbers("oversubscription")[0]);
-    return DataParallelStep.of(work, cost(Algorithm.HALVING, network, executors));
+    HostCost shared = host.shared(1.0 / streams);
+    return DataParallelStep.of(work, cost(Algorithm.HALVING, shared, network, executors));
   }
 
   private Network network(int gbits, int perHost, int oversubscription) {
@@ -133,9 +138,10 @@ final class ScalingModel {
     return Network.ofGbits(latency, gbits, perHost, settings.number("rack"), oversubscription);
   }
 
-  private CollectiveCost cost(Algorithm algorithm, Network network, int executors) {
+  private CollectiveCost cost(
+      Algorithm algorithm, HostCost ofRank, Network network, int executors) {
     double memory = 1e-9 / settings.number("memory");
-    return new CollectiveCost(algorithm, host, network, memory, executors);
+    return new CollectiveCost(algorithm, ofRank, network, memory, executors);
   }
 
   /** {@code 10M}, {@code 1B}. */
@@ -173,9 +179,9 @@ final class ScalingModel {
       return; // No network, or no uplink, takes part.
     }
     Network network = network(gbits, perHost, oversubscription);
-    CollectiveCost halving = cost(Algorithm.HALVING, network, executors);
-    CollectiveCost ring = cost(Algorithm.RING, network, executors);
-    CollectiveCost hierarchical = cost(Algorithm.HIERARCHICAL, network, executors);
+    CollectiveCost halving = cost(Algorithm.HALVING, host, network, executors);
+    CollectiveCost ring = cost(Algorithm.RING, host, network, executors);
+    CollectiveCost hierarchical = cost(Algorithm.HIERARCHICAL, host, network, executors);
     report.line(
         "| %d | %d | %d | %d | %.1f | %.1f | %.1f | %s | %s |",
         executors,
@@ -206,15 +212,18 @@ final class ScalingModel {
 
   private EfficiencyChart chart() {
     int gflops = settings.numbers("gflops")[settings.numbers("gflops").length - 1];
+    int streams = settings.numbers("streams")[0];
     EfficiencyChart chart =
         new EfficiencyChart(
-            "%s tokens a step, executors of %d GFLOP/s".formatted(settings.text("tokens"), gflops));
+            "%s tokens a step, executors of %d GFLOP/s, %d threads exchange"
+                .formatted(settings.text("tokens"), gflops, streams));
     List<Integer> executors = Arrays.stream(settings.numbers("executors")).boxed().toList();
     for (String parameters : settings.list("parameters")) {
       for (int gbits : settings.numbers("gbits")) {
         List<Double> efficiencies =
             executors.stream()
-                .map(each -> step(work(parameters, each, gflops), each, gbits).efficiency())
+                .map(
+                    each -> step(work(parameters, each, gflops), each, gbits, streams).efficiency())
                 .toList();
         chart.add("%s, %d Gb/s".formatted(parameters, gbits), executors, efficiencies);
       }
