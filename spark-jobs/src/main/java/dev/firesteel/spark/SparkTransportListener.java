@@ -63,9 +63,7 @@ final class SparkTransportListener implements TransportListener {
   private final TransportContext context;
   private final TransportServer server;
   private final InetSocketAddress address;
-
-  /** The server is the transport's from {@link #join} on: its connections end with it. */
-  private boolean used;
+  private volatile boolean usedUp;
 
   private SparkTransportListener(SparkConf sparkConf, SecurityManager security, InetAddress bind) {
     this.conf = transportConf(sparkConf, security);
@@ -116,9 +114,9 @@ final class SparkTransportListener implements TransportListener {
             me,
             () -> {
               clients.close();
-              closeServer();
+              end();
             });
-    used = true;
+    usedUp = true;
     transport.complete(joined);
     // Spark's client waits for TLS as long as for an answer, so it is interrupted at the deadline.
     ExecutorService connecting = Executors.newSingleThreadExecutor(SparkTransportListener::thread);
@@ -254,14 +252,17 @@ final class SparkTransportListener implements TransportListener {
     return new CollectiveException("interrupted while ranks connected", e);
   }
 
+  /**
+   * Ends the port, unless it has become a transport's: connections from other ranks end with it.
+   */
   @Override
   public void close() {
-    if (!used) {
-      closeServer();
+    if (!usedUp) {
+      end();
     }
   }
 
-  private void closeServer() {
+  private void end() {
     server.close();
     context.close();
   }

@@ -179,6 +179,33 @@ class SparkTransportTest {
   }
 
   @Test
+  void aListenerThatWasUsedUpMayBeClosed() throws Exception {
+    SparkConf conf = conf(Security.AES_CTR);
+    TransportListener listener0 = listen(conf);
+    TransportListener listener1 = listen(conf);
+    List<InetSocketAddress> addresses = List.of(listener0.address(), listener1.address());
+    Future<PeerCollective> joining =
+        threads.submit(() -> joinAndClose(listener1, member(1, 2), addresses));
+    try (PeerCollective rank0 = joinAndClose(listener0, member(0, 2), addresses);
+        PeerCollective rank1 = joining.get(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+      float[] values = {TELLTALE};
+      var transfer = rank0.reduceScatter(values, 0, 1);
+      rank1.reduceScatter(new float[] {TELLTALE}, 0, 1).await();
+      transfer.await();
+      assertThat(values[0]).isEqualTo(TELLTALE + TELLTALE);
+    }
+  }
+
+  /** As a training task does it. */
+  private static PeerCollective joinAndClose(
+      TransportListener listener, Membership me, List<InetSocketAddress> addresses)
+      throws IOException {
+    try (listener) {
+      return new PeerCollective(listener.join(me, addresses, CONNECTING), LONG);
+    }
+  }
+
+  @Test
   void anAbortReachesARankThatWaits() throws Exception {
     assertThat(
             fail(
