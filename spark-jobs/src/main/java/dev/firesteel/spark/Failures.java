@@ -93,6 +93,11 @@ final class Failures {
           + " MiB: give more, FIRESTEEL_JAVA_OPTS=-Xmx1g for ./firesteel or --driver-memory for"
           + " spark-submit";
     }
+    if (failure instanceof IllegalArgumentException && message.contains("spark.authenticate")) {
+      return "Spark refuses its security settings ("
+          + firstLine(message)
+          + "): see docs/cluster.md, Security";
+    }
     if (failure instanceof SparkException) {
       Matcher matcher = USER_EXCEPTION_IN_TEXT.matcher(message);
       return matcher.find() ? matcher.group(1) : null;

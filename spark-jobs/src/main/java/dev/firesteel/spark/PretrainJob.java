@@ -80,6 +80,7 @@ final class PretrainJob {
   TrainingOutcome run(TrainingListener listener) {
     refuseDynamicAllocation();
     refuseTrainersWithoutExecutors();
+    WorldSize.requireShares(config);
     plugin.listen(event -> TrainingEvents.dispatch(event, listener));
     // A killed task shall hear of it while it computes, not after.
     context.setInterruptOnCancel(true);
@@ -191,12 +192,11 @@ final class PretrainJob {
         last.map(checkpoint -> "the checkpoint of step " + checkpoint.step()).orElse("the start");
     if (!budget.allows(failure.executorLost(), last.map(Checkpoint::step).orElse(-1L))) {
       throw UserException.failure(
-          "training failed too often (%s): %s; the last checkpoint is %s: find the cause, in the executor's log or by --verbose, and run the same command to go on from %s"
+          "training failed too often (%s): %s: find the cause, in the executor's log or by --verbose, and run the same command to go on from %s"
               .formatted(
                   budget.used(),
                   failure.sentence(),
-                  last.map(Checkpoint::toString).orElse("none"),
-                  from),
+                  last.map(Checkpoint::toString).orElse("the start")),
           report == null
               ? null
               : new TrainReport.TrainingFailure(report.failure(), report.stackTrace()));

@@ -54,9 +54,9 @@ final class RetryBudget {
     return pause.compareTo(LONGEST_PAUSE) < 0 ? pause : LONGEST_PAUSE;
   }
 
-  /** As in "2 of 3 failures, 1 of 20 lost executors, since the last checkpoint". */
+  /** What was counted, and the limits. */
   String used() {
-    return "%d of %d failures and %d of %d lost executors since %s"
+    return "failures: %d, at most %d; lost executors: %d, at most %d; since %s"
         .formatted(
             failures,
             limits.maxFailures(),

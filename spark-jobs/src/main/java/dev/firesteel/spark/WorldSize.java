@@ -1,6 +1,5 @@
 package dev.firesteel.spark;
 
-import dev.firesteel.config.ClusterConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 
@@ -10,17 +9,24 @@ final class WorldSize {
 
   /** How many trainers the run would like to have, if {@code available} were all there ever are. */
   static int wanted(RunConfig config, int available) {
-    ClusterConfig cluster = config.cluster();
+    requireShares(config);
+    int trainers = config.cluster().trainers();
+    return trainers == 0 ? largestPowerOfTwo(available, config.training().slots()) : trainers;
+  }
+
+  /**
+   * Looks whether the trainers that are wanted can share the slots of a step evenly.
+   *
+   * @throws UserException if they cannot
+   */
+  static void requireShares(RunConfig config) {
+    int trainers = config.cluster().trainers();
     int slots = config.training().slots();
-    if (cluster.trainers() == 0) {
-      return largestPowerOfTwo(available, slots);
-    }
-    if (slots % cluster.trainers() != 0) {
+    if (trainers > 0 && slots % trainers != 0) {
       throw UserException.usage(
           "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
-              .formatted(slots, cluster.trainers()));
+              .formatted(slots, trainers));
     }
-    return cluster.trainers();
   }
 
   /**

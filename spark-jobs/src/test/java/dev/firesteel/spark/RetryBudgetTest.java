@@ -24,7 +24,7 @@ class RetryBudgetTest {
     assertThat(budget.allows(false, 5)).isTrue();
     assertThat(budget.allows(true, 5)).isTrue();
     assertThat(budget.used())
-        .isEqualTo("2 of 2 failures and 3 of 3 lost executors since the checkpoint of step 5");
+        .isEqualTo("failures: 2, at most 2; lost executors: 3, at most 3; since the checkpoint of step 5");
     assertThat(budget.allows(true, 5)).isFalse();
   }
 
@@ -33,7 +33,7 @@ class RetryBudgetTest {
     assertThat(budget.allows(false, -1)).isTrue();
     assertThat(budget.allows(false, -1)).isTrue();
     assertThat(budget.used())
-        .isEqualTo("2 of 2 failures and 0 of 3 lost executors since the start");
+        .isEqualTo("failures: 2, at most 2; lost executors: 0, at most 3; since the start");
     assertThat(budget.allows(false, 10)).isTrue();
     assertThat(budget.allows(false, 10)).isTrue();
     assertThat(budget.allows(false, 10)).isFalse();
