@@ -70,7 +70,10 @@ public final class FaultInjection implements RankListener {
         try (Stream<Path> files = Files.walk(plan.run())) {
           List<Path> shards =
               files
-                  .filter(file -> file.toString().contains(String.format("step-%08d", plan.step())))
+                  .filter(
+                      file ->
+                          file.toString()
+                              .contains(String.format(Locale.ROOT, "step-%08d", plan.step())))
                   .filter(file -> file.getFileName().toString().startsWith("optimizer-"))
                   .toList();
           for (Path shard : shards) {
@@ -80,6 +83,15 @@ public final class FaultInjection implements RankListener {
           }
         } catch (IOException e) {
           throw new IllegalStateException(e);
+        }
+      }
+    },
+    /** Waits, each time that it comes there, until the file {@link Plan#go} exists. */
+    HOLD {
+      @Override
+      void happen(Plan plan) {
+        while (!Files.exists(plan.go())) {
+          sleep(50);
         }
       }
     },
@@ -129,6 +141,11 @@ public final class FaultInjection implements RankListener {
           parts[2],
           Long.parseLong(parts[3]),
           Path.of(parts[4]));
+    }
+
+    /** Ends {@link Fault#HOLD}. */
+    Path go() {
+      return happened.resolveSibling(happened.getFileName() + ".go");
     }
 
     /** The directory of the run that is named as the file. */
@@ -187,7 +204,9 @@ public final class FaultInjection implements RankListener {
     try {
       Files.createFile(plan.happened());
     } catch (FileAlreadyExistsException e) {
-      return;
+      if (plan.fault() != Fault.HOLD) {
+        return;
+      }
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }

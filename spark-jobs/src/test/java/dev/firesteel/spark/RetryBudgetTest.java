@@ -24,7 +24,8 @@ class RetryBudgetTest {
     assertThat(budget.allows(false, 5)).isTrue();
     assertThat(budget.allows(true, 5)).isTrue();
     assertThat(budget.used())
-        .isEqualTo("failures: 2, at most 2; lost executors: 3, at most 3; since the checkpoint of step 5");
+        .isEqualTo(
+            "failures: 2, at most 2; lost executors: 3, at most 3; since the checkpoint of step 5");
     assertThat(budget.allows(true, 5)).isFalse();
   }
 
