@@ -34,6 +34,7 @@ import java.util.concurrent.atomic.AtomicReference;
  */
 public final class PeerCollective implements Collective {
   private static final Duration LONGEST_GRACE = Duration.ofSeconds(1);
+  private static final long REASON_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   private final Transport transport;
   private final int rank;
@@ -289,7 +290,7 @@ public final class PeerCollective implements Collective {
   private void fail(Call call, TransportException e) {
     switch (e.kind()) {
       case LOST -> fail(failure(Kind.LOST, e.rank(), call, e.getMessage(), e), true);
-      case DEPARTED -> fail(failure(Kind.DEPARTED, e.rank(), call, e.getMessage(), e), true);
+      case DEPARTED -> findReason(call, e);
       case SILENT -> findSilent(call, e.rank());
       case NOTICE -> heed(call, new Transport.Notice(e.rank(), e.notice()));
       case CLOSED -> {
@@ -302,6 +303,25 @@ public final class PeerCollective implements Collective {
       Kind kind, int of, Call call, String reason, Throwable cause) {
     return new CollectiveException(
         new CollectiveFailure(kind, of, rank, call.id.text(), call.id.step(), reason), cause);
+  }
+
+  /** A rank that closes has most often heard of a failure, whose notice is on its way here, too. */
+  private void findReason(Call call, TransportException departure) {
+    try {
+      Transport.Notice notice = transport.awaitNotice(REASON_NANOS);
+      while (notice != null) {
+        Warning warning = Warning.of(notice.content());
+        if (warning.failure() != null) {
+          fail(new CollectiveException(warning.failure(), null), false);
+          return;
+        }
+        notice = transport.awaitNotice(REASON_NANOS);
+      }
+    } catch (TransportException e) {
+      // Nobody is left who could tell.
+      departure.addSuppressed(e);
+    }
+    fail(failure(Kind.DEPARTED, departure.rank(), call, departure.getMessage(), departure), true);
   }
 
   private void heed(Call call, Transport.Notice notice) {
