@@ -61,13 +61,10 @@ class ClusterTrainingIT {
   static List<FaultInjection.Plan> faults() {
     if (!"all".equals(System.getProperty("firesteel.faults"))) {
       return List.of(
-          fault(Fault.EXCEPTION, 1, "COMPUTE", 7),
           fault(Fault.SIGKILL, 0, "REDUCE_SCATTER", 12),
-          fault(Fault.HALT, 1, "ALL_GATHER", 3),
           fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
           fault(Fault.OUT_OF_MEMORY, 0, FaultInjection.COMMIT, 15),
-          fault(Fault.HALT, 0, "RENDEZVOUS", 0),
-          fault(Fault.SLOW, 1, "ALL_GATHER", STEPS - 1));
+          fault(Fault.HALT, 0, "RENDEZVOUS", 0));
     }
     List<FaultInjection.Plan> all = new ArrayList<>();
     for (Fault fault : Fault.values()) {
