@@ -9,7 +9,6 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.random.RandomStream;
-import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -72,8 +71,8 @@ final class AttentionBenchmark {
       forwards[round] = seconds(forward);
       backwards[round] = seconds(backward);
     }
-    double forwardSeconds = median(forwards);
-    double backwardSeconds = median(backwards);
+    double forwardSeconds = Report.median(forwards);
+    double backwardSeconds = Report.median(backwards);
     double pairs = (double) batch * spec.heads() * tokens * (tokens + 1) / 2;
     double flops = 2 * pairs * spec.headWidth();
     System.out.printf(
@@ -105,11 +104,6 @@ final class AttentionBenchmark {
       now = System.nanoTime();
     }
     return (now - start) * 1e-9 / calls;
-  }
-
-  private static double median(double[] values) {
-    Arrays.sort(values);
-    return values[values.length / 2];
   }
 
   private static NdArray zeros(Backend backend, int... dims) {

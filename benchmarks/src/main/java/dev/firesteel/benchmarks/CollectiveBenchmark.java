@@ -76,16 +76,10 @@ public final class CollectiveBenchmark {
         ranks,
         megabytes,
         format,
-        median(sockets),
-        median(collective),
-        median(share),
+        Report.median(sockets),
+        Report.median(collective),
+        Report.median(share),
         share[0],
         share[rounds - 1]);
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }

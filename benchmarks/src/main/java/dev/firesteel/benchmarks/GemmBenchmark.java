@@ -10,7 +10,6 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.cpu.CpuBackend;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
 import org.bytedeco.dnnl.global.dnnl;
@@ -113,8 +112,8 @@ public final class GemmBenchmark {
         oursRates[round] = rate(ours, flops);
         peerRates[round] = rate(peer, flops);
       }
-      double oursRate = median(oursRates);
-      double peerRate = median(peerRates);
+      double oursRate = Report.median(oursRates);
+      double peerRate = Report.median(peerRates);
       System.out.printf(
           Locale.ROOT,
           "| %s | %d | %d | %d | %.1f | %.1f | %.2f |%n",
@@ -170,11 +169,6 @@ public final class GemmBenchmark {
       now = THREADS.getCurrentThreadCpuTime();
     }
     return runs * flops / (now - start);
-  }
-
-  private static double median(double[] values) {
-    Arrays.sort(values);
-    return values[values.length / 2];
   }
 
   private static float[] random(int size) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -22,6 +23,10 @@ final class Report {
     if (!file.isEmpty()) {
       Files.writeString(Path.of(file), text, StandardCharsets.UTF_8);
     }
+  }
+
+  static double median(double[] values) {
+    return median(Arrays.stream(values).boxed().toList());
   }
 
   static double median(List<Double> values) {

@@ -11,10 +11,8 @@ import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.tensor.Node.GradientWriter;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -238,6 +236,7 @@ public final class Tape implements AutoCloseable {
     spent = true;
     settleClaims(loss);
     IdentityHashMap<Tensor, Integer> uses = usesOfVariables();
+    List<Tensor> unused = leaves.stream().filter(leaf -> uses.get(leaf) == 0).toList();
     if (loss.requiresGradient()) {
       accumulate(loss, (target, write) -> backend.fill(target, 1));
     }
@@ -258,23 +257,16 @@ public final class Tape implements AutoCloseable {
       }
     }
     nodes.clear();
-    for (Tensor leaf : leaves) {
-      if (!uses.containsKey(leaf)) {
-        complete(leaf, complete);
-      }
-    }
+    unused.forEach(leaf -> complete(leaf, complete));
   }
 
-  /** How many inputs of nodes each variable is; those that are none have no entry. */
+  /** How many inputs of nodes each variable is. */
   private IdentityHashMap<Tensor, Integer> usesOfVariables() {
     IdentityHashMap<Tensor, Integer> uses = new IdentityHashMap<>();
-    Set<Tensor> known = Collections.newSetFromMap(new IdentityHashMap<>());
-    known.addAll(leaves);
+    leaves.forEach(leaf -> uses.put(leaf, 0));
     for (Node node : nodes) {
       for (Tensor input : node.inputs) {
-        if (known.contains(input)) {
-          uses.merge(input, 1, Integer::sum);
-        }
+        uses.computeIfPresent(input, (leaf, count) -> count + 1);
       }
     }
     return uses;

@@ -13,7 +13,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 final class JsonLines {
   private static final ObjectMapper JSON =
       JsonMapper.builder()
-          .visibility(PropertyAccessor.ALL, Visibility.NONE)
+          .visibility(PropertyAccessor.GETTER, Visibility.NONE)
+          .visibility(PropertyAccessor.IS_GETTER, Visibility.NONE)
           .visibility(PropertyAccessor.FIELD, Visibility.ANY)
           .build();
 
@@ -27,11 +28,16 @@ final class JsonLines {
     }
   }
 
-  static <T> T read(String line, Class<T> type) {
+  /**
+   * The message of a line.
+   *
+   * @param what it should be, for the sentence when it is not: "a rank's report"
+   */
+  static <T> T read(String line, Class<T> type, String what) {
     try {
       return JSON.readValue(line, type);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not a " + type.getSimpleName() + ": " + line, e);
+      throw new IllegalArgumentException("not " + what + ": " + line, e);
     }
   }
 }

@@ -10,7 +10,9 @@ import scala.jdk.javaapi.CollectionConverters;
 /** The executors that could train, as Spark sees them now. Lives on the driver. */
 final class LiveExecutors {
   private static final String DRIVER = "driver";
-  private static final String GPUS = "spark.executor.resource.gpu.amount";
+
+  /** How many GPUs an executor has. */
+  static final String GPUS = "spark.executor.resource.gpu.amount";
 
   private final SparkContext context;
 

@@ -371,7 +371,7 @@ final class PretrainJob {
     /** All cores of an executor for its trainer, so that no two share one; preparing takes one. */
     private ResourceProfile profile(int cores) {
       TaskResourceRequests requests = new TaskResourceRequests().cpus(cores);
-      if (context.conf().contains("spark.executor.resource.gpu.amount")) {
+      if (context.conf().contains(LiveExecutors.GPUS)) {
         requests.resource("gpu", 1);
       }
       return new ResourceProfileBuilder().require(requests).build();

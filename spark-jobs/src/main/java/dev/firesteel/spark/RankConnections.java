@@ -47,7 +47,6 @@ final class RankConnections {
               listener.address().getPort(),
               ConfigLoader.contentHash(config),
               RunSession.jarSha256(),
-              System.getProperty("java.version"),
               ByteOrder.nativeOrder().toString(),
               clockSkewMillis());
       List<Rendezvous.Member> members = Rendezvous.meet(barrier, mine);

@@ -1,7 +1,5 @@
 package dev.firesteel.spark;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.train.RankStep;
 
 /**
@@ -11,21 +9,11 @@ import dev.firesteel.train.RankStep;
  * @param measured by the rank
  */
 record RankReport(String executor, RankStep measured) {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   String line() {
-    try {
-      return JSON.writeValueAsString(this);
-    } catch (JsonProcessingException e) {
-      throw new AssertionError("records of plain values can be written", e);
-    }
+    return JsonLines.write(this);
   }
 
   static RankReport of(String line) {
-    try {
-      return JSON.readValue(line, RankReport.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not a rank's report: " + line, e);
-    }
+    return JsonLines.read(line, RankReport.class, "a rank's report");
   }
 }

@@ -1,7 +1,5 @@
 package dev.firesteel.spark;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.error.UserException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -14,8 +12,6 @@ import org.apache.spark.BarrierTaskContext;
  * by which Spark's barrier polls; so it is done once for each generation.
  */
 final class Rendezvous {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   /** More, and certificates and file systems begin to disagree about what is newer. */
   private static final long MOST_CLOCK_SKEW_MILLIS = 60_000;
 
@@ -30,7 +26,6 @@ final class Rendezvous {
    * @param port likewise
    * @param config SHA-256 of the resolved configuration
    * @param code SHA-256 of the jar; empty where the classes come from none
-   * @param java version of the JVM
    * @param byteOrder of the processor
    * @param clockSkewMillis its clock less the driver's
    */
@@ -41,7 +36,6 @@ final class Rendezvous {
       int port,
       String config,
       String code,
-      String java,
       String byteOrder,
       long clockSkewMillis) {
 
@@ -53,12 +47,8 @@ final class Rendezvous {
   /** Gives all tasks in order of rank: those of one host follow each other. Every task calls it. */
   static List<Member> meet(BarrierTaskContext barrier, Member mine) {
     List<Member> members = new ArrayList<>();
-    try {
-      for (String json : barrier.allGather(JSON.writeValueAsString(mine))) {
-        members.add(JSON.readValue(json, Member.class));
-      }
-    } catch (JsonProcessingException e) {
-      throw new AssertionError("records of plain values can be written and read", e);
+    for (String line : barrier.allGather(JsonLines.write(mine))) {
+      members.add(JsonLines.read(line, Member.class, "a task's introduction"));
     }
     members.sort(
         Comparator.comparing(Member::host)

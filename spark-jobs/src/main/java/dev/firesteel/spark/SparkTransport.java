@@ -79,23 +79,9 @@ final class SparkTransport implements Transport {
   /** A frame that waits, and how to tell its rank that it waits no more. */
   private record Received(ByteBuffer message, RpcResponseCallback used) {}
 
-  Membership me() {
+  @Override
+  public Membership me() {
     return me;
-  }
-
-  @Override
-  public int rank() {
-    return me.rank();
-  }
-
-  @Override
-  public int worldSize() {
-    return me.worldSize();
-  }
-
-  @Override
-  public long generation() {
-    return me.generation();
   }
 
   /** A connection from this process to {@code peer} is there. */

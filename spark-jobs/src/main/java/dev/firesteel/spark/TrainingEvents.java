@@ -1,7 +1,5 @@
 package dev.firesteel.spark;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.train.EvaluationResult;
 import dev.firesteel.train.StepMetrics;
 import dev.firesteel.train.TrainingListener;
@@ -14,8 +12,6 @@ import java.util.function.Consumer;
  * each event as a line of JSON, the driver's half reads it and tells the real listener.
  */
 final class TrainingEvents {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private TrainingEvents() {}
 
   private enum Kind {
@@ -53,7 +49,7 @@ final class TrainingEvents {
 
   /** The driver's half: tells {@code listener} of one line. */
   static void dispatch(String line, TrainingListener listener) {
-    Event event = read(line);
+    Event event = JsonLines.read(line, Event.class, "a training event");
     long step = event.step();
     switch (event.kind()) {
       case START -> listener.onStart(event.plan());
@@ -67,21 +63,9 @@ final class TrainingEvents {
     }
   }
 
-  private static Event read(String line) {
-    try {
-      return JSON.readValue(line, Event.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not a training event: " + line, e);
-    }
-  }
-
   private record Encoder(Consumer<String> lines) implements TrainingListener {
     private void send(Event event) {
-      try {
-        lines.accept(JSON.writeValueAsString(event));
-      } catch (JsonProcessingException e) {
-        throw new AssertionError("records of plain values can be written", e);
-      }
+      lines.accept(JsonLines.write(event));
     }
 
     @Override

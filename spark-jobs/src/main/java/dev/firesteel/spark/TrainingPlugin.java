@@ -146,11 +146,14 @@ public final class TrainingPlugin implements SparkPlugin {
       }
       String line = (String) message;
       if (line.startsWith(HEARTBEAT)) {
-        Heartbeat beat = JsonLines.read(line.substring(HEARTBEAT.length()), Heartbeat.class);
+        Heartbeat beat =
+            JsonLines.read(line.substring(HEARTBEAT.length()), Heartbeat.class, "a heartbeat");
         return watch.heard(beat).name();
       }
       if (line.startsWith(REPORT)) {
-        watch.reported(JsonLines.read(line.substring(REPORT.length()), TrainReport.class));
+        watch.reported(
+            JsonLines.read(
+                line.substring(REPORT.length()), TrainReport.class, "a training report"));
       } else if (line.startsWith(RANK)) {
         RankReport report = RankReport.of(line.substring(RANK.length()));
         status.rankReported(report);

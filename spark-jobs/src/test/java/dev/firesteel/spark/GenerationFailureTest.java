@@ -101,7 +101,8 @@ class GenerationFailureTest {
             JsonLines.write(
                 TrainReport.failed(
                     rank(1, 7, RankPhase.CHECKPOINT), new IllegalStateException("broken"))),
-            TrainReport.class);
+            TrainReport.class,
+            "a training report");
     assertThat(report.rank()).isEqualTo(1);
     assertThat(report.last().phase()).isEqualTo(RankPhase.CHECKPOINT);
     assertThat(report.failure()).isEqualTo("IllegalStateException: broken");

@@ -90,19 +90,30 @@ public record RunSession(
 
   /** SHA-256 of the jar that this class comes from; empty where it comes from none. */
   public static String jarSha256() {
-    CodeSource source = RunSession.class.getProtectionDomain().getCodeSource();
-    try {
-      Path jar = Path.of(source.getLocation().toURI());
-      if (!Files.isRegularFile(jar)) {
-        return "";
+    return Jar.SHA256;
+  }
+
+  /** Read once: it does not change while its classes are in use. */
+  private static final class Jar {
+    private static final String SHA256 = hash();
+
+    private Jar() {}
+
+    private static String hash() {
+      CodeSource source = RunSession.class.getProtectionDomain().getCodeSource();
+      try {
+        Path jar = Path.of(source.getLocation().toURI());
+        if (!Files.isRegularFile(jar)) {
+          return "";
+        }
+        MessageDigest digest = DataFiles.sha256();
+        try (InputStream in = new DigestInputStream(Files.newInputStream(jar), digest)) {
+          in.transferTo(OutputStream.nullOutputStream());
+        }
+        return HexFormat.of().formatHex(digest.digest());
+      } catch (URISyntaxException | IOException e) {
+        throw new IllegalStateException("the jar of this class cannot be read: " + source, e);
       }
-      MessageDigest digest = DataFiles.sha256();
-      try (InputStream in = new DigestInputStream(Files.newInputStream(jar), digest)) {
-        in.transferTo(OutputStream.nullOutputStream());
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (URISyntaxException | IOException e) {
-      throw new IllegalStateException("the jar of this class cannot be read: " + source, e);
     }
   }
 }

@@ -5,7 +5,6 @@ import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
-import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -27,6 +26,7 @@ public final class TrainingCheckpoint {
    *
    * @param rank of this process, from 0
    * @param worldSize processes that each write their part
+   * @param numbers weights and moments of this rank
    */
   public static void write(
       CheckpointWriter writer,
@@ -34,59 +34,13 @@ public final class TrainingCheckpoint {
       int worldSize,
       LanguageModel model,
       Tokenizer tokenizer,
-      AdamW optimizer,
+      RankState numbers,
       TrainingState state,
       RunConfig config)
       throws IOException {
-    write(
-        writer,
-        rank,
-        worldSize,
-        model,
-        model.parameters().weights(),
-        tokenizer,
-        OptimizerState.of(optimizer),
-        state,
-        config);
-  }
-
-  /** As above, with weights and moments as a snapshot has them. */
-  public static void write(
-      CheckpointWriter writer,
-      int rank,
-      int worldSize,
-      LanguageModel model,
-      Tokenizer tokenizer,
-      TrainingSnapshot snapshot,
-      TrainingState state,
-      RunConfig config)
-      throws IOException {
-    write(
-        writer,
-        rank,
-        worldSize,
-        model,
-        snapshot.weights(),
-        tokenizer,
-        snapshot.moments(),
-        state,
-        config);
-  }
-
-  private static void write(
-      CheckpointWriter writer,
-      int rank,
-      int worldSize,
-      LanguageModel model,
-      Segment weights,
-      Tokenizer tokenizer,
-      OptimizerState moments,
-      TrainingState state,
-      RunConfig config)
-      throws IOException {
-    OptimizerFiles.write(writer, moments, rank + 1, worldSize);
+    OptimizerFiles.write(writer, numbers.moments(), rank + 1, worldSize);
     if (rank == 0) {
-      ModelDirectory.write(writer, model, weights, tokenizer, config.sample());
+      ModelDirectory.write(writer, model, numbers.weights(), tokenizer, config.sample());
       OptimizerFiles.writeLayout(writer, model.parameters());
       writer.write(CONFIG, ConfigLoader.toYaml(config));
       writer.write(STATE, state.toJson());

@@ -53,12 +53,9 @@ public final class TrainingSnapshot implements AutoCloseable {
     from.download(source, FloatStorage.of(target), HeapStorage.offset(target));
   }
 
-  Segment weights() {
-    return weights;
-  }
-
-  OptimizerState moments() {
-    return moments;
+  /** What {@link #take} copied last. */
+  public RankState copies() {
+    return new RankState(weights, moments);
   }
 
   /** Gives the memory back. */

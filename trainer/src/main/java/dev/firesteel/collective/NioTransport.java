@@ -58,18 +58,8 @@ public final class NioTransport implements Transport {
   }
 
   @Override
-  public int rank() {
-    return me.rank();
-  }
-
-  @Override
-  public int worldSize() {
-    return me.worldSize();
-  }
-
-  @Override
-  public long generation() {
-    return me.generation();
+  public Membership me() {
+    return me;
   }
 
   @Override

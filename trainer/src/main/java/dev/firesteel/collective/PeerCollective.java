@@ -238,7 +238,8 @@ public final class PeerCollective implements Collective {
   }
 
   private Call submit(CallKind kind, long operand, Body body) {
-    Frame.CallId id = new Frame.CallId(kind, transport.generation(), step, sequence++, operand);
+    Frame.CallId id =
+        new Frame.CallId(kind, transport.me().generation(), step, sequence++, operand);
     Call call = new Call(id, body);
     if (firstFailure.get() == null) {
       calls.add(call);

@@ -12,14 +12,18 @@ package dev.firesteel.collective;
  * that exchange with it.
  */
 public interface Transport extends AutoCloseable {
+  /** Who this process is among the ranks; a process of another generation has no entry. */
+  Membership me();
+
   /** This process's number, from 0. */
-  int rank();
+  default int rank() {
+    return me().rank();
+  }
 
   /** How many processes there are. */
-  int worldSize();
-
-  /** Which start of the run the processes belong to: one of an earlier start has no entry. */
-  long generation();
+  default int worldSize() {
+    return me().worldSize();
+  }
 
   /**
    * Sends all frames of {@code outgoing} to rank {@code to} and, at the same time, takes all that

@@ -6,6 +6,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.checkpoint.RankState;
 import dev.firesteel.checkpoint.RunSession;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
 import dev.firesteel.checkpoint.TrainingSnapshot;
@@ -389,28 +390,17 @@ public final class Pretraining implements AutoCloseable {
 
   /** This rank's files, written on a thread of their own. */
   private CheckpointStore.Content content(TrainingState state) {
+    RankState numbers = snapshot == null ? RankState.of(model, optimizer) : snapshot.copies();
     return writer -> {
-      if (snapshot == null) {
-        TrainingCheckpoint.write(
-            writer,
-            collective.rank(),
-            collective.worldSize(),
-            model,
-            data.tokenizer(),
-            optimizer,
-            state,
-            config);
-      } else {
-        TrainingCheckpoint.write(
-            writer,
-            collective.rank(),
-            collective.worldSize(),
-            model,
-            data.tokenizer(),
-            snapshot,
-            state,
-            config);
-      }
+      TrainingCheckpoint.write(
+          writer,
+          collective.rank(),
+          collective.worldSize(),
+          model,
+          data.tokenizer(),
+          numbers,
+          state,
+          config);
       context.rank().onFilesWritten(state.step());
     };
   }

@@ -26,18 +26,8 @@ final class TamperingTransport implements Transport {
   }
 
   @Override
-  public int rank() {
-    return transport.rank();
-  }
-
-  @Override
-  public int worldSize() {
-    return transport.worldSize();
-  }
-
-  @Override
-  public long generation() {
-    return transport.generation();
+  public Membership me() {
+    return transport.me();
   }
 
   @Override
