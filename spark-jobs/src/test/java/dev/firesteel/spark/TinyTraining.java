@@ -77,10 +77,16 @@ final class TinyTraining {
   }
 
   Process start(String name, String... overrides) throws IOException {
+    return start(name, Map.of(), overrides);
+  }
+
+  /** With variables of the environment besides those of this process. */
+  Process start(String name, Map<String, String> environment, String... overrides)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + SparkCluster.built("firesteel.jvm.options"));
-    command.addAll(List.of("-Xmx768m", "-XX:+UseSerialGC"));
+    command.addAll(List.of("-Xmx768m", "-XX:+UseG1GC"));
     command.add("-Dlog4j2.configurationFile=firesteel-log4j2.properties");
     command.add("-cp");
     command.add(
@@ -95,6 +101,7 @@ final class TinyTraining {
             .redirectOutput(folder.resolve(name + ".out").toFile())
             .redirectError(folder.resolve(name + ".err").toFile());
     builder.environment().put("OMP_NUM_THREADS", "1");
+    builder.environment().putAll(environment);
     Process process = builder.start();
     processes.add(process);
     return process;

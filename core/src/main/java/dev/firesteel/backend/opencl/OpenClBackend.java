@@ -66,6 +66,7 @@ public final class OpenClBackend implements Backend {
   private long bytesUp;
   private long bytesDown;
   private long launches;
+  private boolean built;
 
   /** What cosines and sines of a position depend on. */
   private record RopeKey(int headWidth, double theta) {}
@@ -203,7 +204,10 @@ public final class OpenClBackend implements Backend {
 
   @Override
   public void close() {
-    kernel.dispose();
+    // Where the program was not built, Aparapi would release what it never made: the JVM crashes.
+    if (built || launches == 0) {
+      kernel.dispose();
+    }
   }
 
   /**
@@ -1178,6 +1182,7 @@ public final class OpenClBackend implements Backend {
     try {
       kernel.execute(
           Range.create(device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
+      built = true;
     } catch (AssertionError | RuntimeException e) {
       // Aparapi would go on to another device; the range names ours alone, so that it gives up.
       preferAllDevices();

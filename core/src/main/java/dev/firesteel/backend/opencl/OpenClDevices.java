@@ -2,6 +2,7 @@ package dev.firesteel.backend.opencl;
 
 import com.aparapi.device.Device;
 import com.aparapi.device.OpenCLDevice;
+import com.aparapi.internal.opencl.OpenCLLoader;
 import com.aparapi.internal.opencl.OpenCLPlatform;
 import dev.firesteel.error.UserException;
 import java.util.ArrayList;
@@ -176,10 +177,9 @@ public final class OpenClDevices {
   /** One thread at a time: Aparapi's first call of the library is not safe for two. */
   static synchronized List<OpenCLDevice> devices() {
     AparapiSettings.apply();
-    try {
-      return OpenCLDevice.listDevices(null);
-    } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
-      throw UserException.failure(NO_LIBRARY, e);
+    if (!OpenCLLoader.isOpenCLAvailable()) { // Aparapi would list no devices, as if it had asked.
+      throw UserException.failure(NO_LIBRARY);
     }
+    return OpenCLDevice.listDevices(null);
   }
 }
