@@ -174,11 +174,11 @@ final class OpenClBenchmark {
 
   private void row(TrainingShape shape, String name, List<Double> rates, String rest, double loss) {
     report.line(
-        "| %s | %s | %.0f | %s | %.1f | %s | %.6f |",
+        "| %s | %s | %.1f | %s | %.1f | %s | %.6f |",
         shape.label(),
         name,
         Report.median(rates),
-        Report.range(rates, "%.0f"),
+        Report.range(rates, "%.1f"),
         gigaflops(shape, rates),
         rest,
         loss);

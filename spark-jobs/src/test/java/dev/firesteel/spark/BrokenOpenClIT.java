@@ -73,8 +73,12 @@ class BrokenOpenClIT {
             "POCL_EXTRA_BUILD_FLAGS",
             "-Dget_group_id=missing",
             "POCL_CACHE_DIR",
-            folder.resolve("cache").toString()),
+            folder.resolve("cache").toString(),
+            "LD_PRELOAD",
+            ""),
         "OpenCL device .* failed to build or run operation .*; look at its driver's log, .*");
+    assertThat(runs.text(NAME + ".err"))
+        .contains("An OpenCL driver may take signals from the JVM, which then ends without a word");
   }
 
   private static void assertRefused(Map<String, String> environment, String sentence)

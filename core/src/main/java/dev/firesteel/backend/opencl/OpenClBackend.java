@@ -39,10 +39,10 @@ public final class OpenClBackend implements Backend {
   /** Rows of logits that exist at a time in {@link #linearCrossEntropy}. */
   private static final int HEAD_ROWS = 512;
 
-  /** Floats that cross over at a time: few, or as many as pay a large copy. */
-  private static final int SMALL_STAGING = 1 << 10;
+  /** Floats that cross over at a time: of these numbers the first that suffices. */
+  private static final int[] STAGING = {1 << 10, 1 << 14, 1 << 18};
 
-  private static final int LARGE_STAGING = 1 << 18;
+  private static final int MOST_STAGED = STAGING[STAGING.length - 1];
 
   /** A launch of at least that long, and more of them, tell the device's peak. */
   private static final long PEAK_NANOS = 50_000_000;
@@ -58,8 +58,7 @@ public final class OpenClBackend implements Backend {
   private final int mostGroups;
   private final DeviceKernel kernel = new DeviceKernel();
   private final DeviceMemory memory;
-  private final float[] smallStaging = new float[SMALL_STAGING + DeviceKernel.ARENAS];
-  private float[] largeStaging = new float[0];
+  private final float[][] stagings = new float[STAGING.length][]; // each made when first needed
   private final Map<RopeKey, RopeTable> ropeTables = new HashMap<>();
   private ProductTiles tiles = ProductTiles.FIXED;
   private boolean integersChanged = true;
@@ -83,6 +82,7 @@ public final class OpenClBackend implements Backend {
   public OpenClBackend(String choice) {
     requireFixedArrays();
     device = OpenClDevices.choose(choice);
+    SignalChaining.check();
     // Buffers of the device's own. Else they would be the Java arrays, at addresses that a
     // collection changes while Aparapi is not looking.
     device.setSharedMemory(false);
@@ -92,7 +92,7 @@ public final class OpenClBackend implements Backend {
     memory =
         new DeviceMemory(
             kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
-    kernel.staging = smallStaging;
+    kernel.staging = stagingFor(0);
   }
 
   /**
@@ -281,8 +281,8 @@ public final class OpenClBackend implements Backend {
   @Override
   public void upload(float[] source, int offset, NdArray to) {
     int size = size(to);
-    for (int start = 0; start < size; start += LARGE_STAGING) {
-      int count = Math.min(LARGE_STAGING, size - start);
+    for (int start = 0; start < size; start += MOST_STAGED) {
+      int count = Math.min(MOST_STAGED, size - start);
       System.arraycopy(source, offset + start, stagingFor(count), 0, count);
       stageIn(to, start, count);
     }
@@ -291,8 +291,8 @@ public final class OpenClBackend implements Backend {
   @Override
   public void upload(double[] source, int offset, NdArray to) {
     int size = size(to);
-    for (int start = 0; start < size; start += LARGE_STAGING) {
-      int count = Math.min(LARGE_STAGING, size - start);
+    for (int start = 0; start < size; start += MOST_STAGED) {
+      int count = Math.min(MOST_STAGED, size - start);
       float[] staging = stagingFor(count);
       for (int i = 0; i < count; i++) {
         staging[i] = (float) source[offset + start + i];
@@ -311,8 +311,8 @@ public final class OpenClBackend implements Backend {
   @Override
   public void download(NdArray from, float[] target, int offset) {
     int size = size(from);
-    for (int start = 0; start < size; start += LARGE_STAGING) {
-      int count = Math.min(LARGE_STAGING, size - start);
+    for (int start = 0; start < size; start += MOST_STAGED) {
+      int count = Math.min(MOST_STAGED, size - start);
       System.arraycopy(stageOut(from, start, count), 0, target, offset + start, count);
     }
   }
@@ -320,8 +320,8 @@ public final class OpenClBackend implements Backend {
   @Override
   public void download(NdArray from, double[] target, int offset) {
     int size = size(from);
-    for (int start = 0; start < size; start += LARGE_STAGING) {
-      int count = Math.min(LARGE_STAGING, size - start);
+    for (int start = 0; start < size; start += MOST_STAGED) {
+      int count = Math.min(MOST_STAGED, size - start);
       float[] staging = stageOut(from, start, count);
       for (int i = 0; i < count; i++) {
         target[offset + start + i] = staging[i];
@@ -335,14 +335,14 @@ public final class OpenClBackend implements Backend {
   }
 
   private float[] stagingFor(int count) {
-    if (count <= SMALL_STAGING) {
-      kernel.staging = smallStaging;
-    } else {
-      if (largeStaging.length == 0) {
-        largeStaging = new float[LARGE_STAGING + DeviceKernel.ARENAS];
-      }
-      kernel.staging = largeStaging;
+    int size = 0;
+    while (STAGING[size] < count) {
+      size++;
     }
+    if (stagings[size] == null) {
+      stagings[size] = new float[STAGING[size] + DeviceKernel.ARENAS];
+    }
+    kernel.staging = stagings[size];
     return kernel.staging;
   }
 
