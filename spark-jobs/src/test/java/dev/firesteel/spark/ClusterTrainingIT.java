@@ -64,7 +64,9 @@ class ClusterTrainingIT {
           fault(Fault.SIGKILL, 0, "REDUCE_SCATTER", 12),
           fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
           fault(Fault.OUT_OF_MEMORY, 0, FaultInjection.COMMIT, 15),
-          fault(Fault.HALT, 0, "RENDEZVOUS", 0));
+          fault(Fault.HALT, 0, "RENDEZVOUS", 0),
+          fault(Fault.CUT, 1, "ALL_GATHER", 7),
+          fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1));
     }
     List<FaultInjection.Plan> all = new ArrayList<>();
     for (Fault fault : Fault.values()) {
@@ -97,7 +99,7 @@ class ClusterTrainingIT {
     assertThat(plan.happened()).as("the fault was injected").exists();
     assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
     if (plan.fault() != Fault.SLOW) {
-      assertThat(outcome.out()).contains("Generation 1 ended: rank " + plan.rank());
+      assertThat(outcome.out()).containsPattern("Generation 1 ended: " + plan.sentence());
     }
     assertThat(runs.numbers(name)).isEqualTo(undisturbed);
   }

@@ -1,10 +1,18 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.collective.Collective;
+import dev.firesteel.collective.FrameSource;
+import dev.firesteel.collective.Transport;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RankPhase;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,44 +37,89 @@ public final class FaultInjection implements RankListener {
   static final String COMMIT = "COMMIT";
 
   private final Plan plan = Plan.of(System.getProperty(PROPERTY));
-  private volatile int rank = -1;
+  private volatile Collective collective;
 
   /** What goes wrong. */
   enum Fault {
     EXCEPTION {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         throw new IllegalStateException("an injected exception");
       }
     },
     OUT_OF_MEMORY {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         throw new OutOfMemoryError("an injected lack of memory");
       }
     },
     HALT {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         Runtime.getRuntime().halt(137);
       }
     },
     SIGKILL {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         signal("KILL");
       }
     },
     SIGSTOP {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         signal("STOP");
+      }
+    },
+    /** All connections with other ranks end, in both directions. */
+    CUT {
+      @Override
+      void happen(Plan plan, Collective collective) {
+        try {
+          for (Object link : (Object[]) get(get(collective, "transport"), "links")) {
+            if (link != null) {
+              for (String channel : List.of("frames", "noticeChannel")) {
+                ((SocketChannel) get(link, channel)).shutdownInput().shutdownOutput();
+              }
+            }
+          }
+        } catch (IOException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    },
+    /** One bit is turned over in each frame that leaves from now on. */
+    DAMAGE {
+      @Override
+      void happen(Plan plan, Collective collective) {
+        try {
+          Object conversation = get(collective, "conversation");
+          Field field = field(conversation, "transport");
+          Object transport = field.get(conversation);
+          InvocationHandler damaging =
+              (proxy, method, arguments) -> {
+                if (method.getName().equals("exchange")) {
+                  arguments[1] = damaged((FrameSource) arguments[1]);
+                }
+                try {
+                  return method.invoke(transport, arguments);
+                } catch (InvocationTargetException e) {
+                  throw e.getCause();
+                }
+              };
+          Class<?>[] types = {Transport.class};
+          field.set(
+              conversation,
+              Proxy.newProxyInstance(Transport.class.getClassLoader(), types, damaging));
+        } catch (IllegalAccessException e) {
+          throw new IllegalStateException(e);
+        }
       }
     },
     /** The last byte of each optimizer's file that was written last is lost. */
     TRUNCATE {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         try (Stream<Path> files = Files.walk(plan.run())) {
           List<Path> shards =
               files
@@ -89,7 +142,7 @@ public final class FaultInjection implements RankListener {
     /** Waits, each time that it comes there, until the file {@link Plan#go} exists. */
     HOLD {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         while (!Files.exists(plan.go())) {
           sleep(50);
         }
@@ -98,12 +151,42 @@ public final class FaultInjection implements RankListener {
     /** Slow, but within all limits. */
     SLOW {
       @Override
-      void happen(Plan plan) {
+      void happen(Plan plan, Collective collective) {
         sleep(4_000);
       }
     };
 
-    abstract void happen(Plan plan);
+    abstract void happen(Plan plan, Collective collective);
+
+    static FrameSource damaged(FrameSource source) {
+      return frame -> {
+        boolean more = source.next(frame);
+        if (more) {
+          int last = frame.position() - 1;
+          frame.put(last, (byte) (frame.get(last) ^ 1));
+        }
+        return more;
+      };
+    }
+
+    static Object get(Object owner, String field) {
+      try {
+        return field(owner, field).get(owner);
+      } catch (IllegalAccessException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+
+    /** There is no way from a listener to the sockets, and no use for one but this. */
+    static Field field(Object owner, String name) {
+      try {
+        Field field = owner.getClass().getDeclaredField(name);
+        field.setAccessible(true);
+        return field;
+      } catch (NoSuchFieldException e) {
+        throw new IllegalStateException(e);
+      }
+    }
 
     static void signal(String name) {
       try {
@@ -141,6 +224,15 @@ public final class FaultInjection implements RankListener {
           parts[2],
           Long.parseLong(parts[3]),
           Path.of(parts[4]));
+    }
+
+    /** What the driver says of it, as a pattern. */
+    String sentence() {
+      return switch (fault) {
+        case CUT -> "rank [01] .*connection";
+        case DAMAGE -> "rank [01] .*damaged frame from rank " + rank + ".*checksum";
+        default -> "rank " + rank;
+      };
     }
 
     /** Ends {@link Fault#HOLD}. */
@@ -183,8 +275,8 @@ public final class FaultInjection implements RankListener {
   }
 
   @Override
-  public void onStart(int ofRank, int worldSize) {
-    rank = ofRank;
+  public void onStart(Collective connected) {
+    collective = connected;
   }
 
   @Override
@@ -198,7 +290,7 @@ public final class FaultInjection implements RankListener {
   }
 
   private void at(String point, long step) {
-    if (rank != plan.rank() || !point.equals(plan.point()) || step != plan.step()) {
+    if (collective.rank() != plan.rank() || !point.equals(plan.point()) || step != plan.step()) {
       return;
     }
     try {
@@ -210,6 +302,6 @@ public final class FaultInjection implements RankListener {
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
-    plan.fault().happen(plan);
+    plan.fault().happen(plan, collective);
   }
 }

@@ -121,7 +121,7 @@ public final class Pretraining implements AutoCloseable {
     dataSha256 = data.sha256();
     tokenizerSha256 = data.tokenizer().sha256();
 
-    context.rank().onStart(collective.rank(), collective.worldSize());
+    context.rank().onStart(collective);
     context.rank().onPhase(RankPhase.RENDEZVOUS, 0);
     checkpoints = context.run().checkpoints(listener::onNotice);
     Optional<Checkpoint> last = checkpoints.latest();

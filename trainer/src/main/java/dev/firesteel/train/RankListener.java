@@ -1,5 +1,6 @@
 package dev.firesteel.train;
 
+import dev.firesteel.collective.Collective;
 import java.util.List;
 
 /**
@@ -7,8 +8,8 @@ import java.util.List;
  * #onFilesWritten}.
  */
 public interface RankListener {
-  /** The rank is known; before all else. */
-  default void onStart(int rank, int worldSize) {}
+  /** The rank is connected with the others; before all else. */
+  default void onStart(Collective collective) {}
 
   /** The rank comes to a phase of a step; {@code step} counts those that are done. */
   default void onPhase(RankPhase phase, long step) {}
@@ -27,8 +28,8 @@ public interface RankListener {
     List<RankListener> each = List.copyOf(listeners);
     return new RankListener() {
       @Override
-      public void onStart(int rank, int worldSize) {
-        each.forEach(listener -> listener.onStart(rank, worldSize));
+      public void onStart(Collective collective) {
+        each.forEach(listener -> listener.onStart(collective));
       }
 
       @Override
