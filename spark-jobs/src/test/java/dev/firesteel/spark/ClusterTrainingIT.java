@@ -2,11 +2,21 @@ package dev.firesteel.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.spark.FaultInjection.Fault;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -20,6 +30,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class ClusterTrainingIT {
   private static final int STEPS = 20;
+
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static final Pattern PAGE = Pattern.compile("Live page: (\\S+)");
 
   @TempDir private static Path folder;
 
@@ -49,12 +62,49 @@ class ClusterTrainingIT {
   }
 
   @Test
-  void twoExecutorsGiveTheBitsOfOneProcess() throws Exception {
-    SparkCluster.Outcome outcome = submit("two", List.of());
+  void twoExecutorsGiveTheBitsOfOneProcessAndTellHowTheyTrain() throws Exception {
+    // After the first report, so that there is time to look at it.
+    FaultInjection.Plan hold = fault(Fault.HOLD, 0, "COMPUTE", 12);
+    String name = hold.run().getFileName().toString();
+    List<String> options = options(List.of(hold.option()));
+    options.addAll(List.of("--conf", "spark.ui.enabled=true", "--conf", "spark.ui.port=0"));
 
+    Process driver = cluster.submitting(name, options, arguments(name));
+    JsonNode ranks = awaitReports(name, driver, 10);
+    Files.createFile(hold.go());
+    SparkCluster.Outcome outcome = cluster.await(driver, name, TinyTraining.LIMIT);
+
+    assertThat(ranks).hasSize(2);
+    assertThat(ranks.findValuesAsText("executor")).hasSize(2).doesNotHaveDuplicates();
+    for (JsonNode rank : ranks) {
+      assertThat(rank.get("compute_millis").asDouble()).isPositive();
+      assertThat(rank.get("communication_millis").asDouble()).isPositive();
+      assertThat(rank.get("overlap_share").asDouble()).isBetween(0.0, 1.0);
+      assertThat(rank.get("heap_used_bytes").asLong()).isPositive();
+    }
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.out()).contains("2 trainers", "step 20/20");
-    assertThat(runs.numbers("two")).isEqualTo(undisturbed);
+    assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+  }
+
+  /** What the driver's page tells of the ranks, once all have reported that step. */
+  private static JsonNode awaitReports(String name, Process driver, long step) throws Exception {
+    Instant limit = Instant.now().plus(TinyTraining.LIMIT);
+    while (true) {
+      assertThat(driver.isAlive()).as(cluster.text(name + ".err")).isTrue();
+      assertThat(Instant.now()).isBefore(limit);
+      Matcher page = PAGE.matcher(cluster.text(name + ".out"));
+      if (page.find()) {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(page.group(1) + "json/")).build();
+        String json = HTTP.send(request, HttpResponse.BodyHandlers.ofString()).body();
+        JsonNode ranks = new ObjectMapper().readTree(json).get("ranks");
+        List<String> steps = ranks.findValuesAsText("step");
+        if (steps.size() == 2 && steps.stream().allMatch(Long.toString(step)::equals)) {
+          return ranks;
+        }
+      }
+      Thread.sleep(200);
+    }
   }
 
   /** Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}. */
