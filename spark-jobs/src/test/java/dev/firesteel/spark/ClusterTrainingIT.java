@@ -32,7 +32,7 @@ class ClusterTrainingIT {
   private static final int STEPS = 20;
 
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final Pattern PAGE = Pattern.compile("Live page: (\\S+)");
+  private static final Pattern PAGE = Pattern.compile("(?<=Live page: )http\\S+/(?=firesteel/)");
 
   @TempDir private static Path folder;
 
@@ -71,9 +71,11 @@ class ClusterTrainingIT {
 
     Process driver = cluster.submitting(name, options, arguments(name));
     JsonNode ranks = awaitReports(name, driver, 10);
+    List<String> jobs = trainingJobs(name);
     Files.createFile(hold.go());
     SparkCluster.Outcome outcome = cluster.await(driver, name, TinyTraining.LIMIT);
 
+    assertThat(jobs).as("jobs since training began").containsExactly("RUNNING");
     assertThat(ranks).hasSize(2);
     assertThat(ranks.findValuesAsText("executor")).hasSize(2).doesNotHaveDuplicates();
     for (JsonNode rank : ranks) {
@@ -95,9 +97,7 @@ class ClusterTrainingIT {
       assertThat(Instant.now()).isBefore(limit);
       Matcher page = PAGE.matcher(cluster.text(name + ".out"));
       if (page.find()) {
-        HttpRequest request = HttpRequest.newBuilder(URI.create(page.group(1) + "json/")).build();
-        String json = HTTP.send(request, HttpResponse.BodyHandlers.ofString()).body();
-        JsonNode ranks = new ObjectMapper().readTree(json).get("ranks");
+        JsonNode ranks = json(page.group() + "firesteel/json/").get("ranks");
         List<String> steps = ranks.findValuesAsText("step");
         if (steps.size() == 2 && steps.stream().allMatch(Long.toString(step)::equals)) {
           return ranks;
@@ -105,6 +105,29 @@ class ClusterTrainingIT {
       }
       Thread.sleep(200);
     }
+  }
+
+  /** How Spark's jobs stand, of the generation and after it. */
+  private static List<String> trainingJobs(String name) throws Exception {
+    Matcher page = PAGE.matcher(cluster.text(name + ".out"));
+    assertThat(page.find()).isTrue();
+    String api = page.group() + "api/v1/applications/";
+    JsonNode jobs = json(api + json(api).get(0).get("id").asText() + "/jobs");
+    List<String> states = new ArrayList<>();
+    for (JsonNode job : jobs) { // The last one first.
+      states.add(job.get("status").asText());
+      if (job.path("jobGroup").asText().startsWith("firesteel-generation-")) {
+        return states;
+      }
+    }
+    throw new AssertionError("no job trains: " + jobs);
+  }
+
+  private static JsonNode json(String address) throws Exception {
+    HttpRequest request = HttpRequest.newBuilder(URI.create(address)).build();
+    HttpResponse<String> response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+    return new ObjectMapper().readTree(response.body());
   }
 
   /** Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}. */
