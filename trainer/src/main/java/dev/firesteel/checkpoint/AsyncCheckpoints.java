@@ -53,6 +53,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   private final Collective collective;
   private final int keepLast;
   private final boolean keepBest;
+  private final Duration limit;
   private final ExecutorService thread;
   private Upload upload; // null where none is on its way
 
@@ -60,9 +61,16 @@ public final class AsyncCheckpoints implements AutoCloseable {
   public record Committed(long step, Path directory) {}
 
   private enum Phase {
-    PREPARE,
-    WRITE,
-    COMMIT
+    PREPARE("prepared"),
+    WRITE("written"),
+    COMMIT("committed");
+
+    /** What the checkpoint is at the end, for messages. */
+    final String done;
+
+    Phase(String done) {
+      this.done = done;
+    }
   }
 
   /** A checkpoint on its way. */
@@ -72,6 +80,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     final Path target;
     CheckpointStore.Content content; // until it is written
     Phase phase;
+    long phaseBegan;
     Future<List<FileEntry>> work;
     volatile boolean stopped;
 
@@ -86,13 +95,19 @@ public final class AsyncCheckpoints implements AutoCloseable {
   /**
    * @param keepLast how many of the newest checkpoints remain after each save
    * @param keepBest whether the one of the lowest validation loss remains, too
+   * @param limit of each phase; a file system that answers no more would else hold the run for ever
    */
   public AsyncCheckpoints(
-      CheckpointStore store, Collective collective, int keepLast, boolean keepBest) {
+      CheckpointStore store,
+      Collective collective,
+      int keepLast,
+      boolean keepBest,
+      Duration limit) {
     this.store = store;
     this.collective = collective;
     this.keepLast = keepLast;
     this.keepBest = keepBest;
+    this.limit = limit;
     this.thread =
         Executors.newSingleThreadExecutor(
             task -> {
@@ -169,7 +184,13 @@ public final class AsyncCheckpoints implements AutoCloseable {
     try {
       vote = Ballot.done(upload.work.get(patience.toMillis(), TimeUnit.MILLISECONDS));
     } catch (TimeoutException e) {
-      vote = Ballot.atWork();
+      if (System.nanoTime() - upload.phaseBegan < limit.toNanos()) {
+        vote = Ballot.atWork();
+      } else {
+        upload.work.cancel(true);
+        failure = late();
+        vote = Ballot.failed(failure.getMessage());
+      }
     } catch (ExecutionException e) {
       failure = e.getCause();
       vote =
@@ -184,6 +205,12 @@ public final class AsyncCheckpoints implements AutoCloseable {
       throw giveUp(ballot, failure);
     }
     return ballot.complete() ? advance(ballot.files()) : Optional.empty();
+  }
+
+  private UserException late() {
+    return UserException.failure(
+        "the checkpoint %s must be %s within %d s (checkpoint.timeout_seconds), and was not: see whether its file system works, or allow more"
+            .formatted(upload.target, upload.phase.done, limit.toSeconds()));
   }
 
   private Optional<Committed> advance(List<FileEntry> written) {
@@ -206,6 +233,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     Upload now = upload;
     boolean first = collective.rank() == 0;
     now.phase = phase;
+    now.phaseBegan = System.nanoTime();
     now.work =
         first || phase == Phase.WRITE
             ? thread.submit(() -> work(now, phase, written))

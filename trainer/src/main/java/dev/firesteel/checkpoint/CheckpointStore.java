@@ -6,6 +6,7 @@ import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -138,7 +139,8 @@ public final class CheckpointStore {
    */
   public Checkpoint save(
       long step, OptionalDouble validationLoss, Collective collective, Content content) {
-    try (AsyncCheckpoints one = new AsyncCheckpoints(this, collective, Integer.MAX_VALUE, false)) {
+    try (AsyncCheckpoints one =
+        new AsyncCheckpoints(this, collective, Integer.MAX_VALUE, false, Duration.ofMinutes(10))) {
       one.start(step, validationLoss, content);
       return Checkpoint.open(fs, one.finish().orElseThrow().directory());
     }

@@ -16,7 +16,13 @@ public record CheckpointConfig(
             meaning =
                 "Write checkpoints while training goes on, from a copy of weights and moments in"
                     + " memory. `auto`: where several trainers share the moments.")
-        Background background) {
+        Background background,
+    @Setting(
+            byDefault = "1800",
+            meaning =
+                "A checkpoint that a trainer has not written, or not committed, after so many seconds"
+                    + " counts as failed, and the run ends.")
+        int timeoutSeconds) {
 
   /** Whether checkpoints are written while training goes on. */
   public enum Background {
@@ -33,5 +39,6 @@ public record CheckpointConfig(
   public CheckpointConfig {
     Require.atLeast("checkpoint.every", every, 0);
     Require.atLeast("checkpoint.keep_last", keepLast, 1);
+    Require.atLeast("checkpoint.timeout_seconds", timeoutSeconds, 1);
   }
 }

@@ -10,7 +10,9 @@ import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -41,6 +43,7 @@ class AsyncCheckpointsTest {
   @TempDir java.nio.file.Path folder;
   private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
   private final ExecutorService ranks = Executors.newCachedThreadPool();
+  private Duration limit = Duration.ofMinutes(1);
   private FileSystem local;
 
   /** What a rank does. */
@@ -91,6 +94,37 @@ class AsyncCheckpointsTest {
     assertThat(saved.validationLoss()).hasValue(1.5);
     assertThat(saved.files()).containsExactly("rank-0.bin", "rank-1.bin");
     assertThat(saved.text("rank-1.bin")).isEqualTo("of rank 1, to its end");
+  }
+
+  @Test
+  void aFileSystemThatAnswersNoMoreEndsTheRun() throws Exception {
+    limit = Duration.ofSeconds(1);
+    CountDownLatch never = new CountDownLatch(1);
+    onRanks(
+        2,
+        local,
+        (checkpoints, collective) -> {
+          int rank = collective.rank();
+          checkpoints.start(
+              10,
+              OptionalDouble.empty(),
+              rank == 0
+                  ? file(0)
+                  : content(
+                      "rank-1.bin",
+                      out -> {
+                        try {
+                          never.await();
+                        } catch (InterruptedException e) {
+                          throw new InterruptedIOException();
+                        }
+                      }));
+          assertThatThrownBy(checkpoints::finish)
+              .isInstanceOf(rank == 0 ? CollectiveException.class : UserException.class)
+              .hasMessageContaining(
+                  "step-00000010 must be written within 1 s (checkpoint.timeout_seconds), and was not");
+        });
+    assertThat(store(local).list()).isEmpty();
   }
 
   @Test
@@ -328,7 +362,7 @@ class AsyncCheckpointsTest {
       tasks.add(
           () -> {
             try (AsyncCheckpoints checkpoints =
-                new AsyncCheckpoints(store.apply(collective.rank()), collective, 2, true)) {
+                new AsyncCheckpoints(store.apply(collective.rank()), collective, 2, true, limit)) {
               rank.run(checkpoints, collective);
             } catch (Exception | Error e) {
               collective.abort(e.toString());

@@ -89,6 +89,7 @@ class SettingTreeTest {
           Map.entry("checkpoint.keep_last", "3"),
           Map.entry("checkpoint.keep_best", "true"),
           Map.entry("checkpoint.background", "auto"),
+          Map.entry("checkpoint.timeout_seconds", "1800"),
           Map.entry("logging.every", "10"),
           Map.entry("sample.prompt", ""),
           Map.entry("sample.every", "0"),
