@@ -1,14 +1,13 @@
 package dev.firesteel.spark;
 
 import dev.firesteel.train.RankPhase;
-import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.LongSupplier;
 
 /**
  * What the driver knows of the ranks of one generation: their heartbeats and, once they end, their
@@ -16,18 +15,22 @@ import java.util.TreeMap;
  */
 final class GenerationWatch {
   private final long number;
-  private final Clock clock;
+  private final LongSupplier nanoTime;
   private final Map<Integer, Heard> ranks = new TreeMap<>();
   private final List<TrainReport> reports = new ArrayList<>();
   private Order order = Order.GO_ON;
-  private Instant failed; // null while no rank has told that it did
+  private Long failedAt; // null while no rank has told that it did
 
   /** The last heartbeat of a rank, and when it came. */
-  private record Heard(Heartbeat beat, Instant at) {}
+  private record Heard(Heartbeat beat, long at) {}
 
-  GenerationWatch(long number, Clock clock) {
+  GenerationWatch(long number) {
+    this(number, System::nanoTime); // A clock of the day may be set while ranks train.
+  }
+
+  GenerationWatch(long number, LongSupplier nanoTime) {
     this.number = number;
-    this.clock = clock;
+    this.nanoTime = nanoTime;
   }
 
   /** Answers a heartbeat. A rank of another generation is to give up. */
@@ -35,7 +38,7 @@ final class GenerationWatch {
     if (beat.generation() != number) {
       return Order.ABORT;
     }
-    ranks.put(beat.rank(), new Heard(beat, clock.instant()));
+    ranks.put(beat.rank(), new Heard(beat, nanoTime.getAsLong()));
     return order;
   }
 
@@ -51,8 +54,8 @@ final class GenerationWatch {
     ranks.remove(report.rank());
     if (report.isFailure()) {
       order = Order.ABORT;
-      if (failed == null) {
-        failed = clock.instant();
+      if (failedAt == null) {
+        failedAt = nanoTime.getAsLong();
       }
     }
   }
@@ -66,9 +69,8 @@ final class GenerationWatch {
 
   /** A rank that has not ended and was not heard of for longer than {@code limit}. */
   synchronized Optional<Heartbeat> silent(Duration limit) {
-    Instant earliest = clock.instant().minus(limit);
     return ranks.values().stream()
-        .filter(heard -> heard.at().isBefore(earliest))
+        .filter(heard -> isBefore(heard.at(), limit))
         .map(Heard::beat)
         .findFirst();
   }
@@ -83,7 +85,11 @@ final class GenerationWatch {
 
   /** Whether a rank has told that it failed, longer ago than {@code limit}. */
   synchronized boolean failedBefore(Duration limit) {
-    return failed != null && failed.isBefore(clock.instant().minus(limit));
+    return failedAt != null && isBefore(failedAt, limit);
+  }
+
+  private boolean isBefore(long at, Duration limit) {
+    return nanoTime.getAsLong() - at > limit.toNanos();
   }
 
   /** How many ranks were heard of. */

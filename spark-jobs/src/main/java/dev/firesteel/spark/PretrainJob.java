@@ -12,7 +12,6 @@ import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.IOException;
 import java.security.SecureRandom;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -252,7 +251,7 @@ final class PretrainJob {
       this.number = generation.map(Generation::number).orElse(1L);
       this.fence = generation.map(Generation::token).orElse("");
       this.worldSize = worldSize;
-      this.watch = new GenerationWatch(number, Clock.systemUTC());
+      this.watch = new GenerationWatch(number);
     }
 
     long number() {
@@ -280,7 +279,7 @@ final class PretrainJob {
           new GenerationMonitor(
               context, jobGroup, watch, config, executors, worldSize, plugin::stopRequested);
       context.setJobGroup(jobGroup, "training " + config.name(), true);
-      plugin.status().generationStarted(Math.toIntExact(number), worldSize, List.of());
+      plugin.status().generationStarted(Math.toIntExact(number), worldSize);
       monitor.start();
       try {
         tasks.collect().forEach(watch::reported);

@@ -132,8 +132,7 @@ record RunSnapshot(
    *
    * @param number from 1
    * @param worldSize how many
-   * @param hosts of the ranks, in their order; of those alone that have reported where the driver
-   *     did not know them before
+   * @param hosts of the ranks that have reported, in their order
    * @param fromStep the step they went on from; -1 before their plan
    * @param began when
    * @param ended when; null while they train
@@ -150,8 +149,8 @@ record RunSnapshot(
       long atStep,
       String cause) {
 
-    static Generation started(int number, int worldSize, List<String> hosts, Instant when) {
-      return new Generation(number, worldSize, List.copyOf(hosts), -1, when, null, -1, null);
+    static Generation started(int number, int worldSize, Instant when) {
+      return new Generation(number, worldSize, List.of(), -1, when, null, -1, null);
     }
 
     Generation on(List<String> newHosts) {

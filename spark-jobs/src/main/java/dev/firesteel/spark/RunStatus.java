@@ -52,7 +52,6 @@ final class RunStatus implements TrainingListener {
   private final Deque<Generation> generations = new ArrayDeque<>();
   private final Deque<SavedCheckpoint> checkpoints = new ArrayDeque<>();
   private final Deque<String> notices = new ArrayDeque<>();
-  private boolean learnsHosts; // of the present generation, by reports
   private TrainingPlan plan; // null before the first
   private Instant started; // of the plan
   private StepMetrics last; // null before the plan's first step
@@ -71,12 +70,9 @@ final class RunStatus implements TrainingListener {
 
   /**
    * A group of ranks begins to train; the first of a run has number 1. The step it goes on from is
-   * that of the {@linkplain #onStart plan} that follows.
-   *
-   * @param hosts of the ranks, in their order; empty where they are not known yet: the ranks'
-   *     reports tell them then
+   * that of the {@linkplain #onStart plan} that follows, its hosts are those of the ranks' reports.
    */
-  synchronized void generationStarted(int number, int worldSize, List<String> hosts) {
+  synchronized void generationStarted(int number, int worldSize) {
     if (number == 1) {
       generations.clear();
       plan = null;
@@ -84,8 +80,7 @@ final class RunStatus implements TrainingListener {
     }
     ranks.clear();
     outcome = null;
-    learnsHosts = hosts.isEmpty();
-    add(generations, Generation.started(number, worldSize, hosts, clock.instant()));
+    add(generations, Generation.started(number, worldSize, clock.instant()));
   }
 
   /**
@@ -107,7 +102,7 @@ final class RunStatus implements TrainingListener {
     ranks
         .computeIfAbsent(report.measured().rank(), rank -> new RankHistory())
         .add(report, clock.instant());
-    if (learnsHosts && generationRuns()) {
+    if (generationRuns()) {
       List<String> hosts = rankStates().stream().map(RankState::host).toList();
       generations.addLast(generations.removeLast().on(hosts));
     }

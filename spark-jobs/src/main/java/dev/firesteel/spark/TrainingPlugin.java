@@ -2,7 +2,6 @@ package dev.firesteel.spark;
 
 import dev.firesteel.train.RankStep;
 import java.io.IOException;
-import java.time.Clock;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
@@ -111,7 +110,7 @@ public final class TrainingPlugin implements SparkPlugin {
     private Optional<FiresteelTab> tab = Optional.empty();
     private volatile RunGauges gauges;
     private volatile Consumer<String> listener = event -> {};
-    private volatile GenerationWatch watch = new GenerationWatch(0, Clock.systemUTC());
+    private volatile GenerationWatch watch = new GenerationWatch(0);
     private volatile boolean stop;
 
     @Override

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.codahale.metrics.MetricRegistry;
 import dev.firesteel.train.RankStep;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -35,14 +34,14 @@ class RunGaugesTest {
   void aRankOfAnEarlierGenerationIsNoLongerKnown() {
     RunStatus status = new RunStatus();
     RunGauges gauges = RunGauges.onDriver(registry, status);
-    status.generationStarted(1, 1, List.of("a"));
+    status.generationStarted(1, 1);
     status.rankReported(new RankReport("4", measured()));
     gauges.heardOf(2);
     gauges.heardOf(2);
     assertThat(value("ranks.2.step_millis")).isEqualTo(100);
     assertThat(value("ranks.2.straggler")).isZero();
 
-    status.generationStarted(2, 1, List.of("a"));
+    status.generationStarted(2, 1);
 
     assertThat(value("ranks.2.step_millis")).isNaN();
   }

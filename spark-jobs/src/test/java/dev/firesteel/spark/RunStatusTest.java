@@ -42,7 +42,7 @@ class RunStatusTest {
 
   @Test
   void followsARunFromItsPlanToItsEnd() {
-    status.generationStarted(1, 2, List.of("a", "b"));
+    status.generationStarted(1, 2);
     status.onStart(plan("one", 0, 100));
     status.onEvaluation(0, new EvaluationResult(6, 9, 1000));
     status.onStep(step(0, Double.NaN, Double.NaN));
@@ -83,7 +83,7 @@ class RunStatusTest {
 
   @Test
   void aNextGenerationDoesAgainWhatWasLost() {
-    status.generationStarted(1, 2, List.of("a", "b"));
+    status.generationStarted(1, 2);
     status.onStart(plan("one", 0, 100));
     for (int i = 1; i <= 50; i++) {
       status.onStep(step(i, 100 - i, 1000));
@@ -95,7 +95,7 @@ class RunStatusTest {
     status.generationEnded(50, "rank 1 on b was lost");
     assertThat(status.snapshot().state()).isEqualTo(State.STOPPED);
 
-    status.generationStarted(2, 1, List.of("a"));
+    status.generationStarted(2, 1);
     status.onStart(plan("one", 40, 100));
 
     RunSnapshot resumed = status.snapshot();
@@ -111,25 +111,25 @@ class RunStatusTest {
             new Generation(
                 1,
                 2,
-                List.of("a", "b"),
+                List.of("host-1"),
                 0,
                 BEGIN,
                 BEGIN.plusSeconds(5),
                 50,
                 "rank 1 on b was lost"),
-            new Generation(2, 1, List.of("a"), 40, BEGIN.plusSeconds(5), null, -1, null));
+            new Generation(2, 1, List.of(), 40, BEGIN.plusSeconds(5), null, -1, null));
   }
 
   @Test
   void anotherRunStartsWithoutWhatTheOneBeforeLeft() {
-    status.generationStarted(1, 1, List.of("a"));
+    status.generationStarted(1, 1);
     status.onStart(plan("one", 0, 100));
     status.onStep(step(100, 4, 1000));
     status.onCheckpoint(100, "one");
     status.onNotice("of one");
     status.onEnd(TrainingOutcome.COMPLETED, 100);
 
-    status.generationStarted(1, 1, List.of("a"));
+    status.generationStarted(1, 1);
     assertThat(status.snapshot().state()).isEqualTo(State.PREPARING);
     status.onStart(plan("two", 0, 100));
 
@@ -201,8 +201,8 @@ class RunStatusTest {
   }
 
   @Test
-  void reportsTellTheHostsThatTheDriverDidNotKnow() {
-    status.generationStarted(1, 2, List.of());
+  void reportsTellTheHosts() {
+    status.generationStarted(1, 2);
     assertThat(status.snapshot().generations().get(0).fromStep()).isEqualTo(-1);
     status.onStart(plan("one", 60, 100));
     status.rankReported(report(1, 100, 20));
@@ -218,7 +218,7 @@ class RunStatusTest {
 
   @Test
   void tellsToolsInJson() {
-    status.generationStarted(1, 1, List.of("a"));
+    status.generationStarted(1, 1);
     status.onStart(plan("one", 0, 100));
     status.onStep(step(10, 4.5, 1000));
     status.rankReported(report(0, 100, 20));
@@ -241,7 +241,7 @@ class RunStatusTest {
   void aGenerationEndsOnce() {
     assertThatThrownBy(() -> status.generationEnded(1, "lost"))
         .isInstanceOf(IllegalStateException.class);
-    status.generationStarted(1, 1, List.of("a"));
+    status.generationStarted(1, 1);
     status.generationEnded(1, "lost");
     assertThatThrownBy(() -> status.generationEnded(1, "lost again"))
         .isInstanceOf(IllegalStateException.class)

@@ -18,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -62,9 +61,11 @@ class TrainingPageTest {
     assertThat(get("")).contains("No training has begun in this application.");
     RunStatus status = TrainingPlugin.driver().status();
     TrainingListener events = TrainingEvents.encoder(TrainingPlugin::send);
-    status.generationStarted(1, 2, List.of("node-0", "node-1"));
+    status.generationStarted(1, 2);
+    status.rankReported(new RankReport("0", rank(0, "node-0", 100, 130, 40, 30)));
+    status.rankReported(new RankReport("1", rank(1, "node-1", 100, 130, 25, 5)));
     status.generationEnded(150, "rank 1 on node-1 was lost: <connection reset>");
-    status.generationStarted(2, 2, List.of("node-0", "node-2"));
+    status.generationStarted(2, 2);
     events.onStart(RunStatusTest.plan("<script>alert('x')</script>", 0, 2000));
     for (int step = 10; step <= 800; step += 10) {
       double loss = 2 + 5 * Math.exp(-step / 200.0) + 0.05 * Math.sin(step);
