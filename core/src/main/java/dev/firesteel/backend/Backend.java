@@ -34,6 +34,9 @@ public interface Backend extends StorageAllocator, AutoCloseable {
   /** One line for the log: threads, vector width, precision. */
   String description();
 
+  /** What decides the bits of results: backends that say the same here compute the same. */
+  String arithmetic();
+
   /** Whether arrays of this element type can be computed with. */
   boolean supports(DType dtype);
 

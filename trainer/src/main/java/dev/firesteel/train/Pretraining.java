@@ -36,6 +36,8 @@ import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -126,6 +128,7 @@ public final class Pretraining implements AutoCloseable {
     checkpoints = context.run().checkpoints(listener::onNotice);
     Optional<Checkpoint> last = checkpoints.latest();
     requireSameCheckpoint(last.map(Checkpoint::step).orElse(-1L));
+    compareArithmetic();
     last.ifPresent(this::check);
 
     pool = new ArrayPool(context.backend());
@@ -143,7 +146,8 @@ public final class Pretraining implements AutoCloseable {
             checkpoints,
             collective,
             config.checkpoint().keepLast(),
-            config.checkpoint().keepBest());
+            config.checkpoint().keepBest(),
+            Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
     meter = new RankMeter(collective.rank(), RunSession.hostName());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
@@ -419,6 +423,20 @@ public final class Pretraining implements AutoCloseable {
         throw UserException.failure(
             "all executors must see the same checkpoints in %s, got the last of step %d here and of step %d on rank %d: give a runs_folder that all of them share"
                 .formatted(checkpoints.directory(), mine, theirs, rank));
+      }
+    }
+  }
+
+  /** On mixed machines a result depends on which rank computed what: sound, but not repeatable. */
+  private void compareArithmetic() {
+    String mine = context.backend().arithmetic();
+    byte[][] all = collective.allGather(mine.getBytes(StandardCharsets.UTF_8));
+    for (int rank = 0; first && rank < all.length; rank++) {
+      String theirs = new String(all[rank], StandardCharsets.UTF_8);
+      if (!theirs.equals(mine)) {
+        listener.onNotice(
+            "Rank %d computes by %s, rank 0 by %s: the run is sound, but no longer repeats to the bit on other ranks"
+                .formatted(rank, theirs, mine));
       }
     }
   }

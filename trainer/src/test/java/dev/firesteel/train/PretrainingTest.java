@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.config.RunConfig;
@@ -19,8 +22,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -186,6 +192,38 @@ class PretrainingTest {
     TinyRun.trainUntil(changing, 4);
     TinyRun.trainOnRanks(changing, 4, ReferenceBackend::new, 12);
     assertSameNumbers(alone, changing);
+  }
+
+  @Test
+  void tellsThatRanksComputeByDifferentArithmetic() throws Exception {
+    RunConfig config = TinyRun.config(folder);
+    Queue<Backend> backends =
+        new ConcurrentLinkedQueue<>(
+            List.of(
+                new ReferenceBackend(),
+                Backends.create(new BackendOptions("cpu", Precision.FP32, 1))));
+    List<String> notices = Collections.synchronizedList(new ArrayList<>());
+    TrainingListener listener =
+        new TrainingListener() {
+          @Override
+          public void onNotice(String notice) {
+            notices.add(notice);
+          }
+        };
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try {
+      for (Future<TrainingOutcome> outcome :
+          TinyRun.submitRanks(config, 2, backends::remove, listener, 1, threads)) {
+        outcome.get();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    assertThat(notices)
+        .singleElement()
+        .asString()
+        .startsWith("Rank 1 computes by ")
+        .contains("cpu: fp32 products", "reference: plain loops");
   }
 
   @Test

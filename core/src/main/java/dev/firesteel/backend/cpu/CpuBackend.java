@@ -83,6 +83,12 @@ public final class CpuBackend implements Backend {
         engine.description());
   }
 
+  /** Neither threads nor the width of vectors show in a result. */
+  @Override
+  public String arithmetic() {
+    return "cpu: " + engine.description();
+  }
+
   @Override
   public boolean supports(DType dtype) {
     return switch (dtype) {

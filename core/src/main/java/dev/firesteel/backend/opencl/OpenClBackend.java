@@ -164,6 +164,11 @@ public final class OpenClBackend implements Backend {
   }
 
   @Override
+  public String arithmetic() {
+    return "opencl: " + device.getName() + ", " + device.getOpenCLPlatform().getVersion();
+  }
+
+  @Override
   public boolean supports(DType dtype) {
     return dtype != DType.F64;
   }

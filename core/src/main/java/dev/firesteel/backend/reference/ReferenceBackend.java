@@ -33,6 +33,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public String arithmetic() {
+    return description();
+  }
+
+  @Override
   public boolean supports(DType dtype) {
     return switch (dtype) {
       case F32, F64, I32 -> true;
