@@ -19,10 +19,10 @@ final class GenerationWatch {
   private final Map<Integer, Heard> ranks = new TreeMap<>();
   private final List<TrainReport> reports = new ArrayList<>();
   private Order order = Order.GO_ON;
-  private Long failedAt; // null while no rank has told that it did
+  private Long failedNanos; // null while no rank has told that it did
 
   /** The last heartbeat of a rank, and when it came. */
-  private record Heard(Heartbeat beat, long at) {}
+  private record Heard(Heartbeat beat, long nanos) {}
 
   GenerationWatch(long number) {
     this(number, System::nanoTime); // A clock of the day may be set while ranks train.
@@ -54,8 +54,8 @@ final class GenerationWatch {
     ranks.remove(report.rank());
     if (report.isFailure()) {
       order = Order.ABORT;
-      if (failedAt == null) {
-        failedAt = nanoTime.getAsLong();
+      if (failedNanos == null) {
+        failedNanos = nanoTime.getAsLong();
       }
     }
   }
@@ -70,7 +70,7 @@ final class GenerationWatch {
   /** A rank that has not ended and was not heard of for longer than {@code limit}. */
   synchronized Optional<Heartbeat> silent(Duration limit) {
     return ranks.values().stream()
-        .filter(heard -> isBefore(heard.at(), limit))
+        .filter(heard -> isOlderThan(heard.nanos(), limit))
         .map(Heard::beat)
         .findFirst();
   }
@@ -85,11 +85,11 @@ final class GenerationWatch {
 
   /** Whether a rank has told that it failed, longer ago than {@code limit}. */
   synchronized boolean failedBefore(Duration limit) {
-    return failedAt != null && isBefore(failedAt, limit);
+    return failedNanos != null && isOlderThan(failedNanos, limit);
   }
 
-  private boolean isBefore(long at, Duration limit) {
-    return nanoTime.getAsLong() - at > limit.toNanos();
+  private boolean isOlderThan(long nanos, Duration limit) {
+    return nanoTime.getAsLong() - nanos > limit.toNanos();
   }
 
   /** How many ranks were heard of. */

@@ -48,7 +48,7 @@ class BrokenOpenClIT {
     assertRefused(
         Map.of("LD_LIBRARY_PATH", damaged.toString()),
         "backend opencl needs an OpenCL library, and none could be loaded; install the driver of"
-            + " the GPU, or for trials on the CPU PoCL \\(apt-get install pocl-opencl-icd\\)");
+            + " the GPU, or for trials on the CPU PoCL \\(apt-get install pocl-opencl-icd\\); .*");
   }
 
   @Test
@@ -73,12 +73,8 @@ class BrokenOpenClIT {
             "POCL_EXTRA_BUILD_FLAGS",
             "-Dget_group_id=missing",
             "POCL_CACHE_DIR",
-            folder.resolve("cache").toString(),
-            "LD_PRELOAD",
-            ""),
+            folder.resolve("cache").toString()),
         "OpenCL device .* failed to build or run operation .*; look at its driver's log, .*");
-    assertThat(runs.text(NAME + ".err"))
-        .contains("An OpenCL driver may take signals from the JVM, which then ends without a word");
   }
 
   private static void assertRefused(Map<String, String> environment, String sentence)

@@ -46,7 +46,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   /** How long ranks wait for each other between two votes when they have nothing else to do. */
   private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
 
-  /** How long a thread may take to find out that it is to stop, a block at a time. */
+  /** How long a thread may take to find out that it is to stop, a block at a time, or less. */
   private static final Duration STOP = Duration.ofMinutes(1);
 
   private final CheckpointStore store;
@@ -63,7 +63,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   private enum Phase {
     PREPARE("prepared"),
     WRITE("written"),
-    COMMIT("committed");
+    COMMIT("committed and older ones deleted");
 
     /** What the checkpoint is at the end, for messages. */
     final String done;
@@ -80,7 +80,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     final Path target;
     CheckpointStore.Content content; // until it is written
     Phase phase;
-    long phaseBegan;
+    long phaseBeganNanos;
     Future<List<FileEntry>> work;
     volatile boolean stopped;
 
@@ -161,20 +161,18 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   /**
-   * Gives up the checkpoint on its way; returns when the thread has ended. Not a call that ranks
-   * make together: others may be lost.
+   * Gives up the checkpoint on its way; returns when the thread has ended, or does not answer. Not
+   * a call that ranks make together: others may be lost.
    */
   @Override
   public void close() {
     Upload left = upload;
     upload = null;
-    thread.shutdown();
     if (left != null) {
       stop(left);
-      if (collective.rank() == 0) {
-        store.discard(left.target);
-      }
+      discard(left);
     }
+    thread.shutdown();
     awaitEnd();
   }
 
@@ -184,10 +182,9 @@ public final class AsyncCheckpoints implements AutoCloseable {
     try {
       vote = Ballot.done(upload.work.get(patience.toMillis(), TimeUnit.MILLISECONDS));
     } catch (TimeoutException e) {
-      if (System.nanoTime() - upload.phaseBegan < limit.toNanos()) {
+      if (System.nanoTime() - upload.phaseBeganNanos < limit.toNanos()) {
         vote = Ballot.atWork();
       } else {
-        upload.work.cancel(true);
         failure = late();
         vote = Ballot.failed(failure.getMessage());
       }
@@ -233,7 +230,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     Upload now = upload;
     boolean first = collective.rank() == 0;
     now.phase = phase;
-    now.phaseBegan = System.nanoTime();
+    now.phaseBeganNanos = System.nanoTime();
     now.work =
         first || phase == Phase.WRITE
             ? thread.submit(() -> work(now, phase, written))
@@ -281,24 +278,42 @@ public final class AsyncCheckpoints implements AutoCloseable {
     } catch (CollectiveException e) {
       failure.addSuppressed(e);
     }
-    if (collective.rank() == 0) {
-      store.discard(failed.target);
-    }
+    discard(failed);
     return failure;
+  }
+
+  /**
+   * On rank 0, deletes what was written: by the thread that writes, so after its last write, and
+   * not waited for without end, since the file system may be what failed. The next save deletes
+   * what is left.
+   */
+  private void discard(Upload failed) {
+    if (collective.rank() == 0) {
+      await(thread.submit(() -> store.discard(failed.target)));
+    }
   }
 
   private void stop(Upload failed) {
     failed.stopped = true;
+    await(failed.work);
+  }
+
+  /** Returns when the work has ended, or has not heeded an interrupt either. */
+  private void await(Future<?> work) {
     try {
-      failed.work.get(STOP.toMillis(), TimeUnit.MILLISECONDS);
+      work.get(patience().toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException | CancellationException e) {
       // It has ended.
     } catch (TimeoutException e) {
-      failed.work.cancel(true);
+      work.cancel(true);
     } catch (InterruptedException e) {
-      failed.work.cancel(true);
+      work.cancel(true);
       Thread.currentThread().interrupt();
     }
+  }
+
+  private Duration patience() {
+    return limit.compareTo(STOP) < 0 ? limit : STOP;
   }
 
   /** Whether it is a matter of files; anything else is a defect of ours. */
@@ -311,7 +326,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   private void awaitEnd() {
     try {
-      if (!thread.awaitTermination(STOP.toMillis(), TimeUnit.MILLISECONDS)) {
+      if (!thread.awaitTermination(patience().toMillis(), TimeUnit.MILLISECONDS)) {
         thread.shutdownNow();
       }
     } catch (InterruptedException e) {

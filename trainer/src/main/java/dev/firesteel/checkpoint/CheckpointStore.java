@@ -1,12 +1,10 @@
 package dev.firesteel.checkpoint;
 
 import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
-import dev.firesteel.collective.Collective;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -126,24 +124,6 @@ public final class CheckpointStore {
   public Optional<Checkpoint> latest() {
     List<Checkpoint> all = list();
     return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
-  }
-
-  /**
-   * Saves a checkpoint: deletes what earlier saves left half-written, lets every rank write its
-   * files, and commits them with the manifest. Every rank calls it; it returns when the checkpoint
-   * is committed, or throws on every rank.
-   *
-   * @param validationLoss at this step where it was measured
-   * @throws UserException if a file cannot be written (full disk, no permission): earlier
-   *     checkpoints are untouched and this one does not exist
-   */
-  public Checkpoint save(
-      long step, OptionalDouble validationLoss, Collective collective, Content content) {
-    try (AsyncCheckpoints one =
-        new AsyncCheckpoints(this, collective, Integer.MAX_VALUE, false, Duration.ofMinutes(10))) {
-      one.start(step, validationLoss, content);
-      return Checkpoint.open(fs, one.finish().orElseThrow().directory());
-    }
   }
 
   /**

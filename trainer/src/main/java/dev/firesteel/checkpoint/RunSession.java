@@ -48,6 +48,8 @@ public record RunSession(
     String configSha256,
     String dataSha256,
     String tokenizerSha256) {
+  /** The jar does not change while its classes are in use; null before it is read. */
+  private static String jarSha256;
 
   /** A session of this process that starts now. */
   public static RunSession now(
@@ -89,31 +91,27 @@ public record RunSession(
   }
 
   /** SHA-256 of the jar that this class comes from; empty where it comes from none. */
-  public static String jarSha256() {
-    return Jar.SHA256;
+  public static synchronized String jarSha256() {
+    if (jarSha256 == null) {
+      jarSha256 = hashJar();
+    }
+    return jarSha256;
   }
 
-  /** Read once: it does not change while its classes are in use. */
-  private static final class Jar {
-    private static final String SHA256 = hash();
-
-    private Jar() {}
-
-    private static String hash() {
-      CodeSource source = RunSession.class.getProtectionDomain().getCodeSource();
-      try {
-        Path jar = Path.of(source.getLocation().toURI());
-        if (!Files.isRegularFile(jar)) {
-          return "";
-        }
-        MessageDigest digest = DataFiles.sha256();
-        try (InputStream in = new DigestInputStream(Files.newInputStream(jar), digest)) {
-          in.transferTo(OutputStream.nullOutputStream());
-        }
-        return HexFormat.of().formatHex(digest.digest());
-      } catch (URISyntaxException | IOException e) {
-        throw new IllegalStateException("the jar of this class cannot be read: " + source, e);
+  private static String hashJar() {
+    CodeSource source = RunSession.class.getProtectionDomain().getCodeSource();
+    try {
+      Path jar = Path.of(source.getLocation().toURI());
+      if (!Files.isRegularFile(jar)) {
+        return "";
       }
+      MessageDigest digest = DataFiles.sha256();
+      try (InputStream in = new DigestInputStream(Files.newInputStream(jar), digest)) {
+        in.transferTo(OutputStream.nullOutputStream());
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (URISyntaxException | IOException e) {
+      throw new IllegalStateException("the jar of this class cannot be read: " + source, e);
     }
   }
 }

@@ -34,7 +34,7 @@ public final class TrainingCheckpoint {
       int worldSize,
       LanguageModel model,
       Tokenizer tokenizer,
-      RankState numbers,
+      RankNumbers numbers,
       TrainingState state,
       RunConfig config)
       throws IOException {

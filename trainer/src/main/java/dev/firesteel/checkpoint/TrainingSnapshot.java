@@ -54,8 +54,8 @@ public final class TrainingSnapshot implements AutoCloseable {
   }
 
   /** What {@link #take} copied last. */
-  public RankState copies() {
-    return new RankState(weights, moments);
+  public RankNumbers copies() {
+    return new RankNumbers(weights, moments);
   }
 
   /** Gives the memory back. */

@@ -6,7 +6,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
-import dev.firesteel.checkpoint.RankState;
+import dev.firesteel.checkpoint.RankNumbers;
 import dev.firesteel.checkpoint.RunSession;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
 import dev.firesteel.checkpoint.TrainingSnapshot;
@@ -394,7 +394,7 @@ public final class Pretraining implements AutoCloseable {
 
   /** This rank's files, written on a thread of their own. */
   private CheckpointStore.Content content(TrainingState state) {
-    RankState numbers = snapshot == null ? RankState.of(model, optimizer) : snapshot.copies();
+    RankNumbers numbers = snapshot == null ? RankNumbers.of(model, optimizer) : snapshot.copies();
     return writer -> {
       TrainingCheckpoint.write(
           writer,
@@ -431,13 +431,19 @@ public final class Pretraining implements AutoCloseable {
   private void compareArithmetic() {
     String mine = context.backend().arithmetic();
     byte[][] all = collective.allGather(mine.getBytes(StandardCharsets.UTF_8));
-    for (int rank = 0; first && rank < all.length; rank++) {
-      String theirs = new String(all[rank], StandardCharsets.UTF_8);
-      if (!theirs.equals(mine)) {
-        listener.onNotice(
-            "Rank %d computes by %s, rank 0 by %s: the run is sound, but no longer repeats to the bit on other ranks"
-                .formatted(rank, theirs, mine));
+    int others = 0;
+    int last = 0;
+    for (int rank = 0; rank < all.length; rank++) {
+      if (!mine.equals(new String(all[rank], StandardCharsets.UTF_8))) {
+        others++;
+        last = rank;
       }
+    }
+    if (others > 0) {
+      listener.onNotice(
+          "Rank 0 computes by %s, %d of %d ranks do not (rank %d by %s): results will not repeat to the bit where ranks are placed otherwise"
+              .formatted(
+                  mine, others, all.length, last, new String(all[last], StandardCharsets.UTF_8)));
     }
   }
 

@@ -61,9 +61,16 @@ class AsyncCheckpointsTest {
   void leavesNoThread() throws InterruptedException {
     ranks.shutdown();
     assertThat(ranks.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
-    assertThat(Thread.getAllStackTraces().keySet())
-        .extracting(Thread::getName)
-        .noneMatch(name -> name.startsWith("firesteel-checkpoint-"));
+    awaitNoCheckpointThread();
+  }
+
+  private static void awaitNoCheckpointThread() throws InterruptedException {
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().startsWith("firesteel-checkpoint-")) {
+        thread.join(Duration.ofSeconds(30).toMillis());
+        assertThat(thread.isAlive()).as(thread.getName()).isFalse();
+      }
+    }
   }
 
   @Test
@@ -125,6 +132,41 @@ class AsyncCheckpointsTest {
                   "step-00000010 must be written within 1 s (checkpoint.timeout_seconds), and was not");
         });
     assertThat(store(local).list()).isEmpty();
+  }
+
+  @Test
+  void aThreadThatHeedsNoInterruptIsLeftToItself() throws Exception {
+    limit = Duration.ofSeconds(1);
+    CountDownLatch released = new CountDownLatch(1);
+    onRanks(
+        2,
+        local,
+        (checkpoints, collective) -> {
+          int rank = collective.rank();
+          checkpoints.start(
+              10,
+              OptionalDouble.empty(),
+              rank == 1
+                  ? file(1)
+                  : content("rank-0.bin", out -> awaitWithoutHeedingInterrupts(released)));
+          assertThatThrownBy(checkpoints::finish)
+              .isInstanceOf(rank == 1 ? CollectiveException.class : UserException.class)
+              .hasMessageContaining("must be written within 1 s");
+        });
+    assertThat(store(local).list()).isEmpty();
+    released.countDown();
+    awaitNoCheckpointThread();
+    assertThat(store(local).list()).as("not committed when it goes on either").isEmpty();
+  }
+
+  private static void awaitWithoutHeedingInterrupts(CountDownLatch latch) {
+    while (latch.getCount() > 0) {
+      try {
+        latch.await();
+      } catch (InterruptedException e) {
+        assertThat(latch.getCount()).as("like a file system that hangs").isEqualTo(1);
+      }
+    }
   }
 
   @Test

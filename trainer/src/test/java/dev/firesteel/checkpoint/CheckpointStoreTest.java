@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.array.Shape;
-import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -313,11 +312,12 @@ class CheckpointStoreTest {
         on, directory, new GenerationRecords(on, folder), Generation.unfenced(), notices::add);
   }
 
-  private static Checkpoint save(CheckpointStore to, long step, OptionalDouble validationLoss) {
-    return to.save(
+  private Checkpoint save(CheckpointStore to, long step, OptionalDouble validationLoss) {
+    return Saving.save(
+        fs,
+        to,
         step,
         validationLoss,
-        new SingleProcess(),
         writer -> {
           writer.write("config.json", "{\"step\":" + step + "}");
           try (OutputStream out = writer.create("model.safetensors")) {

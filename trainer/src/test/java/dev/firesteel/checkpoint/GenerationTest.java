@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -312,17 +311,17 @@ class GenerationTest {
     }
 
     private Checkpoint saveSlowly() {
-      return store(generation)
-          .save(
-              2,
-              OptionalDouble.empty(),
-              new SingleProcess(),
-              writer -> {
-                writer.write("a.json", content(2, generation.number()));
-                inTheMidst.countDown();
-                await(goOn);
-                writer.write("trainer/b.json", content(2, generation.number()));
-              });
+      return Saving.save(
+          fs,
+          store(generation),
+          2,
+          OptionalDouble.empty(),
+          writer -> {
+            writer.write("a.json", content(2, generation.number()));
+            inTheMidst.countDown();
+            await(goOn);
+            writer.write("trainer/b.json", content(2, generation.number()));
+          });
     }
 
     void finish() throws Exception {
@@ -372,11 +371,12 @@ class GenerationTest {
     return run.ofGeneration(generation.number(), generation.token()).checkpoints(notices::add);
   }
 
-  private static Checkpoint save(CheckpointStore to, long step) {
-    return to.save(
+  private Checkpoint save(CheckpointStore to, long step) {
+    return Saving.save(
+        fs,
+        to,
         step,
         OptionalDouble.empty(),
-        new SingleProcess(),
         writer -> {
           String content = content(step, to.generation());
           writer.write("a.json", content);

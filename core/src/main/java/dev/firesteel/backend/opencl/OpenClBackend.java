@@ -65,7 +65,7 @@ public final class OpenClBackend implements Backend {
   private long bytesUp;
   private long bytesDown;
   private long launches;
-  private boolean built;
+  private boolean launched; // at least once without failure
 
   /** What cosines and sines of a position depend on. */
   private record RopeKey(int headWidth, double theta) {}
@@ -210,7 +210,7 @@ public final class OpenClBackend implements Backend {
   @Override
   public void close() {
     // Where the program was not built, Aparapi would release what it never made: the JVM crashes.
-    if (built || launches == 0) {
+    if (launched || launches == 0) {
       kernel.dispose();
     }
   }
@@ -1187,7 +1187,7 @@ public final class OpenClBackend implements Backend {
     try {
       kernel.execute(
           Range.create(device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
-      built = true;
+      launched = true;
     } catch (AssertionError | RuntimeException e) {
       // Aparapi would go on to another device; the range names ours alone, so that it gives up.
       preferAllDevices();

@@ -16,7 +16,8 @@ public final class OpenClDevices {
 
   private static final String NO_LIBRARY =
       "backend opencl needs an OpenCL library, and none could be loaded; install the driver of the"
-          + " GPU, or for trials on the CPU PoCL (apt-get install pocl-opencl-icd)";
+          + " GPU, or for trials on the CPU PoCL (apt-get install pocl-opencl-icd); if there is one,"
+          + " see whether programs may run from java.io.tmpdir, where Aparapi unpacks its own";
 
   private OpenClDevices() {}
 

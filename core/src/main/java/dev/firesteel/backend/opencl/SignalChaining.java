@@ -1,12 +1,10 @@
 package dev.firesteel.backend.opencl;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,18 +28,19 @@ final class SignalChaining {
   /** Warns where the library is not loaded, as far as that can be known: on Linux. */
   static void check() {
     if (Files.isReadable(MAPS)) {
-      missing(MAPS).ifPresent(LOG::warn);
+      try {
+        missing(MAPS).ifPresent(LOG::warn);
+      } catch (IOException e) {
+        LOG.debug("{} cannot be read", MAPS, e);
+      }
     }
   }
 
   /** What to do, if the library is not among the files that a process has mapped. */
-  static Optional<String> missing(Path maps) {
-    try (Stream<String> lines = Files.lines(maps, StandardCharsets.UTF_8)) {
-      if (lines.anyMatch(line -> line.endsWith("/" + LIBRARY))) {
-        return Optional.empty();
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  static Optional<String> missing(Path maps) throws IOException {
+    // Paths may be in any encoding.
+    if (Files.readString(maps, StandardCharsets.ISO_8859_1).contains("/" + LIBRARY + "\n")) {
+      return Optional.empty();
     }
     return Optional.of(
         "An OpenCL driver may take signals from the JVM, which then ends without a word at times;"
