@@ -37,9 +37,6 @@ final class SparkTransport implements Transport {
   /** Bytes before a frame in a message, of which the first is its type; keeps floats aligned. */
   private static final int PREFIX = 8;
 
-  /** How long a lost connection's reason is waited for, which may come by the other connection. */
-  private static final long REASON_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-
   private static final long FAREWELL_MILLIS = 200;
 
   private final Membership me;

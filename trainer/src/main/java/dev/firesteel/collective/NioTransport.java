@@ -33,9 +33,6 @@ public final class NioTransport implements Transport {
   private static final int FRAMES = 0;
   private static final int NOTICES = 1;
 
-  /** How long a lost connection's reason is waited for, which may come by the other connection. */
-  private static final long REASON_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-
   private static final Logger LOG = LoggerFactory.getLogger(NioTransport.class);
 
   private final Membership me;

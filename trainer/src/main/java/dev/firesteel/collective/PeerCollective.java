@@ -34,7 +34,6 @@ import java.util.concurrent.atomic.AtomicReference;
  */
 public final class PeerCollective implements Collective {
   private static final Duration LONGEST_GRACE = Duration.ofSeconds(1);
-  private static final long REASON_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   private final Transport transport;
   private final int rank;
@@ -309,14 +308,14 @@ public final class PeerCollective implements Collective {
   /** A rank that closes has most often heard of a failure, whose notice is on its way here, too. */
   private void findReason(Call call, TransportException departure) {
     try {
-      Transport.Notice notice = transport.awaitNotice(REASON_NANOS);
+      Transport.Notice notice = transport.awaitNotice(Transport.REASON_NANOS);
       while (notice != null) {
         Warning warning = Warning.of(notice.content());
         if (warning.failure() != null) {
           fail(new CollectiveException(warning.failure(), null), false);
           return;
         }
-        notice = transport.awaitNotice(REASON_NANOS);
+        notice = transport.awaitNotice(Transport.REASON_NANOS);
       }
     } catch (TransportException e) {
       // Nobody is left who could tell.

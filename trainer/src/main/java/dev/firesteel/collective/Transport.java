@@ -1,5 +1,7 @@
 package dev.firesteel.collective;
 
+import java.util.concurrent.TimeUnit;
+
 /**
  * Moves frames between the ranks of one generation, and notices past them. What frames and notices
  * say is {@link PeerCollective}'s; a transport knows a frame's size alone.
@@ -12,6 +14,13 @@ package dev.firesteel.collective;
  * that exchange with it.
  */
 public interface Transport extends AutoCloseable {
+  /**
+   * How long the notice why a rank is gone is waited for, once its frames have ended: it comes by
+   * another connection. Where a process has ended, all its connections have, and nothing is waited
+   * for.
+   */
+  long REASON_NANOS = TimeUnit.SECONDS.toNanos(2);
+
   /** Who this process is among the ranks; a process of another generation has no entry. */
   Membership me();
 

@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -116,12 +115,16 @@ class NioTransportTest {
     NioListener listener1 = open();
     try (WireProxy proxy = new WireProxy(listener0.address(), fault)) {
       List<InetSocketAddress> addresses = List.of(proxy.address(), listener1.address());
-      List<Callable<Void>> ranks =
-          List.of(
-              () -> sum(listener0.join(member(0, 2), addresses, LONG), deadline),
-              () -> sum(listener1.join(member(1, 2), addresses, LONG), deadline));
-      List<Future<Void>> futures = ranks.stream().map(threads::submit).toList();
-      return List.of(PeerWorld.failure(futures.get(0)), PeerWorld.failure(futures.get(1)));
+      Future<NioTransport> join0 =
+          threads.submit(() -> listener0.join(member(0, 2), addresses, LONG));
+      Future<NioTransport> join1 =
+          threads.submit(() -> listener1.join(member(1, 2), addresses, LONG));
+      // No fault before both have come together: a handshake that is cut begins anew.
+      NioTransport transport0 = join0.get(30, TimeUnit.SECONDS);
+      NioTransport transport1 = join1.get(30, TimeUnit.SECONDS);
+      Future<Void> sum0 = threads.submit(() -> sum(transport0, deadline));
+      Future<Void> sum1 = threads.submit(() -> sum(transport1, deadline));
+      return List.of(PeerWorld.failure(sum0), PeerWorld.failure(sum1));
     }
   }
 

@@ -51,8 +51,9 @@ final class WireProxy implements AutoCloseable {
     try {
       while (true) {
         Socket in = server.accept();
+        sockets.add(in);
         Socket out = new Socket(target.getAddress(), target.getPort());
-        sockets.addAll(List.of(in, out));
+        sockets.add(out);
         threads.execute(() -> forward(in, out));
         threads.execute(() -> forward(out, in));
       }
@@ -75,7 +76,17 @@ final class WireProxy implements AutoCloseable {
       }
       to.shutdownOutput();
     } catch (IOException e) {
-      cut();
+      // This direction has ended, no other: what a rank tells as it closes is still on its way on
+      // the connection for notices.
+      endQuietly(to);
+    }
+  }
+
+  private static void endQuietly(Socket to) {
+    try {
+      to.shutdownOutput();
+    } catch (IOException e) {
+      // Closed from the other side before.
     }
   }
 
