@@ -3,8 +3,6 @@ package dev.firesteel.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.firesteel.backend.opencl.OpenClDevices;
-import dev.firesteel.error.UserException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,7 +25,10 @@ class BrokenOpenClIT {
 
   @BeforeAll
   static void trainOnTheCpu() throws Exception {
-    assumeTrue(onlyPocl(), "needs PoCL, and no other OpenCL device; see .ci/run");
+    assumeTrue(
+        OpenClSupport.hasOnly(
+            device -> device.platform().startsWith("Portable Computing Language")),
+        "needs PoCL, and no other OpenCL device; see .ci/run");
     runs = TinyTraining.in(folder, 10);
     TinyTraining.Ended ended = runs.run(NAME, "schedule.kind=constant");
     assertThat(ended.exitCode()).as(ended.err()).isZero();
@@ -93,16 +94,5 @@ class BrokenOpenClIT {
     assertThat(ended.err()).doesNotContain("\tat ");
     assertThat(ended.exitCode()).isEqualTo(1);
     assertThat(runs.result(NAME)).isEqualTo(before);
-  }
-
-  private static boolean onlyPocl() {
-    try {
-      List<OpenClDevices.Description> devices = OpenClDevices.list();
-      return !devices.isEmpty()
-          && devices.stream()
-              .allMatch(device -> device.platform().startsWith("Portable Computing Language"));
-    } catch (UserException e) {
-      return false;
-    }
   }
 }

@@ -5,10 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.spark.FaultInjection.Fault;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -31,7 +27,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ClusterTrainingIT {
   private static final int STEPS = 20;
 
-  private static final HttpClient HTTP = HttpClient.newHttpClient();
   private static final Pattern PAGE = Pattern.compile("(?<=Live page: )http\\S+/(?=firesteel/)");
 
   @TempDir private static Path folder;
@@ -124,10 +119,7 @@ class ClusterTrainingIT {
   }
 
   private static JsonNode json(String address) throws Exception {
-    HttpRequest request = HttpRequest.newBuilder(URI.create(address)).build();
-    HttpResponse<String> response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
-    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
-    return new ObjectMapper().readTree(response.body());
+    return new ObjectMapper().readTree(TrainingPageTest.fetch(address));
   }
 
   /** Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}. */
@@ -137,7 +129,10 @@ class ClusterTrainingIT {
           fault(Fault.SIGKILL, 0, "REDUCE_SCATTER", 12),
           fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
           fault(Fault.OUT_OF_MEMORY, 0, FaultInjection.COMMIT, 15),
+          fault(Fault.EXCEPTION, 1, "COMPUTE", 7),
+          fault(Fault.HALT, 1, "ALL_GATHER", 3),
           fault(Fault.HALT, 0, "RENDEZVOUS", 0),
+          fault(Fault.SLOW, 1, "ALL_GATHER", STEPS - 1),
           fault(Fault.CUT, 1, "ALL_GATHER", 7),
           fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1));
     }

@@ -3,8 +3,6 @@ package dev.firesteel.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.firesteel.backend.opencl.OpenClDevices;
-import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,22 +83,14 @@ class SparkDevicesIT {
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
   void aTrainerTakesOneOfTheGpusOfItsExecutor(int gpus) throws Exception {
-    assumeTrue(onlyOtherDevices(), "needs PoCL or the like, and no GPU that would compute");
+    assumeTrue(
+        OpenClSupport.hasOnly(device -> !device.type().equals("GPU")),
+        "needs PoCL or the like, and no GPU that would compute");
     SparkCluster.Outcome outcome = pretrain(gpus);
     assertThat(outcome.err())
         .containsPattern(
             "firesteel: gpu:[01] must be one of the GPUs that OpenCL lists on this machine, counted"
                 + " from gpu:0, and it lists 0 of them; there are 0: ");
     assertThat(outcome.exitCode()).isEqualTo(1);
-  }
-
-  private static boolean onlyOtherDevices() {
-    try {
-      List<OpenClDevices.Description> devices = OpenClDevices.list();
-      return !devices.isEmpty()
-          && devices.stream().noneMatch(device -> device.type().equals("GPU"));
-    } catch (UserException e) {
-      return false;
-    }
   }
 }

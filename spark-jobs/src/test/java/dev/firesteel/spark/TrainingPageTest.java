@@ -235,7 +235,8 @@ class TrainingPageTest {
     return fetch(url + path);
   }
 
-  private static String fetch(String address) throws IOException, InterruptedException {
+  /** What a page of Spark's UI answers. */
+  static String fetch(String address) throws IOException, InterruptedException {
     var request = HttpRequest.newBuilder(URI.create(address)).timeout(LIMIT).build();
     var response = HTTP.send(request, BodyHandlers.ofString());
     assertThat(response.statusCode()).as(response.body()).isEqualTo(200);

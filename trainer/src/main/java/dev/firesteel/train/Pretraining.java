@@ -38,6 +38,7 @@ import dev.firesteel.tokenizer.Tokenizer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -433,8 +434,8 @@ public final class Pretraining implements AutoCloseable {
     byte[][] all = collective.allGather(mine.getBytes(StandardCharsets.UTF_8));
     int others = 0;
     int last = 0;
-    for (int rank = 0; rank < all.length; rank++) {
-      if (!mine.equals(new String(all[rank], StandardCharsets.UTF_8))) {
+    for (int rank = 1; rank < all.length; rank++) {
+      if (!Arrays.equals(all[rank], all[0])) {
         others++;
         last = rank;
       }
@@ -443,7 +444,11 @@ public final class Pretraining implements AutoCloseable {
       listener.onNotice(
           "Rank 0 computes by %s, %d of %d ranks do not (rank %d by %s): results will not repeat to the bit where ranks are placed otherwise"
               .formatted(
-                  mine, others, all.length, last, new String(all[last], StandardCharsets.UTF_8)));
+                  new String(all[0], StandardCharsets.UTF_8),
+                  others,
+                  all.length,
+                  last,
+                  new String(all[last], StandardCharsets.UTF_8)));
     }
   }
 

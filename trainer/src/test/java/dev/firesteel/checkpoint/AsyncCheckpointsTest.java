@@ -105,39 +105,30 @@ class AsyncCheckpointsTest {
 
   @Test
   void aFileSystemThatAnswersNoMoreEndsTheRun() throws Exception {
-    limit = Duration.ofSeconds(1);
     CountDownLatch never = new CountDownLatch(1);
-    onRanks(
-        2,
-        local,
-        (checkpoints, collective) -> {
-          int rank = collective.rank();
-          checkpoints.start(
-              10,
-              OptionalDouble.empty(),
-              rank == 0
-                  ? file(0)
-                  : content(
-                      "rank-1.bin",
-                      out -> {
-                        try {
-                          never.await();
-                        } catch (InterruptedException e) {
-                          throw new InterruptedIOException();
-                        }
-                      }));
-          assertThatThrownBy(checkpoints::finish)
-              .isInstanceOf(rank == 0 ? CollectiveException.class : UserException.class)
-              .hasMessageContaining(
-                  "step-00000010 must be written within 1 s (checkpoint.timeout_seconds), and was not");
+    refusesToWaitFor(
+        1,
+        out -> {
+          try {
+            never.await();
+          } catch (InterruptedException e) {
+            throw new InterruptedIOException();
+          }
         });
-    assertThat(store(local).list()).isEmpty();
   }
 
   @Test
   void aThreadThatHeedsNoInterruptIsLeftToItself() throws Exception {
-    limit = Duration.ofSeconds(1);
     CountDownLatch released = new CountDownLatch(1);
+    refusesToWaitFor(0, out -> awaitWithoutHeedingInterrupts(released));
+    released.countDown();
+    awaitNoCheckpointThread();
+    assertThat(store(local).list()).as("not committed when it goes on either").isEmpty();
+  }
+
+  /** The rank that is late says so, the other hears it, and there is no checkpoint. */
+  private void refusesToWaitFor(int late, Body hanging) throws Exception {
+    limit = Duration.ofSeconds(1);
     onRanks(
         2,
         local,
@@ -146,17 +137,13 @@ class AsyncCheckpointsTest {
           checkpoints.start(
               10,
               OptionalDouble.empty(),
-              rank == 1
-                  ? file(1)
-                  : content("rank-0.bin", out -> awaitWithoutHeedingInterrupts(released)));
+              rank == late ? content("rank-" + rank + ".bin", hanging) : file(rank));
           assertThatThrownBy(checkpoints::finish)
-              .isInstanceOf(rank == 1 ? CollectiveException.class : UserException.class)
-              .hasMessageContaining("must be written within 1 s");
+              .isInstanceOf(rank == late ? UserException.class : CollectiveException.class)
+              .hasMessageContaining(
+                  "step-00000010 must be written within 1 s (checkpoint.timeout_seconds), and was not");
         });
     assertThat(store(local).list()).isEmpty();
-    released.countDown();
-    awaitNoCheckpointThread();
-    assertThat(store(local).list()).as("not committed when it goes on either").isEmpty();
   }
 
   private static void awaitWithoutHeedingInterrupts(CountDownLatch latch) {

@@ -89,7 +89,9 @@ class GenerationTest {
         .containsExactly("step-00000001", "step-00000002-g2");
     assertThatThrownBy(() -> save(before, 3))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageEndingWith("the run " + folder + " has generations: begin one before saving");
+        .hasMessage(
+            "writing the checkpoint %s/checkpoints/step-00000003 failed: the run %s has generations: begin one before saving"
+                .formatted(folder, folder));
   }
 
   @Test

@@ -92,7 +92,7 @@ public final class OpenClBackend implements Backend {
     memory =
         new DeviceMemory(
             kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
-    kernel.staging = stagingFor(0);
+    stagingFor(0);
   }
 
   /**
