@@ -45,7 +45,7 @@ record KernelWork(double flops, double bytes) {
 
     /** Whether {@code precision: bf16} rounds its operands. */
     boolean roundsToBf16() {
-      return this == PRODUCTS || this == HEAD;
+      return this == PRODUCTS || this == ATTENTION || this == HEAD;
     }
   }
 

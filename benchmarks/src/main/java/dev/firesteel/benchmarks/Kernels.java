@@ -33,13 +33,13 @@ final class Kernels {
     "down",
     "down.dx",
     "down.dw",
+    "attention",
+    "attention.backward",
     "head.loss"
   };
 
   /** Kernels that are float32 in any precision. */
   static final String[] OTHERS = {
-    "attention",
-    "attention.backward",
     "layerNorm",
     "layerNorm.backward",
     "rmsNorm",

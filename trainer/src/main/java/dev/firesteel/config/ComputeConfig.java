@@ -13,8 +13,9 @@ public record ComputeConfig(
     @Setting(
             byDefault = "fp32",
             meaning =
-                "`fp32`, or `bf16`: matrix products of bf16 operands with fp32 sums, where the CPU"
-                    + " has instructions for it (weights and optimizer state stay fp32).")
+                "`fp32`, or `bf16`: matrix products of bf16 operands with fp32 sums (those of"
+                    + " attention from 128 tokens a sequence on), where the CPU has instructions for"
+                    + " it; weights and optimizer state stay fp32.")
         Precision precision,
     @Setting(
             byDefault = "0",

@@ -12,7 +12,7 @@ import java.util.Map;
 abstract class Workspace {
   static final int TILE_COLUMNS = 32;
   private static final int REDUCTION_ROWS = 64;
-  private static final int QUERY_BLOCK = 64;
+  private static final int ATTENTION_PANEL = 64;
 
   /** A thread's panels of left operands, edges and rows. */
   private static final long THREAD_BYTES = 1 << 18;
@@ -25,11 +25,13 @@ abstract class Workspace {
     reductionFloats = Math.max(reductionFloats, ceilDiv(rows, REDUCTION_ROWS) * columns);
   }
 
-  /** Attention over T tokens with heads of width K: keys and values packed, blocks of scores. */
+  /**
+   * Attention over T tokens with heads of width K: keys, values and their gradients in panels, and
+   * two blocks of scores.
+   */
   void attend(long tokens, long width) {
-    long packed = tokens * roundUp(width, TILE_COLUMNS);
-    long scores = QUERY_BLOCK * roundUp(tokens, TILE_COLUMNS);
-    attentionFloats = Math.max(attentionFloats, 4 * packed + 3 * scores);
+    long panels = tokens * roundUp(width, ATTENTION_PANEL);
+    attentionFloats = Math.max(attentionFloats, 4 * panels + 2 * tokens * ATTENTION_PANEL);
   }
 
   /**

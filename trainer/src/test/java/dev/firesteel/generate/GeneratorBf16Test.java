@@ -10,8 +10,9 @@ import dev.firesteel.error.UserException;
 class GeneratorBf16Test extends GeneratorContract {
   GeneratorBf16Test() {
     // oneDNN chooses its order of additions by the number of rows, and a last bit that differs
-    // may round an operand the other way, by 2^-8 of it.
-    super(backend(), 0.05f);
+    // may round an operand the other way, by 2^-8 of it; attention rounds its operands in whole
+    // sequences alone, from 128 tokens on, and not beside the cache.
+    super(backend(), 0.15f);
   }
 
   private static Backend backend() {

@@ -25,11 +25,9 @@ import dev.firesteel.backend.cpu.Worker.Scratch;
  * its block: a row of {@code cachedAttention} has the bits of the same row of {@code
  * causalAttention}.
  */
-final class Attention {
+final class Attention implements HeadAttention {
   /** Keys whose values meet all queries of a block while they are in the L1 cache. */
   private static final int DEPTH = 128;
-
-  private Attention() {}
 
   /** Rows of one head in a larger array: row t starts at {@code offset + t * stride}. */
   static final class Rows {
@@ -42,6 +40,36 @@ final class Attention {
       this.offset = offset;
       this.stride = stride;
     }
+
+    float[] array() {
+      return array;
+    }
+
+    int offset() {
+      return offset;
+    }
+
+    int stride() {
+      return stride;
+    }
+
+    Rows shifted(int columns) {
+      return new Rows(array, offset + columns, stride);
+    }
+  }
+
+  @Override
+  public void forward(
+      Worker worker,
+      AttentionSpec spec,
+      int tokens,
+      Rows q,
+      Rows k,
+      Rows v,
+      Rows out,
+      float[] logSumExp,
+      int logSumExpOffset) {
+    forward(worker, spec, tokens, 0, q, k, v, out, logSumExp, logSumExpOffset);
   }
 
   /**
@@ -93,23 +121,22 @@ final class Attention {
         sums[r] = 1f / sums[r];
       }
       for (int w = 0; w < width; w += PANEL) {
-        simd.scaleRows(results, w * PANEL, sums, rows);
+        simd.scaleRows(
+            results,
+            w * PANEL,
+            PANEL,
+            sums,
+            rows,
+            Math.min(PANEL, width - w),
+            out.array,
+            out.offset + start * out.stride + w,
+            out.stride);
       }
-      unpack(results, PANEL, out, start, rows, width);
     }
   }
 
-  /**
-   * Gradients of one key-value head and of the query heads that share it.
-   *
-   * @param q the group's first query head; the others follow, {@code headWidth} apart
-   * @param logSumExp [heads of the group, T]
-   * @param dOut laid out as q is
-   * @param dQ as q, overwritten
-   * @param dK overwritten
-   * @param dV overwritten
-   */
-  static void backward(
+  @Override
+  public void backward(
       Worker worker,
       AttentionSpec spec,
       int tokens,
@@ -143,8 +170,8 @@ final class Attention {
     AttentionSimd simd = worker.simd().attention();
     int heads = spec.heads() / spec.keyValueHeads();
     for (int head = 0; head < heads; head++) {
-      Rows headQ = shifted(q, head * width);
-      Rows headDOut = shifted(dOut, head * width);
+      Rows headQ = q.shifted(head * width);
+      Rows headDOut = dOut.shifted(head * width);
       for (int start = 0; start < tokens; start += PANEL) {
         int rows = Math.min(PANEL, tokens - start);
         pack(headQ, start, rows, width, block, PANEL);
@@ -164,7 +191,7 @@ final class Attention {
         sumOverQueries(simd, scores, start, rows, outBlock, width, valueGradients, keyRows, first);
         sumOverQueries(simd, gradients, start, rows, block, width, keyGradients, keyRows, first);
         sumOverKeys(simd, gradients, start, rows, keys, keyRows, width, results);
-        unpack(results, PANEL, shifted(dQ, head * width), start, rows, width);
+        unpack(results, PANEL, dQ.shifted(head * width), start, rows, width);
       }
     }
     unpack(keyGradients, keyRows, dK, 0, tokens, width);
@@ -205,7 +232,7 @@ final class Attention {
   }
 
   /** Scores of keys that come after the query, in a group's corner of the block. */
-  private static void mask(float[] scores, int before, int group, int visible) {
+  static void mask(float[] scores, int before, int group, int visible) {
     for (int key = before + group + 1; key < visible; key++) {
       int row = key * PANEL + group;
       for (int i = row; i < row + key - before - group; i++) {
@@ -321,9 +348,5 @@ final class Attention {
       int at = to.offset + (start + t) * to.stride;
       System.arraycopy(from.array, from.offset + t * from.stride, to.array, at, width);
     }
-  }
-
-  private static Rows shifted(Rows rows, int columns) {
-    return new Rows(rows.array, rows.offset + columns, rows.stride);
   }
 }

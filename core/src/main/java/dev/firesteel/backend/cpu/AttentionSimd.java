@@ -74,6 +74,29 @@ interface AttentionSimd {
   void softmaxGradients(
       float[] scores, float[] gradients, int at, int keys, float[] logSums, int q, float scale);
 
-  /** {@code panel[r, j] = factors[r] * panel[r, j]} for the first rows of a panel. */
-  void scaleRows(float[] panel, int offset, float[] factors, int rows);
+  /** {@code to[r, j] = factors[r] * from[r, j]} for rows that lie a stride apart. */
+  void scaleRows(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] factors,
+      int rows,
+      int width,
+      float[] to,
+      int toOffset,
+      int toStride);
+
+  /**
+   * {@code out[r, j] = factor * x[r, j]} rounded to bfloat16, as {@link Bf16#of}, with zeros
+   * between the rows.
+   */
+  void toBf16(
+      float[] x,
+      int offset,
+      int stride,
+      int rows,
+      int width,
+      float factor,
+      short[] out,
+      int outStride);
 }

@@ -6,10 +6,12 @@ import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.cpu.Bf16Gemm.Form;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,6 +28,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Bf16Engine implements MatrixEngine {
   /** Most logits that exist at one time: 128 MiB in float32 and half of that in bf16. */
   private static final int HEAD_LOGITS = 1 << 25;
+
+  /** Fewest tokens of a sequence whose attention has bf16 operands. */
+  static final int ATTENTION_TOKENS = 128;
 
   /** Compiled products kept; training needs some 20, generation one for each prompt length. */
   private static final int MOST_PRODUCTS = 256;
@@ -44,6 +49,8 @@ final class Bf16Engine implements MatrixEngine {
   private final Bf16Twins twins = new Bf16Twins(pool);
   private final Map<Worker, Bf16Worker> states = new ConcurrentHashMap<>();
   private final AtomicInteger nextState = new AtomicInteger();
+  private final Attention shortAttention = new Attention();
+  private final Map<Integer, Bf16Attention> attentions = new HashMap<>();
   private final Map<Form, Bf16Gemm> products = new LinkedHashMap<>(64, 0.75f, true);
   private float[] logits = new float[0];
   private long conversions;
@@ -300,6 +307,19 @@ final class Bf16Engine implements MatrixEngine {
             worker, each -> new Bf16Worker(nextState.getAndIncrement(), dnnl, pool));
   }
 
+  /** Of short sequences in float32, where products are too small to gain. */
+  @Override
+  public HeadAttention attention(AttentionSpec spec, int tokens) {
+    if (tokens < ATTENTION_TOKENS) {
+      return shortAttention;
+    }
+    return attentions
+        .computeIfAbsent(
+            spec.headWidth(),
+            width -> new Bf16Attention(dnnl, workers.threads(), this::state, width))
+        .compiledFor(tokens);
+  }
+
   /** How many arrays have been converted, for tests. */
   long conversions() {
     return conversions;
@@ -310,15 +330,17 @@ final class Bf16Engine implements MatrixEngine {
     return pool.lentBlocks();
   }
 
-  /** How many of them workers hold; one that has had no tile yet holds none. */
+  /** How many of them workers hold. */
   int workerBlocks() {
-    return Bf16Worker.BLOCKS * states.size();
+    return states.values().stream().mapToInt(Bf16Worker::heldBlocks).sum();
   }
 
   @Override
   public void close() {
     products.values().forEach(Bf16Gemm::close);
     products.clear();
+    attentions.values().forEach(Bf16Attention::close);
+    attentions.clear();
     states.values().forEach(Bf16Worker::close);
     states.clear();
     twins.close();

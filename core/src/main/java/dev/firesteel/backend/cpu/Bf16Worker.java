@@ -3,6 +3,8 @@ package dev.firesteel.backend.cpu;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_stream_destroy;
 
 import java.nio.FloatBuffer;
+import java.util.EnumMap;
+import java.util.Map;
 import org.bytedeco.dnnl.dnnl_stream;
 
 /** What one thread of the worker pool needs to compute in bf16. Used by that thread only. */
@@ -10,14 +12,27 @@ final class Bf16Worker implements AutoCloseable {
   /** Elements that are converted at a time: both buffers stay in the first-level cache. */
   static final int STRIP = 4096;
 
-  /** Native blocks that a worker holds from its first tile on. */
-  static final int BLOCKS = 2;
+  /** What a block of native memory is for. */
+  enum Block {
+    /** What oneDNN works in. */
+    SCRATCHPAD,
+    /** Attention: operands. */
+    QUERIES,
+    KEYS,
+    VALUES,
+    OUTPUT_GRADIENTS,
+    PROBABILITIES,
+    SCORE_GRADIENTS,
+    /** Attention: float32 sums. */
+    KEY_GRADIENTS,
+    VALUE_GRADIENTS
+  }
 
   private final int index;
   private final NativePool pool;
   private final dnnl_stream stream;
   private final NativeBlock tile;
-  private NativeBlock scratchpad;
+  private final Map<Block, NativeBlock> blocks = new EnumMap<>(Block.class);
   final short[] shorts = new short[STRIP];
   final float[] floats = new float[STRIP];
 
@@ -25,8 +40,7 @@ final class Bf16Worker implements AutoCloseable {
     this.index = index;
     this.pool = pool;
     this.stream = dnnl.stream();
-    this.tile = pool.take((long) Bf16Gemm.TILE_ROWS * Bf16Gemm.TILE_COLUMNS * Float.BYTES);
-    this.scratchpad = pool.take(1);
+    this.tile = pool.take((long) Bf16Gemm.TILE_ROWS * Bf16Gemm.MOST_TILE_COLUMNS * Float.BYTES);
   }
 
   int index() {
@@ -46,19 +60,28 @@ final class Bf16Worker implements AutoCloseable {
     return tile.address();
   }
 
-  /** Memory for a product's intermediate values. */
-  long scratchpadAddress(long bytes) {
-    if (scratchpad.bytes() < bytes) {
-      pool.giveBack(scratchpad);
-      scratchpad = pool.take(bytes);
+  /** Memory for a purpose, of undefined content; larger than before means a new block. */
+  NativeBlock block(Block purpose, long bytes) {
+    NativeBlock block = blocks.get(purpose);
+    if (block == null || block.bytes() < bytes) {
+      if (block != null) {
+        pool.giveBack(block);
+      }
+      block = pool.take(bytes);
+      blocks.put(purpose, block);
     }
-    return scratchpad.address();
+    return block;
+  }
+
+  /** Native blocks that this worker holds. */
+  int heldBlocks() {
+    return 1 + blocks.size();
   }
 
   @Override
   public void close() {
     pool.giveBack(tile);
-    pool.giveBack(scratchpad);
+    blocks.values().forEach(pool::giveBack);
     OneDnn.check(dnnl_stream_destroy(stream), "dnnl_stream_destroy");
   }
 }

@@ -862,17 +862,17 @@ public final class CpuBackend implements Backend {
     float[] logSums = logSumExp == null ? null : written(logSumExp);
     int logSumStart = logSumExp == null ? 0 : offset(logSumExp);
     int tokens = qkv.shape().dim(1);
+    HeadAttention attention = engine.attention(spec, tokens);
     pool.run(
         qkv.shape().dim(0) * spec.heads(),
         (i, worker) -> {
           int sequence = i / spec.heads();
           int head = i % spec.heads();
           int group = head / (spec.heads() / spec.keyValueHeads());
-          Attention.forward(
+          attention.forward(
               worker,
               spec,
               tokens,
-              0,
               packed.queries(sequence, head),
               packed.keys(sequence, group),
               packed.values(sequence, group),
@@ -893,13 +893,14 @@ public final class CpuBackend implements Backend {
     int outputGradientStart = offset(dOut);
     int logSumStart = offset(logSumExp);
     int groups = spec.keyValueHeads();
+    HeadAttention attention = engine.attention(spec, tokens);
     pool.run(
         qkv.shape().dim(0) * groups,
         (i, worker) -> {
           int sequence = i / groups;
           int group = i % groups;
           int head = group * (spec.heads() / groups);
-          Attention.backward(
+          attention.backward(
               worker,
               spec,
               tokens,

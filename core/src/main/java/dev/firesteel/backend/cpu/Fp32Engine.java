@@ -6,6 +6,7 @@ import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
 
@@ -19,6 +20,7 @@ final class Fp32Engine implements MatrixEngine {
 
   private final WorkerPool pool;
   private final Gemm gemm;
+  private final Attention attention = new Attention();
   private float[] panels = new float[0];
   private float[] headPanels = new float[0];
   private float[] logits = new float[0];
@@ -206,6 +208,11 @@ final class Fp32Engine implements MatrixEngine {
                       worker.simd(), logits, at, vocabulary, target, factor)
                   : CrossEntropy.loss(worker, logits, at, vocabulary, target);
         });
+  }
+
+  @Override
+  public HeadAttention attention(AttentionSpec spec, int tokens) {
+    return attention;
   }
 
   @Override

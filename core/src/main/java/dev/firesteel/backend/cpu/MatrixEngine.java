@@ -5,13 +5,14 @@ import static dev.firesteel.array.HeapStorage.offset;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * The matrix products of a model's layers, which a precision decides: everything else in {@link
- * CpuBackend} is float32 and the same for all. The methods' contracts are those of {@link
- * dev.firesteel.backend.Backend}; the backend marks results as written.
+ * The matrix products of a model's layers and of attention, which a precision decides: everything
+ * else in {@link CpuBackend} is float32 and the same for all. The methods' contracts are those of
+ * {@link dev.firesteel.backend.Backend}; the backend marks results as written.
  */
 interface MatrixEngine extends AutoCloseable {
   /** For the log: what computes the products. */
@@ -25,6 +26,9 @@ interface MatrixEngine extends AutoCloseable {
 
   void linearCrossEntropy(
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
+
+  /** Causal attention over sequences of so many tokens; not to be asked for while it computes. */
+  HeadAttention attention(AttentionSpec spec, int tokens);
 
   /** Zeros for the gradient of a product without rows. */
   static void clear(NdArray out) {

@@ -95,9 +95,38 @@ final class ScalarAttention implements AttentionSimd {
   }
 
   @Override
-  public void scaleRows(float[] panel, int offset, float[] factors, int rows) {
-    for (int i = 0; i < rows * PANEL; i++) {
-      panel[offset + i] = factors[i / PANEL] * panel[offset + i];
+  public void scaleRows(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      float[] factors,
+      int rows,
+      int width,
+      float[] to,
+      int toOffset,
+      int toStride) {
+    for (int r = 0; r < rows; r++) {
+      for (int j = 0; j < width; j++) {
+        to[toOffset + r * toStride + j] = factors[r] * from[fromOffset + r * fromStride + j];
+      }
+    }
+  }
+
+  @Override
+  public void toBf16(
+      float[] x,
+      int offset,
+      int stride,
+      int rows,
+      int width,
+      float factor,
+      short[] out,
+      int outStride) {
+    for (int r = 0; r < rows; r++) {
+      for (int j = 0; j < outStride; j++) {
+        out[r * outStride + j] =
+            j < width ? Bf16.of(factor * x[offset + r * stride + j]) : (short) 0;
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.random.RandomStream;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -104,9 +105,26 @@ class AttentionSimdTest {
     scalar.transpose(x, 3, 0.3f, want, 3);
     assertSameBits(got, want);
     assertThat(got[3 + 5 * PANEL + 7]).isEqualTo(0.3f * x[3 + 7 * PANEL + 5]);
-    vector.scaleRows(got, 3, x, 17);
-    scalar.scaleRows(want, 3, x, 17);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 17, 64, 70})
+  void rows(int width) {
+    float[] x = values(20, true);
+    float[] got = values(20, false);
+    float[] want = got.clone();
+    vector.scaleRows(x, 3, 71, x, 9, width, got, 5, 72);
+    scalar.scaleRows(x, 3, 71, x, 9, width, want, 5, 72);
     assertSameBits(got, want);
+
+    int stride = Gemm.roundUp(width, 32);
+    short[] gotRounded = new short[9 * stride + 1];
+    short[] wantRounded = new short[9 * stride + 1];
+    Arrays.fill(gotRounded, (short) 1);
+    Arrays.fill(wantRounded, (short) 1);
+    vector.toBf16(x, 3, 71, 9, width, 0.3f, gotRounded, stride);
+    scalar.toBf16(x, 3, 71, 9, width, 0.3f, wantRounded, stride);
+    assertThat(gotRounded).isEqualTo(wantRounded);
   }
 
   @Test

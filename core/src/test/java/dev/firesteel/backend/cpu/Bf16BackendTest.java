@@ -20,4 +20,10 @@ class Bf16BackendTest extends BackendContract {
   protected double productTolerance(int terms) {
     return 5 * 0x1p-8 * Math.sqrt(terms);
   }
+
+  /** Of sequences that are long enough, each product of attention rounds its operands. */
+  @Override
+  protected double attentionTolerance(int terms) {
+    return terms < Bf16Engine.ATTENTION_TOKENS ? super.attentionTolerance(terms) : 0x1p-6;
+  }
 }

@@ -1,0 +1,325 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.backend.cpu.AttentionSimd.GROUP;
+import static dev.firesteel.backend.cpu.AttentionSimd.PANEL;
+
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.cpu.Attention.Rows;
+import dev.firesteel.backend.cpu.Bf16Kernel.Extent;
+import dev.firesteel.backend.cpu.Bf16Worker.Block;
+import dev.firesteel.backend.cpu.Worker.Scratch;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * {@link Attention} with products of bf16 operands: queries (times the scale), keys, values, output
+ * gradients, probabilities and score gradients are rounded; scores, softmax and all sums are
+ * float32.
+ *
+ * <p>The blocks are those of {@link Attention}, scores {@code [key, query]}, and so is softmax, on
+ * the heap; the products are oneDNN's, on native copies padded with zero rows to whole blocks, so
+ * that a handful of compiled extents serves all lengths. Sums over more than {@value #CHUNK} keys
+ * are added up in that many at a time. A query's result does not depend on what follows it.
+ */
+final class Bf16Attention implements HeadAttention, AutoCloseable {
+  /** Most keys in one product. */
+  private static final int CHUNK = 512;
+
+  /** Rows of operands begin at a multiple of this: what one instruction multiplies of a row. */
+  private static final int STRIDE_MULTIPLE = 32;
+
+  private static final float[] ZEROS = new float[Bf16Worker.STRIP];
+
+  private final OneDnn dnnl;
+  private final int workers;
+  private final Function<Worker, Bf16Worker> states;
+  private final int width;
+  private final int stride;
+  private final Map<Extent, Bf16Kernel> compiled = new HashMap<>();
+
+  /** By blocks of keys in the product, from 1: scores of a block of queries, [keys, queries]. */
+  private final Bf16Kernel[] scores = new Bf16Kernel[CHUNK / PANEL + 1];
+
+  /** Sums over keys, [queries, width], of the first chunk and of later ones. */
+  private final Bf16Kernel[] sumsOverKeys = new Bf16Kernel[CHUNK / PANEL + 1];
+
+  private final Bf16Kernel[] moreOverKeys = new Bf16Kernel[CHUNK / PANEL + 1];
+
+  /** What a block of queries adds to sums over queries, [keys, width]. */
+  private final Bf16Kernel[] sumsOverQueries = new Bf16Kernel[CHUNK / PANEL + 1];
+
+  /**
+   * @param states what each worker needs for bf16
+   * @param width of the heads
+   */
+  Bf16Attention(OneDnn dnnl, int workers, Function<Worker, Bf16Worker> states, int width) {
+    this.dnnl = dnnl;
+    this.workers = workers;
+    this.states = states;
+    this.width = width;
+    this.stride = Gemm.roundUp(width, STRIDE_MULTIPLE);
+  }
+
+  /** Compiles what sequences of so many tokens need; not while heads are being computed. */
+  Bf16Attention compiledFor(int tokens) {
+    for (int blocks = 1; blocks <= CHUNK / PANEL; blocks++) {
+      int keys = blocks * PANEL;
+      if (keys < tokens + PANEL && scores[blocks] == null) {
+        scores[blocks] = kernel(keys, PANEL, width, false, stride, true, stride, PANEL, false);
+        sumsOverKeys[blocks] = kernel(PANEL, width, keys, true, PANEL, false, stride, width, false);
+        sumsOverQueries[blocks] =
+            kernel(keys, width, PANEL, false, PANEL, false, stride, width, true);
+      }
+      if (CHUNK < tokens && moreOverKeys[blocks] == null) {
+        moreOverKeys[blocks] = kernel(PANEL, width, keys, true, PANEL, false, stride, width, true);
+      }
+    }
+    return this;
+  }
+
+  private Bf16Kernel kernel(
+      int m, int n, int k, boolean ta, int sa, boolean tb, int sb, int sc, boolean add) {
+    return compiled.computeIfAbsent(
+        new Extent(m, n, k, ta, sa, tb, sb, sc, add),
+        extent -> new Bf16Kernel(dnnl, extent, workers));
+  }
+
+  @Override
+  public void forward(
+      Worker worker,
+      AttentionSpec spec,
+      int tokens,
+      Rows q,
+      Rows k,
+      Rows v,
+      Rows out,
+      float[] logSumExp,
+      int logSumExpOffset) {
+    Bf16Worker state = states.apply(worker);
+    AttentionSimd simd = worker.simd().attention();
+    int keyRows = Gemm.roundUp(tokens, PANEL);
+    NativeBlock keys = state.block(Block.KEYS, bytes(keyRows));
+    NativeBlock values = state.block(Block.VALUES, bytes(keyRows));
+    NativeBlock queries = state.block(Block.QUERIES, bytes(PANEL));
+    NativeBlock probabilities =
+        state.block(Block.PROBABILITIES, (long) Short.BYTES * keyRows * PANEL);
+    round(simd, state, k, 0, tokens, 1f, keys);
+    round(simd, state, v, 0, tokens, 1f, values);
+    float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
+    float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
+    float[] sums = worker.scratch(Scratch.SECOND, PANEL);
+    for (int start = 0; start < tokens; start += PANEL) {
+      int rows = Math.min(PANEL, tokens - start);
+      int end = start + PANEL;
+      round(simd, state, q, start, rows, (float) spec.scale(), queries);
+      products(state, keys, queries, end, block);
+      for (int group = 0; group < PANEL; group += GROUP) {
+        Attention.mask(block, start, group, start + group + GROUP);
+        simd.exponentials(block, group, start + group + GROUP, maxima, sums, group);
+      }
+      zeroUnseen(block, start);
+      round(worker, state, block, end * PANEL, probabilities);
+      sumOverKeys(state, probabilities, values, end);
+      for (int r = 0; r < rows; r++) {
+        if (logSumExp != null) {
+          logSumExp[logSumExpOffset + start + r] = CrossEntropy.logSumExp(maxima[r], sums[r]);
+        }
+        sums[r] = 1f / sums[r];
+      }
+      unpack(worker, state.tile(), out, start, rows, sums);
+    }
+  }
+
+  @Override
+  public void backward(
+      Worker worker,
+      AttentionSpec spec,
+      int tokens,
+      Rows q,
+      Rows k,
+      Rows v,
+      float[] logSumExp,
+      int logSumExpOffset,
+      Rows dOut,
+      Rows dQ,
+      Rows dK,
+      Rows dV) {
+    Bf16Worker state = states.apply(worker);
+    AttentionSimd simd = worker.simd().attention();
+    int keyRows = Gemm.roundUp(tokens, PANEL);
+    NativeBlock keys = state.block(Block.KEYS, bytes(keyRows));
+    NativeBlock values = state.block(Block.VALUES, bytes(keyRows));
+    NativeBlock queries = state.block(Block.QUERIES, bytes(PANEL));
+    NativeBlock outGradients = state.block(Block.OUTPUT_GRADIENTS, bytes(PANEL));
+    NativeBlock probabilities =
+        state.block(Block.PROBABILITIES, (long) Short.BYTES * keyRows * PANEL);
+    NativeBlock scoreGradients =
+        state.block(Block.SCORE_GRADIENTS, (long) Short.BYTES * keyRows * PANEL);
+    NativeBlock keyGradients =
+        state.block(Block.KEY_GRADIENTS, (long) Float.BYTES * keyRows * width);
+    NativeBlock valueGradients =
+        state.block(Block.VALUE_GRADIENTS, (long) Float.BYTES * keyRows * width);
+    round(simd, state, k, 0, tokens, 1f, keys);
+    round(simd, state, v, 0, tokens, 1f, values);
+    zero(keyGradients, keyRows * width);
+    zero(valueGradients, keyRows * width);
+    float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
+    float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
+    float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
+    float[] factors = worker.scratch(Scratch.SECOND, PANEL);
+    float scale = (float) spec.scale();
+    int heads = spec.heads() / spec.keyValueHeads();
+    for (int head = 0; head < heads; head++) {
+      Rows headQ = q.shifted(head * width);
+      Rows headDOut = dOut.shifted(head * width);
+      for (int start = 0; start < tokens; start += PANEL) {
+        int rows = Math.min(PANEL, tokens - start);
+        int end = start + PANEL;
+        round(simd, state, headQ, start, rows, scale, queries);
+        products(state, keys, queries, end, block);
+        round(simd, state, headDOut, start, rows, 1f, outGradients);
+        products(state, values, outGradients, end, gradients);
+        System.arraycopy(logSumExp, logSumExpOffset + head * tokens + start, logSums, 0, rows);
+        Arrays.fill(logSums, rows, PANEL, 0f);
+        for (int group = 0; group < PANEL; group += GROUP) {
+          int visible = start + group + GROUP;
+          Attention.mask(block, start, group, visible);
+          simd.softmaxGradients(block, gradients, group, visible, logSums, group, 1f);
+        }
+        zeroUnseen(block, start);
+        zeroUnseen(gradients, start);
+        round(worker, state, block, end * PANEL, probabilities);
+        round(worker, state, gradients, end * PANEL, scoreGradients);
+        sumOverQueries(state, probabilities, outGradients, end, valueGradients);
+        sumOverQueries(state, scoreGradients, queries, end, keyGradients);
+        sumOverKeys(state, scoreGradients, keys, end);
+        Arrays.fill(factors, 0, rows, scale);
+        unpack(worker, state.tile(), dQ.shifted(head * width), start, rows, factors);
+      }
+    }
+    Arrays.fill(factors, 0, PANEL, 1f);
+    for (int start = 0; start < tokens; start += PANEL) {
+      int rows = Math.min(PANEL, tokens - start);
+      unpack(worker, keyGradients.floats(), start, dK, start, rows, factors);
+      unpack(worker, valueGradients.floats(), start, dV, start, rows, factors);
+    }
+  }
+
+  /** Of an operand's rows. */
+  private long bytes(int rows) {
+    return (long) Short.BYTES * rows * stride;
+  }
+
+  /** Rows as an operand, times a factor, with zero rows up to a whole block. */
+  private void round(
+      AttentionSimd simd,
+      Bf16Worker state,
+      Rows from,
+      int start,
+      int count,
+      float factor,
+      NativeBlock to) {
+    ShortBuffer out = to.shorts();
+    int strip = Bf16Worker.STRIP / stride;
+    for (int r = 0; r < count; r += strip) {
+      int rows = Math.min(strip, count - r);
+      int at = from.offset() + (start + r) * from.stride();
+      simd.toBf16(from.array(), at, from.stride(), rows, width, factor, state.shorts, stride);
+      out.put(r * stride, state.shorts, 0, rows * stride);
+    }
+    int padding = Gemm.roundUp(count, PANEL) - count;
+    Arrays.fill(state.shorts, 0, Math.min(padding * stride, Bf16Worker.STRIP), (short) 0);
+    for (int r = 0; r < padding; r += strip) {
+      int rows = Math.min(strip, padding - r);
+      out.put((count + r) * stride, state.shorts, 0, rows * stride);
+    }
+  }
+
+  private static void round(
+      Worker worker, Bf16Worker state, float[] from, int size, NativeBlock to) {
+    ShortBuffer out = to.shorts();
+    for (int i = 0; i < size; i += Bf16Worker.STRIP) {
+      int length = Math.min(Bf16Worker.STRIP, size - i);
+      worker.simd().toBf16(from, i, state.shorts, 0, length);
+      out.put(i, state.shorts, 0, length);
+    }
+  }
+
+  /** {@code to[key, query] = left[key] . right[query]} for a block of queries. */
+  private void products(
+      Bf16Worker state, NativeBlock left, NativeBlock right, int end, float[] to) {
+    for (int key = 0; key < end; key += CHUNK) {
+      int count = Math.min(CHUNK, end - key);
+      scores[count / PANEL].execute(
+          state, left.address() + bytes(key), right.address(), state.tileAddress());
+      state.tile().get(0, to, key * PANEL, count * PANEL);
+    }
+  }
+
+  /**
+   * The worker's tile becomes {@code [query] = sum over keys of block[key, query] * right[key]}.
+   */
+  private void sumOverKeys(Bf16Worker state, NativeBlock block, NativeBlock right, int end) {
+    for (int key = 0; key < end; key += CHUNK) {
+      int blocks = Math.min(CHUNK, end - key) / PANEL;
+      Bf16Kernel kernel = key == 0 ? sumsOverKeys[blocks] : moreOverKeys[blocks];
+      kernel.execute(
+          state,
+          block.address() + (long) key * PANEL * Short.BYTES,
+          right.address() + bytes(key),
+          state.tileAddress());
+    }
+  }
+
+  /** {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}. */
+  private void sumOverQueries(
+      Bf16Worker state, NativeBlock block, NativeBlock right, int end, NativeBlock sums) {
+    for (int key = 0; key < end; key += CHUNK) {
+      sumsOverQueries[Math.min(CHUNK, end - key) / PANEL].execute(
+          state,
+          block.address() + (long) key * PANEL * Short.BYTES,
+          right.address(),
+          sums.address() + (long) key * width * Float.BYTES);
+    }
+  }
+
+  /** Keys after all of a group's queries, which softmax has left out. */
+  private static void zeroUnseen(float[] block, int start) {
+    for (int key = GROUP; key < PANEL; key++) {
+      int row = (start + key) * PANEL;
+      Arrays.fill(block, row, row + key - key % GROUP, 0f);
+    }
+  }
+
+  private static void zero(NativeBlock block, int floats) {
+    for (int i = 0; i < floats; i += ZEROS.length) {
+      block.floats().put(i, ZEROS, 0, Math.min(ZEROS.length, floats - i));
+    }
+  }
+
+  private void unpack(
+      Worker worker, FloatBuffer from, Rows to, int start, int rows, float[] factors) {
+    unpack(worker, from, 0, to, start, rows, factors);
+  }
+
+  /** Writes rows, each times its factor. */
+  private void unpack(
+      Worker worker, FloatBuffer from, int fromRow, Rows to, int start, int rows, float[] factors) {
+    float[] block = worker.scratch(Scratch.RESULTS, PANEL * width);
+    from.get(fromRow * width, block, 0, rows * width);
+    int row = to.offset() + start * to.stride();
+    worker
+        .simd()
+        .attention()
+        .scaleRows(block, 0, width, factors, rows, width, to.array(), row, to.stride());
+  }
+
+  @Override
+  public void close() {
+    compiled.values().forEach(Bf16Kernel::close);
+  }
+}
