@@ -479,28 +479,21 @@ public final class CpuBackend implements Backend {
     int fromStart = offset(x);
     sumBlocks(
         size(x),
-        (start, length, worker) -> sumOfSquares(from, fromStart + start, length),
+        (start, length, worker) -> sumOfSquares(worker, from, fromStart + start, length),
         sums,
         first);
   }
 
-  /** In four sums, since one would wait for each addition; their order is fixed. */
-  private static double sumOfSquares(float[] x, int offset, int size) {
-    double sum0 = 0;
-    double sum1 = 0;
-    double sum2 = 0;
-    double sum3 = 0;
-    int whole = size - size % 4;
-    for (int i = offset; i < offset + whole; i += 4) {
-      sum0 += (double) x[i] * x[i];
-      sum1 += (double) x[i + 1] * x[i + 1];
-      sum2 += (double) x[i + 2] * x[i + 2];
-      sum3 += (double) x[i + 3] * x[i + 3];
+  private static double sumOfSquares(Worker worker, float[] x, int offset, int size) {
+    double[] sums = worker.squares();
+    Arrays.fill(sums, 0);
+    worker.simd().elementwise().addSquares(x, offset, size, sums);
+    for (int half = sums.length / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        sums[i] += sums[half + i];
+      }
     }
-    for (int i = offset + whole; i < offset + size; i++) {
-      sum0 += (double) x[i] * x[i];
-    }
-    return (sum0 + sum1) + (sum2 + sum3);
+    return sums[0];
   }
 
   // ---- matrix products

@@ -9,6 +9,9 @@ package dev.firesteel.backend.cpu;
  * loop over {@code a[aOffset + i]} and {@code b[bOffset + i]} might overlap.
  */
 interface ElementwiseKernels {
+  /** How many sums {@link #addSquares} keeps, so that none waits for its last addition. */
+  int SQUARE_SUMS = 64;
+
   /** {@code out[i] = a[i] + b[i]}. */
   void add(float[] a, int aOffset, float[] b, int bOffset, float[] out, int outOffset, int size);
 
@@ -29,6 +32,9 @@ interface ElementwiseKernels {
 
   /** {@code out[i] = alpha * x[i]}. */
   void scale(float alpha, float[] x, int xOffset, float[] out, int outOffset, int size);
+
+  /** {@code sums[i % 64] += x[i]^2} in double, in ascending {@code i}. */
+  void addSquares(float[] x, int xOffset, int size, double[] sums);
 
   /**
    * Turns the vectors {@code (x[i], x[size + i])} by the angles that {@code cosines} and {@code

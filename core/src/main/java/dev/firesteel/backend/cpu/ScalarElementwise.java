@@ -40,6 +40,14 @@ final class ScalarElementwise implements ElementwiseKernels {
   }
 
   @Override
+  public void addSquares(float[] x, int xOffset, int size, double[] sums) {
+    for (int i = 0; i < size; i++) {
+      // The square is exact, so that it is the same whether it is added by fma or not.
+      sums[i % SQUARE_SUMS] += (double) x[xOffset + i] * x[xOffset + i];
+    }
+  }
+
+  @Override
   public void turn(
       float[] cosines,
       float[] sines,

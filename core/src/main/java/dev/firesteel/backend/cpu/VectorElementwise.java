@@ -1,6 +1,8 @@
 package dev.firesteel.backend.cpu;
 
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -10,6 +12,10 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorElementwise implements ElementwiseKernels {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LENGTH = SPECIES.length();
+
+  /** Half as many doubles as a vector has floats. */
+  private static final VectorSpecies<Double> DOUBLES =
+      VectorSpecies.of(double.class, SPECIES.vectorShape());
 
   private final ElementwiseKernels scalar = new ScalarElementwise();
 
@@ -67,6 +73,24 @@ final class VectorElementwise implements ElementwiseKernels {
       FloatVector.fromArray(SPECIES, x, xOffset + i).mul(alpha).intoArray(out, outOffset + i);
     }
     scalar.scale(alpha, x, xOffset + whole, out, outOffset + whole, size - whole);
+  }
+
+  @Override
+  public void addSquares(float[] x, int xOffset, int size, double[] sums) {
+    int whole = size - size % SQUARE_SUMS;
+    for (int i = 0; i < whole; i += SQUARE_SUMS) {
+      for (int at = 0; at < SQUARE_SUMS; at += LENGTH) {
+        FloatVector values = FloatVector.fromArray(SPECIES, x, xOffset + i + at);
+        DoubleVector first =
+            values.convertShape(VectorOperators.F2D, DOUBLES, 0).reinterpretAsDoubles();
+        DoubleVector second =
+            values.convertShape(VectorOperators.F2D, DOUBLES, 1).reinterpretAsDoubles();
+        int upper = at + LENGTH / 2;
+        first.fma(first, DoubleVector.fromArray(DOUBLES, sums, at)).intoArray(sums, at);
+        second.fma(second, DoubleVector.fromArray(DOUBLES, sums, upper)).intoArray(sums, upper);
+      }
+    }
+    scalar.addSquares(x, xOffset + whole, size - whole, sums);
   }
 
   @Override

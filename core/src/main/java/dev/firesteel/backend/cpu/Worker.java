@@ -43,6 +43,7 @@ final class Worker {
   private final float[][] scratch = new float[Scratch.values().length][0];
 
   private final int[] words = new int[4];
+  private final double[] squares = new double[ElementwiseKernels.SQUARE_SUMS];
 
   Worker(Simd simd) {
     this.simd = simd;
@@ -62,6 +63,11 @@ final class Worker {
       scratch[purpose.ordinal()] = array;
     }
     return array;
+  }
+
+  /** The sums of {@link ElementwiseKernels#addSquares}, with undefined content. */
+  double[] squares() {
+    return squares;
   }
 
   /** Four words for {@link dev.firesteel.random.Philox#block}. */

@@ -1,7 +1,10 @@
 package dev.firesteel.backend.cpu;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.random.RandomStream;
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -41,6 +44,20 @@ class ElementwiseKernelsTest {
       compare(size, mixed, (kernels, out) -> kernels.scale(0.7f, out, 1, out, 1, size));
       compare(size, mixed, (kernels, out) -> kernels.turn(b, c, 1, -1f, a, 3, out, 1, size));
       compare(size, mixed, (kernels, out) -> kernels.turn(b, c, 1, 1f, out, 1, out, 1, size));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 63, 64, 65, 200, 1000})
+  void vectorsAddSquaresLikeScalars(int size) {
+    for (int trial = 0; trial < 20; trial++) {
+      float[] x = SimdTest.values(random, size + 3, trial % 2 == 0);
+      double[] got = new double[ElementwiseKernels.SQUARE_SUMS];
+      Arrays.setAll(got, i -> 0.1 * i);
+      double[] want = got.clone();
+      vector.addSquares(x, 3, size, got);
+      scalar.addSquares(x, 3, size, want);
+      assertThat(got).isEqualTo(want);
     }
   }
 
