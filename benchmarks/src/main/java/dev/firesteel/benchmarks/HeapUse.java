@@ -4,19 +4,31 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
-import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /** What this JVM's threads have allocated on the heap, and what the heap has held. */
 final class HeapUse {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
+  /** By a thread's id, what it had allocated when it was last seen. */
+  private static final Map<Long, Long> ALLOCATED = new ConcurrentHashMap<>();
+
   private HeapUse() {}
 
-  /** Bytes that all Java threads alive at present have allocated since each began. */
+  /**
+   * Bytes that all Java threads have allocated since each began; of a thread that has ended, what
+   * it had when this was last asked.
+   */
   static long allocatedBytes() {
-    long[] perThread = THREADS.getThreadAllocatedBytes(THREADS.getAllThreadIds());
-    return Arrays.stream(perThread).filter(bytes -> bytes > 0).sum();
+    long[] threads = THREADS.getAllThreadIds();
+    long[] bytes = THREADS.getThreadAllocatedBytes(threads);
+    for (int i = 0; i < threads.length; i++) {
+      // -1: it has ended since.
+      ALLOCATED.merge(threads[i], Math.max(0, bytes[i]), Math::max);
+    }
+    return ALLOCATED.values().stream().mapToLong(Long::longValue).sum();
   }
 
   /**

@@ -85,18 +85,4 @@ interface AttentionSimd {
       float[] to,
       int toOffset,
       int toStride);
-
-  /**
-   * {@code out[r, j] = factor * x[r, j]} rounded to bfloat16, as {@link Bf16#of}, with zeros
-   * between the rows.
-   */
-  void toBf16(
-      float[] x,
-      int offset,
-      int stride,
-      int rows,
-      int width,
-      float factor,
-      short[] out,
-      int outStride);
 }

@@ -107,15 +107,15 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     NativeBlock queries = state.block(Block.QUERIES, bytes(PANEL));
     NativeBlock probabilities =
         state.block(Block.PROBABILITIES, (long) Short.BYTES * keyRows * PANEL);
-    round(simd, state, k, 0, tokens, 1f, keys);
-    round(simd, state, v, 0, tokens, 1f, values);
+    round(worker, state, k, 0, tokens, 1f, keys);
+    round(worker, state, v, 0, tokens, 1f, values);
     float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
     float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
     float[] sums = worker.scratch(Scratch.SECOND, PANEL);
     for (int start = 0; start < tokens; start += PANEL) {
       int rows = Math.min(PANEL, tokens - start);
       int end = start + PANEL;
-      round(simd, state, q, start, rows, (float) spec.scale(), queries);
+      round(worker, state, q, start, rows, (float) spec.scale(), queries);
       products(state, keys, queries, end, block);
       for (int group = 0; group < PANEL; group += GROUP) {
         Attention.mask(block, start, group, start + group + GROUP);
@@ -163,8 +163,8 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
         state.block(Block.KEY_GRADIENTS, (long) Float.BYTES * keyRows * width);
     NativeBlock valueGradients =
         state.block(Block.VALUE_GRADIENTS, (long) Float.BYTES * keyRows * width);
-    round(simd, state, k, 0, tokens, 1f, keys);
-    round(simd, state, v, 0, tokens, 1f, values);
+    round(worker, state, k, 0, tokens, 1f, keys);
+    round(worker, state, v, 0, tokens, 1f, values);
     zero(keyGradients, keyRows * width);
     zero(valueGradients, keyRows * width);
     float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
@@ -179,9 +179,9 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
       for (int start = 0; start < tokens; start += PANEL) {
         int rows = Math.min(PANEL, tokens - start);
         int end = start + PANEL;
-        round(simd, state, headQ, start, rows, scale, queries);
+        round(worker, state, headQ, start, rows, scale, queries);
         products(state, keys, queries, end, block);
-        round(simd, state, headDOut, start, rows, 1f, outGradients);
+        round(worker, state, headDOut, start, rows, 1f, outGradients);
         products(state, values, outGradients, end, gradients);
         System.arraycopy(logSumExp, logSumExpOffset + head * tokens + start, logSums, 0, rows);
         Arrays.fill(logSums, rows, PANEL, 0f);
@@ -216,7 +216,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   /** Rows as an operand, times a factor, with zero rows up to a whole block. */
   private void round(
-      AttentionSimd simd,
+      Worker worker,
       Bf16Worker state,
       Rows from,
       int start,
@@ -228,7 +228,9 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     for (int r = 0; r < count; r += strip) {
       int rows = Math.min(strip, count - r);
       int at = from.offset() + (start + r) * from.stride();
-      simd.toBf16(from.array(), at, from.stride(), rows, width, factor, state.shorts, stride);
+      worker
+          .simd()
+          .toBf16(from.array(), at, from.stride(), rows, width, factor, state.shorts, 0, stride);
       out.put(r * stride, state.shorts, 0, rows * stride);
     }
     int padding = Gemm.roundUp(count, PANEL) - count;

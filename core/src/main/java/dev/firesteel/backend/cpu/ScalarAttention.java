@@ -111,22 +111,4 @@ final class ScalarAttention implements AttentionSimd {
       }
     }
   }
-
-  @Override
-  public void toBf16(
-      float[] x,
-      int offset,
-      int stride,
-      int rows,
-      int width,
-      float factor,
-      short[] out,
-      int outStride) {
-    for (int r = 0; r < rows; r++) {
-      for (int j = 0; j < outStride; j++) {
-        out[r * outStride + j] =
-            j < width ? Bf16.of(factor * x[offset + r * stride + j]) : (short) 0;
-      }
-    }
-  }
 }

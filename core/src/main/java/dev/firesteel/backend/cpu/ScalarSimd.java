@@ -163,9 +163,21 @@ final class ScalarSimd implements Simd {
   }
 
   @Override
-  public void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size) {
-    for (int i = 0; i < size; i++) {
-      out[outOffset + i] = Bf16.of(x[xOffset + i]);
+  public void toBf16(
+      float[] x,
+      int xOffset,
+      int stride,
+      int rows,
+      int width,
+      float factor,
+      short[] out,
+      int outOffset,
+      int outStride) {
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < outStride; i++) {
+        out[outOffset + r * outStride + i] =
+            i < width ? Bf16.of(factor * x[xOffset + r * stride + i]) : (short) 0;
+      }
     }
   }
 

@@ -123,7 +123,28 @@ interface Simd {
   float exp(float[] x, int xOffset, float shift, float[] out, int outOffset, int size);
 
   /** {@code out[i] = x[i]} rounded to bfloat16, as {@link Bf16#of}. */
-  void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size);
+  default void toBf16(float[] x, int xOffset, short[] out, int outOffset, int size) {
+    toBf16(x, xOffset, size, 1, size, 1f, out, outOffset, size);
+  }
+
+  /**
+   * {@code out[r, j] = factor * x[r, j]} rounded to bfloat16, as {@link Bf16#of}, with zeros
+   * between the rows.
+   *
+   * @param stride from row to row of {@code x}
+   * @param width elements of a row
+   * @param outStride from row to row of {@code out}, at least {@code width}
+   */
+  void toBf16(
+      float[] x,
+      int xOffset,
+      int stride,
+      int rows,
+      int width,
+      float factor,
+      short[] out,
+      int outOffset,
+      int outStride);
 
   /** The primitives of attention, in the same implementation. */
   AttentionSimd attention();

@@ -15,17 +15,12 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The primitives of attention on the Vector API, by the rules of {@link VectorSimd}. */
 final class VectorAttention implements AttentionSimd {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LENGTH = SPECIES.length();
-
-  /** As many shorts as a vector has floats. */
-  private static final VectorSpecies<Short> SHORTS =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * Short.SIZE));
 
   /** Of 1, whose exponent is 0. */
   private static final int ONE_BITS = Float.floatToRawIntBits(1f);
@@ -487,37 +482,6 @@ final class VectorAttention implements AttentionSimd {
       }
       for (int i = whole; i < width; i++) {
         to[toRow + i] = factors[r] * from[fromRow + i];
-      }
-    }
-  }
-
-  @Override
-  public void toBf16(
-      float[] x,
-      int offset,
-      int stride,
-      int rows,
-      int width,
-      float factor,
-      short[] out,
-      int outStride) {
-    int whole = width - width % LENGTH;
-    for (int r = 0; r < rows; r++) {
-      int from = offset + r * stride;
-      int to = r * outStride;
-      for (int i = 0; i < whole; i += LENGTH) {
-        IntVector bits =
-            FloatVector.fromArray(SPECIES, x, from + i).mul(factor).reinterpretAsInts();
-        IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
-        IntVector rounded = bits.add(upper.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
-        rounded
-            .blend(upper.or(0x40), bits.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
-            .convertShape(VectorOperators.I2S, SHORTS, 0)
-            .reinterpretAsShorts()
-            .intoArray(out, to + i);
-      }
-      for (int i = whole; i < outStride; i++) {
-        out[to + i] = i < width ? Bf16.of(factor * x[from + i]) : (short) 0;
       }
     }
   }

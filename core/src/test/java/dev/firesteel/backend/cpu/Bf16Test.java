@@ -3,7 +3,10 @@ package dev.firesteel.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.random.RandomStream;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class Bf16Test {
   private static float rounded(float value) {
@@ -50,5 +53,20 @@ class Bf16Test {
     new ScalarSimd().toBf16(values, 0, scalar, 1, values.length);
     new VectorSimd().toBf16(values, 0, vector, 1, values.length);
     assertThat(vector).isEqualTo(scalar);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 15, 16, 17, 64, 70})
+  void vectorsScaleAndRoundRowsAsScalars(int width) {
+    float[] x = SimdTest.values(RandomStream.of(width, "bf16 rows"), 9 * 71 + 3, true);
+    int stride = Gemm.roundUp(width, 32);
+    short[] scalar = new short[9 * stride + 2];
+    Arrays.fill(scalar, (short) 1);
+    short[] vector = scalar.clone();
+    new ScalarSimd().toBf16(x, 3, 71, 9, width, 0.3f, scalar, 1, stride);
+    new VectorSimd().toBf16(x, 3, 71, 9, width, 0.3f, vector, 1, stride);
+    assertThat(vector).isEqualTo(scalar);
+    assertThat(scalar[0]).isEqualTo((short) 1);
+    assertThat(scalar[9 * stride + 1]).isEqualTo((short) 1);
   }
 }
