@@ -26,9 +26,11 @@ final class VectorNorms implements NormKernels {
       float[] out,
       int outOffset,
       int size) {
+    FloatVector means = FloatVector.broadcast(SPECIES, mean);
+    FloatVector deviations = FloatVector.broadcast(SPECIES, rstd);
     int whole = size - size % LENGTH;
     for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(mean).mul(rstd);
+      FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(means).mul(deviations);
       FloatVector factor = FloatVector.fromArray(SPECIES, gain, gainOffset + i);
       if (bias == null) {
         h.mul(factor).intoArray(out, outOffset + i);
@@ -96,12 +98,14 @@ final class VectorNorms implements NormKernels {
       float[] sums,
       int sumsOffset,
       int size) {
+    FloatVector means = FloatVector.broadcast(SPECIES, mean);
+    FloatVector deviations = FloatVector.broadcast(SPECIES, rstd);
     int whole = size - size % LANES;
     for (int lane = 0; lane < LANES; lane += LENGTH) {
       FloatVector gSum = FloatVector.zero(SPECIES);
       FloatVector ghSum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(mean).mul(rstd);
+        FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(means).mul(deviations);
         FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + i);
         FloatVector g = gradient.mul(FloatVector.fromArray(SPECIES, gain, gainOffset + i));
         gSum = gSum.add(g);
@@ -140,18 +144,21 @@ final class VectorNorms implements NormKernels {
       int dxOffset,
       boolean add,
       int size) {
-    FloatVector deviation = FloatVector.broadcast(SPECIES, rstd);
+    FloatVector means = FloatVector.broadcast(SPECIES, mean);
+    FloatVector deviations = FloatVector.broadcast(SPECIES, rstd);
+    FloatVector gMeans = FloatVector.broadcast(SPECIES, gMean);
+    FloatVector ghMeans = FloatVector.broadcast(SPECIES, ghMean);
     int whole = size - size % LENGTH;
     for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(mean).mul(rstd);
+      FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(means).mul(deviations);
       FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + i);
       FloatVector g = gradient.mul(FloatVector.fromArray(SPECIES, gain, gainOffset + i));
-      FloatVector rest = g.sub(h.fma(ghMean, gMean));
+      FloatVector rest = g.sub(h.fma(ghMeans, gMeans));
       int to = dxOffset + i;
       if (add) {
-        rest.fma(deviation, FloatVector.fromArray(SPECIES, dx, to)).intoArray(dx, to);
+        rest.fma(deviations, FloatVector.fromArray(SPECIES, dx, to)).intoArray(dx, to);
       } else {
-        rest.mul(rstd).intoArray(dx, to);
+        rest.mul(deviations).intoArray(dx, to);
       }
     }
     for (int i = whole; i < size; i++) {
