@@ -60,6 +60,9 @@ final class PretrainJob {
   private final RemovedExecutors removed = new RemovedExecutors();
   private final SecureRandom random = new SecureRandom();
 
+  /** Tells the listener how rank 0's generation ended; of use when that is the run's end. */
+  private volatile Runnable tellEnd = () -> {};
+
   PretrainJob(SparkSession spark, RunConfig config) {
     this.context = spark.sparkContext();
     this.config = config;
@@ -80,7 +83,7 @@ final class PretrainJob {
     refuseDynamicAllocation();
     refuseTrainersWithoutExecutors();
     WorldSize.requireShares(config);
-    plugin.listen(event -> TrainingEvents.dispatch(event, listener));
+    plugin.listen(event -> TrainingEvents.dispatch(event, listener, end -> tellEnd = end));
     // A killed task shall hear of it while it computes, not after.
     context.setInterruptOnCancel(true);
     context.addSparkListener(removed);
@@ -130,6 +133,7 @@ final class PretrainJob {
       Optional<GenerationFailure> failure = attempt.run();
       if (failure.isEmpty()) {
         if (!attempt.endedToGrow()) {
+          tellEnd.run();
           return attempt.outcome();
         }
         listener.onNotice("There is room for more trainers: the run goes on with them");

@@ -49,6 +49,14 @@ final class TrainingEvents {
 
   /** The driver's half: tells {@code listener} of one line. */
   static void dispatch(String line, TrainingListener listener) {
+    dispatch(line, listener, Runnable::run);
+  }
+
+  /**
+   * As the other method, but {@code atEnd} takes what tells the listener of the end: that of a
+   * generation need not be the run's.
+   */
+  static void dispatch(String line, TrainingListener listener, Consumer<Runnable> atEnd) {
     Event event = JsonLines.read(line, Event.class, "a training event");
     long step = event.step();
     switch (event.kind()) {
@@ -59,7 +67,7 @@ final class TrainingEvents {
       case SAMPLE -> listener.onSample(step, event.text());
       case SKIP -> listener.onSkip(step, event.loss(), event.gradientNorm());
       case NOTICE -> listener.onNotice(event.text());
-      case END -> listener.onEnd(event.outcome(), step);
+      case END -> atEnd.accept(() -> listener.onEnd(event.outcome(), step));
     }
   }
 

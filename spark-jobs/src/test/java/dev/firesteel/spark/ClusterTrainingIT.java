@@ -122,9 +122,13 @@ class ClusterTrainingIT {
     return new ObjectMapper().readTree(TrainingPageTest.fetch(address));
   }
 
-  /** Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}. */
+  /**
+   * Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}, those of some
+   * kinds by their names, as in {@code -Dfiresteel.faults=SLOW,DAMAGE}.
+   */
   static List<FaultInjection.Plan> faults() {
-    if (!"all".equals(System.getProperty("firesteel.faults"))) {
+    String kinds = System.getProperty("firesteel.faults", "");
+    if (kinds.isEmpty()) {
       return List.of(
           fault(Fault.SIGKILL, 0, "REDUCE_SCATTER", 12),
           fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
@@ -138,7 +142,8 @@ class ClusterTrainingIT {
     }
     List<FaultInjection.Plan> all = new ArrayList<>();
     for (Fault fault : Fault.values()) {
-      if (fault != Fault.TRUNCATE && fault != Fault.HOLD) {
+      boolean asked = kinds.equals("all") || List.of(kinds.split(",")).contains(fault.name());
+      if (asked && fault != Fault.TRUNCATE && fault != Fault.HOLD) {
         for (int rank : new int[] {0, 1}) {
           all.add(fault(fault, rank, "RENDEZVOUS", 0));
           all.add(fault(fault, rank, "REDUCE_SCATTER", 6));
