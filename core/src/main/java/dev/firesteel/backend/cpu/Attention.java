@@ -114,12 +114,7 @@ final class Attention implements HeadAttention {
         simd.exponentials(scores, group, visible, maxima, sums, group);
       }
       sumOverKeys(simd, scores, before, rows, values, keyRows, width, results);
-      for (int r = 0; r < rows; r++) {
-        if (logSumExp != null) {
-          logSumExp[logSumExpOffset + start + r] = CrossEntropy.logSumExp(maxima[r], sums[r]);
-        }
-        sums[r] = 1f / sums[r];
-      }
+      invert(sums, maxima, rows, logSumExp, logSumExpOffset + start);
       for (int w = 0; w < width; w += PANEL) {
         simd.scaleRows(
             results,
@@ -196,6 +191,21 @@ final class Attention implements HeadAttention {
     }
     unpack(keyGradients, keyRows, dK, 0, tokens, width);
     unpack(valueGradients, keyRows, dV, 0, tokens, width);
+  }
+
+  /**
+   * Turns a block's sums of exponentials into their reciprocals, and tells the logarithms.
+   *
+   * @param logSumExp receives one value a query; null when it is not needed
+   */
+  static void invert(
+      float[] sums, float[] maxima, int rows, float[] logSumExp, int logSumExpOffset) {
+    for (int r = 0; r < rows; r++) {
+      if (logSumExp != null) {
+        logSumExp[logSumExpOffset + r] = CrossEntropy.logSumExp(maxima[r], sums[r]);
+      }
+      sums[r] = 1f / sums[r];
+    }
   }
 
   /** How many keys a group of a block's queries looks at. */

@@ -29,8 +29,11 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   /** Most keys in one product. */
   private static final int CHUNK = 512;
 
+  /** The widest heads: a block of results is a worker's tile. */
+  static final int MOST_WIDTH = Bf16Gemm.TILE_ROWS * Bf16Gemm.MOST_TILE_COLUMNS / PANEL;
+
   /** Rows of operands begin at a multiple of this: what one instruction multiplies of a row. */
-  private static final int STRIDE_MULTIPLE = 32;
+  private static final int STRIDE_MULTIPLE = Bf16Twins.PADDING;
 
   private static final float[] ZEROS = new float[Bf16Worker.STRIP];
 
@@ -54,7 +57,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   /**
    * @param states what each worker needs for bf16
-   * @param width of the heads
+   * @param width of the heads, at most {@link #MOST_WIDTH}
    */
   Bf16Attention(OneDnn dnnl, int workers, Function<Worker, Bf16Worker> states, int width) {
     this.dnnl = dnnl;
@@ -124,13 +127,8 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
       zeroUnseen(block, start);
       round(worker, state, block, end * PANEL, probabilities);
       sumOverKeys(state, probabilities, values, end);
-      for (int r = 0; r < rows; r++) {
-        if (logSumExp != null) {
-          logSumExp[logSumExpOffset + start + r] = CrossEntropy.logSumExp(maxima[r], sums[r]);
-        }
-        sums[r] = 1f / sums[r];
-      }
-      unpack(worker, state.tile(), out, start, rows, sums);
+      Attention.invert(sums, maxima, rows, logSumExp, logSumExpOffset + start);
+      unpack(worker, state.tile(), 0, out, start, rows, sums);
     }
   }
 
@@ -198,7 +196,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
         sumOverQueries(state, scoreGradients, queries, end, keyGradients);
         sumOverKeys(state, scoreGradients, keys, end);
         Arrays.fill(factors, 0, rows, scale);
-        unpack(worker, state.tile(), dQ.shifted(head * width), start, rows, factors);
+        unpack(worker, state.tile(), 0, dQ.shifted(head * width), start, rows, factors);
       }
     }
     Arrays.fill(factors, 0, PANEL, 1f);
@@ -301,11 +299,6 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     for (int i = 0; i < floats; i += ZEROS.length) {
       block.floats().put(i, ZEROS, 0, Math.min(ZEROS.length, floats - i));
     }
-  }
-
-  private void unpack(
-      Worker worker, FloatBuffer from, Rows to, int start, int rows, float[] factors) {
-    unpack(worker, from, 0, to, start, rows, factors);
   }
 
   /** Writes rows, each times its factor. */

@@ -49,7 +49,7 @@ final class Bf16Engine implements MatrixEngine {
   private final Bf16Twins twins = new Bf16Twins(pool);
   private final Map<Worker, Bf16Worker> states = new ConcurrentHashMap<>();
   private final AtomicInteger nextState = new AtomicInteger();
-  private final Attention shortAttention = new Attention();
+  private final Attention fp32Attention = new Attention();
   private final Map<Integer, Bf16Attention> attentions = new HashMap<>();
   private final Map<Form, Bf16Gemm> products = new LinkedHashMap<>(64, 0.75f, true);
   private float[] logits = new float[0];
@@ -307,11 +307,14 @@ final class Bf16Engine implements MatrixEngine {
             worker, each -> new Bf16Worker(nextState.getAndIncrement(), dnnl, pool));
   }
 
-  /** Of short sequences in float32, where products are too small to gain. */
+  /**
+   * In float32 of short sequences, where products are too small to gain, and of heads too wide for
+   * a tile.
+   */
   @Override
   public HeadAttention attention(AttentionSpec spec, int tokens) {
-    if (tokens < ATTENTION_TOKENS) {
-      return shortAttention;
+    if (tokens < ATTENTION_TOKENS || spec.headWidth() > Bf16Attention.MOST_WIDTH) {
+      return fp32Attention;
     }
     return attentions
         .computeIfAbsent(

@@ -60,11 +60,11 @@ final class Bf16Gemm implements AutoCloseable {
   Bf16Gemm(OneDnn dnnl, Form form, int workers) {
     this.form = form;
     this.tileColumns = Math.min(form.transposeA() ? MOST_TILE_COLUMNS : TILE_COLUMNS, form.n());
-    this.columnTiles = ceilDiv(form.n(), tileColumns);
-    boolean enough = ceilDiv(form.m(), TILE_ROWS) * columnTiles >= ENOUGH_TILES;
+    this.columnTiles = Gemm.ceilDiv(form.n(), tileColumns);
+    boolean enough = Gemm.ceilDiv(form.m(), TILE_ROWS) * columnTiles >= ENOUGH_TILES;
     this.tileRows = Math.min(enough ? TILE_ROWS : LOW_TILE_ROWS, form.m());
-    this.tiles = ceilDiv(form.m(), tileRows) * columnTiles;
-    int lastRows = form.m() - (ceilDiv(form.m(), tileRows) - 1) * tileRows;
+    this.tiles = Gemm.ceilDiv(form.m(), tileRows) * columnTiles;
+    int lastRows = form.m() - (Gemm.ceilDiv(form.m(), tileRows) - 1) * tileRows;
     int lastColumns = form.n() - (columnTiles - 1) * tileColumns;
     Map<Extent, Bf16Kernel> compiled = new HashMap<>();
     for (int kind = 0; kind < 4; kind++) {
@@ -130,9 +130,5 @@ final class Bf16Gemm implements AutoCloseable {
   @Override
   public void close() {
     new HashSet<>(List.of(kernels)).forEach(Bf16Kernel::close);
-  }
-
-  private static int ceilDiv(int a, int b) {
-    return (a + b - 1) / b;
   }
 }

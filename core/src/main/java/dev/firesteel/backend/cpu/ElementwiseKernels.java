@@ -33,7 +33,7 @@ interface ElementwiseKernels {
   /** {@code out[i] = alpha * x[i]}. */
   void scale(float alpha, float[] x, int xOffset, float[] out, int outOffset, int size);
 
-  /** {@code sums[i % 64] += x[i]^2} in double, in ascending {@code i}. */
+  /** {@code sums[i % SQUARE_SUMS] += x[i]^2} in double, in ascending {@code i}. */
   void addSquares(float[] x, int xOffset, int size, double[] sums);
 
   /**

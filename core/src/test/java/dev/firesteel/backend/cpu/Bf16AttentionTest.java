@@ -65,7 +65,13 @@ class Bf16AttentionTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"128, 2, 2, 64", "130, 4, 2, 20", "257, 1, 1, 128", "600, 2, 1, 80"})
+  @CsvSource({
+    "128, 2, 2, 64",
+    "130, 4, 2, 20",
+    "257, 1, 1, 128",
+    "600, 2, 1, 80",
+    "129, 1, 1, 2048"
+  })
   void isFloat32AttentionButForTheRoundingOfOperands(
       int tokens, int heads, int keyValueHeads, int width) {
     AttentionSpec spec = AttentionSpec.of(heads, keyValueHeads, width);
@@ -109,9 +115,9 @@ class Bf16AttentionTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1", "127"})
-  void shortSequencesAreComputedInFloat32(int tokens) {
-    AttentionSpec spec = AttentionSpec.of(2, 1, 20);
+  @CsvSource({"1, 20", "127, 20", "128, 2049"})
+  void shortSequencesAndVeryWideHeadsAreComputedInFloat32(int tokens, int width) {
+    AttentionSpec spec = AttentionSpec.of(2, 1, width);
     List<float[]> got = attention(Precision.BF16, 2, spec, tokens);
     List<float[]> want = attention(Precision.FP32, 2, spec, tokens);
     for (int result = 0; result < want.size(); result++) {
