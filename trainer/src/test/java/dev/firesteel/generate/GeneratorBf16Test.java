@@ -12,7 +12,7 @@ class GeneratorBf16Test extends GeneratorContract {
     // oneDNN chooses its order of additions by the number of rows, and a last bit that differs
     // may round an operand the other way, by 2^-8 of it; attention rounds its operands in whole
     // sequences alone, from 128 tokens on, and not beside the cache.
-    super(backend(), 0.15f);
+    super(backend(), 0.05f, 0.1f);
   }
 
   private static Backend backend() {
