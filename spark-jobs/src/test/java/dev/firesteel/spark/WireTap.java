@@ -60,8 +60,9 @@ final class WireTap implements AutoCloseable {
     try {
       while (true) {
         Socket in = server.accept();
+        sockets.add(in);
         Socket out = new Socket(target.getAddress(), target.getPort());
-        sockets.addAll(List.of(in, out));
+        sockets.add(out);
         threads.execute(() -> forward(in, out));
         threads.execute(() -> forward(out, in));
       }
@@ -84,7 +85,16 @@ final class WireTap implements AutoCloseable {
       }
       to.shutdownOutput();
     } catch (IOException e) {
-      closeAll();
+      // This direction has ended, no other.
+      endQuietly(to);
+    }
+  }
+
+  private static void endQuietly(Socket to) {
+    try {
+      to.shutdownOutput();
+    } catch (IOException e) {
+      // Closed from the other side before.
     }
   }
 
