@@ -13,8 +13,10 @@ import java.util.Map;
 /**
  * A whole sum of an array over processes on this machine, reduce-scatter and all-gather, beside
  * what bare sockets move: in each round the processes first send and receive, with no frames, no
- * checksums and no sums, as many bytes as a rank does in the collective. Both are in bytes that one
- * process sends (and receives as many) in a second; with BF16 as if it sent float32.
+ * checksums and no sums, as many bytes as a rank does in the collective. The collective's frames go
+ * through memory that the processes share, as they do between ranks of one machine, or by sockets,
+ * as they do between machines. Both are in bytes that one process sends (and receives as many) in a
+ * second; with BF16 as if it sent float32.
  *
  * <pre>
  * ./mvnw -q -Pcollective -pl benchmarks -am verify -DskipTests -Dbenchmark="ranks=2,4 megabytes=100,4 rounds=15"
@@ -23,7 +25,18 @@ import java.util.Map;
 public final class CollectiveBenchmark {
   private static final Map<String, String> DEFAULTS =
       Map.of(
-          "ranks", "2,4", "megabytes", "100,4", "formats", "FP32,BF16", "rounds", "15", "out", "");
+          "ranks",
+          "2,4",
+          "megabytes",
+          "100,4",
+          "formats",
+          "FP32,BF16",
+          "ways",
+          "memory,sockets",
+          "rounds",
+          "15",
+          "out",
+          "");
 
   private CollectiveBenchmark() {}
 
@@ -34,12 +47,14 @@ public final class CollectiveBenchmark {
     lines.add(Machine.describe());
     lines.add("");
     lines.add(
-        "| ranks | array | gradients | sockets MB/s | collective MB/s | share | share, extremes |");
-    lines.add("|---|---|---|---|---|---|---|");
+        "| ranks | array | gradients | frames by | sockets MB/s | collective MB/s | share | share, extremes |");
+    lines.add("|---|---|---|---|---|---|---|---|");
     for (int ranks : settings.numbers("ranks")) {
       for (int megabytes : settings.numbers("megabytes")) {
         for (String format : settings.list("formats")) {
-          lines.add(measure(ranks, megabytes, format, settings.number("rounds")));
+          for (String way : settings.list("ways")) {
+            lines.add(measure(ranks, megabytes, format, way, settings.number("rounds")));
+          }
         }
       }
     }
@@ -50,14 +65,14 @@ public final class CollectiveBenchmark {
     }
   }
 
-  private static String measure(int ranks, int megabytes, String format, int rounds)
+  private static String measure(int ranks, int megabytes, String format, String way, int rounds)
       throws IOException {
     int floats = megabytes * 250_000;
     double sent = 2.0 * (ranks - 1) / ranks * floats * Float.BYTES;
     double[] sockets = new double[rounds];
     double[] collective = new double[rounds];
     double[] share = new double[rounds];
-    try (CollectiveRanks processes = CollectiveRanks.start(ranks, floats, format)) {
+    try (CollectiveRanks processes = CollectiveRanks.start(ranks, floats, format, way)) {
       // The first rounds compile.
       for (int round = -2; round < rounds; round++) {
         double bare = sent / processes.run(CollectiveRank.SOCKETS);
@@ -72,10 +87,11 @@ public final class CollectiveBenchmark {
     Arrays.sort(share);
     return String.format(
         Locale.ROOT,
-        "| %d | %d MB | %s | %.0f | %.0f | %.2f | %.2f to %.2f |",
+        "| %d | %d MB | %s | %s | %.0f | %.0f | %.2f | %.2f to %.2f |",
         ranks,
         megabytes,
         format,
+        way,
         Report.median(sockets),
         Report.median(collective),
         Report.median(share),

@@ -30,6 +30,9 @@ final class CollectiveRank {
   static final String SOCKETS = "sockets";
   static final String COLLECTIVE = "collective";
 
+  /** The way of frames through memory that processes share. */
+  static final String MEMORY = "memory";
+
   private static final Duration LONG = Duration.ofMinutes(5);
   private static final int CHUNK = 1 << 20;
 
@@ -43,13 +46,15 @@ final class CollectiveRank {
   private final ByteBuffer outgoing = ByteBuffer.allocateDirect(CHUNK);
   private final ByteBuffer incoming = ByteBuffer.allocateDirect(CHUNK);
 
-  private CollectiveRank(int rank, int ranks, int floats, GradientFormat format, BufferedReader in)
+  private CollectiveRank(
+      int rank, int ranks, int floats, GradientFormat format, String way, BufferedReader in)
       throws IOException {
     this.rank = rank;
     this.bytes = 2L * (ranks - 1) * floats * Float.BYTES / ranks;
     this.values = new float[floats];
     InetAddress here = InetAddress.getLoopbackAddress();
-    try (NioListener listener = NioListener.open(here);
+    try (NioListener listener =
+            way.equals(MEMORY) ? NioListener.open(here) : NioListener.openForSockets(here);
         ServerSocketChannel server = ServerSocketChannel.open()) {
       server.bind(new InetSocketAddress(here, 0));
       int port = ((InetSocketAddress) server.getLocalAddress()).getPort();
@@ -69,7 +74,7 @@ final class CollectiveRank {
     }
   }
 
-  /** Arguments: rank, number of ranks, length of the array, format of gradients. */
+  /** Arguments: rank, number of ranks, length of the array, format of gradients, way of frames. */
   public static void main(String[] args)
       throws IOException, InterruptedException, ExecutionException {
     BufferedReader in =
@@ -80,6 +85,7 @@ final class CollectiveRank {
             Integer.parseInt(args[1]),
             Integer.parseInt(args[2]),
             GradientFormat.valueOf(args[3]),
+            args[4],
             in);
     for (String command = in.readLine(); command != null; command = in.readLine()) {
       me.collective.barrier();

@@ -17,10 +17,11 @@ final class CollectiveRanks implements AutoCloseable {
 
   private CollectiveRanks() {}
 
-  static CollectiveRanks start(int ranks, int floats, String format) throws IOException {
+  static CollectiveRanks start(int ranks, int floats, String format, String way)
+      throws IOException {
     CollectiveRanks all = new CollectiveRanks();
     for (int rank = 0; rank < ranks; rank++) {
-      all.start(rank, ranks, floats, format);
+      all.start(rank, ranks, floats, format, way);
     }
     StringBuilder addresses = new StringBuilder();
     for (BufferedReader answer : all.answers) {
@@ -30,7 +31,8 @@ final class CollectiveRanks implements AutoCloseable {
     return all;
   }
 
-  private void start(int rank, int ranks, int floats, String format) throws IOException {
+  private void start(int rank, int ranks, int floats, String format, String way)
+      throws IOException {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -42,7 +44,8 @@ final class CollectiveRanks implements AutoCloseable {
                 String.valueOf(rank),
                 String.valueOf(ranks),
                 String.valueOf(floats),
-                format)
+                format,
+                way)
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     processes.add(process);

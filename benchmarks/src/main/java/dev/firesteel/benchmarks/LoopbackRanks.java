@@ -34,7 +34,7 @@ final class LoopbackRanks implements AutoCloseable {
     new SecureRandom().nextBytes(secret);
     List<NioListener> listeners = new ArrayList<>();
     for (int rank = 0; rank < size; rank++) {
-      listeners.add(NioListener.open(InetAddress.getLoopbackAddress()));
+      listeners.add(NioListener.openForSockets(InetAddress.getLoopbackAddress()));
     }
     List<InetSocketAddress> addresses = listeners.stream().map(NioListener::address).toList();
     List<Callable<Collective>> joins = new ArrayList<>();

@@ -41,10 +41,16 @@ final class Connecting implements AutoCloseable {
   private final Set<SocketChannel> unproven = ConcurrentHashMap.newKeySet();
   private final ExecutorService threads;
   private final boolean largeBuffers = grantsLargeBuffers();
+  private final boolean sharesMemory;
   private boolean done;
 
-  Connecting(Membership me, List<InetSocketAddress> addresses, Duration limit) {
+  /**
+   * @param sharesMemory whether frames may go through memory that two ranks of one machine share
+   */
+  Connecting(
+      Membership me, List<InetSocketAddress> addresses, Duration limit, boolean sharesMemory) {
     this.me = me;
+    this.sharesMemory = sharesMemory;
     this.addresses = addresses;
     this.limit = limit;
     this.deadline = System.nanoTime() + limit.toNanos();
@@ -66,10 +72,57 @@ final class Connecting implements AutoCloseable {
       }
     }
     awaitAll();
+    MemoryLane[] lanes = shareMemory();
     synchronized (this) {
       done = true;
     }
-    return new NioTransport(me, channels);
+    return new NioTransport(me, channels, lanes);
+  }
+
+  /** Both messages are sent to all ranks before one is waited for: so no rank waits in a circle. */
+  private MemoryLane[] shareMemory() {
+    SharedMemory[] memories = new SharedMemory[channels.length];
+    MemoryLane[] lanes = new MemoryLane[channels.length];
+    try {
+      eachPeer(
+          (peer, frames) -> {
+            memories[peer] = sharesMemory ? SharedMemory.offer(frames) : SharedMemory.none();
+            send(frames, memories[peer].offer());
+          });
+      eachPeer(
+          (peer, frames) ->
+              send(frames, memories[peer].verdict(receive(frames, SharedMemory.OFFER_BYTES))));
+      eachPeer(
+          (peer, frames) ->
+              lanes[peer] =
+                  memories[peer].conclude(receive(frames, SharedMemory.VERDICT_BYTES), frames));
+      return lanes;
+    } finally {
+      for (SharedMemory memory : memories) {
+        if (memory != null) {
+          memory.close();
+        }
+      }
+    }
+  }
+
+  /** What is done on each connection for frames. */
+  @FunctionalInterface
+  private interface WithPeer {
+    void run(int peer, SocketChannel frames) throws IOException;
+  }
+
+  private void eachPeer(WithPeer body) {
+    for (int peer = 0; peer < channels.length; peer++) {
+      if (peer != me.rank()) {
+        try {
+          body.run(peer, channels[peer][NioTransport.FRAMES]);
+        } catch (IOException e) {
+          throw new CollectiveException(
+              unreachable(peer, "its connection ended while ranks connected, %s,".formatted(e)), e);
+        }
+      }
+    }
   }
 
   private SocketChannel connect(int peer, int channel) {

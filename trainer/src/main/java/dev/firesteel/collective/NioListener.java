@@ -13,22 +13,34 @@ import java.util.List;
 public final class NioListener implements TransportListener {
   private final ServerSocketChannel server;
   private final InetSocketAddress address;
+  private final boolean sharesMemory;
 
-  private NioListener(ServerSocketChannel server) throws IOException {
+  private NioListener(ServerSocketChannel server, boolean sharesMemory) throws IOException {
     this.server = server;
+    this.sharesMemory = sharesMemory;
     this.address = (InetSocketAddress) server.getLocalAddress();
   }
 
   /**
-   * Opens a free port.
+   * Opens a free port. Frames between ranks of one machine go through memory that they share, where
+   * that can be had; all others over sockets.
    *
    * @param bind the address of this machine by which the other ranks reach it
    */
   public static NioListener open(InetAddress bind) throws IOException {
+    return open(bind, true);
+  }
+
+  /** As {@link #open}; all frames go over sockets. */
+  public static NioListener openForSockets(InetAddress bind) throws IOException {
+    return open(bind, false);
+  }
+
+  private static NioListener open(InetAddress bind, boolean sharesMemory) throws IOException {
     ServerSocketChannel server = ServerSocketChannel.open();
     try {
       server.bind(new InetSocketAddress(bind, 0));
-      return new NioListener(server);
+      return new NioListener(server, sharesMemory);
     } catch (IOException e) {
       server.close();
       throw e;
@@ -48,7 +60,7 @@ public final class NioListener implements TransportListener {
               .formatted(me.worldSize(), addresses.size()));
     }
     try (this;
-        Connecting connecting = new Connecting(me, addresses, deadline)) {
+        Connecting connecting = new Connecting(me, addresses, deadline, sharesMemory)) {
       return connecting.connect(this);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -1,6 +1,7 @@
 package dev.firesteel.collective;
 
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -10,6 +11,8 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -18,19 +21,21 @@ import org.slf4j.LoggerFactory;
 /**
  * Frames over plain sockets, unencrypted: two connections between any two ranks, one for frames and
  * one for notices, so that a notice passes a frame that is stuck. One thread sends and receives at
- * the same time, without blocking, as one {@link Selector} tells it.
+ * the same time, without blocking, as one {@link Selector} tells it. Ranks of one machine may have
+ * {@link SharedMemory} for frames, and their connection to wake each other.
  *
  * <p>A process's end closes its sockets: every rank in an exchange sees that at once on the
  * connection for notices.
  *
  * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside of
- * the process up to 8 MiB of socket buffers for each connection that frames take.
+ * the process up to 8 MiB of socket buffers for each connection that frames take, and 4 MiB of
+ * shared memory for each rank of the same machine (which maps as much of each other one's).
  */
 public final class NioTransport implements Transport {
   /** Connections between two ranks. */
   static final int CHANNELS = 2;
 
-  private static final int FRAMES = 0;
+  static final int FRAMES = 0;
   private static final int NOTICES = 1;
 
   private static final Logger LOG = LoggerFactory.getLogger(NioTransport.class);
@@ -38,25 +43,42 @@ public final class NioTransport implements Transport {
   private final Membership me;
   private final Selector selector;
   private final Link[] links;
-  private final ByteBuffer outgoingFrame = ByteBuffer.allocateDirect(Frame.MAX_BYTES);
-  private final ByteBuffer incomingFrame = ByteBuffer.allocateDirect(Frame.MAX_BYTES);
   private final Queue<Notice> notices = new ArrayDeque<>();
   private volatile boolean closed;
 
-  NioTransport(Membership me, SocketChannel[][] channels) throws IOException {
+  /**
+   * @param channels to each rank, {@link #CHANNELS}
+   * @param shared the way of frames to each rank through memory; null where they take the socket
+   */
+  NioTransport(Membership me, SocketChannel[][] channels, MemoryLane[] shared) throws IOException {
     this.me = me;
     this.selector = Selector.open();
     this.links = new Link[me.worldSize()];
+    ByteBuffer outgoingFrame = ByteBuffer.allocateDirect(Frame.MAX_BYTES);
+    ByteBuffer incomingFrame = ByteBuffer.allocateDirect(Frame.MAX_BYTES);
     for (int peer = 0; peer < links.length; peer++) {
       if (peer != me.rank()) {
-        links[peer] = new Link(peer, channels[peer]);
+        Lane lane =
+            shared[peer] == null
+                ? new SocketLane(channels[peer][FRAMES], outgoingFrame, incomingFrame)
+                : shared[peer];
+        links[peer] = new Link(peer, channels[peer], lane);
       }
     }
+    LOG.info("Frames to ranks {} go through memory, to others over sockets", ranksByMemory());
   }
 
   @Override
   public Membership me() {
     return me;
+  }
+
+  /** The ranks whose frames go through memory. */
+  List<Integer> ranksByMemory() {
+    return Arrays.stream(links)
+        .filter(link -> link != null && link.lane instanceof MemoryLane)
+        .map(link -> link.peer)
+        .toList();
   }
 
   @Override
@@ -66,65 +88,45 @@ public final class NioTransport implements Transport {
     long deadline = System.nanoTime() + timeoutNanos;
     select(0);
     heedNotices();
-    boolean sending = fill(outgoing);
-    boolean receiving = expect(incoming);
+    Link receiver = links[to];
+    Link sender = links[from];
+    boolean sending = receiver.lane.fill(outgoing);
+    boolean receiving = sender.lane.expect(incoming);
     while (sending || receiving) {
       boolean moved = false;
       if (sending) {
-        moved = write(to);
-        if (!outgoingFrame.hasRemaining()) {
-          sending = fill(outgoing);
+        moved = send(receiver);
+        if (receiver.lane.hasSent()) {
+          sending = receiver.lane.fill(outgoing);
         }
       }
       if (receiving) {
-        moved |= read(from, incoming);
-        if (!incomingFrame.hasRemaining()) {
-          incoming.frame(incomingFrame);
-          receiving = expect(incoming);
+        moved |= receive(sender, incoming);
+        if (sender.lane.hasReceived()) {
+          sender.lane.deliver(incoming);
+          receiving = sender.lane.expect(incoming);
         }
       }
       if (!moved) {
-        awaitReady(sending ? links[to] : null, receiving ? links[from] : null, deadline);
+        awaitReady(sending ? receiver : null, receiving ? sender : null, deadline);
       }
     }
   }
 
-  private boolean fill(FrameSource outgoing) {
-    outgoingFrame.clear();
-    boolean more = outgoing.next(outgoingFrame);
-    outgoingFrame.flip();
-    return more;
-  }
-
-  private boolean expect(FrameSink incoming) {
-    int bytes = incoming.expectedBytes();
-    incomingFrame.clear().limit(bytes);
-    return bytes > 0;
-  }
-
-  private boolean write(int to) throws TransportException {
+  private boolean send(Link to) throws TransportException {
     try {
-      return links[to].frames.write(outgoingFrame) > 0;
+      return to.lane.send();
     } catch (IOException e) {
-      throw ended(links[to], e);
+      throw ended(to, e);
     }
   }
 
-  private boolean read(int from, FrameSink incoming) throws TransportException {
-    int before = incomingFrame.position();
-    int count;
+  private boolean receive(Link from, FrameSink incoming) throws TransportException {
     try {
-      count = links[from].frames.read(incomingFrame);
+      return from.lane.receive(incoming);
     } catch (IOException e) {
-      throw ended(links[from], e);
+      throw ended(from, e);
     }
-    if (count < 0) {
-      throw ended(links[from], null);
-    }
-    if (before < Frame.HEADER_BYTES && incomingFrame.position() >= Frame.HEADER_BYTES) {
-      incoming.header(incomingFrame);
-    }
-    return count > 0;
   }
 
   private void awaitReady(Link to, Link from, long deadline) throws TransportException {
@@ -134,7 +136,7 @@ public final class NioTransport implements Transport {
     }
     try {
       if (to != null) {
-        to.framesKey.interestOpsOr(SelectionKey.OP_WRITE);
+        to.framesKey.interestOpsOr(to.lane.sendingOps());
       }
       if (from != null) {
         from.framesKey.interestOpsOr(SelectionKey.OP_READ);
@@ -191,7 +193,7 @@ public final class NioTransport implements Transport {
   }
 
   /** The connection for frames ended; the one for notices may know why. */
-  private TransportException ended(Link link, IOException cause) throws TransportException {
+  private TransportException ended(Link link, IOException how) throws TransportException {
     long until = System.nanoTime() + REASON_NANOS;
     for (long left = 0; left >= 0; left = until - System.nanoTime()) {
       select(left);
@@ -201,7 +203,7 @@ public final class NioTransport implements Transport {
       }
     }
     return TransportException.lost(
-        link.peer, cause == null ? "its connection ended" : cause.toString(), cause);
+        link.peer, how instanceof EOFException ? "its connection ended" : how.toString(), how);
   }
 
   @Override
@@ -260,6 +262,7 @@ public final class NioTransport implements Transport {
 
     private final int peer;
     private final SocketChannel frames;
+    private final Lane lane;
     private final SocketChannel noticeChannel;
     private final SelectionKey framesKey;
     private final SelectionKey noticesKey;
@@ -271,8 +274,9 @@ public final class NioTransport implements Transport {
     /** How the connection ended without that; null while it has not. */
     private IOException lost;
 
-    Link(int peer, SocketChannel[] channels) throws IOException {
+    Link(int peer, SocketChannel[] channels, Lane lane) throws IOException {
       this.peer = peer;
+      this.lane = lane;
       this.frames = channels[FRAMES];
       this.noticeChannel = channels[NOTICES];
       frames.configureBlocking(false);

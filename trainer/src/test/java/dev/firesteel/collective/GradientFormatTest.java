@@ -95,7 +95,7 @@ class GradientFormatTest {
 
   /** What each rank has after each step; all calls of a step are as one. */
   private static List<float[][]> sums(int worldSize) throws Exception {
-    try (PeerWorld world = PeerWorld.open(worldSize, GradientFormat.BF16)) {
+    try (PeerWorld world = PeerWorld.open(PeerWorld.Way.SOCKETS, worldSize, GradientFormat.BF16)) {
       return world.run(
           collective -> {
             float[][] results = new float[STEPS][];
@@ -127,7 +127,8 @@ class GradientFormatTest {
         transport ->
             new TamperingTransport(transport, (n, frame) -> bytes.addAndGet(frame.position()));
     try (PeerWorld world =
-        PeerWorld.open(2, Duration.ofMinutes(1), counting, GradientFormat.BF16)) {
+        PeerWorld.open(
+            PeerWorld.Way.SOCKETS, 2, Duration.ofMinutes(1), counting, GradientFormat.BF16)) {
       world.run(
           collective -> {
             collective.reduceScatter(new float[length], 0, length).await();
@@ -156,7 +157,7 @@ class GradientFormatTest {
 
   @Test
   void aCallOfAStepKeepsItsLength() throws Exception {
-    try (PeerWorld world = PeerWorld.open(1, GradientFormat.BF16)) {
+    try (PeerWorld world = PeerWorld.open(PeerWorld.Way.SOCKETS, 1, GradientFormat.BF16)) {
       world.rank(0).enterStep(0);
       world.rank(0).reduceScatter(new float[3], 0, 3).await();
       world.rank(0).enterStep(1);

@@ -13,12 +13,19 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ParameterizedClass
+@EnumSource(PeerWorld.Way.class)
 class PeerCollectiveFaultTest {
   private static final int LARGE = 5 * 1_048_576;
   private static final Duration LONG = Duration.ofMinutes(10);
+
+  @Parameter private PeerWorld.Way way;
 
   /** What stays connected but answers nothing is told apart from what waits for it. */
   @ParameterizedTest
@@ -27,7 +34,7 @@ class PeerCollectiveFaultTest {
     int silent = worldSize - 1;
     CountDownLatch othersFailed = new CountDownLatch(worldSize - 1);
     try (PeerWorld world =
-        PeerWorld.open(worldSize, Duration.ofMillis(500), UnaryOperator.identity())) {
+        PeerWorld.open(way, worldSize, Duration.ofMillis(500), UnaryOperator.identity())) {
       List<CollectiveException> failures =
           world.failures(
               collective -> {
@@ -75,7 +82,7 @@ class PeerCollectiveFaultTest {
     damage(1, 0, "it begins with ");
   }
 
-  private static void damage(int frame, int at, String expected) throws Exception {
+  private void damage(int frame, int at, String expected) throws Exception {
     AtomicInteger damaged = new AtomicInteger();
     UnaryOperator<Transport> wrapper =
         transport ->
@@ -87,7 +94,7 @@ class PeerCollectiveFaultTest {
                     damaged.incrementAndGet();
                   }
                 });
-    try (PeerWorld world = PeerWorld.open(4, LONG, wrapper)) {
+    try (PeerWorld world = PeerWorld.open(way, 4, LONG, wrapper)) {
       List<CollectiveException> failures =
           world.failures(
               collective -> {
@@ -164,8 +171,8 @@ class PeerCollectiveFaultTest {
   }
 
   /** What the ranks that fail say; a rank that is done closes its collective. */
-  private static List<CollectiveException> mismatch(Call ofRank0, Call ofRank1) throws Exception {
-    try (PeerWorld world = PeerWorld.open(2, LONG, UnaryOperator.identity())) {
+  private List<CollectiveException> mismatch(Call ofRank0, Call ofRank1) throws Exception {
+    try (PeerWorld world = PeerWorld.open(way, 2, LONG, UnaryOperator.identity())) {
       List<CollectiveException> failures =
           world
               .<CollectiveException>run(
@@ -206,7 +213,7 @@ class PeerCollectiveFaultTest {
                     exchanging.countDown();
                   }
                 });
-    try (PeerWorld world = PeerWorld.open(worldSize, LONG, wrapper)) {
+    try (PeerWorld world = PeerWorld.open(way, worldSize, LONG, wrapper)) {
       // The others wait for rank 1, in frames that are larger than all buffers on the way.
       List<CollectiveException> failures =
           world.failures(
@@ -236,7 +243,7 @@ class PeerCollectiveFaultTest {
 
   @Test
   void laterCallsThrowTheFirstFailure() throws Exception {
-    try (PeerWorld world = PeerWorld.open(2, LONG, UnaryOperator.identity())) {
+    try (PeerWorld world = PeerWorld.open(way, 2, LONG, UnaryOperator.identity())) {
       world.rank(1).abort("the first reason");
       world.rank(1).abort("the second reason");
       List<CollectiveException> failures =
@@ -273,7 +280,7 @@ class PeerCollectiveFaultTest {
                     throw new IllegalStateException("a defect");
                   }
                 });
-    try (PeerWorld world = PeerWorld.open(2, LONG, wrapper)) {
+    try (PeerWorld world = PeerWorld.open(way, 2, LONG, wrapper)) {
       List<CollectiveException> failures =
           world.failures(
               collective -> {
@@ -295,7 +302,7 @@ class PeerCollectiveFaultTest {
     AtomicReference<Thread> waiting = new AtomicReference<>();
     CountDownLatch begun = new CountDownLatch(1);
     CountDownLatch ended = new CountDownLatch(1);
-    try (PeerWorld world = PeerWorld.open(2, LONG, UnaryOperator.identity())) {
+    try (PeerWorld world = PeerWorld.open(way, 2, LONG, UnaryOperator.identity())) {
       List<CollectiveException> failures =
           world.failures(
               collective -> {

@@ -13,14 +13,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ParameterizedClass
+@EnumSource(PeerWorld.Way.class)
 class PeerCollectiveTest {
   /** Empty and uneven shards, one frame and several, no multiple of anything. */
   private static final int[] LENGTHS = {0, 1, 13, 16384, 16385, 100_003, 3 * 262_144 + 5};
 
   private static final int MARGIN = 3;
+
+  @Parameter private PeerWorld.Way way;
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 8})
@@ -68,7 +75,7 @@ class PeerCollectiveTest {
   void agreesWithTheTestDoubleToTheBit(int worldSize) throws Exception {
     int length = 100_003;
     List<ThreadCollective> threads = ThreadCollective.world(worldSize);
-    try (PeerWorld world = PeerWorld.open(worldSize)) {
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
       List<float[]> shards =
           world.run(
               collective -> {
@@ -94,7 +101,7 @@ class PeerCollectiveTest {
   void severalArraysMayBeUnderWay(int worldSize) throws Exception {
     int arrays = 6;
     int length = 50_001;
-    try (PeerWorld world = PeerWorld.open(worldSize)) {
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
       List<float[][]> results =
           world.run(
               collective -> {
@@ -131,7 +138,7 @@ class PeerCollectiveTest {
   @ValueSource(ints = {1, 2, 3, 4, 5, 8})
   void smallCallsAgreeWithTheTestDouble(int worldSize) throws Exception {
     List<ThreadCollective> threads = ThreadCollective.world(worldSize);
-    try (PeerWorld world = PeerWorld.open(worldSize)) {
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
       world.run(
           collective -> {
             int rank = collective.rank();
@@ -159,7 +166,7 @@ class PeerCollectiveTest {
   void gathersBytesOfSeveralFrames() throws Exception {
     byte[] large = new byte[3 * Frame.MAX_PAYLOAD_BYTES + 17];
     new Random(5).nextBytes(large);
-    try (PeerWorld world = PeerWorld.open(3)) {
+    try (PeerWorld world = PeerWorld.open(way, 3)) {
       List<byte[][]> results =
           world.run(
               collective -> collective.allGather(collective.rank() == 1 ? large : new byte[0]));
@@ -172,7 +179,7 @@ class PeerCollectiveTest {
   @Test
   void transfersAllocateNoBuffers() throws Exception {
     int length = 4 * 1_048_576;
-    try (PeerWorld world = PeerWorld.open(2)) {
+    try (PeerWorld world = PeerWorld.open(way, 2)) {
       float[][] values = {new float[length], new float[length]};
       RankBody<Void> sum =
           collective -> {
@@ -202,7 +209,7 @@ class PeerCollectiveTest {
 
   @Test
   void refusesARangeOutsideOfTheArray() throws Exception {
-    try (PeerWorld world = PeerWorld.open(1)) {
+    try (PeerWorld world = PeerWorld.open(way, 1)) {
       assertThatThrownBy(() -> world.rank(0).reduceScatter(new float[10], 5, 6))
           .isInstanceOf(IndexOutOfBoundsException.class);
     }
@@ -210,7 +217,7 @@ class PeerCollectiveTest {
 
   @Test
   void theThreadEndsWithTheCollective() throws Exception {
-    try (PeerWorld world = PeerWorld.open(2)) {
+    try (PeerWorld world = PeerWorld.open(way, 2)) {
       world.run(
           collective -> {
             collective.barrier();
@@ -227,8 +234,8 @@ class PeerCollectiveTest {
   }
 
   /** A whole sum, of a range in the middle of an array whose margins must stay as they are. */
-  private static List<float[]> summed(int worldSize, int length) throws Exception {
-    try (PeerWorld world = PeerWorld.open(worldSize)) {
+  private List<float[]> summed(int worldSize, int length) throws Exception {
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
       return world.run(
           collective -> {
             float[] padded = new float[length + 2 * MARGIN];

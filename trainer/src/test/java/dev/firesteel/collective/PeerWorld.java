@@ -1,13 +1,17 @@
 package dev.firesteel.collective;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -18,7 +22,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
 
-/** Ranks with real sockets between them, each used by a thread of its own. */
+/** Ranks with real connections between them, each used by a thread of its own. */
 final class PeerWorld implements AutoCloseable {
   static final long GENERATION = 7;
   private static final Duration CONNECTING = Duration.ofSeconds(30);
@@ -26,6 +30,24 @@ final class PeerWorld implements AutoCloseable {
 
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final List<PeerCollective> ranks = new ArrayList<>();
+
+  /** How frames travel. */
+  enum Way {
+    SOCKETS {
+      @Override
+      NioListener listen(InetAddress bind) throws IOException {
+        return NioListener.openForSockets(bind);
+      }
+    },
+    MEMORY {
+      @Override
+      NioListener listen(InetAddress bind) throws IOException {
+        return NioListener.open(bind);
+      }
+    };
+
+    abstract NioListener listen(InetAddress bind) throws IOException;
+  }
 
   /** What one rank does. */
   @FunctionalInterface
@@ -41,17 +63,17 @@ final class PeerWorld implements AutoCloseable {
     return secret;
   }
 
-  static PeerWorld open(int size) throws Exception {
-    return open(size, Duration.ofSeconds(30), UnaryOperator.identity());
+  static PeerWorld open(Way way, int size) throws Exception {
+    return open(way, size, Duration.ofSeconds(30), UnaryOperator.identity());
   }
 
-  static PeerWorld open(int size, GradientFormat format) throws Exception {
-    return open(size, Duration.ofSeconds(30), UnaryOperator.identity(), format);
+  static PeerWorld open(Way way, int size, GradientFormat format) throws Exception {
+    return open(way, size, Duration.ofSeconds(30), UnaryOperator.identity(), format);
   }
 
-  static PeerWorld open(int size, Duration deadline, UnaryOperator<Transport> wrapper)
+  static PeerWorld open(Way way, int size, Duration deadline, UnaryOperator<Transport> wrapper)
       throws Exception {
-    return open(size, deadline, wrapper, GradientFormat.FP32);
+    return open(way, size, deadline, wrapper, GradientFormat.FP32);
   }
 
   /**
@@ -60,29 +82,51 @@ final class PeerWorld implements AutoCloseable {
    * @param wrapper puts something between a rank and its transport
    */
   static PeerWorld open(
-      int size, Duration deadline, UnaryOperator<Transport> wrapper, GradientFormat format)
+      Way way, int size, Duration deadline, UnaryOperator<Transport> wrapper, GradientFormat format)
       throws Exception {
     PeerWorld world = new PeerWorld();
-    for (Transport transport : transports(world.threads, size)) {
+    for (NioTransport transport : transports(way, world.threads, size)) {
+      assertThat(transport.ranksByMemory()).hasSize(way == Way.MEMORY ? size - 1 : 0);
       world.ranks.add(new PeerCollective(wrapper.apply(transport), deadline, format));
     }
     return world;
   }
 
-  static List<NioTransport> transports(ExecutorService threads, int size) throws Exception {
+  static List<NioTransport> transports(Way way, ExecutorService threads, int size)
+      throws Exception {
+    return transports(threads, Collections.nCopies(size, way));
+  }
+
+  /** Of ranks that may differ in the way they ask for. */
+  static List<NioTransport> transports(ExecutorService threads, List<Way> ways) throws Exception {
+    if (ways.contains(Way.MEMORY)) {
+      assumeSharedMemory(ways.size());
+    }
     List<NioListener> listeners = new ArrayList<>();
     List<InetSocketAddress> addresses = new ArrayList<>();
-    for (int rank = 0; rank < size; rank++) {
-      listeners.add(NioListener.open(InetAddress.getLoopbackAddress()));
-      addresses.add(listeners.get(rank).address());
+    for (Way way : ways) {
+      NioListener listener = way.listen(InetAddress.getLoopbackAddress());
+      listeners.add(listener);
+      addresses.add(listener.address());
     }
     List<Callable<NioTransport>> joins = new ArrayList<>();
-    for (int rank = 0; rank < size; rank++) {
-      Membership me = new Membership(GENERATION, rank, size, secret());
+    for (int rank = 0; rank < ways.size(); rank++) {
+      Membership me = new Membership(GENERATION, rank, ways.size(), secret());
       NioListener listener = listeners.get(rank);
       joins.add(() -> listener.join(me, addresses, CONNECTING));
     }
     return results(threads.invokeAll(joins));
+  }
+
+  /**
+   * Skips the test where this machine has less memory for so many ranks to share than they take.
+   */
+  static void assumeSharedMemory(int ranks) throws IOException {
+    Path folder = Path.of("/dev/shm");
+    assumeThat(folder).as("memory that processes can share").isDirectory();
+    assumeThat(Files.getFileStore(folder).getUsableSpace())
+        .as("bytes free in %s", folder)
+        .isGreaterThanOrEqualTo((long) ranks * (ranks - 1) * FrameRing.FILE_BYTES);
   }
 
   PeerCollective rank(int rank) {

@@ -1,0 +1,148 @@
+package dev.firesteel.collective;
+
+import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+
+/**
+ * Frames on their way from one process to another of the same machine, in a file that both map:
+ * {@value #SLOTS} slots that are used in turns. One thread of one process writes, one of the other
+ * reads.
+ *
+ * <pre>
+ * offset    0 16 bytes  nonce of the file
+ *          64 long      frames published, by the writer
+ *         128 long      frames released, by the reader
+ *        4096           slots of {@link Frame#MAX_BYTES}, each on a page boundary
+ * </pre>
+ *
+ * <p>Both counters only grow. A slot belongs to the reader from {@link #publish} to {@link
+ * #release}; since at most {@code SLOTS - 1} are the reader's, the writer always has one to fill.
+ * The mapping ends when the garbage collector finds the ring unused.
+ */
+final class FrameRing {
+  /**
+   * Slots of a ring: one is filled, one is read, the others let both sides go at their own pace.
+   */
+  static final int SLOTS = 4;
+
+  static final int NONCE_BYTES = 16;
+
+  private static final int PAGE_BYTES = 4096;
+  private static final int SLOT_BYTES =
+      (Frame.MAX_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+  private static final int PUBLISHED_AT = 64;
+  private static final int RELEASED_AT = 128;
+
+  /** Bytes of the file. */
+  static final int FILE_BYTES = PAGE_BYTES + SLOTS * SLOT_BYTES;
+
+  private static final VarHandle COUNTER =
+      MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
+
+  private final ByteBuffer memory;
+  private final ByteBuffer[] slots = new ByteBuffer[SLOTS];
+
+  /** This side's own counter, of which the other side sees a copy. */
+  private long count;
+
+  private FrameRing(ByteBuffer memory) {
+    this.memory = memory;
+    for (int slot = 0; slot < SLOTS; slot++) {
+      slots[slot] = memory.slice(PAGE_BYTES + slot * SLOT_BYTES, Frame.MAX_BYTES);
+    }
+  }
+
+  /**
+   * Makes an empty ring.
+   *
+   * @param file an empty file
+   * @throws IOException if the memory that files there are in is exhausted: all of it is taken
+   *     here, not when a page is touched first, for that would end the process
+   */
+  static FrameRing create(Path file, byte[] nonce) throws IOException {
+    try (FileChannel channel = open(file)) {
+      ByteBuffer page = ByteBuffer.allocateDirect(PAGE_BYTES).put(nonce).clear();
+      while (channel.position() < FILE_BYTES) {
+        channel.write(page);
+        if (!page.hasRemaining()) {
+          page.clear().put(new byte[NONCE_BYTES]).clear();
+        }
+      }
+      return new FrameRing(map(channel));
+    }
+  }
+
+  /**
+   * Maps a ring that another process made.
+   *
+   * @throws IOException if there is no such file, or it is not the one with that nonce
+   */
+  static FrameRing open(Path file, byte[] nonce) throws IOException {
+    try (FileChannel channel = open(file)) {
+      if (channel.size() != FILE_BYTES) {
+        throw new IOException(
+            "%s must have %d bytes, got %d".formatted(file, FILE_BYTES, channel.size()));
+      }
+      ByteBuffer memory = map(channel);
+      byte[] found = new byte[NONCE_BYTES];
+      memory.get(0, found);
+      if (!Arrays.equals(found, nonce)) {
+        throw new IOException(file + " is a file of another process than the one that told of it");
+      }
+      return new FrameRing(memory);
+    }
+  }
+
+  private static FileChannel open(Path file) throws IOException {
+    return FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+  }
+
+  private static ByteBuffer map(FileChannel channel) throws IOException {
+    return channel.map(FileChannel.MapMode.READ_WRITE, 0, FILE_BYTES);
+  }
+
+  /** For the writer: the slot that it may fill. */
+  ByteBuffer free() {
+    return slots[(int) (count % SLOTS)];
+  }
+
+  /** For the writer: gives the slot to the reader; false if the reader has all it may have. */
+  boolean publish() throws IOException {
+    long held = count - (long) COUNTER.getAcquire(memory, RELEASED_AT);
+    requireSound(held);
+    if (held == SLOTS - 1) {
+      return false;
+    }
+    count++;
+    COUNTER.setRelease(memory, PUBLISHED_AT, count);
+    return true;
+  }
+
+  /** For the reader: the next frame's slot; null if none is published. */
+  ByteBuffer next() throws IOException {
+    long held = (long) COUNTER.getAcquire(memory, PUBLISHED_AT) - count;
+    requireSound(held);
+    return held == 0 ? null : slots[(int) (count % SLOTS)];
+  }
+
+  /** For the reader: gives the slot of {@link #next} back. */
+  void release() {
+    count++;
+    COUNTER.setRelease(memory, RELEASED_AT, count);
+  }
+
+  private static void requireSound(long held) throws IOException {
+    if (held < 0 || held >= SLOTS) {
+      throw new IOException(
+          "a counter in the shared memory is wrong: %d of %d frames would be on their way"
+              .formatted(held, SLOTS - 1));
+    }
+  }
+}
