@@ -50,7 +50,12 @@ public final class Firesteel implements Runnable {
   private Firesteel() {}
 
   public static void main(String[] args) {
-    System.exit(run(args, System.out, System.err));
+    int exitCode = run(args, System.out, System.err);
+    // The process is then Spark's, not ours: YARN's application master takes any exit, of code 0
+    // too, for a failed application, and tries it again.
+    if (exitCode != 0 || !"cluster".equals(System.getProperty("spark.submit.deployMode"))) {
+      System.exit(exitCode);
+    }
   }
 
   /** Runs one command line and returns its exit code. */

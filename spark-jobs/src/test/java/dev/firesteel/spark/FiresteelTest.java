@@ -79,6 +79,17 @@ class FiresteelTest {
     assertThat(text(out)).isEqualToIgnoringNewLines("firesteel (not packaged)");
   }
 
+  /** An exit would end this test's process, as it would end YARN's application master. */
+  @Test
+  void inAProcessOfTheClustersTheEndIsAReturn() {
+    System.setProperty("spark.submit.deployMode", "cluster");
+    try {
+      Firesteel.main(new String[] {"--version"});
+    } finally {
+      System.clearProperty("spark.submit.deployMode");
+    }
+  }
+
   private int firesteel(String... args) {
     return Firesteel.run(args, print(out), print(err));
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,6 +44,22 @@ class SparkSubmitIT {
     assertThat(outcome.out())
         .contains("Executors on ", "OMP_NUM_THREADS=1", "master spark://127.0.0.1:")
         .contains(" float lanes");
+  }
+
+  /** Its {@code main} returns: what still runs then would keep the process. */
+  @Test
+  void aDriverInTheClusterEnds() throws Exception {
+    List<String> options = new ArrayList<>(List.of("--deploy-mode", "cluster"));
+    options.addAll(List.of("--conf", "spark.standalone.submit.waitAppCompletion=true"));
+    options.addAll(List.of("--driver-memory", "512m", "--executor-memory", "512m"));
+    // A worker does not open the JDK's modules to a driver, as it does to executors.
+    options.addAll(
+        List.of("--driver-java-options", "@" + SparkCluster.built("firesteel.jvm.options")));
+
+    SparkCluster.Outcome outcome = cluster.submit(options, List.of("doctor"), LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.err()).contains("is FINISHED");
   }
 
   @Test
