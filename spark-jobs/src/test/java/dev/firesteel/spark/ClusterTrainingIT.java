@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.spark.FaultInjection.Fault;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.hadoop.fs.FileUtil;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,6 +31,10 @@ class ClusterTrainingIT {
   private static final int STEPS = 20;
 
   private static final Pattern PAGE = Pattern.compile("(?<=Live page: )http\\S+/(?=firesteel/)");
+
+  private static final Pattern DAMAGED =
+      Pattern.compile(
+          "firesteel: the checkpoint file (?<file>\\S+) is damaged, it must have (?<required>\\d+) bytes, got (?<got>\\d+): restore it, or delete (?<folder>\\S+) to go on from the checkpoint before");
 
   @TempDir private static Path folder;
 
@@ -139,7 +145,9 @@ class ClusterTrainingIT {
           fault(Fault.HALT, 0, "RENDEZVOUS", 0),
           fault(Fault.SLOW, 1, "ALL_GATHER", STEPS - 1),
           fault(Fault.CUT, 1, "ALL_GATHER", 7),
-          fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1));
+          fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1),
+          fault(Fault.TRUNCATE, 1, "REDUCE_SCATTER", STEPS - 1),
+          fault(Fault.ZOMBIE, 0, FaultInjection.COMMIT, 10));
     }
     List<Fault> asked =
         kinds.equals("all")
@@ -147,7 +155,7 @@ class ClusterTrainingIT {
             : Arrays.stream(kinds.split(",")).map(Fault::valueOf).toList();
     List<FaultInjection.Plan> all = new ArrayList<>();
     for (Fault fault : asked) {
-      if (fault != Fault.TRUNCATE && fault != Fault.HOLD) {
+      if (fault != Fault.HOLD) {
         for (int rank : new int[] {0, 1}) {
           all.add(fault(fault, rank, "RENDEZVOUS", 0));
           all.add(fault(fault, rank, "REDUCE_SCATTER", 6));
@@ -170,30 +178,52 @@ class ClusterTrainingIT {
   @MethodSource("faults")
   void aFaultLeavesNoTraceInTheNumbers(FaultInjection.Plan plan) throws Exception {
     String name = plan.run().getFileName().toString();
+    if (plan.resumes()) {
+      runs.copyWithoutLastCheckpoint("undisturbed", name);
+    }
 
-    SparkCluster.Outcome outcome = submit(name, List.of(plan.option()));
+    SparkCluster.Outcome outcome = submit(name, List.of(plan.option()), plan.settings());
 
     assertThat(plan.happened()).as("the fault was injected").exists();
-    assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
-    if (plan.fault() != Fault.SLOW) {
+    if (plan.fault() != Fault.SLOW && !plan.resumes()) {
       assertThat(outcome.out()).containsPattern("Generation 1 ended: " + plan.sentence());
     }
+    if (plan.truncatesCommitted()) {
+      deleteAsTold(outcome);
+      outcome = submit(name, List.of());
+    }
+    assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
+    if (plan.fault() == Fault.ZOMBIE) {
+      assertRefused(plan, outcome);
+    }
     assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+    assertThat(runs.weights(name)).isEqualTo(runs.weights("undisturbed"));
   }
 
-  @Test
-  void aShardThatIsCutShortIsNeverCommitted() throws Exception {
-    FaultInjection.Plan plan = fault(Fault.TRUNCATE, 0, FaultInjection.COMMIT, 10);
-    String name = plan.run().getFileName().toString();
+  /** A run ended by a damaged checkpoint: does what the one sentence about that says. */
+  private static void deleteAsTold(SparkCluster.Outcome outcome) throws Exception {
+    assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isEqualTo(1);
+    assertThat(outcome.err()).doesNotContain("\tat dev.firesteel").containsOnlyOnce("firesteel: ");
+    Matcher told = DAMAGED.matcher(outcome.err());
+    assertThat(told.find()).as(outcome.err()).isTrue();
+    long bytes = Files.size(Path.of(told.group("file")));
+    assertThat(told.group("got")).isEqualTo(Long.toString(bytes));
+    assertThat(told.group("required")).isEqualTo(Long.toString(bytes + 1));
+    assertThat(FileUtil.fullyDelete(new File(told.group("folder")))).isTrue();
+  }
 
-    SparkCluster.Outcome outcome = submit(name, List.of(plan.option()));
-
-    assertThat(plan.happened()).as("the fault was injected").exists();
-    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+  /** The writer that was left behind tried all it could, and what it completed was not used. */
+  private static void assertRefused(FaultInjection.Plan plan, SparkCluster.Outcome outcome)
+      throws Exception {
+    String refusal =
+        "this process belongs to generation 1 of the run file:%s, generation 2 has begun: it ends here, and the later one goes on from the last checkpoint"
+            .formatted(plan.run());
+    assertThat(plan.told())
+        .hasContent("prepare: %s\nwrite: %s\ncommit: %s".formatted(refusal, refusal, refusal));
     assertThat(outcome.out())
-        .containsPattern("Generation 1 ended: rank 0 .*optimizer-0000\\d-of-00002.* bytes after")
-        .contains("going on from the checkpoint of step 5");
-    assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+        .contains(
+            "Deleted %s/checkpoints/step-%08d, which was completed after a later generation of the run had begun"
+                .formatted(plan.run(), plan.step()));
   }
 
   @Test
@@ -229,7 +259,14 @@ class ClusterTrainingIT {
 
   private static SparkCluster.Outcome submit(String name, List<String> executorOptions)
       throws Exception {
-    return cluster.submit(options(executorOptions), arguments(name), TinyTraining.LIMIT);
+    return submit(name, executorOptions, List.of());
+  }
+
+  private static SparkCluster.Outcome submit(
+      String name, List<String> executorOptions, List<String> settings) throws Exception {
+    List<String> arguments = new ArrayList<>(arguments(name));
+    arguments.addAll(settings);
+    return cluster.submit(options(executorOptions), arguments, TinyTraining.LIMIT);
   }
 
   private static List<String> arguments(String name) {

@@ -1,5 +1,6 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.checkpoint.ZombieWriter;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.FrameSource;
 import dev.firesteel.collective.Transport;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.jar.JarEntry;
@@ -116,36 +118,69 @@ public final class FaultInjection implements RankListener {
         }
       }
     },
-    /** The last byte of each optimizer's file that was written last is lost. */
+    /**
+     * The last byte of a shard is lost: at {@link #COMMIT} of the one that the rank has just
+     * written, else of one of the newest checkpoint. The rank fails, so that it is read again; at
+     * the rendezvous it is about to be read.
+     */
     TRUNCATE {
       @Override
       void happen(Plan plan, Collective collective) {
-        try (Stream<Path> files = Files.walk(plan.run())) {
-          List<Path> shards =
-              files
+        try (Stream<Path> folders = Files.list(plan.run().resolve("checkpoints"))) {
+          Path newest =
+              folders
                   .filter(
-                      file ->
-                          file.toString()
-                              .contains(String.format(Locale.ROOT, "step-%08d", plan.step())))
-                  .filter(file -> file.getFileName().toString().startsWith("optimizer-"))
-                  .toList();
-          for (Path shard : shards) {
-            try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.WRITE)) {
-              channel.truncate(channel.size() - 1);
-            }
-          }
+                      each ->
+                          Files.exists(each.resolve("MANIFEST.json")) == plan.truncatesCommitted())
+                  .max(Comparator.naturalOrder())
+                  .orElseThrow();
+          truncate(shard(newest, plan.rank()));
         } catch (IOException e) {
           throw new IllegalStateException(e);
         }
+        if (plan.truncatesCommitted() && !plan.resumes()) {
+          throw new IllegalStateException("an injected exception");
+        }
+      }
+    },
+    /**
+     * A writer is left behind, in a thread that outlives the task. It saves when the next
+     * generation comes to the same point, which waits there for it.
+     */
+    ZOMBIE {
+      @Override
+      void happen(Plan plan, Collective collective) {
+        try {
+          ZombieWriter zombie = ZombieWriter.of(plan.run());
+          Thread thread = new Thread(() -> outlive(zombie, plan), "zombie");
+          thread.setDaemon(true);
+          thread.start();
+        } catch (IOException e) {
+          throw new IllegalStateException(e);
+        }
+        throw new IllegalStateException("an injected exception");
+      }
+
+      @Override
+      void happenAgain(Plan plan) {
+        try {
+          Files.writeString(plan.go(), "");
+        } catch (IOException e) {
+          throw new IllegalStateException(e);
+        }
+        await(plan.told());
       }
     },
     /** Waits, each time that it comes there, until the file {@link Plan#go} exists. */
     HOLD {
       @Override
       void happen(Plan plan, Collective collective) {
-        while (!Files.exists(plan.go())) {
-          sleep(50);
-        }
+        happenAgain(plan);
+      }
+
+      @Override
+      void happenAgain(Plan plan) {
+        await(plan.go());
       }
     },
     /** Slow, but within all limits. */
@@ -157,6 +192,45 @@ public final class FaultInjection implements RankListener {
     };
 
     abstract void happen(Plan plan, Collective collective);
+
+    /** The rank of a later generation comes to the point, or the same one once more. */
+    void happenAgain(Plan plan) {}
+
+    /** The rank's file of the optimizer; the last one of a checkpoint that has fewer. */
+    static Path shard(Path checkpoint, int rank) throws IOException {
+      try (Stream<Path> files = Files.list(checkpoint.resolve("trainer"))) {
+        return files
+            .filter(file -> file.getFileName().toString().startsWith("optimizer-"))
+            .sorted()
+            .limit(rank + 1L)
+            .reduce((before, file) -> file)
+            .orElseThrow();
+      }
+    }
+
+    static void truncate(Path file) throws IOException {
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        channel.truncate(channel.size() - 1);
+      }
+    }
+
+    static void outlive(ZombieWriter zombie, Plan plan) {
+      await(plan.go());
+      try {
+        List<String> lines = zombie.save(plan.step());
+        // Whoever waits for the file finds it whole.
+        Path beside = plan.told().resolveSibling("zombie");
+        Files.move(Files.write(beside, lines), plan.told());
+      } catch (IOException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+
+    static void await(Path file) {
+      while (!Files.exists(file)) {
+        sleep(50);
+      }
+    }
 
     static FrameSource damaged(FrameSource source) {
       return frame -> {
@@ -231,13 +305,39 @@ public final class FaultInjection implements RankListener {
       return switch (fault) {
         case CUT -> "rank [01] .*connection";
         case DAMAGE -> "rank [01] .*damaged frame from rank " + rank + ".*checksum";
+        case TRUNCATE ->
+            truncatesCommitted()
+                ? "rank " + rank
+                // Who commits sees it.
+                : "rank 0 .*optimizer-0000%d-of-00002.* bytes after".formatted(rank + 1);
         default -> "rank " + rank;
       };
     }
 
-    /** Ends {@link Fault#HOLD}. */
+    /** Whether a checkpoint is damaged that the run goes on from. */
+    boolean truncatesCommitted() {
+      return fault == Fault.TRUNCATE && !point.equals(COMMIT);
+    }
+
+    /** Whether the run must have a checkpoint before it comes to the point. */
+    boolean resumes() {
+      return truncatesCommitted() && point.equals(RankPhase.RENDEZVOUS.name());
+    }
+
+    /** Further settings of the run. */
+    List<String> settings() {
+      // The checkpoint before the point is committed, not on its way.
+      return truncatesCommitted() ? List.of("checkpoint.background=never") : List.of();
+    }
+
+    /** Ends {@link Fault#HOLD}, and the sleep of {@link Fault#ZOMBIE}. */
     Path go() {
       return happened.resolveSibling(happened.getFileName() + ".go");
+    }
+
+    /** What became of each attempt of {@link Fault#ZOMBIE}. */
+    Path told() {
+      return happened.resolveSibling(happened.getFileName() + ".told");
     }
 
     /** The directory of the run that is named as the file. */
@@ -253,16 +353,18 @@ public final class FaultInjection implements RankListener {
     }
   }
 
-  /** Writes a jar that brings this class to executors. */
+  /** Writes a jar that brings this class, and what it uses, to executors. */
   static Path jar(Path jar) throws IOException {
     String service = "META-INF/services/" + RankListener.class.getName();
     List<String> entries = new ArrayList<>(List.of(service));
     for (String suffix : List.of("", "$Fault", "$Plan")) {
-      entries.add(FaultInjection.class.getName().replace('.', '/') + suffix + ".class");
+      entries.add(entry(FaultInjection.class, suffix));
     }
     for (int i = 1; i <= Fault.values().length; i++) {
-      entries.add(FaultInjection.class.getName().replace('.', '/') + "$Fault$" + i + ".class");
+      entries.add(entry(FaultInjection.class, "$Fault$" + i));
     }
+    entries.add(entry(ZombieWriter.class, ""));
+    entries.add(entry(ZombieWriter.class, "$Attempt"));
     try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
       for (String entry : entries) {
         out.putNextEntry(new JarEntry(entry));
@@ -272,6 +374,10 @@ public final class FaultInjection implements RankListener {
       }
     }
     return jar;
+  }
+
+  private static String entry(Class<?> type, String suffix) {
+    return type.getName().replace('.', '/') + suffix + ".class";
   }
 
   @Override
@@ -296,9 +402,8 @@ public final class FaultInjection implements RankListener {
     try {
       Files.createFile(plan.happened());
     } catch (FileAlreadyExistsException e) {
-      if (plan.fault() != Fault.HOLD) {
-        return;
-      }
+      plan.fault().happenAgain(plan);
+      return;
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }

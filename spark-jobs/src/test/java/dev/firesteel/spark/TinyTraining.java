@@ -158,12 +158,39 @@ final class TinyTraining {
 
   /** The last committed checkpoint, {@code step-00000010} or {@code step-00000010-g2}. */
   private Optional<Path> lastCheckpoint(String name) throws IOException {
+    return committed(name).stream().max(Comparator.comparing(Path::getFileName));
+  }
+
+  private List<Path> committed(String name) throws IOException {
     if (!Files.isDirectory(checkpoints(name))) {
-      return Optional.empty();
+      return List.of();
     }
     try (Stream<Path> all = Files.list(checkpoints(name))) {
-      return all.filter(each -> Files.exists(each.resolve("MANIFEST.json")))
-          .max(Comparator.comparing(each -> each.getFileName().toString()));
+      return all.filter(each -> Files.exists(each.resolve("MANIFEST.json"))).toList();
+    }
+  }
+
+  /** SHA-256 of the weights of every committed checkpoint, by step. */
+  Map<String, String> weights(String name) throws Exception {
+    Map<String, String> weights = new TreeMap<>();
+    for (Path checkpoint : committed(name)) {
+      String step = checkpoint.getFileName().toString().substring(0, 13);
+      assertThat(weights.put(step, sha256(checkpoint.resolve("model.safetensors"))))
+          .as("a second checkpoint, %s", checkpoint)
+          .isNull();
+    }
+    return weights;
+  }
+
+  /** Makes a run that was left when another had not saved for the last time. */
+  void copyWithoutLastCheckpoint(String from, String to) throws IOException {
+    Path source = folder.resolve("runs").resolve(from);
+    Path copy = folder.resolve("runs").resolve(to);
+    Path last = lastCheckpoint(from).orElseThrow();
+    try (Stream<Path> all = Files.walk(source)) {
+      for (Path each : all.filter(each -> !each.startsWith(last)).toList()) {
+        Files.copy(each, copy.resolve(source.relativize(each)));
+      }
     }
   }
 
@@ -183,8 +210,7 @@ final class TinyTraining {
     Map<String, String> result = new TreeMap<>();
     try (Stream<Path> files = Files.walk(last)) {
       for (Path file : files.filter(each -> each.toString().endsWith(".safetensors")).toList()) {
-        byte[] hash = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
-        result.put(last.relativize(file).toString(), HexFormat.of().formatHex(hash));
+        result.put(last.relativize(file).toString(), sha256(file));
       }
     }
     assertThat(result).containsKey("model.safetensors").hasSizeGreaterThan(1);
@@ -193,5 +219,10 @@ final class TinyTraining {
       result.put("loss of step " + row.get("step"), row.get("loss") + " " + row.get("val_loss"));
     }
     return result;
+  }
+
+  private static String sha256(Path file) throws Exception {
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+    return HexFormat.of().formatHex(hash);
   }
 }

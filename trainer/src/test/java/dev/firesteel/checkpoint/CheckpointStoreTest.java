@@ -121,6 +121,28 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void commitsNoFileThatWasCutShort() {
+    save(store, 1, OptionalDouble.empty());
+    Path file = file(2, "config.json");
+    assertThatThrownBy(
+            () ->
+                Saving.save(
+                    fs,
+                    store,
+                    2,
+                    OptionalDouble.empty(),
+                    writer -> {
+                      writer.write("config.json", "{}");
+                      write(file, new byte[1]);
+                    }))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "writing the checkpoint %s failed: %s has 1 bytes after 2 were written"
+                .formatted(checkpoint(2), file));
+    assertThat(store.list()).extracting(Checkpoint::step).containsExactly(1L);
+  }
+
+  @Test
   void namesATruncatedFile() throws IOException {
     Checkpoint saved = save(store, 7, OptionalDouble.empty());
     Path file = file(7, "model.safetensors");
