@@ -149,24 +149,28 @@ class ClusterTrainingIT {
           fault(Fault.TRUNCATE, 1, "REDUCE_SCATTER", STEPS - 1),
           fault(Fault.ZOMBIE, 0, FaultInjection.COMMIT, 10));
     }
-    List<Fault> asked =
-        kinds.equals("all")
-            ? List.of(Fault.values())
-            : Arrays.stream(kinds.split(",")).map(Fault::valueOf).toList();
     List<FaultInjection.Plan> all = new ArrayList<>();
-    for (Fault fault : asked) {
+    for (Fault fault : kinds.equals("all") ? List.of(Fault.values()) : named(kinds)) {
       if (fault != Fault.HOLD) {
-        for (int rank : new int[] {0, 1}) {
-          all.add(fault(fault, rank, "RENDEZVOUS", 0));
-          all.add(fault(fault, rank, "REDUCE_SCATTER", 6));
-          all.add(fault(fault, rank, "ALL_GATHER", 6));
-          all.add(fault(fault, rank, "CHECKPOINT", 10));
-          all.add(fault(fault, rank, FaultInjection.COMMIT, 10));
-          all.add(fault(fault, rank, "REDUCE_SCATTER", STEPS - 1));
-        }
+        all.addAll(atAllPoints(fault, 0));
+        all.addAll(atAllPoints(fault, 1));
       }
     }
     return all;
+  }
+
+  private static List<Fault> named(String kinds) {
+    return Arrays.stream(kinds.split(",")).map(Fault::valueOf).toList();
+  }
+
+  private static List<FaultInjection.Plan> atAllPoints(Fault fault, int rank) {
+    return List.of(
+        fault(fault, rank, "RENDEZVOUS", 0),
+        fault(fault, rank, "REDUCE_SCATTER", 6),
+        fault(fault, rank, "ALL_GATHER", 6),
+        fault(fault, rank, "CHECKPOINT", 10),
+        fault(fault, rank, FaultInjection.COMMIT, 10),
+        fault(fault, rank, "REDUCE_SCATTER", STEPS - 1));
   }
 
   private static FaultInjection.Plan fault(Fault fault, int rank, String point, long step) {
@@ -174,7 +178,7 @@ class ClusterTrainingIT {
     return new FaultInjection.Plan(fault, rank, point, step, folder.resolve(name + ".happened"));
   }
 
-  @ParameterizedTest
+  @ParameterizedTest(allowZeroInvocations = true)
   @MethodSource("faults")
   void aFaultLeavesNoTraceInTheNumbers(FaultInjection.Plan plan) throws Exception {
     String name = plan.run().getFileName().toString();
@@ -243,18 +247,43 @@ class ClusterTrainingIT {
     assertThat(runs.numbers("secured")).isEqualTo(undisturbed);
   }
 
-  @Test
-  void aKilledDriversRunGoesOnWhenItIsSubmittedAgain() throws Exception {
-    Process driver = cluster.submitting("killed", options(List.of()), arguments("killed"));
-    runs.awaitCheckpoints("killed", driver);
+  /** Where a rank waits while its driver is killed; all points by {@code all} or {@code HOLD}. */
+  static List<FaultInjection.Plan> deathsOfTheDriver() {
+    String kinds = System.getProperty("firesteel.faults", "");
+    if (kinds.isEmpty()) {
+      return List.of(fault(Fault.HOLD, 1, FaultInjection.COMMIT, 10));
+    }
+    return kinds.equals("all") || named(kinds).contains(Fault.HOLD)
+        ? atAllPoints(Fault.HOLD, 0)
+        : List.of();
+  }
+
+  @ParameterizedTest(allowZeroInvocations = true)
+  @MethodSource("deathsOfTheDriver")
+  void aKilledDriversRunGoesOnWhenItIsSubmittedAgain(FaultInjection.Plan hold) throws Exception {
+    String name = hold.run().getFileName().toString();
+    List<String> arguments = new ArrayList<>(arguments(name));
+    arguments.add("checkpoint.background=never"); // Which one is the last is known, then.
+    Process driver = cluster.submitting(name, options(List.of(hold.option())), arguments);
+    Instant limit = Instant.now().plus(TinyTraining.LIMIT);
+    while (!Files.exists(hold.happened())) {
+      assertThat(driver.isAlive()).as(() -> cluster.text(name + ".err")).isTrue();
+      assertThat(Instant.now()).isBefore(limit);
+      Thread.sleep(20);
+    }
 
     driver.destroyForcibly().waitFor();
 
-    assertThat(runs.lastStep("killed")).as("killed in mid-run").isLessThan(STEPS);
-    SparkCluster.Outcome again = submit("killed", List.of());
+    // Executors end with their driver; the rank that waits does not go on.
+    long last = hold.step() == 0 ? -1 : (hold.step() - 1) / 5 * 5;
+    assertThat(runs.lastStep(name)).as("killed before the point had passed").isEqualTo(last);
+    SparkCluster.Outcome again = submit(name, List.of());
     assertThat(again.exitCode()).as(again.err()).isZero();
-    assertThat(again.out()).contains("Resuming at step ");
-    assertThat(runs.numbers("killed")).isEqualTo(undisturbed);
+    if (last > 0) {
+      assertThat(again.out()).contains("Resuming at step " + last);
+    }
+    assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+    assertThat(runs.weights(name)).isEqualTo(runs.weights("undisturbed"));
   }
 
   private static SparkCluster.Outcome submit(String name, List<String> executorOptions)
