@@ -32,41 +32,45 @@ class PeerCollectiveTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 8})
   void sumsAreTheBinaryTreeForPowersOfTwo(int worldSize) throws Exception {
-    for (int length : LENGTHS) {
-      float[] expected = new float[length];
-      for (int i = 0; i < length; i++) {
-        TreeSum<Float> sum = new TreeSum<>(Float::sum, worldSize);
-        for (int rank = 0; rank < worldSize; rank++) {
-          sum.add(value(rank, length, i));
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
+      for (int length : LENGTHS) {
+        float[] expected = new float[length];
+        for (int i = 0; i < length; i++) {
+          TreeSum<Float> sum = new TreeSum<>(Float::sum, worldSize);
+          for (int rank = 0; rank < worldSize; rank++) {
+            sum.add(value(rank, length, i));
+          }
+          expected[i] = sum.total();
         }
-        expected[i] = sum.total();
-      }
 
-      assertThat(summed(worldSize, length))
-          .as("%d ranks, length %d", worldSize, length)
-          .allSatisfy(values -> assertThat(Arrays.mismatch(values, expected)).isEqualTo(-1));
+        assertThat(summed(world, length))
+            .as("%d ranks, length %d", worldSize, length)
+            .allSatisfy(values -> assertThat(Arrays.mismatch(values, expected)).isEqualTo(-1));
+      }
     }
   }
 
   @ParameterizedTest
   @ValueSource(ints = {3, 5, 6})
   void sumsOfOtherWorldsGoAlongTheRing(int worldSize) throws Exception {
-    for (int length : LENGTHS) {
-      float[] expected = new float[length];
-      for (int shardOf = 0; shardOf < worldSize; shardOf++) {
-        Shard shard = Shard.of(length, shardOf, worldSize);
-        for (int i = shard.begin(); i < shard.end(); i++) {
-          float sum = value((shardOf + 1) % worldSize, length, i);
-          for (int hop = 2; hop <= worldSize; hop++) {
-            sum += value((shardOf + hop) % worldSize, length, i);
+    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
+      for (int length : LENGTHS) {
+        float[] expected = new float[length];
+        for (int shardOf = 0; shardOf < worldSize; shardOf++) {
+          Shard shard = Shard.of(length, shardOf, worldSize);
+          for (int i = shard.begin(); i < shard.end(); i++) {
+            float sum = value((shardOf + 1) % worldSize, length, i);
+            for (int hop = 2; hop <= worldSize; hop++) {
+              sum += value((shardOf + hop) % worldSize, length, i);
+            }
+            expected[i] = sum;
           }
-          expected[i] = sum;
         }
-      }
 
-      assertThat(summed(worldSize, length))
-          .as("%d ranks, length %d", worldSize, length)
-          .allSatisfy(values -> assertThat(Arrays.mismatch(values, expected)).isEqualTo(-1));
+        assertThat(summed(world, length))
+            .as("%d ranks, length %d", worldSize, length)
+            .allSatisfy(values -> assertThat(Arrays.mismatch(values, expected)).isEqualTo(-1));
+      }
     }
   }
 
@@ -234,22 +238,20 @@ class PeerCollectiveTest {
   }
 
   /** A whole sum, of a range in the middle of an array whose margins must stay as they are. */
-  private List<float[]> summed(int worldSize, int length) throws Exception {
-    try (PeerWorld world = PeerWorld.open(way, worldSize)) {
-      return world.run(
-          collective -> {
-            float[] padded = new float[length + 2 * MARGIN];
-            Arrays.fill(padded, -1);
-            System.arraycopy(values(collective.rank(), length), 0, padded, MARGIN, length);
-            collective.reduceScatter(padded, MARGIN, length).await();
-            collective.allGather(padded, MARGIN, length).await();
-            for (int i = 0; i < MARGIN; i++) {
-              assertThat(padded[i]).isEqualTo(-1);
-              assertThat(padded[MARGIN + length + i]).isEqualTo(-1);
-            }
-            return Arrays.copyOfRange(padded, MARGIN, MARGIN + length);
-          });
-    }
+  private static List<float[]> summed(PeerWorld world, int length) throws Exception {
+    return world.run(
+        collective -> {
+          float[] padded = new float[length + 2 * MARGIN];
+          Arrays.fill(padded, -1);
+          System.arraycopy(values(collective.rank(), length), 0, padded, MARGIN, length);
+          collective.reduceScatter(padded, MARGIN, length).await();
+          collective.allGather(padded, MARGIN, length).await();
+          for (int i = 0; i < MARGIN; i++) {
+            assertThat(padded[i]).isEqualTo(-1);
+            assertThat(padded[MARGIN + length + i]).isEqualTo(-1);
+          }
+          return Arrays.copyOfRange(padded, MARGIN, MARGIN + length);
+        });
   }
 
   private static float[] values(int rank, int length) {
