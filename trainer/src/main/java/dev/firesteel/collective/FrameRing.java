@@ -68,14 +68,13 @@ final class FrameRing {
    */
   static FrameRing create(Path file, byte[] nonce) throws IOException {
     try (FileChannel channel = open(file)) {
-      ByteBuffer page = ByteBuffer.allocateDirect(PAGE_BYTES).put(nonce).clear();
-      while (channel.position() < FILE_BYTES) {
-        channel.write(page);
-        if (!page.hasRemaining()) {
-          page.clear().put(new byte[NONCE_BYTES]).clear();
-        }
+      ByteBuffer zeros = ByteBuffer.allocateDirect(PAGE_BYTES);
+      for (long left = FILE_BYTES; left > 0; left = FILE_BYTES - channel.position()) {
+        channel.write(zeros.clear().limit((int) Math.min(left, PAGE_BYTES)));
       }
-      return new FrameRing(map(channel));
+      ByteBuffer memory = map(channel);
+      memory.put(0, nonce);
+      return new FrameRing(memory);
     }
   }
 

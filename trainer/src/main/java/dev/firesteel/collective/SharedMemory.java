@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SharedMemory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SharedMemory.class);
-  private static final Path FOLDER = Path.of("/dev/shm");
+  static final Path FOLDER = Path.of("/dev/shm");
   private static final Pattern NAME = Pattern.compile("firesteel-[0-9]+\\.frames");
   private static final int NAME_BYTES = 48;
 
@@ -76,7 +76,10 @@ final class SharedMemory implements AutoCloseable {
       byte[] name = file.getFileName().toString().getBytes(StandardCharsets.US_ASCII);
       ByteBuffer.wrap(offer).put(name).position(NAME_BYTES).put(nonce);
     } catch (IOException e) {
-      LOG.info("Frames go over the network's loopback: no memory to share in {}: {}", FOLDER, e);
+      LOG.info(
+          "Frames go over the network's loopback: no memory to share in {}: {}",
+          FOLDER,
+          e.toString());
       close();
     }
   }

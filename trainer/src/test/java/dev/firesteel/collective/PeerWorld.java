@@ -122,7 +122,7 @@ final class PeerWorld implements AutoCloseable {
    * Skips the test where this machine has less memory for so many ranks to share than they take.
    */
   static void assumeSharedMemory(int ranks) throws IOException {
-    Path folder = Path.of("/dev/shm");
+    Path folder = SharedMemory.FOLDER;
     assumeThat(folder).as("memory that processes can share").isDirectory();
     assumeThat(Files.getFileStore(folder).getUsableSpace())
         .as("bytes free in %s", folder)

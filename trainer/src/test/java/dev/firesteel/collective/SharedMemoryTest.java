@@ -27,8 +27,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class SharedMemoryTest {
-  private static final Path FOLDER = Path.of("/dev/shm");
-
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
   @BeforeEach
@@ -90,7 +88,7 @@ class SharedMemoryTest {
     try (Connected both = Connected.open()) {
       Path file;
       try (SharedMemory memory = SharedMemory.offer(both.one)) {
-        file = FOLDER.resolve(name(memory.offer()));
+        file = SharedMemory.FOLDER.resolve(name(memory.offer()));
 
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
             .isEqualTo("rw-------");
@@ -131,7 +129,7 @@ class SharedMemoryTest {
   }
 
   private static Set<Path> files() throws IOException {
-    try (Stream<Path> all = Files.list(FOLDER)) {
+    try (Stream<Path> all = Files.list(SharedMemory.FOLDER)) {
       return all.filter(file -> file.getFileName().toString().startsWith("firesteel-"))
           .collect(Collectors.toSet());
     }
