@@ -53,8 +53,7 @@ final class CollectiveRank {
     this.bytes = 2L * (ranks - 1) * floats * Float.BYTES / ranks;
     this.values = new float[floats];
     InetAddress here = InetAddress.getLoopbackAddress();
-    try (NioListener listener =
-            way.equals(MEMORY) ? NioListener.open(here) : NioListener.openForSockets(here);
+    try (NioListener listener = listen(way, here);
         ServerSocketChannel server = ServerSocketChannel.open()) {
       server.bind(new InetSocketAddress(here, 0));
       int port = ((InetSocketAddress) server.getLocalAddress()).getPort();
@@ -72,6 +71,14 @@ final class CollectiveRank {
       this.partner = rank % 2 == 0 ? server.accept() : SocketChannel.open(bare.get(rank - 1));
       partner.setOption(StandardSocketOptions.TCP_NODELAY, true);
     }
+  }
+
+  private static NioListener listen(String way, InetAddress here) throws IOException {
+    return switch (way) {
+      case MEMORY -> NioListener.open(here);
+      case SOCKETS -> NioListener.openForSockets(here);
+      default -> throw new IOException("frames go by memory or sockets, got ways=" + way);
+    };
   }
 
   /** Arguments: rank, number of ranks, length of the array, format of gradients, way of frames. */
