@@ -147,6 +147,7 @@ class ClusterTrainingIT {
           fault(Fault.CUT, 1, "ALL_GATHER", 7),
           fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1),
           fault(Fault.TRUNCATE, 1, "REDUCE_SCATTER", STEPS - 1),
+          fault(Fault.TRUNCATE, 0, FaultInjection.COMMIT, 10),
           fault(Fault.ZOMBIE, 0, FaultInjection.COMMIT, 10));
     }
     List<FaultInjection.Plan> all = new ArrayList<>();
@@ -262,9 +263,8 @@ class ClusterTrainingIT {
   @MethodSource("deathsOfTheDriver")
   void aKilledDriversRunGoesOnWhenItIsSubmittedAgain(FaultInjection.Plan hold) throws Exception {
     String name = hold.run().getFileName().toString();
-    List<String> arguments = new ArrayList<>(arguments(name));
-    arguments.add("checkpoint.background=never"); // Which one is the last is known, then.
-    Process driver = cluster.submitting(name, options(List.of(hold.option())), arguments);
+    Process driver =
+        cluster.submitting(name, options(List.of(hold.option())), arguments(name, hold.settings()));
     Instant limit = Instant.now().plus(TinyTraining.LIMIT);
     while (!Files.exists(hold.happened())) {
       assertThat(driver.isAlive()).as(() -> cluster.text(name + ".err")).isTrue();
@@ -293,13 +293,17 @@ class ClusterTrainingIT {
 
   private static SparkCluster.Outcome submit(
       String name, List<String> executorOptions, List<String> settings) throws Exception {
-    List<String> arguments = new ArrayList<>(arguments(name));
-    arguments.addAll(settings);
-    return cluster.submit(options(executorOptions), arguments, TinyTraining.LIMIT);
+    return cluster.submit(options(executorOptions), arguments(name, settings), TinyTraining.LIMIT);
   }
 
   private static List<String> arguments(String name) {
-    return runs.arguments(name, "cluster.trainers=2", "cluster.silence_seconds=5");
+    return arguments(name, List.of());
+  }
+
+  private static List<String> arguments(String name, List<String> settings) {
+    List<String> all = new ArrayList<>(List.of("cluster.trainers=2", "cluster.silence_seconds=5"));
+    all.addAll(settings);
+    return runs.arguments(name, all.toArray(String[]::new));
   }
 
   private static List<String> options(List<String> executorOptions) {

@@ -309,7 +309,8 @@ public final class FaultInjection implements RankListener {
             truncatesCommitted()
                 ? "rank " + rank
                 // Who commits sees it.
-                : "rank 0 .*optimizer-0000%d-of-00002.* bytes after".formatted(rank + 1);
+                : "rank 0 .*optimizer-0000%d-of-00002.* bytes after.*going on from the checkpoint of step 5"
+                    .formatted(rank + 1);
         default -> "rank " + rank;
       };
     }
@@ -326,8 +327,9 @@ public final class FaultInjection implements RankListener {
 
     /** Further settings of the run. */
     List<String> settings() {
-      // The checkpoint before the point is committed, not on its way.
-      return truncatesCommitted() ? List.of("checkpoint.background=never") : List.of();
+      // The checkpoint before the point is committed, not on its way; at COMMIT it always is.
+      boolean known = truncatesCommitted() || (fault == Fault.HOLD && !point.equals(COMMIT));
+      return known ? List.of("checkpoint.background=never") : List.of();
     }
 
     /** Ends {@link Fault#HOLD}, and the sleep of {@link Fault#ZOMBIE}. */
