@@ -3,6 +3,8 @@ package dev.firesteel.backend;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.StorageAllocator;
+import java.time.Duration;
+import java.util.function.Consumer;
 
 /**
  * The kernels that a model is computed with. A caller names arrays, never Java arrays, so that a
@@ -39,6 +41,19 @@ public interface Backend extends StorageAllocator, AutoCloseable {
 
   /** Whether arrays of this element type can be computed with. */
   boolean supports(DType dtype);
+
+  /**
+   * Has the kernels compiled by running them alone, and checks that they are compiled well. To be
+   * called before the first step of a long run and then between steps until there is nothing left
+   * to do; without it everything works, only that a kernel which the JIT compiled badly stays slow.
+   *
+   * @param limit the time it may take, about
+   * @param notice hears, as sentences for the user, of what cannot be put right
+   * @return whether there is nothing left to do
+   */
+  default boolean warmUp(Duration limit, Consumer<String> notice) {
+    return true;
+  }
 
   @Override
   void close();

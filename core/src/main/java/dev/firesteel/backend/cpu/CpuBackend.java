@@ -17,10 +17,12 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
 import dev.firesteel.random.Philox;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 
 /**
  * The backend for training and generation on CPUs: float32 arrays on the Java heap, kernels on the
@@ -42,6 +44,9 @@ public final class CpuBackend implements Backend {
   private final RowReduction rowReduction;
   private final List<RotaryTable> rotaryTables = new ArrayList<>();
   private double[] partials = new double[0];
+
+  /** {@link KernelWarmUp#version} of the primitives that the threads have. */
+  private int kernelVersion;
 
   /**
    * A backend with its own threads.
@@ -66,6 +71,21 @@ public final class CpuBackend implements Backend {
           case BF16 -> new Bf16Engine(pool, dnnl);
         };
     rowReduction = new RowReduction(pool);
+  }
+
+  /** Of the kernels on the Vector API; the plain ones need none. */
+  @Override
+  public boolean warmUp(Duration limit, Consumer<String> notice) {
+    if (pool.simd() == Simd.Choice.SCALAR) {
+      return true;
+    }
+    KernelWarmUp kernels = KernelWarmUp.shared();
+    boolean done = kernels.run(limit, notice);
+    if (kernelVersion != kernels.version()) {
+      kernelVersion = kernels.version();
+      pool.renewSimd();
+    }
+    return done;
   }
 
   @Override

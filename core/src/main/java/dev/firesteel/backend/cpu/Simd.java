@@ -177,7 +177,7 @@ interface Simd {
     VECTOR {
       @Override
       Simd create() {
-        return new VectorSimd();
+        return VectorKernels.SHARED.create();
       }
     };
 

@@ -2,15 +2,7 @@ package dev.firesteel.backend.cpu;
 
 import static dev.firesteel.backend.cpu.Transcendentals.BOUND_BITS;
 import static dev.firesteel.backend.cpu.Transcendentals.DENSITY_AT_ZERO;
-import static dev.firesteel.backend.cpu.Transcendentals.E0;
-import static dev.firesteel.backend.cpu.Transcendentals.E1;
-import static dev.firesteel.backend.cpu.Transcendentals.E2;
-import static dev.firesteel.backend.cpu.Transcendentals.E3;
-import static dev.firesteel.backend.cpu.Transcendentals.E4;
-import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
 import static dev.firesteel.backend.cpu.Transcendentals.MAGNITUDE;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
 import static dev.firesteel.backend.cpu.Transcendentals.N0;
 import static dev.firesteel.backend.cpu.Transcendentals.N1;
 import static dev.firesteel.backend.cpu.Transcendentals.N2;
@@ -21,13 +13,23 @@ import static dev.firesteel.backend.cpu.Transcendentals.N6;
 import static dev.firesteel.backend.cpu.Transcendentals.N7;
 import static dev.firesteel.backend.cpu.Transcendentals.N8;
 import static dev.firesteel.backend.cpu.Transcendentals.N9;
-import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
 import static dev.firesteel.backend.cpu.Transcendentals.SIGN;
+import static dev.firesteel.backend.cpu.VectorConstants.LENGTH;
+import static dev.firesteel.backend.cpu.VectorConstants.ONE;
+import static dev.firesteel.backend.cpu.VectorConstants.SPECIES;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E0;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E1;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E2;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E3;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E4;
+import static dev.firesteel.backend.cpu.VectorConstants.V_LOG2_E;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_HIGH;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_LOW;
+import static dev.firesteel.backend.cpu.VectorConstants.V_ROUNDER;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The activations on the Vector API, under the rules of {@link VectorSimd}: no method takes or
@@ -37,23 +39,9 @@ import jdk.incubator.vector.VectorSpecies;
  * ScalarActivations}.
  */
 final class VectorActivations implements ActivationKernels {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int LENGTH = SPECIES.length();
 
-  // Vectors made once: each one that is made in a loop takes hundreds of the 18,000 nodes after
-  // which C2 inlines no more, and what a method stores after that becomes an object.
-  private static final FloatVector ONE = FloatVector.broadcast(SPECIES, 1f);
+  // Vectors made once, see VectorConstants.
   private static final FloatVector QUARTER = FloatVector.broadcast(SPECIES, 0.25f);
-  private static final FloatVector V_LOG2_E = FloatVector.broadcast(SPECIES, LOG2_E);
-  private static final FloatVector V_ROUNDER = FloatVector.broadcast(SPECIES, ROUNDER);
-  private static final FloatVector V_MINUS_LN2_HIGH =
-      FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-  private static final FloatVector V_MINUS_LN2_LOW = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-  private static final FloatVector V_E0 = FloatVector.broadcast(SPECIES, E0);
-  private static final FloatVector V_E1 = FloatVector.broadcast(SPECIES, E1);
-  private static final FloatVector V_E2 = FloatVector.broadcast(SPECIES, E2);
-  private static final FloatVector V_E3 = FloatVector.broadcast(SPECIES, E3);
-  private static final FloatVector V_E4 = FloatVector.broadcast(SPECIES, E4);
   private static final FloatVector V_N0 = FloatVector.broadcast(SPECIES, N0);
   private static final FloatVector V_N1 = FloatVector.broadcast(SPECIES, N1);
   private static final FloatVector V_N2 = FloatVector.broadcast(SPECIES, N2);

@@ -1,26 +1,29 @@
 package dev.firesteel.backend.cpu;
 
-import static dev.firesteel.backend.cpu.Transcendentals.E0;
-import static dev.firesteel.backend.cpu.Transcendentals.E1;
-import static dev.firesteel.backend.cpu.Transcendentals.E2;
-import static dev.firesteel.backend.cpu.Transcendentals.E3;
-import static dev.firesteel.backend.cpu.Transcendentals.E4;
-import static dev.firesteel.backend.cpu.Transcendentals.EXP_OR_ZERO_MIN;
-import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
-import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
+import static dev.firesteel.backend.cpu.VectorConstants.BITS;
+import static dev.firesteel.backend.cpu.VectorConstants.LENGTH;
+import static dev.firesteel.backend.cpu.VectorConstants.ONE;
+import static dev.firesteel.backend.cpu.VectorConstants.SPECIES;
+import static dev.firesteel.backend.cpu.VectorConstants.VECTOR;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E0;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E1;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E2;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E3;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E4;
+import static dev.firesteel.backend.cpu.VectorConstants.V_EXP_OR_ZERO_MIN;
+import static dev.firesteel.backend.cpu.VectorConstants.V_LOG2_E;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_HIGH;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_LOW;
+import static dev.firesteel.backend.cpu.VectorConstants.V_ROUNDER;
+import static dev.firesteel.backend.cpu.VectorConstants.ZERO;
+import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
 
 /** The primitives of attention on the Vector API, by the rules of {@link VectorSimd}. */
 final class VectorAttention implements AttentionSimd {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int LENGTH = SPECIES.length();
 
   /** Of 1, whose exponent is 0. */
   private static final int ONE_BITS = Float.floatToRawIntBits(1f);
@@ -122,6 +125,24 @@ final class VectorAttention implements AttentionSimd {
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR
+        || c40.getClass() != VECTOR
+        || c41.getClass() != VECTOR
+        || c50.getClass() != VECTOR
+        || c51.getClass() != VECTOR
+        || c60.getClass() != VECTOR
+        || c61.getClass() != VECTOR
+        || c70.getClass() != VECTOR
+        || c71.getClass() != VECTOR) {
+      throw otherClass();
+    }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
     c10.intoArray(c, cOffset + PANEL);
@@ -177,6 +198,16 @@ final class VectorAttention implements AttentionSimd {
       FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3 * PANEL]);
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
+    }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR) {
+      throw otherClass();
     }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
@@ -282,6 +313,24 @@ final class VectorAttention implements AttentionSimd {
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR
+        || c40.getClass() != VECTOR
+        || c41.getClass() != VECTOR
+        || c50.getClass() != VECTOR
+        || c51.getClass() != VECTOR
+        || c60.getClass() != VECTOR
+        || c61.getClass() != VECTOR
+        || c70.getClass() != VECTOR
+        || c71.getClass() != VECTOR) {
+      throw otherClass();
+    }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
     c10.intoArray(c, cOffset + PANEL);
@@ -338,6 +387,16 @@ final class VectorAttention implements AttentionSimd {
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR) {
+      throw otherClass();
+    }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
     c10.intoArray(c, cOffset + PANEL);
@@ -369,15 +428,6 @@ final class VectorAttention implements AttentionSimd {
   @Override
   public void exponentials(float[] scores, int at, int keys, float[] maxima, float[] sums, int q) {
     int even = keys - keys % 2;
-    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
-    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
-    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
-    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
-    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
     for (int lane = 0; lane < GROUP; lane += LENGTH) {
       int start = at + lane;
       // Two maxima in turns: one alone would wait for itself.
@@ -386,11 +436,23 @@ final class VectorAttention implements AttentionSimd {
       for (int key = 0; key < even; key += 2) {
         FloatVector x = FloatVector.fromArray(SPECIES, scores, start + key * PANEL);
         FloatVector x1 = FloatVector.fromArray(SPECIES, scores, start + key * PANEL + PANEL);
+        if (x.getClass() != VECTOR
+            || x1.getClass() != VECTOR
+            || max.getClass() != VECTOR
+            || max1.getClass() != VECTOR) {
+          throw otherClass();
+        }
         max = max.blend(x, x.compare(VectorOperators.GT, max));
         max1 = max1.blend(x1, x1.compare(VectorOperators.GT, max1));
       }
+      if (max.getClass() != VECTOR || max1.getClass() != VECTOR) {
+        throw otherClass();
+      }
       if (even < keys) {
         FloatVector x = FloatVector.fromArray(SPECIES, scores, start + even * PANEL);
+        if (x.getClass() != VECTOR) {
+          throw otherClass();
+        }
         max = max.blend(x, x.compare(VectorOperators.GT, max));
       }
       max = max.blend(max1, max1.compare(VectorOperators.GT, max));
@@ -398,21 +460,33 @@ final class VectorAttention implements AttentionSimd {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int key = 0; key < keys; key++) {
         int i = start + key * PANEL;
-        FloatVector argument = FloatVector.fromArray(SPECIES, scores, i).sub(max);
-        VectorMask<Float> zero = argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN);
-        FloatVector shifted = argument.fma(log2e, rounder);
-        FloatVector exponent = shifted.sub(rounder);
-        FloatVector r = exponent.fma(minusLn2High, argument);
-        r = exponent.fma(minusLn2Low, r);
-        FloatVector p = e4.fma(r, e3);
-        p = p.fma(r, e2);
-        p = p.fma(r, e1);
-        p = p.fma(r, e0);
-        p = p.mul(r).fma(r, r).add(1f);
-        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-        p = p.mul(power.add(ONE_BITS).reinterpretAsFloats()).blend(0f, zero);
+        FloatVector x = FloatVector.fromArray(SPECIES, scores, i);
+        if (x.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        FloatVector argument = x.sub(max);
+        FloatVector shifted = argument.fma(V_LOG2_E, V_ROUNDER);
+        FloatVector exponent = shifted.sub(V_ROUNDER);
+        FloatVector r = exponent.fma(V_MINUS_LN2_HIGH, argument);
+        r = exponent.fma(V_MINUS_LN2_LOW, r);
+        FloatVector p = V_E4.fma(r, V_E3);
+        p = p.fma(r, V_E2);
+        p = p.fma(r, V_E1);
+        p = p.fma(r, V_E0);
+        p = p.mul(r).fma(r, r).add(ONE);
+        IntVector bits = shifted.reinterpretAsInts();
+        if (bits.getClass() != BITS) {
+          throw otherClass();
+        }
+        IntVector power = bits.lanewise(VectorOperators.LSHL, 23);
+        p =
+            p.mul(power.add(ONE_BITS).reinterpretAsFloats())
+                .blend(ZERO, argument.compare(VectorOperators.LT, V_EXP_OR_ZERO_MIN));
         p.intoArray(scores, i);
-        sum = sum.add(p);
+        sum = p.add(sum);
+      }
+      if (sum.getClass() != VECTOR) {
+        throw otherClass();
       }
       sum.intoArray(sums, q + lane);
     }
@@ -421,34 +495,34 @@ final class VectorAttention implements AttentionSimd {
   @Override
   public void softmaxGradients(
       float[] scores, float[] gradients, int at, int keys, float[] logSums, int q, float scale) {
-    FloatVector log2e = FloatVector.broadcast(SPECIES, LOG2_E);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    FloatVector minusLn2High = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH);
-    FloatVector minusLn2Low = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW);
-    FloatVector e0 = FloatVector.broadcast(SPECIES, E0);
-    FloatVector e1 = FloatVector.broadcast(SPECIES, E1);
-    FloatVector e2 = FloatVector.broadcast(SPECIES, E2);
-    FloatVector e3 = FloatVector.broadcast(SPECIES, E3);
-    FloatVector e4 = FloatVector.broadcast(SPECIES, E4);
     for (int lane = 0; lane < GROUP; lane += LENGTH) {
       int start = at + lane;
       FloatVector logSum = FloatVector.fromArray(SPECIES, logSums, q + lane);
       FloatVector dot = FloatVector.zero(SPECIES);
       for (int key = 0; key < keys; key++) {
         int i = start + key * PANEL;
-        FloatVector argument = FloatVector.fromArray(SPECIES, scores, i).sub(logSum);
-        VectorMask<Float> zero = argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN);
-        FloatVector shifted = argument.fma(log2e, rounder);
-        FloatVector exponent = shifted.sub(rounder);
-        FloatVector r = exponent.fma(minusLn2High, argument);
-        r = exponent.fma(minusLn2Low, r);
-        FloatVector p = e4.fma(r, e3);
-        p = p.fma(r, e2);
-        p = p.fma(r, e1);
-        p = p.fma(r, e0);
-        p = p.mul(r).fma(r, r).add(1f);
-        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-        p = p.mul(power.add(ONE_BITS).reinterpretAsFloats()).blend(0f, zero);
+        FloatVector x = FloatVector.fromArray(SPECIES, scores, i);
+        if (x.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        FloatVector argument = x.sub(logSum);
+        FloatVector shifted = argument.fma(V_LOG2_E, V_ROUNDER);
+        FloatVector exponent = shifted.sub(V_ROUNDER);
+        FloatVector r = exponent.fma(V_MINUS_LN2_HIGH, argument);
+        r = exponent.fma(V_MINUS_LN2_LOW, r);
+        FloatVector p = V_E4.fma(r, V_E3);
+        p = p.fma(r, V_E2);
+        p = p.fma(r, V_E1);
+        p = p.fma(r, V_E0);
+        p = p.mul(r).fma(r, r).add(ONE);
+        IntVector bits = shifted.reinterpretAsInts();
+        if (bits.getClass() != BITS) {
+          throw otherClass();
+        }
+        IntVector power = bits.lanewise(VectorOperators.LSHL, 23);
+        p =
+            p.mul(power.add(ONE_BITS).reinterpretAsFloats())
+                .blend(ZERO, argument.compare(VectorOperators.LT, V_EXP_OR_ZERO_MIN));
         p.intoArray(scores, i);
         dot = p.fma(FloatVector.fromArray(SPECIES, gradients, i), dot);
       }

@@ -1,5 +1,10 @@
 package dev.firesteel.backend.cpu;
 
+import static dev.firesteel.backend.cpu.VectorConstants.LENGTH;
+import static dev.firesteel.backend.cpu.VectorConstants.SPECIES;
+import static dev.firesteel.backend.cpu.VectorConstants.VECTOR;
+import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
+
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -10,12 +15,13 @@ import jdk.incubator.vector.VectorSpecies;
  * after the last whole vector goes to {@link ScalarElementwise}.
  */
 final class VectorElementwise implements ElementwiseKernels {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int LENGTH = SPECIES.length();
 
   /** Half as many doubles as a vector has floats. */
   private static final VectorSpecies<Double> DOUBLES =
       VectorSpecies.of(double.class, SPECIES.vectorShape());
+
+  /** As {@link VectorConstants#VECTOR}, of the doubles. */
+  private static final Class<?> DOUBLE_VECTOR = DOUBLES.zero().getClass();
 
   private final ElementwiseKernels scalar = new ScalarElementwise();
 
@@ -77,17 +83,22 @@ final class VectorElementwise implements ElementwiseKernels {
 
   @Override
   public void addSquares(float[] x, int xOffset, int size, double[] sums) {
-    int whole = size - size % SQUARE_SUMS;
+    // The upper half of a vector is loaded once more, as a lower half: only that is converted
+    // without
+    // a shuffle. Such a load reaches half a vector past the block.
+    int readable = Math.min(size, x.length - xOffset - LENGTH / 2);
+    int whole = Math.max(0, readable - readable % SQUARE_SUMS);
     for (int i = 0; i < whole; i += SQUARE_SUMS) {
-      for (int at = 0; at < SQUARE_SUMS; at += LENGTH) {
+      for (int at = 0; at < SQUARE_SUMS; at += LENGTH / 2) {
         FloatVector values = FloatVector.fromArray(SPECIES, x, xOffset + i + at);
-        DoubleVector first =
-            values.convertShape(VectorOperators.F2D, DOUBLES, 0).reinterpretAsDoubles();
-        DoubleVector second =
-            values.convertShape(VectorOperators.F2D, DOUBLES, 1).reinterpretAsDoubles();
-        int upper = at + LENGTH / 2;
-        first.fma(first, DoubleVector.fromArray(DOUBLES, sums, at)).intoArray(sums, at);
-        second.fma(second, DoubleVector.fromArray(DOUBLES, sums, upper)).intoArray(sums, upper);
+        if (values.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        DoubleVector wide = (DoubleVector) values.convertShape(VectorOperators.F2D, DOUBLES, 0);
+        if (wide.getClass() != DOUBLE_VECTOR) {
+          throw otherClass();
+        }
+        wide.fma(wide, DoubleVector.fromArray(DOUBLES, sums, at)).intoArray(sums, at);
       }
     }
     scalar.addSquares(x, xOffset + whole, size - whole, sums);

@@ -1,14 +1,15 @@
 package dev.firesteel.backend.cpu;
 
 import static dev.firesteel.backend.cpu.Simd.LANES;
+import static dev.firesteel.backend.cpu.VectorConstants.LENGTH;
+import static dev.firesteel.backend.cpu.VectorConstants.SPECIES;
+import static dev.firesteel.backend.cpu.VectorConstants.VECTOR;
+import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /** The norms on the Vector API, under the rules of {@link VectorSimd}. */
 final class VectorNorms implements NormKernels {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int LENGTH = SPECIES.length();
 
   private final float[] gLanes = new float[LANES];
   private final float[] ghLanes = new float[LANES];
@@ -105,15 +106,22 @@ final class VectorNorms implements NormKernels {
       FloatVector gSum = FloatVector.zero(SPECIES);
       FloatVector ghSum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(means).mul(deviations);
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
         FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + i);
+        if (value.getClass() != VECTOR || gradient.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        FloatVector h = value.sub(means).mul(deviations);
         FloatVector g = gradient.mul(FloatVector.fromArray(SPECIES, gain, gainOffset + i));
-        gSum = gSum.add(g);
+        gSum = g.add(gSum);
         ghSum = g.fma(h, ghSum);
         int gainSum = sumsOffset + i;
         gradient.fma(h, FloatVector.fromArray(SPECIES, sums, gainSum)).intoArray(sums, gainSum);
         int biasSum = gainSum + size;
-        FloatVector.fromArray(SPECIES, sums, biasSum).add(gradient).intoArray(sums, biasSum);
+        gradient.add(FloatVector.fromArray(SPECIES, sums, biasSum)).intoArray(sums, biasSum);
+      }
+      if (gSum.getClass() != VECTOR || ghSum.getClass() != VECTOR) {
+        throw otherClass();
       }
       gSum.intoArray(gLanes, lane);
       ghSum.intoArray(ghLanes, lane);
@@ -150,8 +158,12 @@ final class VectorNorms implements NormKernels {
     FloatVector ghMeans = FloatVector.broadcast(SPECIES, ghMean);
     int whole = size - size % LENGTH;
     for (int i = 0; i < whole; i += LENGTH) {
-      FloatVector h = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(means).mul(deviations);
+      FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
       FloatVector gradient = FloatVector.fromArray(SPECIES, dy, dyOffset + i);
+      if (value.getClass() != VECTOR || gradient.getClass() != VECTOR) {
+        throw otherClass();
+      }
+      FloatVector h = value.sub(means).mul(deviations);
       FloatVector g = gradient.mul(FloatVector.fromArray(SPECIES, gain, gainOffset + i));
       FloatVector rest = g.sub(h.fma(ghMeans, gMeans));
       int to = dxOffset + i;

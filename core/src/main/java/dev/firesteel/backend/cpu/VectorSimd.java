@@ -1,18 +1,26 @@
 package dev.firesteel.backend.cpu;
 
-import static dev.firesteel.backend.cpu.Transcendentals.E0;
-import static dev.firesteel.backend.cpu.Transcendentals.E1;
-import static dev.firesteel.backend.cpu.Transcendentals.E2;
-import static dev.firesteel.backend.cpu.Transcendentals.E3;
-import static dev.firesteel.backend.cpu.Transcendentals.E4;
-import static dev.firesteel.backend.cpu.Transcendentals.EXP_OR_ZERO_MIN;
-import static dev.firesteel.backend.cpu.Transcendentals.LOG2_E;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_HIGH;
-import static dev.firesteel.backend.cpu.Transcendentals.MINUS_LN2_LOW;
-import static dev.firesteel.backend.cpu.Transcendentals.ROUNDER;
+import static dev.firesteel.backend.cpu.VectorConstants.BITS;
+import static dev.firesteel.backend.cpu.VectorConstants.LENGTH;
+import static dev.firesteel.backend.cpu.VectorConstants.ONE;
+import static dev.firesteel.backend.cpu.VectorConstants.SPECIES;
+import static dev.firesteel.backend.cpu.VectorConstants.VECTOR;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E0;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E1;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E2;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E3;
+import static dev.firesteel.backend.cpu.VectorConstants.V_E4;
+import static dev.firesteel.backend.cpu.VectorConstants.V_EXP_OR_ZERO_MIN;
+import static dev.firesteel.backend.cpu.VectorConstants.V_LOG2_E;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_HIGH;
+import static dev.firesteel.backend.cpu.VectorConstants.V_MINUS_LN2_LOW;
+import static dev.firesteel.backend.cpu.VectorConstants.V_ROUNDER;
+import static dev.firesteel.backend.cpu.VectorConstants.ZERO;
+import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -31,12 +39,13 @@ import jdk.incubator.vector.VectorSpecies;
  * (325 bytecodes): inlined into a caller, their accumulators no longer fit the registers.
  */
 final class VectorSimd implements Simd {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int LENGTH = SPECIES.length();
 
   /** As many shorts as a vector has floats. */
   private static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * Short.SIZE));
+
+  /** As {@link VectorConstants#VECTOR}, of the shorts. */
+  private static final Class<?> SHORT_VECTOR = SHORTS.zero().getClass();
 
   /** Of 1, whose exponent is 0. */
   private static final int ONE_BITS = Float.floatToRawIntBits(1f);
@@ -44,17 +53,25 @@ final class VectorSimd implements Simd {
   /** What the chains of a tile start from. */
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
-  private final ElementwiseKernels elementwise = new VectorElementwise();
-  private final ActivationKernels activations = new VectorActivations();
-  private final NormKernels norms = new VectorNorms();
+  private final ElementwiseKernels elementwise;
+  private final ActivationKernels activations;
+  private final NormKernels norms;
+  private final AttentionSimd attention;
   private final float[] lanes = new float[LANES];
-  private final AttentionSimd attention = new VectorAttention();
 
-  VectorSimd() {
+  VectorSimd(
+      ElementwiseKernels elementwise,
+      ActivationKernels activations,
+      NormKernels norms,
+      AttentionSimd attention) {
     if (LENGTH > LANES) {
       throw new IllegalStateException(
           "VectorSimd: vectors must hold at most 16 floats, got " + LENGTH);
     }
+    this.elementwise = elementwise;
+    this.activations = activations;
+    this.norms = norms;
+    this.attention = attention;
   }
 
   /** Floats in the widest vector that the JVM uses on this CPU. */
@@ -252,6 +269,24 @@ final class VectorSimd implements Simd {
       c70 = p7.fma(q0, c70);
       c71 = p7.fma(q1, c71);
     }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR
+        || c40.getClass() != VECTOR
+        || c41.getClass() != VECTOR
+        || c50.getClass() != VECTOR
+        || c51.getClass() != VECTOR
+        || c60.getClass() != VECTOR
+        || c61.getClass() != VECTOR
+        || c70.getClass() != VECTOR
+        || c71.getClass() != VECTOR) {
+      throw otherClass();
+    }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
     c10.intoArray(c, cOffset + cStride);
@@ -308,6 +343,16 @@ final class VectorSimd implements Simd {
       FloatVector a3 = FloatVector.broadcast(SPECIES, a[left + 3]);
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
+    }
+    if (c00.getClass() != VECTOR
+        || c01.getClass() != VECTOR
+        || c10.getClass() != VECTOR
+        || c11.getClass() != VECTOR
+        || c20.getClass() != VECTOR
+        || c21.getClass() != VECTOR
+        || c30.getClass() != VECTOR
+        || c31.getClass() != VECTOR) {
+      throw otherClass();
     }
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + LENGTH);
@@ -400,6 +445,16 @@ final class VectorSimd implements Simd {
       c3x0 = x3.fma(b0, c3x0);
       c3x1 = x3.fma(b1, c3x1);
     }
+    if (c0x0.getClass() != VECTOR
+        || c0x1.getClass() != VECTOR
+        || c1x0.getClass() != VECTOR
+        || c1x1.getClass() != VECTOR
+        || c2x0.getClass() != VECTOR
+        || c2x1.getClass() != VECTOR
+        || c3x0.getClass() != VECTOR
+        || c3x1.getClass() != VECTOR) {
+      throw otherClass();
+    }
     c0x0.intoArray(c, c0);
     c0x1.intoArray(c, c0 + LENGTH);
     c1x0.intoArray(c, c1);
@@ -450,7 +505,10 @@ final class VectorSimd implements Simd {
     for (int lane = 0; lane < LANES; lane += LENGTH) {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        sum = sum.add(FloatVector.fromArray(SPECIES, x, offset + i));
+        sum = FloatVector.fromArray(SPECIES, x, offset + i).add(sum);
+      }
+      if (sum.getClass() != VECTOR) {
+        throw otherClass();
       }
       sum.intoArray(lanes, lane);
     }
@@ -470,6 +528,9 @@ final class VectorSimd implements Simd {
             FloatVector.fromArray(SPECIES, a, aOffset + i)
                 .fma(FloatVector.fromArray(SPECIES, b, bOffset + i), sum);
       }
+      if (sum.getClass() != VECTOR) {
+        throw otherClass();
+      }
       sum.intoArray(lanes, lane);
     }
     for (int i = whole; i < size; i++) {
@@ -486,6 +547,9 @@ final class VectorSimd implements Simd {
       for (int i = lane; i < whole; i += LANES) {
         FloatVector difference = FloatVector.fromArray(SPECIES, x, offset + i).sub(center);
         sum = difference.fma(difference, sum);
+      }
+      if (sum.getClass() != VECTOR) {
+        throw otherClass();
       }
       sum.intoArray(lanes, lane);
     }
@@ -505,10 +569,16 @@ final class VectorSimd implements Simd {
     FloatVector max3 = max0;
     int whole = size - size % (4 * LENGTH);
     for (int i = offset; i < offset + whole; i += 4 * LENGTH) {
-      max0 = max0.max(FloatVector.fromArray(SPECIES, x, i));
-      max1 = max1.max(FloatVector.fromArray(SPECIES, x, i + LENGTH));
-      max2 = max2.max(FloatVector.fromArray(SPECIES, x, i + 2 * LENGTH));
-      max3 = max3.max(FloatVector.fromArray(SPECIES, x, i + 3 * LENGTH));
+      max0 = FloatVector.fromArray(SPECIES, x, i).max(max0);
+      max1 = FloatVector.fromArray(SPECIES, x, i + LENGTH).max(max1);
+      max2 = FloatVector.fromArray(SPECIES, x, i + 2 * LENGTH).max(max2);
+      max3 = FloatVector.fromArray(SPECIES, x, i + 3 * LENGTH).max(max3);
+    }
+    if (max0.getClass() != VECTOR
+        || max1.getClass() != VECTOR
+        || max2.getClass() != VECTOR
+        || max3.getClass() != VECTOR) {
+      throw otherClass();
     }
     max0.max(max1).max(max2.max(max3)).intoArray(lanes, 0);
     float max = Float.NEGATIVE_INFINITY;
@@ -527,23 +597,34 @@ final class VectorSimd implements Simd {
     for (int lane = 0; lane < LANES; lane += LENGTH) {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        FloatVector argument = FloatVector.fromArray(SPECIES, x, xOffset + i).sub(shift);
-        FloatVector shifted = argument.fma(LOG2_E, ROUNDER);
-        FloatVector exponent = shifted.sub(ROUNDER);
-        FloatVector r = FloatVector.broadcast(SPECIES, MINUS_LN2_HIGH).fma(exponent, argument);
-        r = FloatVector.broadcast(SPECIES, MINUS_LN2_LOW).fma(exponent, r);
-        FloatVector q = r.fma(E4, E3);
-        q = q.fma(r, FloatVector.broadcast(SPECIES, E2));
-        q = q.fma(r, FloatVector.broadcast(SPECIES, E1));
-        q = q.fma(r, FloatVector.broadcast(SPECIES, E0));
-        FloatVector fraction = q.mul(r).fma(r, r).add(1f);
-        IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
+        if (value.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        FloatVector argument = value.sub(shift);
+        FloatVector shifted = argument.fma(V_LOG2_E, V_ROUNDER);
+        FloatVector exponent = shifted.sub(V_ROUNDER);
+        FloatVector r = V_MINUS_LN2_HIGH.fma(exponent, argument);
+        r = V_MINUS_LN2_LOW.fma(exponent, r);
+        FloatVector q = r.fma(V_E4, V_E3);
+        q = q.fma(r, V_E2);
+        q = q.fma(r, V_E1);
+        q = q.fma(r, V_E0);
+        FloatVector fraction = q.mul(r).fma(r, r).add(ONE);
+        IntVector bits = shifted.reinterpretAsInts();
+        if (bits.getClass() != BITS) {
+          throw otherClass();
+        }
+        IntVector power = bits.lanewise(VectorOperators.LSHL, 23);
         FloatVector exp =
             fraction
                 .mul(power.add(ONE_BITS).reinterpretAsFloats())
-                .blend(0f, argument.compare(VectorOperators.LT, EXP_OR_ZERO_MIN));
+                .blend(ZERO, argument.compare(VectorOperators.LT, V_EXP_OR_ZERO_MIN));
         exp.intoArray(out, outOffset + i);
-        sum = sum.add(exp);
+        sum = exp.add(sum);
+      }
+      if (sum.getClass() != VECTOR) {
+        throw otherClass();
       }
       sum.intoArray(lanes, lane);
     }
@@ -576,25 +657,46 @@ final class VectorSimd implements Simd {
       int from = xOffset + r * stride;
       int to = outOffset + r * outStride;
       for (int i = 0; i < pairs; i += 2 * LENGTH) {
-        IntVector bits =
-            FloatVector.fromArray(SPECIES, x, from + i).mul(factors).reinterpretAsInts();
+        FloatVector values = FloatVector.fromArray(SPECIES, x, from + i);
+        FloatVector values2 = FloatVector.fromArray(SPECIES, x, from + i + LENGTH);
+        if (values.getClass() != VECTOR || values2.getClass() != VECTOR) {
+          throw otherClass();
+        }
+        IntVector bits = values.mul(factors).reinterpretAsInts();
+        if (bits.getClass() != BITS) {
+          throw otherClass();
+        }
         IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
         IntVector rounded = bits.add(upper.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
-        rounded
-            .blend(upper.or(0x40), bits.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
-            .convertShape(VectorOperators.I2S, SHORTS, 0)
-            .reinterpretAsShorts()
-            .intoArray(out, to + i);
-        IntVector bits2 =
-            FloatVector.fromArray(SPECIES, x, from + i + LENGTH).mul(factors).reinterpretAsInts();
+        ShortVector shorts =
+            (ShortVector)
+                rounded
+                    .blend(
+                        upper.or(0x40),
+                        bits.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
+                    .convertShape(VectorOperators.I2S, SHORTS, 0);
+        if (shorts.getClass() != SHORT_VECTOR) {
+          throw otherClass();
+        }
+        shorts.intoArray(out, to + i);
+        IntVector bits2 = values2.mul(factors).reinterpretAsInts();
+        if (bits2.getClass() != BITS) {
+          throw otherClass();
+        }
         IntVector upper2 = bits2.lanewise(VectorOperators.LSHR, 16);
         IntVector rounded2 =
             bits2.add(upper2.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
-        rounded2
-            .blend(upper2.or(0x40), bits2.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
-            .convertShape(VectorOperators.I2S, SHORTS, 0)
-            .reinterpretAsShorts()
-            .intoArray(out, to + i + LENGTH);
+        ShortVector shorts2 =
+            (ShortVector)
+                rounded2
+                    .blend(
+                        upper2.or(0x40),
+                        bits2.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
+                    .convertShape(VectorOperators.I2S, SHORTS, 0);
+        if (shorts2.getClass() != SHORT_VECTOR) {
+          throw otherClass();
+        }
+        shorts2.intoArray(out, to + i + LENGTH);
       }
       for (int i = pairs; i < outStride; i++) {
         out[to + i] = i < width ? Bf16.of(factor * x[from + i]) : (short) 0;

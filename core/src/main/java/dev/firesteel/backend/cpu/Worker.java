@@ -37,7 +37,7 @@ final class Worker {
     SECOND
   }
 
-  private final Simd simd;
+  private Simd simd;
 
   /** By the purpose's ordinal: kernels ask so often that a map is seen in profiles. */
   private final float[][] scratch = new float[Scratch.values().length][0];
@@ -51,6 +51,11 @@ final class Worker {
 
   Simd simd() {
     return simd;
+  }
+
+  /** To be called between two kernels. */
+  void renew(Simd primitives) {
+    simd = primitives;
   }
 
   /** At least {@code size} floats with undefined content; larger than before means a new array. */

@@ -33,6 +33,7 @@ final class WorkerPool implements AutoCloseable {
     void run(int tile, Worker worker);
   }
 
+  private final Simd.Choice simd;
   private final Worker caller;
   private final List<Member> members = new ArrayList<>();
   private volatile Region current;
@@ -43,6 +44,7 @@ final class WorkerPool implements AutoCloseable {
     if (threads < 1) {
       throw new IllegalArgumentException("WorkerPool: threads must be >= 1, got " + threads);
     }
+    this.simd = simd;
     caller = new Worker(simd.create());
     for (int i = 1; i < threads; i++) {
       members.add(new Member(i, new Worker(simd.create())));
@@ -53,6 +55,20 @@ final class WorkerPool implements AutoCloseable {
   /** Threads in the team, the caller included. */
   int threads() {
     return 1 + members.size();
+  }
+
+  /** Which implementation the threads use. */
+  Simd.Choice simd() {
+    return simd;
+  }
+
+  /**
+   * Gives every thread new primitives, to be called between two kernels; the next one shows them to
+   * all threads.
+   */
+  void renewSimd() {
+    caller.renew(simd.create());
+    members.forEach(member -> member.worker.renew(simd.create()));
   }
 
   /** The pool's own threads. */

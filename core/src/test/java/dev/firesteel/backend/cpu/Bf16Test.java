@@ -51,7 +51,7 @@ class Bf16Test {
     short[] scalar = new short[values.length + 1];
     short[] vector = new short[values.length + 1];
     new ScalarSimd().toBf16(values, 0, scalar, 1, values.length);
-    new VectorSimd().toBf16(values, 0, vector, 1, values.length);
+    Simd.Choice.VECTOR.create().toBf16(values, 0, vector, 1, values.length);
     assertThat(vector).isEqualTo(scalar);
   }
 
@@ -64,7 +64,7 @@ class Bf16Test {
     Arrays.fill(scalar, (short) 1);
     short[] vector = scalar.clone();
     new ScalarSimd().toBf16(x, 3, 71, 9, width, 0.3f, scalar, 1, stride);
-    new VectorSimd().toBf16(x, 3, 71, 9, width, 0.3f, vector, 1, stride);
+    Simd.Choice.VECTOR.create().toBf16(x, 3, 71, 9, width, 0.3f, vector, 1, stride);
     assertThat(vector).isEqualTo(scalar);
     assertThat(scalar[0]).isEqualTo((short) 1);
     assertThat(scalar[9 * stride + 1]).isEqualTo((short) 1);

@@ -31,7 +31,7 @@ class SimdTest {
   };
 
   private final Simd scalar = new ScalarSimd();
-  private final Simd vector = new VectorSimd();
+  private final Simd vector = Simd.Choice.VECTOR.create();
   private final RandomStream random = RandomStream.of(3, "simd test");
 
   private float[] values(int size, boolean mixed) {

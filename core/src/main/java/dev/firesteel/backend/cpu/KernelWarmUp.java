@@ -1,0 +1,326 @@
+package dev.firesteel.backend.cpu;
+
+import static dev.firesteel.backend.cpu.VectorKernels.Part.ACTIVATIONS;
+import static dev.firesteel.backend.cpu.VectorKernels.Part.ATTENTION;
+import static dev.firesteel.backend.cpu.VectorKernels.Part.ELEMENTWISE;
+import static dev.firesteel.backend.cpu.VectorKernels.Part.NORMS;
+import static dev.firesteel.backend.cpu.VectorKernels.Part.PRIMITIVES;
+
+import com.sun.management.ThreadMXBean;
+import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.cpu.VectorKernels.Part;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+
+/**
+ * Runs each kernel on the Vector API alone, on small operands, until the JIT has compiled it so
+ * that it allocates nothing: a kernel that keeps its vectors in objects is many times slower, and
+ * stays so for the whole run. One that is compiled badly gets a class of its own ({@link
+ * VectorKernels#defineAgain}) and another try; one that cannot be had clean is reported.
+ *
+ * <p>All kernels run once before any of them is compiled. What the Vector API looks up at the first
+ * use of an operation is there then; found missing later, by compiled code, it counts against the
+ * profile of all kernels (rule 8 of docs/performance.md).
+ */
+final class KernelWarmUp {
+  /** What has been compiled by now, if the compiler keeps up. */
+  static final int CALLS_UNTIL_COMPILED = 30_000;
+
+  /**
+   * What the compiler may lag behind on a busy machine before a kernel counts as compiled badly.
+   */
+  static final Duration COMPILER_LAG = Duration.ofSeconds(3);
+
+  /** A class of kernels is defined again so often before they are reported as they are. */
+  static final int TRIES = 2;
+
+  /** Bytes a call that are no vectors of a loop, but a few that are made once a call. */
+  static final long FEW_BYTES = 512;
+
+  private static final int ROUND = 50;
+
+  /** A kernel, called with operands of its own. */
+  record Kernel(String name, Part part, Consumer<Simd> call) {}
+
+  /** What is known of a kernel that is not yet clean. */
+  private static final class Trial {
+    private final Kernel kernel;
+    private int calls;
+    private long sinceNanos;
+
+    Trial(Kernel kernel, long nanos) {
+      this.kernel = kernel;
+      sinceNanos = nanos;
+    }
+  }
+
+  /** Of the kernels that all backends of this process share. */
+  private static final KernelWarmUp SHARED = of(VectorKernels.SHARED);
+
+  private final List<Trial> left = new ArrayList<>();
+  private final List<Kernel> kernels;
+  private final Supplier<Simd> create;
+  private final Consumer<Part> defineAgain;
+  private final LongSupplier allocatedBytes;
+  private final LongSupplier nanoTime;
+  private final int[] tries = new int[Part.values().length];
+  private Simd simd; // null before the first call
+  private int version;
+
+  /**
+   * @param create makes primitives of the present classes
+   * @param defineAgain replaces a class
+   * @param allocatedBytes what the calling thread has allocated since it began
+   */
+  KernelWarmUp(
+      List<Kernel> kernels,
+      Supplier<Simd> create,
+      Consumer<Part> defineAgain,
+      LongSupplier allocatedBytes,
+      LongSupplier nanoTime) {
+    this.kernels = kernels;
+    this.create = create;
+    this.defineAgain = defineAgain;
+    this.allocatedBytes = allocatedBytes;
+    this.nanoTime = nanoTime;
+  }
+
+  static KernelWarmUp shared() {
+    return SHARED;
+  }
+
+  /** Of all kernels of {@code classes}, or of none where the JVM does not count allocations. */
+  static KernelWarmUp of(VectorKernels classes) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    boolean counts =
+        threads.isThreadAllocatedMemorySupported() && threads.isThreadAllocatedMemoryEnabled();
+    return new KernelWarmUp(
+        counts ? all() : List.of(),
+        classes::create,
+        classes::defineAgain,
+        () -> threads.getThreadAllocatedBytes(Thread.currentThread().getId()),
+        System::nanoTime);
+  }
+
+  /** How often classes were defined again: who holds primitives of before should ask for others. */
+  synchronized int version() {
+    return version;
+  }
+
+  /**
+   * Goes through the kernels that are not yet clean, for {@code limit} at most (and one round of
+   * calls).
+   *
+   * @param notice hears of kernels that cannot be had clean
+   * @return whether none is left
+   */
+  synchronized boolean run(Duration limit, Consumer<String> notice) {
+    long end = nanoTime.getAsLong() + limit.toNanos();
+    if (simd == null) {
+      simd = create.get();
+      for (Kernel kernel : kernels) {
+        kernel.call().accept(simd);
+      }
+      kernels.forEach(kernel -> left.add(new Trial(kernel, nanoTime.getAsLong())));
+    }
+    List<Part> spoilt = new ArrayList<>();
+    for (Iterator<Trial> each = left.iterator(); each.hasNext(); ) {
+      Trial trial = each.next();
+      long bytes = allocatedPerCall(trial, end);
+      if (bytes <= FEW_BYTES) {
+        each.remove();
+      } else if (isCompiled(trial)) {
+        Part part = trial.kernel.part();
+        if (tries[index(part)] < TRIES) {
+          spoilt.add(part);
+        } else {
+          each.remove();
+          notice.accept(
+              String.format(
+                  Locale.ROOT,
+                  "The kernel %s allocates %,d bytes a call after the JIT compiled it %d times, so that this run is slower than it should be: stop and start it again, it resumes where it was",
+                  trial.kernel.name(),
+                  bytes,
+                  1 + TRIES));
+        }
+      }
+      if (nanoTime.getAsLong() >= end) {
+        break;
+      }
+    }
+    spoilt.stream().distinct().forEach(this::renew);
+    return left.isEmpty();
+  }
+
+  /** Calls until it allocates nothing, or the time or the calls are over. */
+  private long allocatedPerCall(Trial trial, long end) {
+    long bytes;
+    int clean = 0;
+    do {
+      long before = allocatedBytes.getAsLong();
+      for (int i = 0; i < ROUND; i++) {
+        trial.kernel.call().accept(simd);
+      }
+      bytes = (allocatedBytes.getAsLong() - before) / ROUND;
+      trial.calls += ROUND;
+      clean = bytes <= FEW_BYTES ? clean + 1 : 0;
+    } while (clean < 2 && !isCompiled(trial) && nanoTime.getAsLong() < end);
+    return clean < 2 ? Math.max(bytes, FEW_BYTES + 1) : bytes;
+  }
+
+  private boolean isCompiled(Trial trial) {
+    return trial.calls >= CALLS_UNTIL_COMPILED
+        && nanoTime.getAsLong() - trial.sinceNanos >= COMPILER_LAG.toNanos();
+  }
+
+  /** A new class, whose kernels all begin from the start. */
+  private void renew(Part part) {
+    tries[index(part)]++;
+    version++;
+    defineAgain.accept(part);
+    simd = create.get();
+    left.removeIf(trial -> trial.kernel.part() == part);
+    kernels.stream()
+        .filter(kernel -> kernel.part() == part)
+        .forEach(kernel -> left.add(new Trial(kernel, nanoTime.getAsLong())));
+  }
+
+  @SuppressWarnings("EnumOrdinal") // within one run, and no value is stored
+  private static int index(Part part) {
+    return part.ordinal();
+  }
+
+  /**
+   * Every kernel, those that most of a step's time goes to first. The operands are as long as those
+   * of small models, and not all of them a whole number of vectors, so that the profile knows every
+   * branch.
+   */
+  static List<Kernel> all() {
+    int size = 500;
+    float[] a = new float[8 * 512];
+    float[] b = new float[64 * 512];
+    float[] c = new float[64 * 64];
+    float[] x = new float[2 * size];
+    float[] y = new float[2 * size];
+    float[] z = new float[2 * size];
+    short[] shorts = new short[size];
+    double[] sums = new double[ElementwiseKernels.SQUARE_SUMS];
+    AdamWFactors adamW = AdamWFactors.of(new AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1.0));
+    List<Kernel> all = new ArrayList<>();
+    all.add(
+        new Kernel(
+            "multiplyTile",
+            PRIMITIVES,
+            s -> {
+              s.multiplyTile(a, 0, b, 0, 256, c, 0, 64, true);
+              s.multiplyTile(a, 0, b, 0, 65, c, 0, 64, false);
+            }));
+    all.add(
+        new Kernel(
+            "attention.multiplyRows",
+            ATTENTION,
+            s -> s.attention().multiplyRows(a, 0, b, 0, 64, c, 0, true)));
+    all.add(
+        new Kernel(
+            "attention.multiplyColumns",
+            ATTENTION,
+            s -> s.attention().multiplyColumns(a, 0, b, 0, 64, c, 0, false)));
+    all.add(
+        new Kernel(
+            "attention.exponentials",
+            ATTENTION,
+            s -> s.attention().exponentials(c, 0, 33, x, y, 0)));
+    all.add(
+        new Kernel(
+            "attention.softmaxGradients",
+            ATTENTION,
+            s -> s.attention().softmaxGradients(c, b, 0, 33, x, 0, 1f)));
+    all.add(
+        new Kernel("attention.transpose", ATTENTION, s -> s.attention().transpose(c, 0, 1f, b, 0)));
+    all.add(
+        new Kernel(
+            "attention.scaleRows",
+            ATTENTION,
+            s -> s.attention().scaleRows(c, 0, 64, x, 32, 60, b, 0, 64)));
+    all.add(
+        new Kernel(
+            "adamW", ELEMENTWISE, s -> s.elementwise().adamW(adamW, x, 0, y, 0, z, 0, a, 0, size)));
+    all.add(new Kernel("add", ELEMENTWISE, s -> s.elementwise().add(x, 0, y, 0, z, 0, size)));
+    all.add(
+        new Kernel("addValue", ELEMENTWISE, s -> s.elementwise().addValue(x, 0, 0f, z, 0, size)));
+    all.add(
+        new Kernel("addScaled", ELEMENTWISE, s -> s.elementwise().addScaled(0f, x, 0, z, 0, size)));
+    all.add(
+        new Kernel("multiply", ELEMENTWISE, s -> s.elementwise().multiply(x, 0, y, 0, z, 0, size)));
+    all.add(new Kernel("scale", ELEMENTWISE, s -> s.elementwise().scale(0f, x, 0, z, 0, size)));
+    all.add(
+        new Kernel("addSquares", ELEMENTWISE, s -> s.elementwise().addSquares(x, 0, size, sums)));
+    all.add(
+        new Kernel(
+            "turn", ELEMENTWISE, s -> s.elementwise().turn(x, y, 0, 1f, x, 0, z, 0, size / 2)));
+    all.add(
+        new Kernel(
+            "normalize",
+            NORMS,
+            s -> {
+              s.norms().normalize(x, 0, 0f, 1f, y, 0, y, 0, z, 0, size);
+              s.norms().normalize(x, 0, 0f, 1f, y, 0, null, 0, z, 0, size);
+            }));
+    all.add(
+        new Kernel(
+            "norms.backward",
+            NORMS,
+            s -> {
+              s.norms().backward(x, 0, 0f, 1f, true, y, 0, y, 0, z, 0, a, 0, true, size);
+              s.norms().backward(x, 0, 0f, 1f, false, y, 0, y, 0, z, 0, a, 0, false, size);
+            }));
+    all.add(
+        new Kernel(
+            "sigmoidGated",
+            ACTIVATIONS,
+            s -> s.activations().sigmoidGated(1f, 0.1f, x, 0, z, 0, size)));
+    all.add(
+        new Kernel(
+            "sigmoidGatedBackward",
+            ACTIVATIONS,
+            s -> s.activations().sigmoidGatedBackward(1f, 0.1f, x, 0, y, 0, z, 0, size)));
+    all.add(new Kernel("swiGlu", ACTIVATIONS, s -> s.activations().swiGlu(x, 0, size, z, 0, size)));
+    all.add(
+        new Kernel(
+            "swiGluBackward",
+            ACTIVATIONS,
+            s -> s.activations().swiGluBackward(x, 0, size, y, 0, z, 0, size, size)));
+    all.add(
+        new Kernel("normalGated", ACTIVATIONS, s -> s.activations().normalGated(x, 0, z, 0, size)));
+    all.add(
+        new Kernel(
+            "normalGatedBackward",
+            ACTIVATIONS,
+            s -> s.activations().normalGatedBackward(x, 0, y, 0, z, 0, size)));
+    all.add(new Kernel("exp", PRIMITIVES, s -> s.exp(x, 0, 0f, z, 0, size)));
+    all.add(new Kernel("max", PRIMITIVES, s -> s.max(x, 0, size)));
+    all.add(new Kernel("sum", PRIMITIVES, s -> s.sum(x, 0, size)));
+    all.add(new Kernel("dot", PRIMITIVES, s -> s.dot(x, 0, y, 0, size)));
+    all.add(
+        new Kernel(
+            "sumOfSquaredDifferences",
+            PRIMITIVES,
+            s -> s.sumOfSquaredDifferences(x, 0, size, 0.5f)));
+    all.add(new Kernel("packRows", PRIMITIVES, s -> s.packRows(a, 0, 32, 64, b, 0)));
+    all.add(new Kernel("packColumns", PRIMITIVES, s -> s.packColumns(a, 0, 64, 32, 32, b, 0, 512)));
+    all.add(new Kernel("toBf16", PRIMITIVES, s -> s.toBf16(x, 0, shorts, 0, size)));
+    all.add(
+        new Kernel(
+            "multiplyFewRows",
+            PRIMITIVES,
+            s -> s.multiplyFewRows(a, 0, 256, 3, b, 0, 256, c, 0, 64, true)));
+    return all;
+  }
+}
