@@ -6,6 +6,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
@@ -136,8 +137,17 @@ final class Failures {
         .filter(each -> String.valueOf(each.getCondition()).startsWith("FAILED_READ_FILE"))
         .map(each -> each.getMessageParameters().get("path"))
         .filter(Objects::nonNull)
-        .map(path -> DataFiles.withPlainPaths(new Path(URI.create(path)).toString()))
+        .map(path -> DataFiles.withPlainPaths(decoded(path)))
         .findFirst();
+  }
+
+  /** Spark encodes most of the paths that it reports as URIs, but not all. */
+  private static String decoded(String path) {
+    try {
+      return new Path(new URI(path)).toString();
+    } catch (URISyntaxException e) {
+      return path;
+    }
   }
 
   /** Whether a failure is due to one of a file system. */

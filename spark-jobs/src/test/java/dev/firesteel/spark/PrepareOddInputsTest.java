@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
 import net.jpountz.lz4.LZ4FrameOutputStream;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorOutputStream;
@@ -179,13 +180,13 @@ class PrepareOddInputsTest {
               "plain",
               text);
       for (Map.Entry<String, byte[]> each : damaged.entrySet()) {
-        Path file = source.resolve(each.getKey() + ".txt" + tool.ending);
+        Path file = source.resolve(each.getKey() + " 100%.txt" + tool.ending);
         Files.write(file, each.getValue());
         for (String unit : new String[] {"file", "line"}) {
           refused("data.document_unit=" + unit)
               .as("%s, %s", file, unit)
               .hasMessageMatching(
-                  java.util.regex.Pattern.quote(file.toString())
+                  Pattern.quote(file.toString())
                       + " must be undamaged and of the format that its ending names, got a file"
                       + " that cannot be read to its end \\(.+\\): fetch it again");
         }
