@@ -5,6 +5,8 @@ import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
@@ -16,8 +18,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.SparkException;
+import org.apache.spark.SparkThrowable;
 
 /** Turns whatever a command threw into one sentence for the user and an exit code. */
 final class Failures {
@@ -123,6 +127,27 @@ final class Failures {
       return "file not found: " + firstLine(message);
     }
     return null;
+  }
+
+  /** The file whose reading Spark SQL says has failed, as people write its path. */
+  static Optional<String> unreadFile(Throwable failure) {
+    return chain(failure).stream()
+        .filter(SparkThrowable.class::isInstance)
+        .map(SparkThrowable.class::cast)
+        .filter(each -> String.valueOf(each.getCondition()).startsWith("FAILED_READ_FILE"))
+        .map(each -> each.getMessageParameters().get("path"))
+        .filter(Objects::nonNull)
+        .map(path -> DataFiles.withPlainPaths(decoded(path)))
+        .findFirst();
+  }
+
+  /** Spark encodes most of the paths that it reports as URIs, but not all. */
+  private static String decoded(String path) {
+    try {
+      return new Path(new URI(path)).toString();
+    } catch (URISyntaxException e) {
+      return path;
+    }
   }
 
   /** Whether a failure is due to one of a file system. */

@@ -1,34 +1,24 @@
 package dev.firesteel.spark;
 
-import static org.apache.spark.sql.functions.btrim;
-import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.from_json;
-import static org.apache.spark.sql.functions.is_valid_utf8;
-import static org.apache.spark.sql.functions.length;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.when;
 
 import dev.firesteel.config.DataConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.api.java.function.PairFunction;
 import org.apache.spark.broadcast.Broadcast;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RuntimeConfig;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
@@ -41,8 +31,6 @@ import scala.Tuple2;
  * nor on threads. Duplicates meet in that order, and all but the first are dropped.
  */
 final class PrepareDocuments {
-  private static final String CORRUPT = "__corrupt_record";
-  private static final String WHITE_SPACE = " \t\r\n";
   private static final long PARTITION_BYTES = 32L << 20;
 
   private PrepareDocuments() {}
@@ -65,10 +53,7 @@ final class PrepareDocuments {
                 context.defaultParallelism(),
                 Math.min(10_000, source.inputs().bytes() / PARTITION_BYTES + 1));
 
-    JavaRDD<PrepareDocument> documents =
-        records(spark, source, data, wholeFiles)
-            .toJavaRDD()
-            .map(row -> document(row, broadcastNames.value()));
+    JavaRDD<PrepareDocument> documents = records(spark, source, data, broadcastNames);
     JavaRDD<PrepareDocument> ordered =
         sorted(documents, new ByHash(partitions), byHash())
             .mapPartitions(data.deduplicate() ? new Deduplicate() : documentsAsTheyAre());
@@ -78,118 +63,129 @@ final class PrepareDocuments {
     return ordered.persist(StorageLevel.DISK_ONLY());
   }
 
-  /** Columns: the outcome so far, the text where it is one, the file. */
-  private static Dataset<Row> records(
-      SparkSession spark, PrepareSource source, DataConfig data, boolean wholeFiles) {
-    // Our own copy of the session's settings. All files are listed already: to list them again
-    // with a job of its own is slow, and ships classes that Kryo does not know.
-    SparkSession session = spark.newSession();
-    session.conf().set("spark.sql.sources.parallelPartitionDiscovery.threshold", Integer.MAX_VALUE);
-    Column file = lit("");
-    Dataset<Row> read;
-    Column text;
-    Column malformed;
-    Column blank = lit(false);
-    switch (source.format()) {
+  private static JavaRDD<PrepareDocument> records(
+      SparkSession spark, PrepareSource source, DataConfig data, Broadcast<String[]> names) {
+    String field = data.textField();
+    DataFrameReader reader = reader(spark);
+    return switch (source.format()) {
       case PARQUET -> {
-        read = session.read().parquet(source.globs());
-        text = parquetText(read, data);
-        malformed = lit(false);
+        PrepareParquet.requireColumn(spark, source, data);
+        yield reader
+            // This column alone: the others may be of types that Spark cannot read.
+            .schema(new StructType().add(field, DataTypes.StringType))
+            .parquet(source.globs())
+            .select(col("`" + field.replace("`", "``") + "`").cast(DataTypes.BinaryType))
+            .toJavaRDD()
+            .map(row -> PrepareRecord.ofColumn(bytes(row)));
       }
-      case JSONL -> {
-        read = lines(session, source);
-        Column record =
-            from_json(
-                col("value"),
-                new StructType()
-                    .add(data.textField(), DataTypes.StringType)
-                    .add(CORRUPT, DataTypes.StringType),
-                Map.of("columnNameOfCorruptRecord", CORRUPT, "mode", "PERMISSIVE"));
-        read = read.select(col("value"), record.alias("record"));
-        text = col("record").getField(data.textField());
-        malformed = col("record").isNull().or(col("record").getField(CORRUPT).isNotNull());
-        blank = isBlank(col("value"));
-      }
+      case JSONL ->
+          reader
+              .text(source.globs())
+              .select(
+                  col("value").cast(DataTypes.BinaryType),
+                  col("_metadata.file_path"),
+                  col("_metadata.file_block_start"))
+              .toJavaRDD()
+              .mapPartitions(new JsonRecords(field));
       default -> {
-        read =
-            wholeFiles
-                ? session.read().option("wholetext", true).text(source.globs())
-                : lines(session, source);
-        if (wholeFiles) {
-          file = col("_metadata.file_path");
-        }
-        text = col("value");
-        malformed = lit(false);
+        boolean lines = data.documentUnit() == DataConfig.DocumentUnit.LINE;
+        JavaRDD<Row> rows =
+            reader
+                .option("wholetext", !lines)
+                .text(source.globs())
+                .select(col("value").cast(DataTypes.BinaryType), col("_metadata.file_path"))
+                .toJavaRDD();
+        yield lines
+            ? rows.map(row -> PrepareRecord.ofText(bytes(row), 0))
+            : rows.map(
+                row -> PrepareRecord.ofFile(bytes(row), file(row.getString(1), names.value())));
       }
-    }
-    Column outcome =
-        when(blank, lit(PrepareDocument.EMPTY))
-            .when(malformed, lit(PrepareDocument.MALFORMED))
-            .when(text.isNull(), lit(PrepareDocument.MISSING_TEXT))
-            .when(isBlank(text), lit(PrepareDocument.EMPTY))
-            // UTF-16 of Latin letters is UTF-8 too, with a zero byte beside each.
-            .when(text.contains("\u0000"), lit(PrepareDocument.MALFORMED))
-            .when(coalesce(is_valid_utf8(text), lit(true)), lit(PrepareDocument.TEXT))
-            .otherwise(lit(PrepareDocument.MALFORMED));
-    return read.select(
-        outcome.alias("outcome"),
-        when(outcome.equalTo(lit(PrepareDocument.TEXT)), text).alias("text"),
-        file.alias("file"));
+    };
   }
 
-  private static Dataset<Row> lines(SparkSession session, PrepareSource source) {
-    return session.read().text(source.globs());
-  }
-
-  private static Column isBlank(Column text) {
-    return length(btrim(text, lit(WHITE_SPACE))).equalTo(lit(0));
-  }
-
-  private static Column parquetText(Dataset<Row> read, DataConfig data) {
-    var field =
-        Arrays.stream(read.schema().fields())
-            .filter(each -> each.name().equals(data.textField()))
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    UserException.usage(
-                        "data.text_field must name a column of %s, got \"%s\": the columns are %s"
-                            .formatted(
-                                data.source(),
-                                data.textField(),
-                                String.join(", ", read.columns()))));
-    if (!field.dataType().equals(DataTypes.StringType)) {
-      throw UserException.usage(
-          "data.text_field must name a column of text, got \"%s\" of type %s in %s"
-              .formatted(data.textField(), field.dataType().simpleString(), data.source()));
-    }
-    return col("`" + data.textField().replace("`", "``") + "`");
-  }
-
-  /** A few whole lines of the source, to show what a record looks like. */
-  static List<String> firstLines(SparkSession spark, PrepareSource source, int count) {
-    return spark
-        .newSession()
+  /** Reads files that are listed already, each whole or not at all. */
+  private static DataFrameReader reader(SparkSession spark) {
+    SparkSession session = spark.newSession();
+    RuntimeConfig conf = session.conf();
+    // To list the files again with a job of its own is slow, and ships classes that Kryo does not
+    // know.
+    conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", Integer.MAX_VALUE);
+    // A column named text beside one named Text is another column.
+    conf.set("spark.sql.caseSensitive", true);
+    // Where a cluster sets these, files are left out in silence.
+    conf.set("spark.sql.files.ignoreCorruptFiles", false);
+    conf.set("spark.sql.files.ignoreMissingFiles", false);
+    return session
         .read()
+        .options(PrepareSource.hadoopOptions(spark.sparkContext().hadoopConfiguration()));
+  }
+
+  /** The first column, as it lies in the file: a string would hide what is no UTF-8. */
+  private static byte[] bytes(Row row) {
+    return row.getAs(0);
+  }
+
+  /** The first lines of the source, to show what a record looks like. */
+  static List<String> firstLines(SparkSession spark, PrepareSource source, int count) {
+    return reader(spark)
         .text(source.globs()[0])
         .toJavaRDD()
         .map(row -> row.getString(0))
         .take(count);
   }
 
-  private static PrepareDocument document(Row row, String[] names) {
-    byte outcome = row.getByte(0);
-    if (outcome != PrepareDocument.TEXT) {
-      return PrepareDocument.dropped(outcome);
-    }
-    String text = row.getString(1);
-    byte[] hash = DataFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8));
-    int file =
-        names.length == 0 ? 0 : Arrays.binarySearch(names, URI.create(row.getString(2)).getPath());
+  /** The number of a file, where the files' order counts; else 0. */
+  private static int file(String path, String[] names) {
+    int file = names.length == 0 ? 0 : Arrays.binarySearch(names, URI.create(path).getPath());
     if (file < 0) {
-      throw new IllegalStateException("Spark read " + row.getString(2) + ", which was not listed");
+      throw new IllegalStateException("Spark read " + path + ", which was not listed");
     }
-    return PrepareDocument.text(HexFormat.of().formatHex(hash), file, text);
+    return file;
+  }
+
+  /** Lines of JSON; a file that begins as one JSON array is refused. */
+  private static final class JsonRecords
+      implements FlatMapFunction<Iterator<Row>, PrepareDocument> {
+    private static final long serialVersionUID = 1L;
+    private final String field;
+
+    JsonRecords(String field) {
+      this.field = field;
+    }
+
+    @Override
+    public Iterator<PrepareDocument> call(Iterator<Row> lines) {
+      return new Iterator<>() {
+        private String file = "";
+        private boolean atStart;
+
+        @Override
+        public boolean hasNext() {
+          return lines.hasNext();
+        }
+
+        @Override
+        public PrepareDocument next() {
+          Row line = lines.next();
+          byte[] bytes = bytes(line);
+          PrepareDocument document = PrepareRecord.ofJson(bytes, field);
+          if (!file.equals(line.getString(1))) {
+            file = line.getString(1);
+            // A file may be cut into blocks.
+            atStart = line.getLong(2) == 0;
+          }
+          if (atStart && document.outcome() != PrepareDocument.EMPTY) {
+            atStart = false;
+            if (PrepareRecord.beginsArray(bytes)) {
+              throw UserException.usage(
+                  "%s must hold one JSON object a line, got an array: write its objects a line each (jq -c '.[]' turns one into the other)"
+                      .formatted(DataFiles.withPlainPaths(URI.create(file).getPath())));
+            }
+          }
+          return document;
+        }
+      };
+    }
   }
 
   private static JavaRDD<PrepareDocument> sorted(

@@ -8,7 +8,6 @@ import dev.firesteel.data.FolderLock;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +17,6 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
-import java.util.zip.ZipException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileStatus;
@@ -304,15 +302,21 @@ final class PrepareJob {
     try {
       return new Selected(documents, source);
     } catch (Exception e) { // Spark's own is checked, and undeclared.
-      Throwable root = Failures.root(e);
-      if (root instanceof EOFException || root instanceof ZipException) {
+      Optional<String> file = Failures.unreadFile(e);
+      if (file.isPresent() && Failures.surroundings(e).isEmpty()) {
         throw UserException.failure(
-            "data.source %s must hold undamaged files, got one that cannot be read to its end (%s): fetch it again"
-                .formatted(config.data().source(), root.getMessage()),
+            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (%s): fetch it again"
+                .formatted(file.get(), reason(Failures.root(e))),
             e);
       }
       throw e;
     }
+  }
+
+  private static String reason(Throwable root) {
+    return root.getMessage() == null
+        ? root.getClass().getSimpleName()
+        : Failures.firstLine(root.getMessage());
   }
 
   private void requireText(PrepareTally all, PrepareSource source) {
@@ -335,12 +339,15 @@ final class PrepareJob {
     }
     DatasetManifest.DocumentCounts counts = counts(all, 0, source);
     throw UserException.usage(
-        "data.source %s must hold text, got none: of %d documents %d are empty and %d are malformed (no UTF-8, a zero character, or no JSON)"
+        "data.source %s must hold text, got none: of %d documents %d are empty and %d are malformed (%s)"
             .formatted(
                 data.source(),
                 counts.read(),
                 counts.empty(),
-                all.count(PrepareDocument.MALFORMED)));
+                all.count(PrepareDocument.MALFORMED),
+                source.format() == DataConfig.Format.JSONL
+                    ? "not one JSON object a line, no UTF-8, or a zero character"
+                    : "no UTF-8, or a zero character"));
   }
 
   private static String shortened(String line) {

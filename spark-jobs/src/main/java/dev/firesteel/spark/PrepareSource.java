@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -20,6 +21,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.io.compress.CompressionCodecFactory;
 
 /**
  * The files that {@code data.source} names, in the order of their paths, and their format. Names
@@ -29,7 +32,13 @@ import org.apache.hadoop.fs.Path;
  */
 final class PrepareSource {
   private static final Pattern COMPRESSED =
-      Pattern.compile("\\.(gz|bz2|zst|zstd|lz4|snappy|deflate)$");
+      Pattern.compile("\\.(gz|gzip|bz2|zst|zstd|lz4|snappy|deflate)$");
+
+  /** Archives, and what no codec here reads; as text they would be noise. */
+  private static final Pattern PACKED =
+      Pattern.compile("\\.(tar|tgz|tbz2|txz|zip|7z|rar|xz|lzma|br|z)$");
+
+  private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\{}\\[\\]*?]");
 
   private final List<FileStatus> files;
   private final DataConfig.Format format;
@@ -45,6 +54,11 @@ final class PrepareSource {
         JavaSources.find(data.source())
             .map(recipe -> JavaSources.documents(recipe, progress).toUri().toString())
             .orElse(data.source());
+    if (location.matches("(?i)https?:.*")) {
+      throw UserException.usage(
+          "data.source must be on a file system, got the web address %s: download it (curl -LO) and name the file"
+              .formatted(location));
+    }
     List<FileStatus> files;
     try {
       files = list(location, conf);
@@ -58,7 +72,62 @@ final class PrepareSource {
       throw UserException.usage(
           "data.source %s must hold files, got none".formatted(data.source()));
     }
+    files.forEach(file -> requireReadable(file, conf));
     return new PrepareSource(files, format(data, files));
+  }
+
+  /** Refuses what Spark would read as noise, or leave out. */
+  private static void requireReadable(FileStatus file, Configuration conf) {
+    String name = file.getPath().getName();
+    String path = DataFiles.withPlainPaths(file.getPath().toString());
+    if (isHidden(name)) {
+      throw UserException.usage(
+          "%s cannot be read, as Spark leaves out files whose names begin with _ or a dot or end with ._COPYING_: rename it"
+              .formatted(path));
+    }
+    String lower = name.toLowerCase(Locale.ROOT);
+    boolean compressed = COMPRESSED.matcher(lower).find();
+    if (compressed && file.getLen() == 0) {
+      throw UserException.failure(
+          "%s must hold compressed text, got a file of 0 bytes: fetch it again or delete it"
+              .formatted(path));
+    }
+    if (compressed && !COMPRESSED.matcher(name).find()) {
+      throw UserException.usage(
+          "%s cannot be read, as Hadoop knows compressed files by endings in small letters: rename it"
+              .formatted(path));
+    }
+    if (PACKED.matcher(COMPRESSED.matcher(lower).replaceFirst("")).find()
+        && (compressed || new CompressionCodecFactory(conf).getCodec(file.getPath()) == null)) {
+      throw UserException.usage(
+          "%s cannot be read: unpack it, and compress the text with gzip or zstd if it should stay small"
+              .formatted(path));
+    }
+    if (name.contains(":") && GLOB_CHARACTER.matcher(name).find()) {
+      throw UserException.usage(
+          "%s cannot be read, as Hadoop takes no name with both a colon and one of {}[]*?\\: rename it"
+              .formatted(path));
+    }
+  }
+
+  /** Spark reads no such file. */
+  private static boolean isHidden(String name) {
+    return name.startsWith(".") || name.startsWith("_") || name.endsWith("._COPYING_");
+  }
+
+  /**
+   * How files are read: local ones as they are, for whose {@code .crc} companions Hadoop's paths
+   * fail at a colon, and compressed ones to their end or not at all.
+   */
+  static Map<String, String> hadoopOptions(Configuration conf) {
+    return Map.of(
+        "fs.file.impl",
+        RawLocalFileSystem.class.getName(),
+        // One with companions may be there already.
+        "fs.file.impl.disable.cache",
+        "true",
+        "io.compression.codecs",
+        StrictCodecs.names(conf));
   }
 
   private static List<FileStatus> list(String location, Configuration conf) throws IOException {
@@ -91,8 +160,7 @@ final class PrepareSource {
       return;
     }
     for (FileStatus child : fs.listStatus(status.getPath())) {
-      String name = child.getPath().getName();
-      if (!name.startsWith(".") && !name.startsWith("_")) {
+      if (!isHidden(child.getPath().getName())) {
         collect(fs, child, into);
       }
     }
@@ -139,8 +207,13 @@ final class PrepareSource {
   /** The files' paths for Spark, which takes them for globs. */
   String[] globs() {
     return files.stream()
-        .map(file -> file.getPath().toString().replaceAll("[\\\\{}\\[\\]*?]", "\\\\$0"))
+        .map(file -> GLOB_CHARACTER.matcher(file.getPath().toString()).replaceAll("\\\\$0"))
         .toArray(String[]::new);
+  }
+
+  /** The files' paths, in order. */
+  String[] paths() {
+    return files.stream().map(file -> file.getPath().toString()).toArray(String[]::new);
   }
 
   /** The files' paths within their file system, in order. */

@@ -483,7 +483,7 @@ class PrepareJobTest {
             "data.source "
                 + source
                 + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (no"
-                + " UTF-8, a zero character, or no JSON)");
+                + " UTF-8, or a zero character)");
     assertThat(prepared).isEmptyDirectory();
 
     Path empty = Files.createFile(folder.resolve("empty.txt"));
@@ -509,8 +509,8 @@ class PrepareJobTest {
     Files.write(file, Arrays.copyOf(bytes.toByteArray(), bytes.size() / 2));
     refused()
         .hasMessage(
-            "data.source %s must hold undamaged files, got one that cannot be read to its end (Unexpected end of input stream): fetch it again",
-            source);
+            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (Unexpected end of input stream): fetch it again",
+            file);
     assertThat(prepared).isEmptyDirectory();
   }
 
@@ -538,8 +538,10 @@ class PrepareJobTest {
                 .formatted(table));
     assertThatThrownBy(() -> prepareFrom(table.toString(), "data.text_field=id"))
         .isInstanceOf(UserException.class)
-        .hasMessage(
-            "data.text_field must name a column of text, got \"id\" of type bigint in " + table);
+        .hasMessageStartingWith(
+            "data.text_field must name a column of text, got \"id\" of type int64 in "
+                + table
+                + "/part-");
   }
 
   @Test

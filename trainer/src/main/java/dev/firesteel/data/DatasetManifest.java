@@ -79,8 +79,9 @@ public record DatasetManifest(
    * What became of the documents: {@code read} is the sum of the others.
    *
    * @param empty dropped, without text or with white space only
-   * @param malformed dropped, JSON that cannot be parsed or bytes that are no UTF-8
-   * @param missingText dropped, records without the text field
+   * @param malformed dropped, lines that are not one JSON object, bytes that are no UTF-8, zero
+   *     characters
+   * @param missingText dropped, records whose text field is absent or no string
    * @param duplicate dropped, their text occurred before
    * @param overLimit dropped, above {@code data.max_documents}
    */
