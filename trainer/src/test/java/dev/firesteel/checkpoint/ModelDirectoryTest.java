@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.firesteel.array.DType;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.Parameter;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,12 +20,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelDirectoryTest {
@@ -61,12 +66,27 @@ class ModelDirectoryTest {
         .isEqualTo(BpeTokenizer.bytes().sha256());
   }
 
-  @Test
-  void readsInterleavedHeadsBackInTheirOwnOrder() throws IOException {
-    RunConfig config = config("model.architecture=llama", "model.rope_layout=interleaved");
-    try (LanguageModel written = model(config, 3);
-        LanguageModel read = model(config, 4)) {
-      write(written, config);
+  static Stream<ModelConfig> variants() {
+    return TestModels.variants();
+  }
+
+  /** Into a model of zeros, as a resume does: what is not read stays 0. */
+  @ParameterizedTest
+  @MethodSource("variants")
+  void savesAndReadsEveryParameterOfEveryArchitecture(ModelConfig variant) throws IOException {
+    ModelConfig config = variant.withVocabularySize(257);
+    try (LanguageModel written = Models.declare(config);
+        LanguageModel read = Models.declare(config)) {
+      written.parameters().allocate(backend, DType.F32);
+      read.parameters().allocate(backend, DType.F32);
+      for (Parameter parameter : written.parameters().parameters()) {
+        float[] values = new float[Math.toIntExact(parameter.size())];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = parameter.offset() + i + 1;
+        }
+        backend.upload(values, 0, written.parameters().weights().view(parameter));
+      }
+      write(written, config());
       ModelDirectory.readWeights(fs, path(), read);
       assertThat(weights(read)).isEqualTo(weights(written));
     }
