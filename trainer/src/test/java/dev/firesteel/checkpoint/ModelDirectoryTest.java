@@ -57,7 +57,7 @@ class ModelDirectoryTest {
     RunConfig config = config(overrides.split(" "));
     try (LanguageModel written = model(config, 3)) {
       write(written, config);
-      try (LanguageModel read = ModelDirectory.read(fs, path(), backend)) {
+      try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
         assertThat(read.config()).isEqualTo(written.config());
         assertThat(weights(read)).isEqualTo(weights(written));
       }
@@ -87,7 +87,7 @@ class ModelDirectoryTest {
         backend.upload(values, 0, written.parameters().weights().view(parameter));
       }
       write(written, config());
-      ModelDirectory.readWeights(fs, path(), read);
+      ModelDirectory.readWeights(fs, path(), read, notice -> {});
       assertThat(weights(read)).isEqualTo(weights(written));
     }
   }
@@ -126,17 +126,17 @@ class ModelDirectoryTest {
             model(config("model.architecture=gpt2", "model.context_length=9"), 3);
         LanguageModel deeper = model(config("model.architecture=gpt2", "model.layers=3"), 3);
         LanguageModel shallower = model(config("model.architecture=gpt2", "model.layers=1"), 3)) {
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), wider))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), wider, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "tensor transformer.wpe.weight of the model in %s must have the shape [9, 8], got [8, 8]: it is another model"
                   .formatted(folder));
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), deeper))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), deeper, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "the model in %s must have the tensor transformer.h.2.ln_1.weight, and does not"
                   .formatted(folder));
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), shallower))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), shallower, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "the model in %s has the tensor transformer.h.1.attn.c_attn.bias, which this architecture does not have: it is another model"
@@ -154,7 +154,7 @@ class ModelDirectoryTest {
       write(written, biased);
     }
     try (LanguageModel unbiased = model(config("model.architecture=gpt2", "model.bias=false"), 3)) {
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), unbiased))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), unbiased, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "tensor transformer.ln_f.bias must be all 0, since the model has no such parameter, got 0.5: load it as a model with biases");
@@ -163,7 +163,7 @@ class ModelDirectoryTest {
 
   @Test
   void namesWhatIsMissing() {
-    assertThatThrownBy(() -> ModelDirectory.read(fs, path(), backend))
+    assertThatThrownBy(() -> ModelDirectory.read(fs, path(), backend, notice -> {}))
         .isInstanceOf(UserException.class)
         .hasMessage(folder + " must be a model directory with a config.json, got none");
   }
