@@ -148,7 +148,7 @@ public final class ModelDirectory {
       } else if (name.equals(PublishedNames.HEAD)) {
         String tied = names.stored(embedding.name());
         requireTiedHead(directory, tensors, tied, embedding.shape());
-        ignored.add("%s, which equals %s as it must".formatted(name, tied));
+        ignored.add("%s, a copy of %s".formatted(name, tied));
       } else {
         throw UserException.failure(
             "the model in %s has the tensor %s, which this architecture does not have: it is another model"

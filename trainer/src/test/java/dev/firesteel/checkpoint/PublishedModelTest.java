@@ -106,7 +106,7 @@ class PublishedModelTest {
     }
     assertThat(notices)
         .containsExactly(
-            "Ignored in %s: lm_head.weight, which equals %swte.weight as it must; buffers that the model computes itself (2 %sh.*.attn.bias, 2 %sh.*.attn.masked_bias)"
+            "Ignored in %s: lm_head.weight, a copy of %swte.weight; buffers that the model computes itself (2 %sh.*.attn.bias, 2 %sh.*.attn.masked_bias)"
                 .formatted(folder, prefix, prefix, prefix));
   }
 
