@@ -119,7 +119,8 @@ public final class ModelDirectory {
         tensors.require(names.stored(tensor.name()), tensor.shape());
         more.remove(names.stored(tensor.name()));
       }
-      String ignored = requireOnlyKnown(directory, tensors, more, wanted.get(0), names);
+      // The embedding is the first in the order of the network.
+      String ignored = ignored(directory, tensors, more, wanted.get(0), names);
       for (ParameterTensor tensor : wanted) {
         tensor.load(tensors, names.stored(tensor.name()));
       }
@@ -131,8 +132,13 @@ public final class ModelDirectory {
     }
   }
 
-  /** What tensors beside the model's are, for people; refuses one that may be a weight. */
-  private static String requireOnlyKnown(
+  /**
+   * Lists the tensors that are ignored, for a notice.
+   *
+   * @param more all tensors that are not the model's
+   * @throws UserException that names the first which may be a weight
+   */
+  private static String ignored(
       Path directory,
       ModelTensors tensors,
       Set<String> more,
