@@ -14,6 +14,7 @@ import dev.firesteel.model.HuggingFaceNames;
 import dev.firesteel.model.HuggingFaceTensor;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.model.PublishedNames;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.Tokenizers;
@@ -21,9 +22,15 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -70,9 +77,11 @@ public final class ModelDirectory {
   /**
    * Reads a model with its weights.
    *
+   * @param notices receives a line about tensors that are ignored, if any are
    * @throws UserException if the directory holds none, or one that cannot be loaded
    */
-  public static LanguageModel read(FileSystem fs, Path directory, Backend backend) {
+  public static LanguageModel read(
+      FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
     LanguageModel model;
     try {
       model =
@@ -83,7 +92,7 @@ public final class ModelDirectory {
     }
     model.parameters().allocate(backend, DType.F32);
     try {
-      readWeights(fs, directory, model);
+      readWeights(fs, directory, model, notices);
     } catch (RuntimeException e) {
       model.close();
       throw e;
@@ -92,34 +101,97 @@ public final class ModelDirectory {
   }
 
   /**
-   * Overwrites a model's weights, bit for bit.
+   * Overwrites a model's weights: those in float32 bit for bit, those in bfloat16 and float16 by
+   * the same values in float32. Buffers of published directories and a head that equals the
+   * embedding that it is tied to are ignored ({@link PublishedNames}).
    *
-   * @throws UserException that names the first tensor that is missing, of another shape, or not one
-   *     of the model's
+   * @param notices receives a line about tensors that are ignored, if any are
+   * @throws UserException that names the first tensor that is missing, of another shape, of no
+   *     floating-point type, or not one of the model's
    */
-  public static void readWeights(FileSystem fs, Path directory, LanguageModel model) {
+  public static void readWeights(
+      FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
     try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
       List<ParameterTensor> wanted = tensors(model, model.parameters().weights());
-      for (ParameterTensor tensor : wanted) {
-        Shape shape = tensors.shape(tensor.name());
-        if (!shape.equals(tensor.shape())) {
-          throw UserException.failure(
-              "tensor %s of the model in %s must have the shape %s, got %s: it is another model"
-                  .formatted(tensor.name(), directory, tensor.shape(), shape));
-        }
-      }
+      PublishedNames names = new PublishedNames(model.config(), tensors.names());
       Set<String> more = new TreeSet<>(tensors.names());
-      more.removeAll(wanted.stream().map(TensorSource::name).collect(Collectors.toSet()));
-      if (!more.isEmpty()) {
-        throw UserException.failure(
-            "the model in %s has the tensor %s, which this architecture does not have: it is another model"
-                .formatted(directory, more.iterator().next()));
-      }
       for (ParameterTensor tensor : wanted) {
-        tensor.load(tensors);
+        tensors.require(names.stored(tensor.name()), tensor.shape());
+        more.remove(names.stored(tensor.name()));
+      }
+      // The embedding is the first in the order of the network.
+      String ignored = ignored(directory, tensors, more, wanted.get(0), names);
+      for (ParameterTensor tensor : wanted) {
+        tensor.load(tensors, names.stored(tensor.name()));
+      }
+      if (!ignored.isEmpty()) {
+        notices.accept("Ignored in %s: %s".formatted(directory, ignored));
       }
     } catch (IOException e) {
       throw DataFiles.explain("reading the model in " + directory, e);
+    }
+  }
+
+  /**
+   * Lists the tensors that are ignored, for a notice.
+   *
+   * @param more all tensors that are not the model's
+   * @throws UserException that names the first which may be a weight
+   */
+  private static String ignored(
+      Path directory,
+      ModelTensors tensors,
+      Set<String> more,
+      ParameterTensor embedding,
+      PublishedNames names)
+      throws IOException {
+    Map<String, Integer> buffers = new TreeMap<>();
+    List<String> ignored = new ArrayList<>();
+    for (String name : more) {
+      Optional<String> buffer = names.buffer(name, tensors.shape(name));
+      if (buffer.isPresent()) {
+        buffers.merge(buffer.get(), 1, Integer::sum);
+      } else if (name.equals(PublishedNames.HEAD)) {
+        String tied = names.stored(embedding.name());
+        requireTiedHead(directory, tensors, tied, embedding.shape());
+        ignored.add("%s, a copy of %s".formatted(name, tied));
+      } else {
+        throw UserException.failure(
+            "the model in %s has the tensor %s, which this architecture does not have: it is another model"
+                .formatted(directory, name));
+      }
+    }
+    if (!buffers.isEmpty()) {
+      ignored.add(
+          buffers.entrySet().stream()
+              .map(entry -> entry.getValue() + " " + entry.getKey())
+              .collect(Collectors.joining(", ", "buffers that the model computes itself (", ")")));
+    }
+    return String.join("; ", ignored);
+  }
+
+  private static void requireTiedHead(
+      Path directory, ModelTensors tensors, String embedding, Shape shape) throws IOException {
+    tensors.require(PublishedNames.HEAD, shape);
+    float[] wanted = new float[Safetensors.BUFFER_ELEMENTS];
+    float[] got = new float[Safetensors.BUFFER_ELEMENTS];
+    for (long from = 0; from < shape.size(); from += wanted.length) {
+      int count = (int) Math.min(wanted.length, shape.size() - from);
+      tensors.read(embedding, from, wanted, count);
+      tensors.read(PublishedNames.HEAD, from, got, count);
+      int at = Arrays.mismatch(wanted, 0, count, got, 0, count);
+      if (at >= 0) {
+        throw UserException.failure(
+            "tensor %s of the model in %s must equal %s, to which %s ties it, got %s instead of %s at element %d: set tie_word_embeddings to false there if the model has a head of its own"
+                .formatted(
+                    PublishedNames.HEAD,
+                    directory,
+                    embedding,
+                    CONFIG,
+                    got[at],
+                    wanted[at],
+                    from + at));
+      }
     }
   }
 

@@ -180,6 +180,22 @@ public final class ModelTensors implements AutoCloseable {
     return file(name).tensors().get(name).shape();
   }
 
+  /**
+   * Checks that a tensor can be read into an array of {@code shape}.
+   *
+   * @throws UserException if there is none, or it has another shape or no floating-point elements
+   */
+  void require(String name, Shape shape) {
+    SafetensorsFile file = file(name);
+    Shape stored = shape(name);
+    if (!stored.equals(shape)) {
+      throw UserException.failure(
+          "tensor %s of the model in %s must have the shape %s, got %s: it is another model"
+              .formatted(name, directory, shape, stored));
+    }
+    file.requireFloats(name);
+  }
+
   /** Copies elements {@code [from, from + count)} of a tensor to the start of {@code into}. */
   public void read(String name, long from, float[] into, int count) throws IOException {
     file(name).read(name, from, into, count);

@@ -51,38 +51,38 @@ final class ParameterTensor implements TensorSource {
     }
   }
 
-  /** Overwrites the weights by the tensor of the same name, bit for bit. */
-  void load(ModelTensors tensors) throws IOException {
+  /** Overwrites the weights by the tensor of that name, bit for bit. */
+  void load(ModelTensors tensors, String stored) throws IOException {
     switch (tensor.layout()) {
       case ROWS -> {
         float[] buffer = new float[Math.min(tensor.size(), Safetensors.BUFFER_ELEMENTS)];
         for (int from = 0; from < tensor.size(); from += buffer.length) {
           int count = Math.min(buffer.length, tensor.size() - from);
-          tensors.read(name(), from, buffer, count);
+          tensors.read(stored, from, buffer, count);
           backend.upload(buffer, 0, range(from, count));
         }
       }
       case TRANSPOSED, HALF_OF_INTERLEAVED -> {
-        float[] theirs = readWhole(tensors);
+        float[] theirs = readWhole(tensors, stored);
         float[] ours = download();
         tensor.toParameter(theirs, ours);
         backend.upload(ours, 0, weights.view(tensor.parameter()));
       }
       case ZERO -> {
-        for (float value : readWhole(tensors)) {
+        for (float value : readWhole(tensors, stored)) {
           if (value != 0) {
             throw UserException.failure(
                 "tensor %s must be all 0, since the model has no such parameter, got %s: load it as a model with biases"
-                    .formatted(name(), value));
+                    .formatted(stored, value));
           }
         }
       }
     }
   }
 
-  private float[] readWhole(ModelTensors tensors) throws IOException {
+  private float[] readWhole(ModelTensors tensors, String stored) throws IOException {
     float[] values = new float[tensor.size()];
-    tensors.read(name(), 0, values, values.length);
+    tensors.read(stored, 0, values, values.length);
     return values;
   }
 

@@ -57,6 +57,9 @@ public final class Safetensors {
           Map.entry("I64", 8),
           Map.entry("U64", 8));
 
+  /** Types that are read as float32, which has all of their values. */
+  static final Set<String> FLOATS = Set.of("F32", "BF16", "F16");
+
   static final ObjectMapper JSON =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -142,6 +145,23 @@ public final class Safetensors {
     Arrays.fill(header, (byte) ' ');
     System.arraycopy(json, 0, header, 0, json.length);
     return header;
+  }
+
+  /** The value of an IEEE 754 binary16; a NaN keeps its payload. */
+  static float fromHalf(short half) {
+    int sign = (half & 0x8000) << 16;
+    int exponent = half >> 10 & 0x1f;
+    int fraction = half & 0x3ff;
+    if (exponent == 0) { // zeros and subnormals, which are normal floats
+      return Float.intBitsToFloat(sign | Float.floatToRawIntBits(fraction * 0x1p-24f));
+    }
+    int wider = exponent == 0x1f ? 0xff : exponent - 15 + 127;
+    return Float.intBitsToFloat(sign | wider << 23 | fraction << 13);
+  }
+
+  /** The value of a bfloat16: the upper half of a float. */
+  static float fromBfloat(short bfloat) {
+    return Float.intBitsToFloat(bfloat << 16);
   }
 
   /** The number of elements of a shape, or -1 where it is not a shape that an array can have. */

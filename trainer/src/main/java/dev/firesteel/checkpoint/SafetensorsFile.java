@@ -68,29 +68,58 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Copies elements {@code [from, from + count)} of an {@code F32} tensor to the start of {@code
-   * into}.
+   * The entry of a tensor that {@link #read} can read.
    *
-   * @throws UserException if the file has no such tensor, or it has another element type
+   * @throws UserException if the file has no such tensor, or its element type is none of {@link
+   *     Safetensors#FLOATS}
    */
-  public void read(String name, long from, float[] into, int count) throws IOException {
+  TensorInfo requireFloats(String name) {
     TensorInfo info = tensors.get(name);
     if (info == null) {
       throw UserException.failure("%s must hold the tensor %s, and does not".formatted(path, name));
     }
-    if (!info.dtype().equals("F32")) {
+    if (!Safetensors.FLOATS.contains(info.dtype())) {
       throw UserException.failure(
-          "tensor %s of %s must have the element type F32, got %s"
+          "tensor %s of %s must have the element type F32, BF16 or F16, got %s: convert it to one of them"
               .formatted(name, path, info.dtype()));
     }
+    return info;
+  }
+
+  /**
+   * Copies elements {@code [from, from + count)} of a tensor of type {@code F32}, {@code BF16} or
+   * {@code F16} to the start of {@code into}, each with its exact value.
+   *
+   * @throws UserException if the file has no such tensor, or it has another element type
+   */
+  public void read(String name, long from, float[] into, int count) throws IOException {
+    TensorInfo info = requireFloats(name);
     Objects.checkFromIndexSize(from, (long) count, info.shape().size());
-    in.seek(dataStart + info.begin() + from * Float.BYTES);
+    int bytes = Safetensors.DTYPE_BYTES.get(info.dtype());
+    in.seek(dataStart + info.begin() + from * bytes);
     for (int done = 0; done < count; ) {
       int part = Math.min(count - done, Safetensors.BUFFER_ELEMENTS);
-      in.readFully(buffer.array(), 0, part * Float.BYTES);
-      buffer.clear();
-      buffer.asFloatBuffer().get(into, done, part);
+      in.readFully(buffer.array(), 0, part * bytes);
+      decode(info.dtype(), into, done, part);
       done += part;
+    }
+  }
+
+  private void decode(String dtype, float[] into, int first, int count) {
+    buffer.clear();
+    switch (dtype) {
+      case "F32" -> buffer.asFloatBuffer().get(into, first, count);
+      case "BF16" -> {
+        for (int i = 0; i < count; i++) {
+          into[first + i] = Safetensors.fromBfloat(buffer.getShort());
+        }
+      }
+      case "F16" -> {
+        for (int i = 0; i < count; i++) {
+          into[first + i] = Safetensors.fromHalf(buffer.getShort());
+        }
+      }
+      default -> throw new IllegalArgumentException(dtype + " is not read as floats");
     }
   }
 
@@ -163,7 +192,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private Map<String, String> metadata(JsonNode node) {
       Map<String, String> metadata = new LinkedHashMap<>();
-      if (node != null) {
+      if (node != null && !node.isNull()) {
         if (!node.isObject()) {
           throw wrong("must have an object as its %s".formatted(Safetensors.METADATA));
         }

@@ -35,7 +35,8 @@ public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenize
       FileSystem fs = DataFiles.fileSystem(path, hadoop);
       Path directory = locate(fs, path, hadoop);
       Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
-      return new SavedModel(directory, ModelDirectory.read(fs, directory, backend), tokenizer);
+      return new SavedModel(
+          directory, ModelDirectory.read(fs, directory, backend, LOG::warn), tokenizer);
     } catch (IOException e) {
       throw DataFiles.explain("reading the model in " + path, e);
     }

@@ -9,6 +9,8 @@ import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
@@ -16,6 +18,7 @@ import java.util.List;
  * {@code config.yaml}.
  */
 public final class TrainingCheckpoint {
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingCheckpoint.class);
   private static final String STATE = "trainer/state.json";
   private static final String CONFIG = "trainer/config.yaml";
 
@@ -67,7 +70,7 @@ public final class TrainingCheckpoint {
     } catch (IOException e) {
       throw DataFiles.explain("reading the optimizer's state in " + checkpoint, e);
     }
-    ModelDirectory.readWeights(checkpoint.fileSystem(), checkpoint.directory(), model);
+    ModelDirectory.readWeights(checkpoint.fileSystem(), checkpoint.directory(), model, LOG::warn);
     optimizer.resumeAfter(state.updates());
   }
 

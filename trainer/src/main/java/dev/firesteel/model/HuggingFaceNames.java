@@ -19,19 +19,56 @@ public final class HuggingFaceNames {
   private final ParameterSet parameters;
   private final List<HuggingFaceTensor> tensors = new ArrayList<>();
 
-  private HuggingFaceNames(LanguageModel model) {
-    config = model.config();
-    parameters = model.parameters();
+  private HuggingFaceNames(ModelConfig config, ParameterSet parameters) {
+    this.config = config;
+    this.parameters = parameters;
   }
 
   /** All tensors, in the order of the network. */
   public static List<HuggingFaceTensor> tensors(LanguageModel model) {
-    HuggingFaceNames names = new HuggingFaceNames(model);
-    switch (model.config().architecture()) {
+    return tensors(model.config(), model.parameters());
+  }
+
+  /**
+   * As above, of a model's declaration.
+   *
+   * @throws IllegalStateException that names the first parameter of which no tensor holds a part:
+   *     checkpoints hold these tensors alone, so it would be 0 after a resume
+   */
+  static List<HuggingFaceTensor> tensors(ModelConfig config, ParameterSet parameters) {
+    HuggingFaceNames names = new HuggingFaceNames(config, parameters);
+    switch (config.architecture()) {
       case GPT2 -> names.gpt2();
       case LLAMA -> names.llama();
     }
+    names.requireEveryRowOnce();
     return List.copyOf(names.tensors);
+  }
+
+  /** The tensors of a packed parameter follow each other, from its first row to its last. */
+  private void requireEveryRowOnce() {
+    int[] held = new int[parameters.parameters().size()];
+    for (HuggingFaceTensor tensor : tensors) {
+      if (tensor.layout() != Layout.ZERO) {
+        int index = tensor.parameter().index();
+        if (tensor.firstRow() != held[index]) {
+          throw notHeld(tensor.parameter(), held[index], tensor.firstRow());
+        }
+        held[index] += tensor.rows();
+      }
+    }
+    for (Parameter parameter : parameters.parameters()) {
+      int rows = parameter.shape().dim(0);
+      if (held[parameter.index()] != rows) {
+        throw notHeld(parameter, held[parameter.index()], rows);
+      }
+    }
+  }
+
+  private static IllegalStateException notHeld(Parameter parameter, int from, int to) {
+    return new IllegalStateException(
+        "parameter %s cannot be saved: no tensor of a Hugging Face checkpoint holds rows %d to %d of %d; name it in HuggingFaceNames"
+            .formatted(parameter.name(), from, to, parameter.shape().dim(0)));
   }
 
   private void gpt2() {

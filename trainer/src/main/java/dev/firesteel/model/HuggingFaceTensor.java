@@ -44,6 +44,11 @@ public record HuggingFaceTensor(
     return Math.toIntExact(shape.size());
   }
 
+  /** The rows of the parameter that the tensor holds. */
+  int rows() {
+    return Math.toIntExact(shape.size() / (parameter.size() / parameter.shape().dim(0)));
+  }
+
   /** Fills {@code tensor} from all elements of the parameter. */
   public void fromParameter(float[] parameterValues, float[] tensor) {
     switch (layout) {

@@ -36,10 +36,12 @@ public record FlopPlan(
     long attention = (long) model.heads() * model.headWidth();
     long qkv = width * (attention + 2L * model.kvHeads() * model.headWidth());
     long output = attention * width;
-    long up =
-        width
-            * model.feedForwardWidth()
-            * (model.architecture() == ModelConfig.Architecture.LLAMA ? 2 : 1);
+    long branches =
+        switch (model.architecture()) {
+          case GPT2 -> 1;
+          case LLAMA -> 2; // gate and up
+        };
+    long up = width * model.feedForwardWidth() * branches;
     long down = (long) model.feedForwardWidth() * width;
     long head = width * model.vocabularySize();
     long weights = model.layers() * (qkv + output + up + down) + head;

@@ -124,23 +124,23 @@ final class KernelTrace implements InvocationHandler {
 
   @Override
   public Object invoke(Object proxy, Method method, Object[] arguments) {
-    Class<?> result = method.getReturnType();
-    if (method.getName().equals("allocate")) {
-      return new NoMemory((DType) arguments[0], (Long) arguments[1]);
-    } else if (result == boolean.class) {
-      return true;
-    } else if (result == double.class) {
-      return 0.0;
-    } else if (result == String.class) {
-      return "plan";
-    } else if (arguments != null) {
-      note(method.getName(), arguments);
-    }
-    return null;
+    return switch (method.getName()) {
+      case "allocate" -> new NoMemory((DType) arguments[0], (Long) arguments[1]);
+      case "free", "close" -> null;
+      case "supports" -> true;
+      case "name", "description", "arithmetic", "toString" -> "plan";
+      case "equals" -> proxy == arguments[0];
+      case "hashCode" -> System.identityHashCode(proxy);
+      case "sumOfSquares" -> 0.0;
+      default -> {
+        note(method.getName(), arguments);
+        yield null;
+      }
+    };
   }
 
   private void note(String kernel, Object... arguments) {
-    Kind kind = kind(kernel, arguments);
+    Kind kind = work(kernel, arguments);
     for (Object argument : arguments) {
       if (argument instanceof NdArray array) {
         Storage storage = array.storage();
@@ -150,7 +150,6 @@ final class KernelTrace implements InvocationHandler {
         }
       }
     }
-    work(kernel, arguments);
     if (pool.lentBytes() > peakLentBytes) {
       peakLentBytes = pool.lentBytes();
       atPeak = new EnumMap<>(Kind.class);
@@ -164,71 +163,83 @@ final class KernelTrace implements InvocationHandler {
     }
   }
 
-  private Kind kind(String kernel, Object... arguments) {
+  /**
+   * Counts what a kernel needs beside its operands.
+   *
+   * @return what its result is for
+   * @throws IllegalStateException for a kernel without a rule: one that no model calls so far
+   */
+  private Kind work(String kernel, Object... arguments) {
     return switch (kernel) {
       case "add", "dropout", "embedding" -> Kind.RESIDUAL;
       case "layerNorm", "rmsNorm" -> Kind.NORM;
       case "rope", "causalAttention", "cachedAttention" -> Kind.ATTENTION;
       case "activation", "swiGlu" -> Kind.FEED_FORWARD;
-      case "linear" -> kindOfProduct((NdArray) arguments[1]);
-      case "upload", "fill", "sum", "linearCrossEntropy" -> Kind.OTHER;
-      default -> Kind.GRADIENT;
-    };
-  }
-
-  private Kind kindOfProduct(NdArray weight) {
-    if (weight.storage() == weights) {
-      for (Parameter parameter : parameters.parameters()) {
-        if (parameter.offset() == weight.offset()) {
-          return parameter.name().contains(".feed_forward.")
-              ? Kind.FEED_FORWARD
-              : parameter.name().contains(".attention.") ? Kind.ATTENTION : Kind.OTHER;
-        }
-      }
-    }
-    return Kind.OTHER;
-  }
-
-  private void work(String kernel, Object... arguments) {
-    switch (kernel) {
+      case "upload", "download", "fill", "sum", "sumsOfSquares", "adamW" -> Kind.OTHER;
+      case "copy", "copyColumns", "addScaled", "scale", "swiGluBackward", "embeddingBackward" ->
+          Kind.GRADIENT;
       case "linear" -> {
         NdArray x = array(arguments[0]);
         NdArray w = array(arguments[1]);
         workspace.linear(x.shape().rows(), w.shape().dim(0), w.shape().dim(1), w.offset());
         copies(x, w);
+        yield kindOfProduct(w);
       }
       case "linearBackwardInput" -> {
         NdArray dy = array(arguments[0]);
         NdArray w = array(arguments[1]);
         workspace.linearBackwardInput(dy.shape().rows(), w.shape().dim(0), w.shape().dim(1));
         copies(dy, w);
+        yield Kind.GRADIENT;
       }
       case "linearBackwardWeight" -> {
         NdArray dy = array(arguments[0]);
         NdArray x = array(arguments[1]);
         workspace.linearBackwardWeight(dy.shape().rows(), dy.shape().last(), x.shape().last());
         copies(dy, x);
+        yield Kind.GRADIENT;
       }
       case "linearCrossEntropy" -> {
         NdArray x = array(arguments[0]);
         NdArray w = array(arguments[1]);
         workspace.head(x.shape().rows(), w.shape().dim(0), w.shape().dim(1), w.offset());
         copies(x, w);
+        yield Kind.OTHER;
       }
       case "sumRows", "layerNormBackward", "rmsNormBackward" -> reduceRows(array(arguments[0]));
       case "activationBackward" -> reduceRows(array(arguments[1]));
       case "causalAttentionBackward" -> {
         AttentionSpec spec = (AttentionSpec) arguments[0];
         workspace.attend(array(arguments[1]).shape().dim(1), spec.headWidth());
+        yield Kind.GRADIENT;
       }
-      default -> {
-        // Works in place, or on what it is given.
-      }
-    }
+      default ->
+          throw new IllegalStateException(
+              "the plan does not know the kernel "
+                  + kernel
+                  + ": add to KernelTrace what it needs and what its result is for");
+    };
   }
 
-  private void reduceRows(NdArray x) {
+  private Kind kindOfProduct(NdArray weight) {
+    for (Parameter parameter : parameters.parameters()) {
+      if (weight.storage() == weights && parameter.offset() == weight.offset()) {
+        return switch (ModelPart.of(parameter.name())) {
+          case ATTENTION -> Kind.ATTENTION;
+          case FEED_FORWARD -> Kind.FEED_FORWARD;
+          case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
+          case POSITIONS, NORMS ->
+              throw new IllegalStateException(
+                  "the plan does not know a product with the parameter " + parameter.name());
+        };
+      }
+    }
+    throw new IllegalStateException("the plan does not know a product with no weight: " + weight);
+  }
+
+  private Kind reduceRows(NdArray x) {
     workspace.reduceRows(x.shape().rows(), x.shape().last());
+    return Kind.GRADIENT;
   }
 
   private void copies(NdArray... operands) {

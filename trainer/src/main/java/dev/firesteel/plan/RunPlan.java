@@ -6,7 +6,7 @@ import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
@@ -117,28 +117,12 @@ public record RunPlan(
   }
 
   private static List<ParameterPart> parameterParts(ParameterSet parameters) {
-    Map<String, Long> counts = new LinkedHashMap<>();
-    for (String part :
-        List.of("embedding", "positions", "attention", "feed-forward", "norms", "head")) {
-      counts.put(part, 0L);
-    }
+    Map<ModelPart, Long> counts = new EnumMap<>(ModelPart.class);
     for (Parameter parameter : parameters.parameters()) {
-      counts.merge(part(parameter.name()), parameter.size(), Long::sum);
+      counts.merge(ModelPart.of(parameter.name()), parameter.size(), Long::sum);
     }
     return counts.entrySet().stream()
-        .filter(count -> count.getValue() > 0)
-        .map(count -> new ParameterPart(count.getKey(), count.getValue()))
+        .map(count -> new ParameterPart(count.getKey().title(), count.getValue()))
         .toList();
-  }
-
-  private static String part(String name) {
-    if (name.contains("norm.")) {
-      return "norms";
-    } else if (name.contains(".attention.")) {
-      return "attention";
-    } else if (name.contains(".feed_forward.")) {
-      return "feed-forward";
-    }
-    return name.substring(0, name.indexOf('.'));
   }
 }

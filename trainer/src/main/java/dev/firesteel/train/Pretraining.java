@@ -290,12 +290,14 @@ public final class Pretraining implements AutoCloseable {
     listener.onSkip(step, loss, norm);
     if (skippedInARow > config.training().skipNonFiniteLimit()) {
       throw UserException.failure(
-          "loss and gradient must be finite, got loss %s and gradient norm %s at step %d, the %d. step in a row that was skipped: lower optimizer.learning_rate or raise schedule.warmup_steps%s"
+          "loss and gradient must be finite, got loss %s and gradient norm %s at step %d, after %s: lower optimizer.learning_rate or raise schedule.warmup_steps%s"
               .formatted(
                   loss,
                   norm,
                   step,
-                  skippedInARow,
+                  skippedInARow == 1
+                      ? "1 skipped step"
+                      : skippedInARow + " consecutive skipped steps",
                   checkpointStep < 0 ? "" : "; the last checkpoint is of step " + checkpointStep));
     }
   }

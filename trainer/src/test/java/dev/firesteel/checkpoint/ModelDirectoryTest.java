@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.firesteel.array.DType;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.Parameter;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,12 +20,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelDirectoryTest {
@@ -52,7 +57,7 @@ class ModelDirectoryTest {
     RunConfig config = config(overrides.split(" "));
     try (LanguageModel written = model(config, 3)) {
       write(written, config);
-      try (LanguageModel read = ModelDirectory.read(fs, path(), backend)) {
+      try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
         assertThat(read.config()).isEqualTo(written.config());
         assertThat(weights(read)).isEqualTo(weights(written));
       }
@@ -61,13 +66,28 @@ class ModelDirectoryTest {
         .isEqualTo(BpeTokenizer.bytes().sha256());
   }
 
-  @Test
-  void readsInterleavedHeadsBackInTheirOwnOrder() throws IOException {
-    RunConfig config = config("model.architecture=llama", "model.rope_layout=interleaved");
-    try (LanguageModel written = model(config, 3);
-        LanguageModel read = model(config, 4)) {
-      write(written, config);
-      ModelDirectory.readWeights(fs, path(), read);
+  static Stream<ModelConfig> variants() {
+    return TestModels.variants();
+  }
+
+  /** Into a model of zeros, as a resume does: what is not read stays 0. */
+  @ParameterizedTest
+  @MethodSource("variants")
+  void savesAndReadsEveryParameterOfEveryArchitecture(ModelConfig variant) throws IOException {
+    ModelConfig config = variant.withVocabularySize(257);
+    try (LanguageModel written = Models.declare(config);
+        LanguageModel read = Models.declare(config)) {
+      written.parameters().allocate(backend, DType.F32);
+      read.parameters().allocate(backend, DType.F32);
+      for (Parameter parameter : written.parameters().parameters()) {
+        float[] values = new float[Math.toIntExact(parameter.size())];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = parameter.offset() + i + 1;
+        }
+        backend.upload(values, 0, written.parameters().weights().view(parameter));
+      }
+      write(written, config());
+      ModelDirectory.readWeights(fs, path(), read, notice -> {});
       assertThat(weights(read)).isEqualTo(weights(written));
     }
   }
@@ -106,17 +126,17 @@ class ModelDirectoryTest {
             model(config("model.architecture=gpt2", "model.context_length=9"), 3);
         LanguageModel deeper = model(config("model.architecture=gpt2", "model.layers=3"), 3);
         LanguageModel shallower = model(config("model.architecture=gpt2", "model.layers=1"), 3)) {
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), wider))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), wider, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "tensor transformer.wpe.weight of the model in %s must have the shape [9, 8], got [8, 8]: it is another model"
                   .formatted(folder));
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), deeper))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), deeper, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "the model in %s must have the tensor transformer.h.2.ln_1.weight, and does not"
                   .formatted(folder));
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), shallower))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), shallower, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "the model in %s has the tensor transformer.h.1.attn.c_attn.bias, which this architecture does not have: it is another model"
@@ -134,7 +154,7 @@ class ModelDirectoryTest {
       write(written, biased);
     }
     try (LanguageModel unbiased = model(config("model.architecture=gpt2", "model.bias=false"), 3)) {
-      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), unbiased))
+      assertThatThrownBy(() -> ModelDirectory.readWeights(fs, path(), unbiased, notice -> {}))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "tensor transformer.ln_f.bias must be all 0, since the model has no such parameter, got 0.5: load it as a model with biases");
@@ -143,7 +163,7 @@ class ModelDirectoryTest {
 
   @Test
   void namesWhatIsMissing() {
-    assertThatThrownBy(() -> ModelDirectory.read(fs, path(), backend))
+    assertThatThrownBy(() -> ModelDirectory.read(fs, path(), backend, notice -> {}))
         .isInstanceOf(UserException.class)
         .hasMessage(folder + " must be a model directory with a config.json, got none");
   }

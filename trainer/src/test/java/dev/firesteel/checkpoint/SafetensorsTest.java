@@ -14,6 +14,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SafetensorsTest {
   @TempDir Path folder;
@@ -84,7 +86,7 @@ class SafetensorsTest {
       assertThat(bits(all)).as("seed %d", seed).isEqualTo(bits(values));
       float[] some = new float[5];
       file.read("weights", 70_000, some, 5);
-      assertThat(bits(some)).isEqualTo(bits(java.util.Arrays.copyOfRange(values, 70_000, 70_005)));
+      assertThat(bits(some)).isEqualTo(bits(Arrays.copyOfRange(values, 70_000, 70_005)));
     }
   }
 
@@ -162,14 +164,7 @@ class SafetensorsTest {
           {'a':{'dtype':'F32','shape':[0],'data_offsets':[0,0]},'a':{'dtype':'F32','shape':[0],'data_offsets':[0,0]}} | 0 | header is not valid JSON (Duplicate
           """)
   void refusesWhatBreaksTheFormat(String header, int dataBytes, String said) throws IOException {
-    byte[] json = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
-    Files.write(
-        folder.resolve("x.safetensors"),
-        ByteBuffer.allocate(8 + json.length + dataBytes)
-            .order(ByteOrder.LITTLE_ENDIAN)
-            .putLong(json.length)
-            .put(json)
-            .array());
+    write("x.safetensors", header, new byte[dataBytes]);
     assertThatThrownBy(() -> open("x.safetensors"))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(
@@ -196,27 +191,108 @@ class SafetensorsTest {
         .hasMessageEndingWith("is truncated: its header ends at byte 72, the file at byte 8");
   }
 
+  /** All 65,536 of each: zeros, subnormals, infinities and NaNs of both signs are among them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"F16", "BF16"})
+  void readsEveryValueOfSixteenBitsAsTheSameFloat(String dtype) throws IOException {
+    int count = 1 << 16;
+    int repeated = 2 * count; // More than a buffer.
+    ByteBuffer data = ByteBuffer.allocate(2 * repeated).order(ByteOrder.LITTLE_ENDIAN);
+    float[] expected = new float[repeated];
+    for (int i = 0; i < repeated; i++) {
+      data.putShort((short) i);
+      expected[i] =
+          dtype.equals("F16")
+              ? StoredTensor.halfValue(i % count)
+              : Float.intBitsToFloat(i % count * count);
+    }
+    write(
+        "x.safetensors",
+        "{'a':{'dtype':'%s','shape':[%d],'data_offsets':[0,%d]}}"
+            .formatted(dtype, repeated, 2 * repeated),
+        data.array());
+    try (SafetensorsFile file = open("x.safetensors")) {
+      float[] all = new float[repeated];
+      file.read("a", 0, all, repeated);
+      assertThat(all).isEqualTo(expected);
+      float[] some = new float[70_001];
+      file.read("a", 333, some, some.length);
+      assertThat(some).isEqualTo(Arrays.copyOfRange(expected, 333, 333 + some.length));
+    }
+  }
+
   @Test
-  void refusesToReadAnotherElementTypeAsFloats() throws IOException {
-    byte[] json =
-        "{\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
-            .getBytes(StandardCharsets.UTF_8);
-    Files.write(
-        folder.resolve("ints"),
-        ByteBuffer.allocate(12 + json.length)
+  void knowsSomeHalvesByHeart() {
+    // 0x3c00 is 1, 0x7bff the largest, 0x0400 the smallest normal, 0x0001 the smallest of all.
+    short[] halves = {0x3c00, 0x7bff, 0x0400, 0x03ff, 0x0001, (short) 0x8000, (short) 0xfc00};
+    float[] expected = {1, 65504, 0x1p-14f, 1023 * 0x1p-24f, 0x1p-24f, -0f, -1 / 0f};
+    for (int i = 0; i < halves.length; i++) {
+      assertThat(Safetensors.fromHalf(halves[i])).isEqualTo(expected[i]);
+    }
+    assertThat(Float.floatToRawIntBits(Safetensors.fromHalf((short) 0xfe01))).isEqualTo(0xffc02000);
+  }
+
+  /** Headers in single quotes for double ones, whose tensor a is 1, 2 in the last 8 bytes of 12. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[4,12]},'b':{'dtype':'I32','shape':[1],'data_offsets':[0,4]}}",
+        "{'b':{'dtype':'F32','shape':[],'data_offsets':[0,4]},'__metadata__':{'format':'pt'},'a':{'dtype':'F32','shape':[2],'data_offsets':[4,12]}}",
+        "{'__metadata__':{},'b':{'data_offsets':[0,4],'shape':[1,2],'dtype':'F16'},'a':{'shape':[2,1],'dtype':'F32','data_offsets':[4,12]}}",
+        "{'__metadata__':null,'a':{'dtype':'F32','shape':[1,2],'data_offsets':[4,12]},'c':{'dtype':'BOOL','shape':[0],'data_offsets':[4,4]},'b':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}    "
+      })
+  void readsHeadersInAnyOrder(String header) throws IOException {
+    write(
+        "x.safetensors",
+        header,
+        ByteBuffer.allocate(12)
             .order(ByteOrder.LITTLE_ENDIAN)
-            .putLong(json.length)
-            .put(json)
+            .putInt(7)
+            .putFloat(1)
+            .putFloat(2)
             .array());
+    try (SafetensorsFile file = open("x.safetensors")) {
+      float[] values = new float[2];
+      file.read("a", 0, values, 2);
+      assertThat(values).containsExactly(1, 2);
+      assertThat(file.tensors().keySet()).startsWith("b").endsWith("a");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "I16", "U16", "I32", "U32", "F64", "I64", "U64"
+      })
+  void refusesToReadAnotherElementTypeAsFloats(String dtype) throws IOException {
+    int bytes = Safetensors.DTYPE_BYTES.get(dtype);
+    write(
+        "ints",
+        "{'a':{'dtype':'%s','shape':[1],'data_offsets':[0,%d]}}".formatted(dtype, bytes),
+        new byte[bytes]);
     try (SafetensorsFile file = open("ints")) {
       assertThatThrownBy(() -> file.read("a", 0, new float[1], 1))
           .isInstanceOf(UserException.class)
           .hasMessage(
-              "tensor a of " + folder.resolve("ints") + " must have the element type F32, got I32");
+              "tensor a of %s must have the element type F32, BF16 or F16, got %s: convert it to one of them"
+                  .formatted(folder.resolve("ints"), dtype));
       assertThatThrownBy(() -> file.read("b", 0, new float[1], 1))
           .isInstanceOf(UserException.class)
           .hasMessage(folder.resolve("ints") + " must hold the tensor b, and does not");
     }
+  }
+
+  /** A file of a header in single quotes for double ones. */
+  private void write(String name, String header, byte[] data) throws IOException {
+    byte[] json = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+    Files.write(
+        folder.resolve(name),
+        ByteBuffer.allocate(8 + json.length + data.length)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(json.length)
+            .put(json)
+            .put(data)
+            .array());
   }
 
   private void write(String name, List<HostTensor> tensors) throws IOException {

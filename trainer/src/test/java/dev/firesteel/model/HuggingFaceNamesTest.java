@@ -1,28 +1,33 @@
 package dev.firesteel.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.firesteel.array.Shape;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.ModelConfig.Activation;
+import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.ModelConfig.RopeLayout;
+import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class HuggingFaceNamesTest {
   static Stream<ModelConfig> models() {
-    return Stream.of(
-        TestModels.gpt2(2, 8, 2, 5, 11),
-        TestModels.gpt2(2, 8, 2, 5, 11, false, Activation.GELU_ERF, false),
-        TestModels.llama(2, 8, 2, 1, 12, 5, 11),
-        TestModels.llama(2, 16, 4, 2, 12, 5, 11, RopeLayout.INTERLEAVED, true));
+    return TestModels.variants();
+  }
+
+  @Test
+  void theVariantsAreOfEveryArchitecture() {
+    assertThat(models()).extracting(ModelConfig::architecture).contains(Architecture.values());
   }
 
   @ParameterizedTest
@@ -46,6 +51,36 @@ class HuggingFaceNamesTest {
     // Numbers start at 1, so an element that no tensor holds shows as 0.
     assertThat(read).hasSameSizeAs(model.parameters().parameters());
     read.forEach((parameter, values) -> assertThat(values).isEqualTo(numbered(parameter)));
+  }
+
+  /** A name and its shape: new parameters, and one of the model's with a row more. */
+  static Stream<Arguments> unsaved() {
+    return Stream.of(
+        Arguments.of("value_head.weight", Shape.of(1, 8), "rows 0 to 1 of 1"),
+        Arguments.of("blocks.0.attention.qkv.lora_b", Shape.of(24, 2), "rows 0 to 24 of 24"),
+        Arguments.of("blocks.1.attention.query_norm.gain", Shape.of(4), "rows 0 to 4 of 4"),
+        Arguments.of("blocks.1.attention.qkv.weight", Shape.of(17, 8), "rows 16 to 17 of 17"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("unsaved")
+  void refusesToDeclareAModelOfWhichAParameterWouldNotBeSaved(
+      String name, Shape shape, String rows) {
+    LanguageModel model = Models.declare(TestModels.llama(2, 8, 2, 1, 12, 5, 11));
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    for (Parameter parameter : model.parameters().parameters()) {
+      if (!parameter.name().equals(name)) {
+        parameters.declare(parameter.name(), parameter.shape(), Initializer.constant(0));
+      }
+    }
+    parameters.declare(name, shape, Initializer.constant(0));
+    ParameterSet extended = parameters.build();
+
+    assertThatThrownBy(() -> new Decoder(model.config(), extended, null))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage(
+            "parameter %s cannot be saved: no tensor of a Hugging Face checkpoint holds %s; name it in HuggingFaceNames"
+                .formatted(name, rows));
   }
 
   @Test

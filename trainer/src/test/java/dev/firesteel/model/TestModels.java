@@ -4,6 +4,11 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.ModelConfig.RopeLayout;
+import dev.firesteel.error.UserException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Configurations for tests; a component that is 0 or null is derived as in a run. */
 public final class TestModels {
@@ -79,6 +84,61 @@ public final class TestModels {
         rope,
         tied,
         0.02);
+  }
+
+  /**
+   * A small model of every combination of choices that {@link ModelConfig} allows, for each
+   * architecture: a new one is among them as soon as it is declared.
+   */
+  public static Stream<ModelConfig> variants() {
+    List<ModelConfig> variants = new ArrayList<>();
+    for (Architecture architecture : Architecture.values()) {
+      for (Activation activation : Activation.values()) {
+        for (RopeLayout rope : RopeLayout.values()) {
+          for (int groups : new int[] {1, 2, 4}) {
+            for (boolean bias : new boolean[] {false, true}) {
+              for (boolean tied : new boolean[] {false, true}) {
+                allowed(architecture, groups, bias, activation, rope, tied)
+                    .ifPresent(variants::add);
+              }
+            }
+          }
+        }
+      }
+    }
+    return variants.stream();
+  }
+
+  private static Optional<ModelConfig> allowed(
+      Architecture architecture,
+      int groups,
+      boolean bias,
+      Activation activation,
+      RopeLayout rope,
+      boolean tied) {
+    try {
+      return Optional.of(
+          new ModelConfig(
+              architecture,
+              2,
+              16,
+              4,
+              groups,
+              0,
+              12,
+              5,
+              11,
+              bias,
+              activation,
+              0,
+              1e-5,
+              1e4,
+              rope,
+              tied,
+              0.02));
+    } catch (UserException e) {
+      return Optional.empty();
+    }
   }
 
   /** The same with another probability of dropout. */

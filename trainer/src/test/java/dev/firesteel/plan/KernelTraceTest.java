@@ -1,0 +1,189 @@
+package dev.firesteel.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.array.Storage;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.Parameter;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a plan does not know fails, instead of being counted as something else. */
+class KernelTraceTest {
+  /** Kernels that no model calls: a plan of one that does fails until it has a rule for them. */
+  private static final Set<String> CALLED_BY_NO_MODEL =
+      Set.of(
+          "multiply",
+          "matmul",
+          "softmax",
+          "softmaxBackward",
+          "crossEntropy",
+          "crossEntropyBackward");
+
+  private final KernelTrace trace = new KernelTrace(Heap.of(1L << 30), new Workspace.Fp32());
+
+  static Stream<Method> methods() {
+    return Arrays.stream(Backend.class.getMethods())
+        .filter(method -> !Modifier.isStatic(method.getModifiers()));
+  }
+
+  @ParameterizedTest
+  @MethodSource("methods")
+  void knowsEveryMethodOfABackendOrRefusesIt(Method method) {
+    Object[] arguments = arguments(method);
+    if (CALLED_BY_NO_MODEL.contains(method.getName())) {
+      assertThatThrownBy(() -> trace.invoke(trace.backend(), method, arguments))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage(
+              "the plan does not know the kernel %s: add to KernelTrace what it needs and what its result is for"
+                  .formatted(method.getName()));
+    } else {
+      assertThatCode(() -> trace.invoke(trace.backend(), method, arguments))
+          .doesNotThrowAnyException();
+    }
+  }
+
+  /** Kernels that a backend may have one day, of every kind of result. */
+  interface Extended {
+    void geGlu(NdArray gateUp, NdArray out);
+
+    void geGluBackward(NdArray gateUp, NdArray dy, NdArray dGateUp);
+
+    double largest(NdArray x);
+
+    boolean isFinite(NdArray x);
+
+    void synchronize();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"geGlu", "geGluBackward", "largest", "isFinite", "synchronize"})
+  void refusesAKernelThatItDoesNotKnow(String kernel) {
+    Method method =
+        Arrays.stream(Extended.class.getMethods())
+            .filter(candidate -> candidate.getName().equals(kernel))
+            .findFirst()
+            .orElseThrow();
+    assertThatThrownBy(() -> trace.invoke(trace.backend(), method, arguments(method)))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageStartingWith("the plan does not know the kernel " + kernel);
+  }
+
+  @Test
+  void refusesAProductWithWhatIsNoWeight() {
+    LanguageModel model = model();
+    Parameter parameter = model.parameters().parameter("blocks.0.attention_norm.gain");
+    NdArray gain = model.parameters().weights().view(parameter).reshape(Shape.of(1, 8));
+    NdArray other = model.parameters().newSegment().view(parameter).reshape(Shape.of(1, 8));
+    for (NdArray operand : List.of(gain, other)) {
+      assertThatThrownBy(
+              () -> trace.backend().linear(gain, operand, null, Activation.IDENTITY, null, gain))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageStartingWith("the plan does not know a product with ");
+    }
+  }
+
+  static Stream<ModelConfig> variants() {
+    return TestModels.variants();
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void plansEveryArchitecture(ModelConfig variant) {
+    for (Parameter parameter : Models.declare(variant).parameters().parameters()) {
+      assertThat(ModelPart.of(parameter.name())).isNotNull();
+    }
+    for (String backend : List.of("reference", "cpu", "opencl")) {
+      for (String recompute : List.of("none", "attention", "block")) {
+        RunConfig run =
+            ConfigLoader.load(
+                List.of(
+                    "data.source=none",
+                    "compute.backend=" + backend,
+                    "compute.recompute=" + recompute,
+                    "training.micro_batch_size=2",
+                    "training.global_batch_size=2",
+                    "training.sequence_length=5"));
+        ModelConfig model = TestModels.withDropout(variant, 0.1);
+        List<MemoryPart> parts = new DryRun(run, model, Heap.of(1L << 30), 2).parts();
+        assertThat(parts).extracting(MemoryPart::name).contains("weights", "gradients");
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"value_head.weight", "blocks.0.experts.0.up.weight", "blocks.0.gain", "weight"})
+  void refusesAParameterOfAnUnknownPart(String name) {
+    assertThatThrownBy(() -> ModelPart.of(name))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage(
+            "the plan has no part of the model for the parameter %s: add its module to ModelPart"
+                .formatted(name));
+  }
+
+  private LanguageModel model() {
+    LanguageModel model = Models.declare(TestModels.llama(1, 8, 2, 1, 12, 5, 11));
+    model.parameters().allocate(trace.backend(), DType.F32);
+    trace.weightsOf(model.parameters());
+    return model;
+  }
+
+  /** One for each parameter; arrays are a weight, since a product needs one. */
+  private Object[] arguments(Method method) {
+    LanguageModel model = model();
+    NdArray weight =
+        model
+            .parameters()
+            .weights()
+            .view(model.parameters().parameter("blocks.0.attention.qkv.weight"));
+    Map<Class<?>, Object> byType =
+        Map.ofEntries(
+            Map.entry(NdArray.class, weight),
+            Map.entry(Storage.class, weight.storage()),
+            Map.entry(DType.class, DType.F32),
+            Map.entry(Activation.class, Activation.IDENTITY),
+            Map.entry(Backend.Write.class, Backend.Write.SET),
+            Map.entry(AttentionSpec.class, AttentionSpec.of(2, 1, 4)),
+            Map.entry(RopeSpec.class, new RopeSpec(3, 4, 1e4, RopeSpec.Layout.HALF)),
+            Map.entry(float[].class, new float[1]),
+            Map.entry(double[].class, new double[1]),
+            Map.entry(int[].class, new int[1]),
+            Map.entry(int.class, 0),
+            Map.entry(long.class, 1L),
+            Map.entry(double.class, 1.0),
+            Map.entry(boolean.class, false),
+            Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)));
+    return Arrays.stream(method.getParameterTypes())
+        .map(
+            type -> {
+              assertThat(byType).as("an argument for %s", method).containsKey(type);
+              return byType.get(type);
+            })
+        .toArray();
+  }
+}
