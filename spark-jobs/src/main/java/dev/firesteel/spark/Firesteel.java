@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -54,12 +55,22 @@ public final class Firesteel implements Runnable {
   private Firesteel() {}
 
   public static void main(String[] args) {
+    useOneLocale();
     int exitCode = run(args, System.out, System.err);
     // The process is then Spark's, not ours: YARN's application master takes any exit, of code 0
     // too, for a failed application, and tries it again.
     if (exitCode != 0 || !"cluster".equals(System.getProperty("spark.submit.deployMode"))) {
       System.exit(exitCode);
     }
+  }
+
+  /**
+   * Makes this process speak as every other does. Names, hashes and messages must not depend on the
+   * language of the machine, as a lower case in Turkish and a digit in Arabic would, in libraries
+   * too.
+   */
+  static void useOneLocale() {
+    Locale.setDefault(Locale.ROOT);
   }
 
   /** Runs one command line and returns its exit code. */

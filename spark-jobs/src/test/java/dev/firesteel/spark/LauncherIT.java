@@ -143,7 +143,7 @@ class LauncherIT {
   }
 
   @Test
-  void filesWhoseNamesAreNotAsciiAreReadInTheLocaleC() throws Exception {
+  void dataIsTheSameInEveryLocale() throws Exception {
     Path texts = Files.createDirectory(temporary.resolve("texts"));
     // The names as bytes: this JVM, too, may be in the locale C.
     Path script =
@@ -161,7 +161,8 @@ class LauncherIT {
 
     SparkCluster.Outcome outcome =
         run(
-            Map.of("LC_ALL", "C"),
+            // Its small I has no dot.
+            Map.of("LC_ALL", "C", "FIRESTEEL_JAVA_OPTS", "-Duser.language=tr -Duser.country=TR"),
             root.resolve("firesteel").toString(),
             "prepare",
             "data.source=" + texts,
@@ -170,6 +171,19 @@ class LauncherIT {
 
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.out()).contains("Reading 4 files", "kept 4");
+
+    SparkCluster.Outcome again =
+        run(
+            Map.of(
+                "LC_ALL", "C.UTF-8", "FIRESTEEL_JAVA_OPTS", "-Duser.language=ar -Duser.country=SA"),
+            root.resolve("firesteel").toString(),
+            "prepare",
+            "data.source=" + texts,
+            "data.path=" + temporary.resolve("data"),
+            "tokenizer.kind=byte");
+
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("Read 4 documents", " is up to date");
   }
 
   @Test
