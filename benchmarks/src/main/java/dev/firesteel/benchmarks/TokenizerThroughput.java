@@ -1,8 +1,13 @@
 package dev.firesteel.benchmarks;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.BpeTrainer;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.tokenizer.Tokenizers;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -16,7 +21,8 @@ import java.util.Map;
 
 /**
  * How long it takes to learn 8,192 tokens from the files given, and how fast their text is encoded
- * and decoded by one thread, beside Hugging Face's tokenizers in the same process.
+ * and decoded by one thread, beside Hugging Face's tokenizers in the same process; then how fast it
+ * is encoded with many added tokens.
  *
  * <pre>{@code
  * ./mvnw -q -Ptokenizer -pl benchmarks -am verify -DskipTests -Dfiles="FILE..."
@@ -57,6 +63,32 @@ public final class TokenizerThroughput {
       }
     }
     compare(tokenizer, documents, bytes);
+    for (int added : new int[] {0, 20, 20_000}) {
+      withAddedTokens(tokenizer, added, documents, bytes);
+    }
+  }
+
+  /** Encodes with so many more tokens that are matched before the words are. */
+  private static void withAddedTokens(
+      BpeTokenizer learnt, int added, List<String> documents, long bytes) throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    JsonNode root = json.readTree(learnt.toJson());
+    ArrayNode tokens = (ArrayNode) root.get("added_tokens");
+    for (int i = 0; i < added; i++) {
+      // Each begins with a space, as most words do.
+      tokens.addObject().put("id", learnt.vocabularySize() + i).put("content", " token" + i);
+    }
+    Tokenizer tokenizer = Tokenizers.load(json.writeValueAsString(root), "the learnt tokenizer");
+    for (int round = 1; round <= ROUNDS; round++) {
+      long checksum = 0;
+      long start = System.nanoTime();
+      for (String document : documents) {
+        checksum += tokenizer.encode(document).length;
+      }
+      print(
+          "%d added tokens, round %d: encode %.1f MB/s (%d)",
+          added, round, bytes / 1e6 / seconds(start), checksum);
+    }
   }
 
   private static void compare(BpeTokenizer ours, List<String> documents, long bytes)

@@ -1,9 +1,13 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.data.LocalNames;
+import dev.firesteel.error.UserException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -11,6 +15,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -50,12 +55,22 @@ public final class Firesteel implements Runnable {
   private Firesteel() {}
 
   public static void main(String[] args) {
+    useOneLocale();
     int exitCode = run(args, System.out, System.err);
     // The process is then Spark's, not ours: YARN's application master takes any exit, of code 0
     // too, for a failed application, and tries it again.
     if (exitCode != 0 || !"cluster".equals(System.getProperty("spark.submit.deployMode"))) {
       System.exit(exitCode);
     }
+  }
+
+  /**
+   * Makes this process speak as every other does. Names, hashes and messages must not depend on the
+   * language of the machine, as a lower case in Turkish and a digit in Arabic would, in libraries
+   * too.
+   */
+  static void useOneLocale() {
+    Locale.setDefault(Locale.ROOT);
   }
 
   /** Runs one command line and returns its exit code. */
@@ -71,8 +86,11 @@ public final class Firesteel implements Runnable {
             .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
             .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
             .setUsageHelpAutoWidth(true)
+            // An argument is text; a prompt may begin with @.
+            .setExpandAtFiles(false)
             .setExecutionStrategy(
                 parsed -> {
+                  requireKnown(parsed);
                   if (parsed.hasSubcommand()) {
                     Interruption.install(err);
                   }
@@ -82,10 +100,21 @@ public final class Firesteel implements Runnable {
             .setExecutionExceptionHandler(
                 (failure, command, parsed) -> Failures.report(failure, firesteel.verbose, err));
     try {
+      LocalNames.requireIntactArguments(args);
       return line.execute(args);
-    } catch (Error failure) {
+    } catch (UserException | Error failure) {
       // Picocli passes on exceptions only.
       return Failures.report(failure, firesteel.verbose, err);
+    }
+  }
+
+  /** Picocli answers {@code nonsense --help} with the help of the commands that there are. */
+  private static void requireKnown(ParseResult parsed) {
+    for (CommandLine line : parsed.asCommandLineList()) {
+      List<String> unmatched = line.getParseResult().unmatched();
+      if (!unmatched.isEmpty()) {
+        throw new UnmatchedArgumentException(line, unmatched);
+      }
     }
   }
 
@@ -114,10 +143,19 @@ public final class Firesteel implements Runnable {
             + " \""
             + argument
             + "\""
-            + (nearest.isEmpty() ? "" : ", the nearest is \"" + nearest.get(0) + "\"");
+            + (nearest.isEmpty()
+                ? known(unmatched)
+                : ", the nearest is \"" + nearest.get(0) + "\"");
       }
       String message = mistake.getMessage();
       return Character.toLowerCase(message.charAt(0)) + message.substring(1);
+    }
+
+    private static String known(UnmatchedArgumentException unmatched) {
+      Set<String> commands = unmatched.getCommandLine().getSubcommands().keySet();
+      return unmatched.isUnknownOption() || commands.isEmpty()
+          ? ""
+          : ", the commands are " + String.join(", ", commands);
     }
   }
 

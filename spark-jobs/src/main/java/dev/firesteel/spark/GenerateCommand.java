@@ -144,7 +144,7 @@ final class GenerateCommand implements Callable<Integer> {
       }
       long began = System.nanoTime();
       List<Completion> completions =
-          new Generator(saved.model(), saved.tokenizer(), pool)
+          new Generator(saved.model(), saved.tokenizer(), saved.documents(), pool)
               .generate(
                   texts,
                   options,

@@ -2,6 +2,7 @@ package dev.firesteel.spark;
 
 import com.sun.management.OperatingSystemMXBean;
 import dev.firesteel.backend.opencl.OpenClDevices;
+import dev.firesteel.data.LocalNames;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -84,6 +85,7 @@ final class MachineReport {
                 vectorApi(),
                 bfloat16(),
                 openMp(System.getenv("OMP_NUM_THREADS")),
+                fileNames(LocalNames.encoding()),
                 oneDnn()));
     findings.addAll(openCl());
     return new MachineReport(hostName(), findings.toArray(Finding[]::new));
@@ -215,6 +217,16 @@ final class MachineReport {
             "OMP_NUM_THREADS is " + (threads == null ? "not set" : threads),
             "set it to 1 before the JVM starts (spark-submit: --conf"
                 + " spark.executorEnv.OMP_NUM_THREADS=1), or bf16 loses a quarter of its speed");
+  }
+
+  static Finding fileNames(String encoding) {
+    return encoding.equalsIgnoreCase("UTF-8")
+        ? Finding.ok("file names", encoding)
+        : Finding.missing(
+            "file names",
+            encoding,
+            LocalNames.remedy()
+                + ", or local files with other characters in their names are refused");
   }
 
   private static Finding oneDnn() {

@@ -16,6 +16,11 @@ final class PlanText {
   private static final long MIB = 1 << 20;
   private static final long GIB = 1 << 30;
 
+  /** Between a row's name and its value. */
+  private static final char COLUMN = '\t';
+
+  private static final int LEAST_WIDTH = 46;
+
   /**
    * A plan as {@code --json} writes it.
    *
@@ -83,7 +88,7 @@ final class PlanText {
       lines.add(
           row("the run", duration(step * plan.steps()) + ", without evaluations and checkpoints"));
     }
-    return lines;
+    return aligned(lines);
   }
 
   private static String run(RunPlan plan, PlannedData data) {
@@ -137,7 +142,25 @@ final class PlanText {
   }
 
   private static String row(String name, String value) {
-    return format("  %-44s%s", name, value);
+    return "  " + name + COLUMN + value;
+  }
+
+  /** The rows with their values below each other, two spaces behind the longest name at least. */
+  private static List<String> aligned(List<String> lines) {
+    int width =
+        Math.max(
+            LEAST_WIDTH, lines.stream().mapToInt(line -> line.indexOf(COLUMN) + 2).max().orElse(0));
+    return lines.stream()
+        .map(
+            line -> {
+              int column = line.indexOf(COLUMN);
+              return column < 0
+                  ? line
+                  : line.substring(0, column)
+                      + " ".repeat(width - column)
+                      + line.substring(column + 1);
+            })
+        .toList();
   }
 
   private static String format(String pattern, Object... values) {

@@ -1,5 +1,6 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.checkpoint.TokenizerFiles;
 import dev.firesteel.config.DataConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
@@ -9,11 +10,11 @@ import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -48,7 +49,8 @@ final class PrepareJob {
 
   /** What an interrupted run may leave behind, and a new one may delete. */
   private static final Pattern OWN_FILE =
-      Pattern.compile("(train|validation)-\\d+\\.(bin|idx)|(tokenizer|manifest)\\.json|_.*");
+      Pattern.compile(
+          "(train|validation)-\\d+\\.(bin|idx)|(tokenizer|tokenizer_config|manifest)\\.json|_.*");
 
   private final SparkSession spark;
   private final RunConfig config;
@@ -121,9 +123,16 @@ final class PrepareJob {
             + "\n"
             + config.preparation().hash()
             + "\n"
-            + given.map(Tokenizer::sha256).orElse("");
+            + given.map(tokenizer -> tokenizer.sha256() + otherSeparator(tokenizer)).orElse("");
     return HexFormat.of()
         .formatHex(DataFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /** The token that separates documents, where it is another than in all earlier data. */
+  private static String otherSeparator(Tokenizer tokenizer) {
+    OptionalInt end = tokenizer.endOfText();
+    String token = end.isPresent() ? tokenizer.token(end.getAsInt()) : Tokenizer.END_OF_TEXT;
+    return token.equals(Tokenizer.END_OF_TEXT) ? "" : "\n" + token;
   }
 
   private void requireSame(
@@ -194,6 +203,7 @@ final class PrepareJob {
         inputs,
         selected -> {
           Tokenizer tokenizer = given.orElseGet(selected::train);
+          requireSeparator(tokenizer, selected.counts.kept());
           // Earlier data stays until here, where all that could be wrong with the text was seen.
           boolean done = false;
           try {
@@ -212,6 +222,15 @@ final class PrepareJob {
         });
   }
 
+  /** One document needs none; nanoGPT's vocabulary has none. */
+  private void requireSeparator(Tokenizer tokenizer, long documents) {
+    if (documents > 1 && tokenizer.endOfText().isEmpty()) {
+      throw UserException.usage(
+          "tokenizer.file %s must have a special token that ends each of the %d documents, got none that eos_token of a tokenizer_config.json beside it or a well-known name (%s, </s>) points out: name it in a tokenizer_config.json, or train a tokenizer on this text"
+              .formatted(config.tokenizer().file(), documents, Tokenizer.END_OF_TEXT));
+    }
+  }
+
   private DatasetManifest write(
       Selected selected,
       DatasetManifest.Inputs inputs,
@@ -221,10 +240,13 @@ final class PrepareJob {
       throws IOException {
     TokenEncoding encoding =
         TokenEncoding.of(config.data().tokenType(), tokenizer.vocabularySize());
-    try (OutputStream out = fs.create(new Path(folder, TOKENIZER_FILE), true)) {
-      tokenizer.save(out);
-    }
-    progress.accept("Tokenizing with %d tokens".formatted(tokenizer.vocabularySize()));
+    TokenizerFiles.write(fs, folder, tokenizer);
+    String separator = otherSeparator(tokenizer).strip();
+    progress.accept(
+        "Tokenizing with %d tokens%s"
+            .formatted(
+                tokenizer.vocabularySize(),
+                separator.isEmpty() ? "" : ", of which " + separator + " separates documents"));
     PrepareShards.Written written =
         PrepareShards.write(
             selected.documents,

@@ -19,7 +19,6 @@ import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
@@ -41,6 +40,10 @@ import scala.Tuple2;
  */
 final class PrepareShards {
   private static final int MOST_PARTITIONS = 10_000;
+
+  /** In the place of a token's id: the one document needs none. */
+  private static final int NO_SEPARATOR = -1;
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private PrepareShards() {}
@@ -60,7 +63,9 @@ final class PrepareShards {
     Broadcast<String> json = context.broadcast(tokenizer.toJson());
     JavaRDD<PrepareTokens> tokens =
         documents
-            .mapPartitionsWithIndex(new Tokenize(split, json, encoding), true)
+            .mapPartitionsWithIndex(
+                new Tokenize(split, json, tokenizer.endOfText().orElse(NO_SEPARATOR), encoding),
+                true)
             .persist(StorageLevel.DISK_ONLY());
     try {
       PartSums sums = PartSums.of(tokens, encoding);
@@ -160,18 +165,23 @@ final class PrepareShards {
     private static final long serialVersionUID = 1L;
     private final PrepareSplit split;
     private final Broadcast<String> tokenizerJson;
+    private final int separator;
     private final TokenEncoding encoding;
 
-    Tokenize(PrepareSplit split, Broadcast<String> tokenizerJson, TokenEncoding encoding) {
+    Tokenize(
+        PrepareSplit split,
+        Broadcast<String> tokenizerJson,
+        int separator,
+        TokenEncoding encoding) {
       this.split = split;
       this.tokenizerJson = tokenizerJson;
+      this.separator = separator;
       this.encoding = encoding;
     }
 
     @Override
     public Iterator<PrepareTokens> call(Integer partition, Iterator<PrepareDocument> documents) {
       Tokenizer tokenizer = Tokenizers.load(tokenizerJson.value(), "the tokenizer of this job");
-      OptionalInt endOfText = tokenizer.endOfText();
       Iterator<PreparePart> parts = split.parts(partition, documents);
       return new Iterator<>() {
         @Override
@@ -183,9 +193,9 @@ final class PrepareShards {
         public PrepareTokens next() {
           PreparePart part = parts.next();
           int[] tokens = tokenizer.encode(part.text());
-          if (endOfText.isPresent() && part.endsDocument()) {
+          if (separator != NO_SEPARATOR && part.endsDocument()) {
             tokens = Arrays.copyOf(tokens, tokens.length + 1);
-            tokens[tokens.length - 1] = endOfText.getAsInt();
+            tokens[tokens.length - 1] = separator;
           }
           return new PrepareTokens(
               part.part(), PreparePart.utf8Bytes(part.text()), encoding.encode(tokens));

@@ -38,6 +38,8 @@ final class SparkSessions {
     // A task that does not end when it is told to would hold its executor for ever.
     conf.setIfMissing("spark.task.reaper.enabled", "true");
     conf.setIfMissing("spark.task.reaper.killTimeout", "120s");
+    // Executors in the locale C could not open local files whose names are not ASCII.
+    conf.setIfMissing("spark.executorEnv.LC_ALL", "C.UTF-8");
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());

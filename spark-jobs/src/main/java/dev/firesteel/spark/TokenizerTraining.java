@@ -1,5 +1,6 @@
 package dev.firesteel.spark;
 
+import dev.firesteel.checkpoint.TokenizerFiles;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest.Part;
@@ -7,7 +8,6 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.BpeTrainer;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
-import dev.firesteel.tokenizer.Tokenizers;
 import dev.firesteel.tokenizer.WordCounts;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -33,8 +33,8 @@ final class TokenizerTraining {
   /** The tokenizer of {@code tokenizer.file}. */
   static Tokenizer load(String file, Configuration conf) {
     Path path = new Path(file);
-    try (var in = DataFiles.fileSystem(path, conf).open(path)) {
-      return Tokenizers.load(in, file);
+    try {
+      return TokenizerFiles.read(DataFiles.fileSystem(path, conf), path);
     } catch (FileNotFoundException e) {
       throw UserException.usage(
           "tokenizer.file %s does not exist: give the path of a tokenizer.json".formatted(file), e);

@@ -212,6 +212,7 @@ public final class TrainingPlugin implements SparkPlugin {
     public void init(PluginContext newContext, Map<String, String> extraConf) {
       context = newContext;
       if (!SparkContext$.MODULE$.DRIVER_IDENTIFIER().equals(newContext.executorID())) {
+        Firesteel.useOneLocale();
         // A local session is driver and executor in one, and registers before Spark has its name.
         RunGauges.onExecutor(newContext.metricRegistry(), lastMeasured);
       }

@@ -5,7 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class FiresteelTest {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -32,6 +38,39 @@ class FiresteelTest {
             "firesteel: unknown command \"docter\", the nearest is \"doctor\"; firesteel --help"
                 + " shows what is possible");
     assertThat(text(out)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "sft --help | \"sft\", the commands are prepare, tokenizer, pretrain, eval, generate, plan, doctor; ",
+        "--help sft | \"sft\", the commands are ",
+        "sft | \"sft\", the commands are ",
+        "pretran -h | \"pretran\", the nearest is \"pretrain\"; ",
+        "evaluate --version | \"evaluate\", the nearest is \"eval\"; ",
+      })
+  void anUnknownCommandIsOneWithHelpToo(String line, String answer) {
+    assertThat(firesteel(line.split(" ", -1))).isEqualTo(2);
+    assertThat(text(err)).startsWith("firesteel: unknown command " + answer);
+    assertThat(text(out)).isEmpty();
+  }
+
+  @Test
+  void anUnknownOptionIsOneWithHelpToo() {
+    assertThat(firesteel("plan", "--confg", "--help")).isEqualTo(2);
+    assertThat(text(err)).startsWith("firesteel: unknown option \"--confg\", the nearest is");
+  }
+
+  @Test
+  void anArgumentThatBeginsWithAnAtIsNoFileOfArguments(@TempDir Path folder) throws Exception {
+    Path note = Files.writeString(folder.resolve("note"), "--seed\n");
+
+    for (String prompt : List.of("@" + note, "@@interface", "@Override")) {
+      err.reset();
+      assertThat(firesteel("generate", "none", "--stop", prompt, "--backend", prompt)).isEqualTo(2);
+      assertThat(text(err)).contains(", got " + prompt + System.lineSeparator());
+    }
   }
 
   @Test
@@ -77,6 +116,32 @@ class FiresteelTest {
   void theVersionOfAnUnpackagedBuildIsNotMadeUp() {
     assertThat(firesteel("--version")).isZero();
     assertThat(text(out)).isEqualToIgnoringNewLines("firesteel (not packaged)");
+  }
+
+  /** In a process of its own: a JVM's encoding of arguments is fixed before {@code main}. */
+  @Test
+  void anArgumentThatTheLocaleGarbledIsRefusedWithTheSetting() throws Exception {
+    var builder = new ProcessBuilder("bash", "-c", "exec \"$@\" $'na\\xc3\\xafve'", "bash");
+    builder
+        .command()
+        .addAll(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx128m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Firesteel.class.getName(),
+                "generate",
+                "none",
+                "--prompt"));
+    builder.environment().put("LC_ALL", "C");
+    Process process = builder.start();
+    String said = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+
+    assertThat(process.waitFor()).as(said).isEqualTo(2);
+    assertThat(said)
+        .contains("firesteel: the argument \"na", "encoding of the locale, got ANSI_X3.4-1968")
+        .contains("set LC_ALL=C.UTF-8");
   }
 
   /** An exit would end this test's process, as it would end YARN's application master. */

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -17,6 +18,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launcher, in a copy of the project that holds the built jar and no sources. */
 class LauncherIT {
@@ -100,6 +104,86 @@ class LauncherIT {
     assertThat(outcome.exitCode()).isEqualTo(1);
     assertThat(outcome.err())
         .contains("firesteel: building ...", "[ERROR] no compiler here", "the build failed");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      nullValues = "unset",
+      value = {"C,unset", "POSIX,de_DE.UTF-8", "unset,unset", "unset,no_SUCH.UTF-8", "unset,C"})
+  void whereTheLocaleHoldsAsciiOnlyJavaStartsInUtf8(String all, String lang) throws Exception {
+    assertThat(localeOfJava(all, lang)).isEqualTo("C.UTF-8");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"C.UTF-8", "C.utf8"})
+  void aLocaleOfUtf8StaysAsItIs(String lang) throws Exception {
+    assertThat(localeOfJava(null, lang)).isEmpty();
+    assertThat(localeOfJava(lang, "C")).isEqualTo(lang);
+  }
+
+  /** What LC_ALL is when the launcher starts Java; here a script that prints it. */
+  private String localeOfJava(String all, String lang) throws Exception {
+    Path bin = Files.createDirectories(temporary.resolve("java/bin"));
+    Path java =
+        Files.writeString(
+            bin.resolve("java"),
+            """
+            #!/bin/sh
+            if [ "$1" = -version ]; then echo 'openjdk version "17.0.1"'; else echo "$LC_ALL"; fi
+            """);
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    Map<String, String> environment = new HashMap<>();
+    environment.put("JAVA_HOME", temporary.resolve("java").toString());
+    environment.put("LC_ALL", all);
+    environment.put("LANG", lang);
+    environment.put("LC_CTYPE", null);
+    SparkCluster.Outcome outcome = run(environment, root.resolve("firesteel").toString());
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    return outcome.out().strip();
+  }
+
+  @Test
+  void dataIsTheSameInEveryLocale() throws Exception {
+    Path texts = Files.createDirectory(temporary.resolve("texts"));
+    // The names as bytes: this JVM, too, may be in the locale C.
+    Path script =
+        Files.writeString(
+            temporary.resolve("files"),
+            """
+            cd "$1"
+            mkdir $'caf\\xc3\\xa9'
+            echo one > $'caf\\xc3\\xa9/gr\\xc3\\xb6\\xc3\\x9fe.txt'
+            echo two > $'caf\\xc3\\xa9/plain.txt'
+            echo three > $'\\xe6\\x97\\xa5\\xe6\\x9c\\xac.txt'
+            echo four > plain.txt
+            """);
+    assertThat(run(Map.of(), "bash", script.toString(), texts.toString()).exitCode()).isZero();
+
+    SparkCluster.Outcome outcome =
+        run(
+            // Its small I has no dot.
+            Map.of("LC_ALL", "C", "FIRESTEEL_JAVA_OPTS", "-Duser.language=tr -Duser.country=TR"),
+            root.resolve("firesteel").toString(),
+            "prepare",
+            "data.source=" + texts,
+            "data.path=" + temporary.resolve("data"),
+            "tokenizer.kind=byte");
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out()).contains("Reading 4 files", "kept 4");
+
+    SparkCluster.Outcome again =
+        run(
+            Map.of(
+                "LC_ALL", "C.UTF-8", "FIRESTEEL_JAVA_OPTS", "-Duser.language=ar -Duser.country=SA"),
+            root.resolve("firesteel").toString(),
+            "prepare",
+            "data.source=" + texts,
+            "data.path=" + temporary.resolve("data"),
+            "tokenizer.kind=byte");
+
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("Read 4 documents", " is up to date");
   }
 
   @Test
@@ -204,7 +288,14 @@ class LauncherIT {
             .redirectOutput(temporary.resolve("out").toFile())
             .redirectError(temporary.resolve("err").toFile());
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
-    builder.environment().putAll(environment);
+    environment.forEach(
+        (name, value) -> {
+          if (value == null) {
+            builder.environment().remove(name);
+          } else {
+            builder.environment().put(name, value);
+          }
+        });
     return builder.start();
   }
 

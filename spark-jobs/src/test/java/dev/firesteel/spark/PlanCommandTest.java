@@ -13,8 +13,11 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PlanCommandTest {
   private static final String[] MODEL = {
@@ -49,6 +52,25 @@ class PlanCommandTest {
         .anyMatch(line -> line.matches("products: [1-9]\\d* GFLOP/s, measured just now"))
         .anyMatch(line -> line.matches("a step: .*, [\\d,]+ tokens/s"));
     assertThat(text(err)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void everyValueStandsBehindItsNameInOneColumn(int trainers) {
+    assertThat(
+            plan(
+                "--no-probe",
+                "cluster.trainers=" + trainers,
+                "training.global_batch_size=" + 2 * trainers))
+        .isZero();
+
+    // The value's column: behind the first gap of two spaces.
+    Pattern row = Pattern.compile("^(  \\S.*? {2,})\\S.*$");
+    List<String> rows = text(out).lines().filter(line -> line.startsWith("  ")).toList();
+    assertThat(rows).hasSizeGreaterThan(10).allMatch(line -> row.matcher(line).matches());
+    assertThat(rows.stream().map(line -> line.replaceAll(row.pattern(), "$1").length()).distinct())
+        .hasSize(1);
+    assertThat(text(out).contains("for checkpoints  ")).isEqualTo(trainers > 1);
   }
 
   @Test

@@ -11,9 +11,11 @@ import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
+import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.Tokenizers;
+import dev.firesteel.train.TrainingData;
 import java.io.ByteArrayOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
@@ -45,6 +47,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class PrepareJobTest {
   private static SparkSessions.OpenSession open;
@@ -343,6 +347,55 @@ class PrepareJobTest {
     int[] tokens = new int[3];
     TokenDataset.open(path(prepared), Part.TRAIN, new Configuration()).read(0, tokens, 0, 3);
     assertThat(tokens).containsExactly(2, 0, 1);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '~',
+      value = {
+        "</s>      ~ none                   ~ {}",
+        "<|eos|>   ~ none                   ~ {}",
+        "<divider> ~ tokenizer_config.json  ~ {'eos_token': '<divider>'}",
+        "<divider> ~ generation_config.json ~ {'eos_token_id': [256]}",
+      })
+  void separatesDocumentsByTheTokenizersOwnEnd(String end, String beside, String json)
+      throws IOException {
+    write("a.txt", "one");
+    write("b.txt", "two");
+    Path file = bytesWithSpecial(end);
+    Files.writeString(file.resolveSibling(beside), json.replace('\'', '"'));
+    String[] settings = {"tokenizer.file=" + file, "data.validation_fraction=0"};
+
+    DatasetManifest manifest = prepare(settings);
+
+    assertThat(manifest.train().tokens()).isEqualTo(8);
+    int[] tokens = new int[8];
+    TrainingData data = TrainingData.open(path(prepared), new Configuration());
+    data.train().read(0, tokens, 0, 8);
+    assertThat(tokens[3]).isEqualTo(tokens[7]).isEqualTo(256);
+    assertThat(data.tokenizer().endOfText()).hasValue(256);
+    assertThat(progress)
+        .contains("Tokenizing with 257 tokens, of which " + end + " separates documents");
+    assertThat(run(false, settings).upToDate()).isTrue();
+  }
+
+  @Test
+  void refusesATokenizerWithoutAnEndForSeveralDocuments() throws IOException {
+    write("a.txt", "one");
+    Path file = bytesWithSpecial("<divider>");
+    String[] settings = {"tokenizer.file=" + file, "data.validation_fraction=0"};
+    assertThat(prepare(settings).train().tokens()).isEqualTo(3);
+    Map<String, String> before = contents(prepared);
+    write("b.txt", "two");
+
+    assertThatThrownBy(() -> run(true, settings))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith(
+            "tokenizer.file "
+                + file
+                + " must have a special token that ends each of the 2 documents");
+
+    assertThat(contents(prepared)).isEqualTo(before);
   }
 
   @Test
@@ -758,6 +811,13 @@ class PrepareJobTest {
     Path file = folder.resolve("characters.json");
     Files.writeString(file, CharTokenizer.train(List.of(characters).iterator()).toJson());
     return file;
+  }
+
+  /** Bytes and one special token, with the id 256. */
+  private Path bytesWithSpecial(String token) throws IOException {
+    Path file = Files.createDirectories(folder.resolve("given")).resolve("tokenizer.json");
+    return Files.writeString(
+        file, BpeTokenizer.bytes().toJson().replace(Tokenizer.END_OF_TEXT, token));
   }
 
   private Tokenizer tokenizer() throws IOException {

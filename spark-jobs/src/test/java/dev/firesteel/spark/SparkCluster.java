@@ -135,7 +135,8 @@ final class SparkCluster implements AutoCloseable {
     command.addAll(List.of("--class", Firesteel.class.getName()));
     command.add(built("firesteel.job.jar").toString());
     command.addAll(arguments);
-    return launch(name, "org.apache.spark.deploy.SparkSubmit", command.toArray(String[]::new));
+    return launch(
+        name, "org.apache.spark.deploy.SparkSubmit", Map.of(), command.toArray(String[]::new));
   }
 
   /** Waits for a process of {@link #submitting}. */
@@ -179,10 +180,13 @@ final class SparkCluster implements AutoCloseable {
   private void start(String name, String mainClass, String... arguments) throws IOException {
     List<String> all = new ArrayList<>(List.of("--host", "127.0.0.1"));
     all.addAll(List.of(arguments));
-    launch(name, mainClass, all.toArray(String[]::new));
+    // In the locale of a container, so that executors do not get a better one by inheritance.
+    launch(name, mainClass, Map.of("LC_ALL", "C"), all.toArray(String[]::new));
   }
 
-  private Process launch(String name, String mainClass, String... arguments) throws IOException {
+  private Process launch(
+      String name, String mainClass, Map<String, String> environment, String... arguments)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + built("firesteel.jvm.options"));
@@ -201,6 +205,7 @@ final class SparkCluster implements AutoCloseable {
     builder.environment().put("SPARK_SCALA_VERSION", "2.13");
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
     builder.environment().put("SPARK_LOCAL_DIRS", folder.resolve("scratch").toString());
+    builder.environment().putAll(environment);
     Process process = builder.start();
     processes.add(process);
     return process;

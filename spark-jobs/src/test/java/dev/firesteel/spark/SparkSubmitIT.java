@@ -43,7 +43,8 @@ class SparkSubmitIT {
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.out())
         .contains("Executors on ", "OMP_NUM_THREADS=1", "master spark://127.0.0.1:")
-        .contains(" float lanes");
+        .contains(" float lanes")
+        .containsPattern("ok +file names +UTF-8");
   }
 
   /** Its {@code main} returns: what still runs then would keep the process. */

@@ -17,7 +17,6 @@ import dev.firesteel.model.Models;
 import dev.firesteel.model.PublishedNames;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
-import dev.firesteel.tokenizer.Tokenizers;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,9 +42,6 @@ import org.apache.hadoop.fs.Path;
  */
 public final class ModelDirectory {
   static final String CONFIG = "config.json";
-  private static final String TOKENIZER = "tokenizer.json";
-  private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
-  private static final String GENERATION_CONFIG = "generation_config.json";
 
   private ModelDirectory() {}
 
@@ -68,10 +64,11 @@ public final class ModelDirectory {
     ObjectNode config = HuggingFaceConfig.write(model.config());
     putTokenIds(config, tokenizer);
     writer.write(CONFIG, json(config));
-    writer.write(TOKENIZER, tokenizer.toJson());
+    writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
     writer.write(
-        TOKENIZER_CONFIG, json(tokenizerConfig(tokenizer, model.config().contextLength())));
-    writer.write(GENERATION_CONFIG, json(generationConfig(tokenizer, sampling)));
+        TokenizerFiles.TOKENIZER_CONFIG,
+        json(tokenizerConfig(tokenizer, model.config().contextLength())));
+    writer.write(TokenizerFiles.GENERATION_CONFIG, json(generationConfig(tokenizer, sampling)));
   }
 
   /**
@@ -197,8 +194,14 @@ public final class ModelDirectory {
 
   /** Reads the tokenizer. */
   public static Tokenizer readTokenizer(FileSystem fs, Path directory) {
-    return Tokenizers.load(
-        text(fs, directory, TOKENIZER), new Path(directory, TOKENIZER).toString());
+    Path file = new Path(directory, TokenizerFiles.TOKENIZER);
+    try {
+      return TokenizerFiles.read(fs, file);
+    } catch (FileNotFoundException e) {
+      throw missing(directory, TokenizerFiles.TOKENIZER, e);
+    } catch (IOException e) {
+      throw DataFiles.explain("reading " + file, e);
+    }
   }
 
   private static List<ParameterTensor> tensors(LanguageModel model, Segment weights) {
@@ -212,11 +215,15 @@ public final class ModelDirectory {
     try (InputStream in = fs.open(file)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (FileNotFoundException e) {
-      throw UserException.usage(
-          "%s must be a model directory with a %s, got none".formatted(directory, name), e);
+      throw missing(directory, name, e);
     } catch (IOException e) {
       throw DataFiles.explain("reading " + file, e);
     }
+  }
+
+  private static UserException missing(Path directory, String name, FileNotFoundException e) {
+    return UserException.usage(
+        "%s must be a model directory with a %s, got none".formatted(directory, name), e);
   }
 
   private static ObjectNode tokenizerConfig(Tokenizer tokenizer, int contextLength) {

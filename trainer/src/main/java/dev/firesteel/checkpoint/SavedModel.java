@@ -4,6 +4,7 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.Optional;
@@ -20,8 +21,10 @@ import org.slf4j.LoggerFactory;
  * @param directory where the model was found
  * @param model its weights in memory; {@link #close} gives them back
  * @param tokenizer that it was trained with
+ * @param documents which of its tokens begin and end a document
  */
-public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenizer)
+public record SavedModel(
+    Path directory, LanguageModel model, Tokenizer tokenizer, DocumentTokens documents)
     implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SavedModel.class);
 
@@ -35,8 +38,9 @@ public record SavedModel(Path directory, LanguageModel model, Tokenizer tokenize
       FileSystem fs = DataFiles.fileSystem(path, hadoop);
       Path directory = locate(fs, path, hadoop);
       Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
+      DocumentTokens documents = TokenizerFiles.documentTokens(fs, directory, tokenizer);
       return new SavedModel(
-          directory, ModelDirectory.read(fs, directory, backend, LOG::warn), tokenizer);
+          directory, ModelDirectory.read(fs, directory, backend, LOG::warn), tokenizer, documents);
     } catch (IOException e) {
       throw DataFiles.explain("reading the model in " + path, e);
     }

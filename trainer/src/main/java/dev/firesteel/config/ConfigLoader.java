@@ -1,7 +1,10 @@
 package dev.firesteel.config;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -9,13 +12,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -32,8 +39,10 @@ import java.util.Locale;
  * Reads and writes a {@link RunConfig}.
  *
  * <p>Precedence, lowest first: the defaults ({@link Setting}), the file, the overrides {@code
- * key.path=value} from left to right. An override's value is read as YAML. A key without a value
- * ({@code bias:}) counts as not given.
+ * key.path=value} from left to right. An override's value is read as YAML, but that of a text key
+ * is taken as it stands unless it begins with a quote. A key without a value ({@code bias:}) counts
+ * as not given. Text keys keep the text as it is written, though YAML sees a number, a truth value
+ * or null in it ({@code 1.10}, {@code no}, {@code ~}).
  *
  * <p>Each mistake is a {@link UserException} of one sentence: a key that does not exist, with the
  * nearest one that does; a value of the wrong type; a required key left out; a value out of range;
@@ -52,11 +61,30 @@ public final class ConfigLoader {
                   .build())
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
-          .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
+          // Jackson's own lower case is that of the JVM's locale: in Turkish, FILE becomes
+          // f\u0131le.
+          .addModule(new SimpleModule().addSerializer(new EnumNames()))
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
   private ConfigLoader() {}
+
+  /** A YAML text as values, and again with each scalar as it is written. */
+  private record Parsed(JsonNode values, JsonNode texts) {}
+
+  private static final class EnumNames extends StdSerializer<Enum<?>> {
+    private static final long serialVersionUID = 1L;
+
+    EnumNames() {
+      super(Enum.class, false);
+    }
+
+    @Override
+    public void serialize(Enum<?> constant, JsonGenerator yaml, SerializerProvider unused)
+        throws IOException {
+      yaml.writeString(yamlName(constant));
+    }
+  }
 
   /** The configuration of the overrides alone, over the defaults. */
   public static RunConfig load(List<String> overrides) {
@@ -66,7 +94,6 @@ public final class ConfigLoader {
   /** The configuration of a file and overrides, over the defaults. */
   public static RunConfig load(Path file, List<String> overrides) {
     ObjectNode tree = parse(read(file), file.toString());
-    SettingTree.RUN.check(tree, file.toString());
     if (!tree.hasNonNull("name")) {
       tree.put("name", stem(file));
     }
@@ -75,9 +102,7 @@ public final class ConfigLoader {
 
   /** The configuration that a YAML text holds, over the defaults; {@code origin} names the text. */
   public static RunConfig parse(String yaml, String origin, List<String> overrides) {
-    ObjectNode tree = parse(yaml, origin);
-    SettingTree.RUN.check(tree, origin);
-    return bind(tree, overrides);
+    return bind(parse(yaml, origin), overrides);
   }
 
   /** All keys with their resolved values; {@link #parse} of it gives an equal configuration. */
@@ -116,9 +141,7 @@ public final class ConfigLoader {
 
   private static RunConfig bind(ObjectNode tree, List<String> overrides) {
     for (String override : overrides) {
-      ObjectNode one = overrideTree(override);
-      SettingTree.RUN.check(one, COMMAND_LINE);
-      merge(tree, one);
+      merge(tree, overrideTree(override));
     }
     SettingTree.RUN.complete(tree);
     try {
@@ -140,8 +163,27 @@ public final class ConfigLoader {
           "an override must have the form key.path=value, got \"" + override + "\"");
     }
     String path = override.substring(0, equals).trim();
-    JsonNode value =
-        parseTree(override.substring(equals + 1), "the value of " + path + " in " + COMMAND_LINE);
+    String value = override.substring(equals + 1);
+    Parsed parsed =
+        SettingTree.RUN.isText(path) && !isQuoted(value)
+            ? plain(value.strip())
+            : parseTrees(value, "the value of " + path + " in " + COMMAND_LINE);
+    ObjectNode tree = nested(path, parsed.values);
+    SettingTree.RUN.check(tree, nested(path, parsed.texts), COMMAND_LINE);
+    return tree;
+  }
+
+  /** A prompt may begin with what YAML takes for a comment, a list or an alias. */
+  private static Parsed plain(String text) {
+    JsonNode node = YAML.getNodeFactory().textNode(text);
+    return new Parsed(node, node);
+  }
+
+  private static boolean isQuoted(String value) {
+    return value.stripLeading().startsWith("\"") || value.stripLeading().startsWith("'");
+  }
+
+  private static ObjectNode nested(String path, JsonNode value) {
     String[] names = path.split("\\.", -1);
     ObjectNode root = YAML.createObjectNode();
     ObjectNode node = root;
@@ -167,29 +209,58 @@ public final class ConfigLoader {
   }
 
   private static ObjectNode parse(String yaml, String origin) {
-    JsonNode tree = parseTree(yaml, origin);
-    if (tree.isNull()) {
+    Parsed parsed = parseTrees(yaml, origin);
+    if (parsed.values.isNull()) {
       return YAML.createObjectNode();
     }
-    if (tree instanceof ObjectNode object) {
+    if (parsed.values instanceof ObjectNode object) {
+      SettingTree.RUN.check(object, parsed.texts, origin);
       return object;
     }
     throw UserException.usage(
-        origin + " must hold keys with values (key: value), got " + SettingTree.describe(tree));
+        origin
+            + " must hold keys with values (key: value), got "
+            + SettingTree.describe(parsed.values));
   }
 
-  private static JsonNode parseTree(String yaml, String origin) {
-    try {
-      JsonNode tree = YAML.readTree(yaml);
+  private static Parsed parseTrees(String yaml, String origin) {
+    try (JsonParser parser = YAML.getFactory().createParser(yaml)) {
+      JsonNode values = YAML.readTree(yaml);
       // An empty text is a missing node to Jackson; for us, as for YAML, it is null.
-      return tree.isMissingNode() ? YAML.nullNode() : tree;
+      return values.isMissingNode()
+          ? new Parsed(YAML.nullNode(), YAML.nullNode())
+          : new Parsed(values, texts(parser, parser.nextToken()));
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String where =
           at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
       throw UserException.usage(
           origin + " is not valid YAML" + where + ": " + firstLine(e.getOriginalMessage()), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading from memory", e);
     }
+  }
+
+  /** The value at a token; scalars are texts as they are written, without quotes. */
+  private static JsonNode texts(JsonParser parser, JsonToken token) throws IOException {
+    if (token == JsonToken.START_OBJECT) {
+      ObjectNode object = YAML.createObjectNode();
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        object.set(name, texts(parser, parser.nextToken()));
+      }
+      return object;
+    }
+    if (token == JsonToken.START_ARRAY) {
+      ArrayNode array = YAML.createArrayNode();
+      for (JsonToken next = parser.nextToken();
+          next != JsonToken.END_ARRAY;
+          next = parser.nextToken()) {
+        array.add(texts(parser, next));
+      }
+      return array;
+    }
+    return YAML.getNodeFactory().textNode(parser.getText());
   }
 
   private static String firstLine(String message) {

@@ -73,8 +73,18 @@ final class SettingTree {
     return keys;
   }
 
-  /** Refuses unknown keys and values of the wrong type, and writes each value in its own type. */
-  void check(ObjectNode tree, String origin) {
+  /** Whether the key of this path holds a text. */
+  boolean isText(String keyPath) {
+    return keys().stream().anyMatch(key -> key.path.equals(keyPath) && key.type == String.class);
+  }
+
+  /**
+   * Refuses unknown keys and values of the wrong type, and writes each value in its own type.
+   *
+   * @param texts the same tree, in which each scalar is the text as it is written: {@code 1.10},
+   *     where YAML sees the number 1.1
+   */
+  void check(ObjectNode tree, JsonNode texts, String origin) {
     List<String> names = new ArrayList<>();
     tree.fieldNames().forEachRemaining(names::add);
     for (String name : names) {
@@ -83,7 +93,11 @@ final class SettingTree {
       if (child == null) {
         throw unknown(name, origin);
       }
-      if (isAbsent(child, value)) {
+      if (child instanceof Key key && key.type == String.class) {
+        tree.set(name, typed(key, texts.path(name), origin));
+        continue;
+      }
+      if (isAbsent(value)) {
         tree.putNull(name);
         continue;
       }
@@ -97,7 +111,7 @@ final class SettingTree {
                       describe(value),
                       origin));
         }
-        section.check(object, origin);
+        section.check(object, texts.path(name), origin);
       } else {
         tree.set(name, typed((Key) child, value, origin));
       }
@@ -105,9 +119,8 @@ final class SettingTree {
   }
 
   /** A key without a value is null or, as Jackson reads some of them, an empty text. */
-  private static boolean isAbsent(Object child, JsonNode value) {
-    boolean holdsText = child instanceof Key key && key.type == String.class;
-    return value.isNull() || (!holdsText && value.isTextual() && value.asText().isEmpty());
+  private static boolean isAbsent(JsonNode value) {
+    return value.isNull() || (value.isTextual() && value.asText().isEmpty());
   }
 
   /** Puts the default where a key is not given. */
@@ -221,11 +234,25 @@ final class SettingTree {
 
   private UserException unknown(String name, String origin) {
     String full = path.isEmpty() ? name : path + "." + name;
+    if (name.contains(".")) {
+      return dotted(full, origin);
+    }
     String hint =
         nearest(name)
             .map(known -> "did you mean \"" + known + "\"?")
             .orElseGet(() -> "the keys here are " + String.join(", ", children.keySet()));
     return UserException.usage("unknown key \"%s\" in %s: %s".formatted(full, origin, hint));
+  }
+
+  /** The form of the command line in YAML, where a section holds its keys. */
+  private static UserException dotted(String full, String origin) {
+    String known =
+        nearest(full, RUN.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
+            .orElse("data.source");
+    int dot = known.indexOf('.');
+    return UserException.usage(
+        "unknown key \"%s\" in %s: a key of a section stands below it in YAML, as in \"%s: {%s: ...}\"; key.path=value is for the command line"
+            .formatted(full, origin, known.substring(0, dot), known.substring(dot + 1)));
   }
 
   /** The most similar key: of this section first, of all sections then. */

@@ -31,7 +31,8 @@ public final class DataFiles {
 
   /**
    * The file system of a path. Local files are read and written as they are, without Hadoop's
-   * {@code .crc} companions: the manifest's checksums cover what those would.
+   * {@code .crc} companions: the manifest's checksums cover what those would. A local name that
+   * this JVM cannot read or write is refused, here or as its folder is listed ({@link LocalNames}).
    *
    * @throws UserException if Hadoop knows no file system of the path's scheme here
    */
@@ -53,7 +54,11 @@ public final class DataFiles {
       }
       throw e;
     }
-    return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
+    if (!(fs instanceof LocalFileSystem)) {
+      return fs;
+    }
+    LocalNames.requireRepresentable(fs.makeQualified(path).toUri().getPath());
+    return LocalFiles.open(fs.getUri(), conf);
   }
 
   /** The path as a local file, or null where it lies on another file system. */

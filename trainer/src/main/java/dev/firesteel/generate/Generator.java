@@ -4,6 +4,7 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -20,13 +21,21 @@ import java.util.OptionalInt;
 public final class Generator {
   private final LanguageModel model;
   private final Tokenizer tokenizer;
+  private final DocumentTokens documents;
   private final ArrayPool pool;
 
+  /** A generator for documents that the tokenizer's end of text separates. */
+  public Generator(LanguageModel model, Tokenizer tokenizer, ArrayPool pool) {
+    this(model, tokenizer, DocumentTokens.of(tokenizer), pool);
+  }
+
   /**
+   * @param documents which tokens end a completion, and what an empty prompt is
    * @param pool where activations and caches live; of the model's backend
    * @throws UserException when the tokenizer has tokens that the model does not know
    */
-  public Generator(LanguageModel model, Tokenizer tokenizer, ArrayPool pool) {
+  public Generator(
+      LanguageModel model, Tokenizer tokenizer, DocumentTokens documents, ArrayPool pool) {
     if (tokenizer.vocabularySize() > model.config().vocabularySize()) {
       throw UserException.usage(
           "the tokenizer must have at most as many tokens as the model ("
@@ -37,6 +46,7 @@ public final class Generator {
     }
     this.model = model;
     this.tokenizer = tokenizer;
+    this.documents = documents;
     this.pool = pool;
   }
 
@@ -81,7 +91,7 @@ public final class Generator {
   }
 
   private int[] documentStart() {
-    OptionalInt start = tokenizer.endOfText();
+    OptionalInt start = documents.start();
     if (start.isEmpty()) {
       start = tokenizer.id("\n");
     }
@@ -126,8 +136,7 @@ public final class Generator {
   }
 
   private boolean endsDocument(int token) {
-    OptionalInt end = tokenizer.endOfText();
-    return end.isPresent() && end.getAsInt() == token;
+    return documents.ends().contains(token);
   }
 
   private List<Completion> sample(

@@ -1,16 +1,14 @@
 package dev.firesteel.tokenizer;
 
-import java.util.ArrayList;
-import java.util.BitSet;
+import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Cuts text at added tokens as Hugging Face's {@code AddedVocabulary} does: leftmost match first,
  * the longest of several, first the tokens with {@code normalized: false}, then the others in what
- * is left. Where special tokens are to stay text, their matches are passed over.
+ * is left. Where special tokens are to stay text, their matches are passed over. The work does not
+ * grow with the number of tokens.
  *
  * <p>One deliberate difference: white space that a token with {@code rstrip} swallowed is gone.
  * That library can match an added token of white space inside it and then emits the text twice.
@@ -40,9 +38,9 @@ final class AddedTokens {
     return tokens;
   }
 
-  void cut(String text, boolean withSpecial, Parts parts) {
+  void cut(CharSequence text, boolean withSpecial, Parts parts) {
     if (tokens.isEmpty() || (allSpecial && !withSpecial)) {
-      if (!text.isEmpty()) {
+      if (text.length() > 0) {
         parts.text(0, text.length());
       }
       return;
@@ -66,24 +64,34 @@ final class AddedTokens {
   }
 
   private static final class Matcher {
-    private final BitSet firstChars = new BitSet();
-    private final Map<Character, List<AddedToken>> longestFirst = new HashMap<>();
+    /** Index is the first character of a token; null where none begins so. */
+    private final Node[] beginnings;
 
     Matcher(List<AddedToken> tokens) {
-      for (AddedToken token : tokens) {
-        char c = token.content().charAt(0);
-        firstChars.set(c);
-        longestFirst.computeIfAbsent(c, unused -> new ArrayList<>()).add(token);
-      }
-      Comparator<AddedToken> byLength = Comparator.comparingInt(t -> t.content().length());
-      longestFirst.values().forEach(list -> list.sort(byLength.reversed()));
+      int highest = tokens.stream().mapToInt(token -> token.content().charAt(0)).max().orElse(-1);
+      this.beginnings = new Node[highest + 1];
+      tokens.stream().sorted(Comparator.comparing(AddedToken::content)).forEach(this::add);
     }
 
-    void cut(String text, int start, int end, boolean withSpecial, Parts parts) {
+    /** In the order of their contents, so that each node's characters come in order. */
+    private void add(AddedToken token) {
+      String content = token.content();
+      char first = content.charAt(0);
+      if (beginnings[first] == null) {
+        beginnings[first] = new Node();
+      }
+      Node node = beginnings[first];
+      for (int i = 1; i < content.length(); i++) {
+        node = node.lastOrNew(content.charAt(i));
+      }
+      node.token = token;
+    }
+
+    void cut(CharSequence text, int start, int end, boolean withSpecial, Parts parts) {
       int done = start;
       int i = start;
       while (i < end) {
-        AddedToken token = firstChars.get(text.charAt(i)) ? matchAt(text, i, end) : null;
+        AddedToken token = longestAt(text, i, end);
         if (token == null) {
           i++;
           continue;
@@ -112,18 +120,49 @@ final class AddedTokens {
       }
     }
 
-    private AddedToken matchAt(String text, int at, int end) {
-      for (AddedToken token : longestFirst.get(text.charAt(at))) {
-        int length = token.content().length();
-        if (length <= end - at && text.startsWith(token.content(), at)) {
-          return token;
-        }
+    /** The longest token that begins here: as many steps as it has characters, or a few more. */
+    private AddedToken longestAt(CharSequence text, int at, int end) {
+      char first = text.charAt(at);
+      Node node = first < beginnings.length ? beginnings[first] : null;
+      AddedToken longest = null;
+      for (int i = at + 1; node != null; i++) {
+        longest = node.token != null ? node.token : longest;
+        node = i < end ? node.next(text.charAt(i)) : null;
       }
-      return null;
+      return longest;
     }
 
-    private static boolean isSpace(String text, int i) {
+    private static boolean isSpace(CharSequence text, int i) {
       return UnicodeClasses.of(text.charAt(i)) == UnicodeClasses.SPACE;
+    }
+  }
+
+  /** The beginning of one or more tokens, in a tree over their characters. */
+  private static final class Node {
+    private char[] characters = new char[1];
+    private Node[] nodes = new Node[1];
+    private int size;
+
+    /** The token that ends here, or null. */
+    private AddedToken token;
+
+    Node next(char c) {
+      int i = Arrays.binarySearch(characters, 0, size, c);
+      return i < 0 ? null : nodes[i];
+    }
+
+    /** The node behind {@code c}, which is no smaller than any character before. */
+    Node lastOrNew(char c) {
+      if (size == 0 || characters[size - 1] != c) {
+        if (size == characters.length) {
+          characters = Arrays.copyOf(characters, 2 * size);
+          nodes = Arrays.copyOf(nodes, 2 * size);
+        }
+        characters[size] = c;
+        nodes[size] = new Node();
+        size++;
+      }
+      return nodes[size - 1];
     }
   }
 }

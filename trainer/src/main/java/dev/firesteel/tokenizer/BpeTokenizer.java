@@ -101,6 +101,21 @@ public final class BpeTokenizer implements Tokenizer {
     return new BpeTokenizer(tokens, special, new int[0], new int[0], false);
   }
 
+  private BpeTokenizer(BpeTokenizer same, Vocabulary vocabulary) {
+    this.vocabulary = vocabulary;
+    this.addedTokens = same.addedTokens;
+    this.left = same.left;
+    this.right = same.right;
+    this.merges = same.merges;
+    this.ignoreMerges = same.ignoreMerges;
+    this.idOfByte = same.idOfByte;
+  }
+
+  @Override
+  public BpeTokenizer endingWith(int id) {
+    return new BpeTokenizer(this, vocabulary.endingWith(id));
+  }
+
   @Override
   public int vocabularySize() {
     return vocabulary.size();
@@ -213,7 +228,7 @@ public final class BpeTokenizer implements Tokenizer {
 
   @Override
   public OptionalInt endOfText() {
-    return vocabulary.id(END_OF_TEXT);
+    return vocabulary.endOfText();
   }
 
   @Override

@@ -88,6 +88,18 @@ public final class CharTokenizer implements Tokenizer {
     return new CharTokenizer(tokens, List.of(AddedToken.special(vocabulary.size(), END_OF_TEXT)));
   }
 
+  private CharTokenizer(CharTokenizer same, Vocabulary vocabulary) {
+    this.vocabulary = vocabulary;
+    this.addedTokens = same.addedTokens;
+    this.characters = same.characters;
+    this.idOfCodePoint = same.idOfCodePoint;
+  }
+
+  @Override
+  public CharTokenizer endingWith(int id) {
+    return new CharTokenizer(this, vocabulary.endingWith(id));
+  }
+
   @Override
   public int vocabularySize() {
     return vocabulary.size();
@@ -160,7 +172,7 @@ public final class CharTokenizer implements Tokenizer {
 
   @Override
   public OptionalInt endOfText() {
-    return vocabulary.id(END_OF_TEXT);
+    return vocabulary.endOfText();
   }
 
   @Override

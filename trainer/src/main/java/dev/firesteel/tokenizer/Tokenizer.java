@@ -60,8 +60,17 @@ public interface Tokenizer {
   /** Whether this id is a special token, which plain text never encodes to. */
   boolean isSpecial(int id);
 
-  /** The id of {@link #END_OF_TEXT}; only a {@link CharTokenizer} may be without. */
+  /**
+   * The token that separates documents: the one of {@link #endingWith}, else {@link #END_OF_TEXT},
+   * else a special token of another well-known name ({@code </s>}); empty where there is none.
+   */
   OptionalInt endOfText();
+
+  /**
+   * This tokenizer, in which the token {@code id} separates documents. {@link #toJson} does not
+   * hold that: a {@code tokenizer.json} has no place for it.
+   */
+  Tokenizer endingWith(int id);
 
   /**
    * The tokenizer as Hugging Face's {@code tokenizer.json}. Equal tokenizers give equal text,

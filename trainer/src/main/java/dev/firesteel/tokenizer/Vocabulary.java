@@ -9,16 +9,33 @@ import java.util.OptionalInt;
 
 /** Tokens by id and ids by token, with the bytes that each token decodes to. */
 final class Vocabulary {
+  /**
+   * Names that other people's tokenizers give the end of a document, or, last, that of a turn of a
+   * conversation. Only a special token counts: text cannot forge it.
+   */
+  private static final List<String> ENDS_OF_TEXT =
+      List.of(
+          "<|end_of_text|>",
+          "</s>",
+          "<eos>",
+          "[EOS]",
+          "<|eos|>",
+          "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+          "<|im_end|>",
+          "<|eot_id|>");
+
   private final String[] tokens;
   private final byte[][] bytes;
   private final Map<String, Integer> ids;
-  private final BitSet special = new BitSet();
+  private final BitSet special;
+  private final OptionalInt endOfText;
 
   /** Index is the id in both arrays, which are kept, not copied. */
   Vocabulary(String[] tokens, byte[][] bytes, List<AddedToken> addedTokens) {
     this.tokens = tokens;
     this.bytes = bytes;
     this.ids = new HashMap<>(tokens.length * 2);
+    this.special = new BitSet();
     for (int id = 0; id < tokens.length; id++) {
       ids.put(tokens[id], id);
     }
@@ -27,6 +44,35 @@ final class Vocabulary {
         special.set(token.id());
       }
     }
+    this.endOfText = wellKnownEnd();
+  }
+
+  private Vocabulary(Vocabulary same, int endOfText) {
+    this.tokens = same.tokens;
+    this.bytes = same.bytes;
+    this.ids = same.ids;
+    this.special = same.special;
+    this.endOfText = OptionalInt.of(checked(endOfText));
+  }
+
+  /** The same tokens, of which another ends a document. */
+  Vocabulary endingWith(int id) {
+    return new Vocabulary(this, id);
+  }
+
+  private OptionalInt wellKnownEnd() {
+    OptionalInt own = id(Tokenizer.END_OF_TEXT);
+    if (own.isPresent()) {
+      return own;
+    }
+    return ENDS_OF_TEXT.stream()
+        .flatMapToInt(name -> id(name).stream())
+        .filter(special::get)
+        .findFirst();
+  }
+
+  OptionalInt endOfText() {
+    return endOfText;
   }
 
   int size() {

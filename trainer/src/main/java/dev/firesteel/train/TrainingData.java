@@ -1,5 +1,6 @@
 package dev.firesteel.train;
 
+import dev.firesteel.checkpoint.TokenizerFiles;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
@@ -7,9 +8,7 @@ import dev.firesteel.data.DatasetManifest.ShardInfo;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
-import dev.firesteel.tokenizer.Tokenizers;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
@@ -45,8 +44,8 @@ public record TrainingData(
   private static Tokenizer tokenizer(Path folder, DatasetManifest manifest, Configuration hadoop) {
     Path file = new Path(folder, manifest.tokenizer().file());
     Tokenizer tokenizer;
-    try (InputStream in = DataFiles.fileSystem(folder, hadoop).open(file)) {
-      tokenizer = Tokenizers.load(in, file.toString());
+    try {
+      tokenizer = TokenizerFiles.read(DataFiles.fileSystem(folder, hadoop), file);
     } catch (IOException e) {
       throw DataFiles.explain("reading the tokenizer " + file, e);
     }

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigLoaderTest {
   private static final String SOURCE = "data: {source: text}\n";
@@ -63,6 +64,103 @@ class ConfigLoaderTest {
     assertThat(config.training().tokens()).isEqualTo(1_000_000);
     assertThat(config.data().shardTokens()).isEqualTo(1000);
     assertThat(config.name()).isEqualTo("2024");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1.10",
+        "1.0",
+        "1_000",
+        "2024_01_02",
+        "2024-01-02",
+        "20240102",
+        "1e3",
+        "0x10",
+        "0b11",
+        "010",
+        "+1",
+        "-0",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "False",
+        "null",
+        "Null",
+        "~",
+        "12:30:45",
+        "1.",
+        "123456789012345678901234567890",
+        "1.100000000000000000000000001",
+        "=",
+        "<<"
+      })
+  void textKeysKeepTheTextAsItIsWritten(String text) {
+    RunConfig overridden =
+        ConfigLoader.load(List.of("data.source=" + text, "sample.prompt= " + text));
+    RunConfig nested =
+        ConfigLoader.load(
+            List.of("data={source: %s}".formatted(text), "sample={prompt: %s}".formatted(text)));
+    RunConfig parsed =
+        parse("sample: {prompt: %s}  # a comment\ndata:\n  source: %s\n".formatted(text, text));
+    RunConfig quoted =
+        parse("sample: {prompt: '%s'}\ndata: {source: \"%s\"}\n".formatted(text, text));
+
+    for (RunConfig config : List.of(overridden, nested, parsed, quoted)) {
+      assertThat(config.sample().prompt()).isEqualTo(text);
+      assertThat(config.data().source()).isEqualTo(text);
+      assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
+    }
+    assertThat(parsed).isEqualTo(overridden).isEqualTo(nested).isEqualTo(quoted);
+  }
+
+  @Test
+  void twoNamesThatAreOneNumberAreTwoRuns() {
+    assertThat(ConfigLoader.load(List.of("data.source=text", "name=1.10")).name())
+        .isEqualTo("1.10");
+    assertThat(parse(SOURCE + "name: 1.1").name()).isEqualTo("1.1");
+    assertThat(parse(SOURCE + "name: 2024_01_02").name()).isEqualTo("2024_01_02");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "@Override",
+        "# Title",
+        "[x",
+        "{",
+        "*x",
+        "&x y",
+        "a: b",
+        "!x",
+        "%x",
+        "a\nb",
+        "- a"
+      })
+  void aTextOnTheCommandLineIsTakenAsItStands(String text) {
+    RunConfig config = ConfigLoader.load(List.of("data.source=text", "sample.prompt=" + text));
+
+    assertThat(config.sample().prompt()).isEqualTo(text);
+    assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "data.source: x | data.source | data: {source: ...}",
+        "data: {data.source: x} | data.data.source | data: {source: ...}",
+        "model.layer: 2 | model.layer | model: {layers: ...}",
+        "no.such.key.at.all: 2 | no.such.key.at.all | data: {source: ...}",
+      })
+  void aDottedKeyInYamlIsShownAsASection(String yaml, String key, String shown) {
+    assertThatThrownBy(() -> parse(yaml))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "unknown key \"%s\" in test.yaml: a key of a section stands below it in YAML, as in \"%s\"; key.path=value is for the command line"
+                .formatted(key, shown));
   }
 
   @Test

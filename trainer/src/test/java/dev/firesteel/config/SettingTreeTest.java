@@ -139,6 +139,8 @@ class SettingTreeTest {
             Precedence, lowest first: the defaults below, the file, the command line from left to right.
             Unknown keys, wrong types and values out of range are refused before any work starts; a run
             saves its resolved configuration as `config.yaml`, which can be given back as it is.
+            A key of type text keeps the text as it is written, though YAML would see a number in `1.10`, false in `no` and nothing in `~`; on the
+            command line it is taken as it stands, or, if it begins with a quote, as YAML reads quotes.
             This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
 
             | key | type | default | meaning |

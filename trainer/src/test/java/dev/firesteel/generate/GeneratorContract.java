@@ -17,10 +17,13 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.DocumentTokens;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -327,6 +330,36 @@ abstract class GeneratorContract {
         .filteredOn(completion -> completion.finishReason() != FinishReason.STOP)
         .isNotEmpty()
         .allSatisfy(completion -> assertThat(completion.tokens()).doesNotContain(end).hasSize(20));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void eachEndThatTheModelNamesStopsAndIsNotPrinted(int beams) {
+    int newLine = TOKENIZER.id("\n").orElseThrow();
+    int end = TOKENIZER.endOfText().orElseThrow();
+    Set<Integer> ends = Set.of(newLine, end, 3, 4);
+    Generator generator =
+        new Generator(
+            model(withoutEnd()), TOKENIZER, new DocumentTokens(OptionalInt.of(3), ends), pool);
+    GenerationOptions options =
+        beams == 1
+            ? drawing().maxTokens(20).build()
+            : GenerationOptions.builder().beams(beams).lengthPenalty(0).maxTokens(20).build();
+
+    List<Completion> completions =
+        generator.generate(Collections.nCopies(8, "a"), options, TokenListener.NONE);
+
+    assertThat(completions)
+        .filteredOn(completion -> completion.finishReason() == FinishReason.STOP)
+        .isNotEmpty()
+        .allSatisfy(
+            completion -> {
+              List<Integer> tokens = completion.tokens();
+              assertThat(ends).contains(tokens.get(tokens.size() - 1));
+              assertThat(tokens.subList(0, tokens.size() - 1)).doesNotContainAnyElementsOf(ends);
+              assertThat(completion.text()).hasSize(tokens.size() - 1);
+            });
+    assertThat(generator.generate("", options)).isEqualTo(generator.generate("c", options));
   }
 
   @ParameterizedTest
