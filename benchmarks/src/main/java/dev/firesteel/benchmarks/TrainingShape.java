@@ -19,6 +19,9 @@ record TrainingShape(String label, ModelConfig model, int batch) {
   /** For tests of the benchmark itself. */
   static final TrainingShape TINY = gpt2("0.1M", 2, 2, 64, 257, 2, 48);
 
+  /** About the model of {@code configs/shakespeare-char.yaml}. */
+  static final TrainingShape CHARACTERS = gpt2("0.8M", 4, 4, 128, 65, 12, 64);
+
   static final TrainingShape SMALL = gpt2("4.3M", 4, 4, 256, 4096, 8, 256);
   static final TrainingShape MEDIUM = gpt2("13.9M", 6, 6, 384, 8192, 8, 256);
 
@@ -32,7 +35,7 @@ record TrainingShape(String label, ModelConfig model, int batch) {
   static final TrainingShape LLAMA = llama("llama-33.6M", 8, 512, 8, 4, 8192, 4, 512);
 
   private static final List<TrainingShape> ALL =
-      List.of(TINY, TINY_LLAMA, SMALL, MEDIUM, LLAMA, GPT2);
+      List.of(TINY, TINY_LLAMA, CHARACTERS, SMALL, MEDIUM, LLAMA, GPT2);
 
   /** Initial weights and token ids of every run. */
   static final long SEED = 1337;

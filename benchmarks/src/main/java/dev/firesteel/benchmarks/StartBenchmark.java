@@ -1,0 +1,136 @@
+package dev.firesteel.benchmarks;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Starts short runs again and again and counts those that are slow for their whole life, since the
+ * JIT compiled a kernel so that it keeps its vectors in objects.
+ *
+ * <pre>{@code
+ * ./mvnw -q -Pallocation -pl benchmarks -am verify -DskipTests -Dmain=StartBenchmark \
+ *   -Dbenchmark="starts=100 shapes=0.8M,4.3M,13.9M,llama-33.6M precisions=fp32,bf16 jdk=HOME"
+ * }</pre>
+ *
+ * <p>A start is bad if a step allocates more than a megabyte once the JIT is done, or if it makes
+ * less than a third of the tokens per second of its group's median (which a busy machine does, too:
+ * the bytes do not depend on that). Ends with exit code 1 if any was.
+ */
+final class StartBenchmark {
+  private static final long MOST_BYTES = 1_000_000;
+
+  private record Start(long tokensPerSecond, long bytesPerStep, double warmUpSeconds) {}
+
+  private StartBenchmark() {}
+
+  public static void main(String[] args) throws IOException, InterruptedException {
+    Settings settings =
+        Settings.of(
+            Map.of(
+                "starts", "100",
+                "shapes", "0.8M,4.3M,13.9M,llama-33.6M",
+                "precisions", "fp32,bf16",
+                "threads", "2",
+                "seconds", "3",
+                "sequences", "2",
+                "tokens", "128",
+                "options", "",
+                "jdk", System.getProperty("java.home")),
+            args);
+    System.out.println(Machine.describe());
+    System.out.println();
+    System.out.println(
+        "| shape | precision | starts | slow | allocating | notices | tokens/s min, median, max | bytes a step min, median, max | warm-up s median, max |");
+    System.out.println("|---|---|---|---|---|---|---|---|---|");
+    int bad = 0;
+    for (String shape : settings.list("shapes")) {
+      for (String precision : settings.list("precisions")) {
+        bad += group(settings, shape, precision);
+      }
+    }
+    if (bad > 0) {
+      System.err.println(bad + " starts were slow or allocated");
+      System.exit(1);
+    }
+  }
+
+  /** One row of the table; how many starts of it were bad. */
+  private static int group(Settings settings, String shape, String precision)
+      throws IOException, InterruptedException {
+    List<Start> starts = new ArrayList<>();
+    List<String> notices = new ArrayList<>();
+    for (int i = 0; i < settings.number("starts"); i++) {
+      starts.add(start(settings, shape, precision, notices));
+    }
+    long[] rates = starts.stream().mapToLong(Start::tokensPerSecond).sorted().toArray();
+    long[] bytes = starts.stream().mapToLong(Start::bytesPerStep).sorted().toArray();
+    double[] warmUps = starts.stream().mapToDouble(Start::warmUpSeconds).sorted().toArray();
+    int middle = starts.size() / 2;
+    int last = starts.size() - 1;
+    long slow = starts.stream().filter(s -> s.tokensPerSecond() < rates[middle] / 3).count();
+    long allocating = starts.stream().filter(s -> s.bytesPerStep() > MOST_BYTES).count();
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %s | %d | %d | %d | %d | %,d, %,d, %,d | %,d, %,d, %,d | %.2f, %.2f |%n",
+        shape,
+        precision,
+        starts.size(),
+        slow,
+        allocating,
+        notices.size(),
+        rates[0],
+        rates[middle],
+        rates[last],
+        bytes[0],
+        bytes[middle],
+        bytes[last],
+        warmUps[middle],
+        warmUps[last]);
+    notices.forEach(System.out::println);
+    return (int) (slow + allocating + notices.size());
+  }
+
+  private static Start start(
+      Settings settings, String shape, String precision, List<String> notices)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(settings.text("jdk"), "bin", "java").toString());
+    command.add("@" + System.getProperty("firesteel.jvm.options"));
+    command.add("-Xmx2g");
+    settings.list("options").stream().filter(option -> !option.isEmpty()).forEach(command::add);
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(StartProbe.class.getName());
+    command.add(shape);
+    command.add(precision);
+    for (String key : List.of("threads", "seconds", "sequences", "tokens")) {
+      command.add(settings.text(key));
+    }
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().put("OMP_NUM_THREADS", "1");
+    Process process = builder.start();
+    Start start = null;
+    try (var lines = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        String[] words = line.split(" ", -1);
+        if (words[0].equals("notice")) {
+          notices.add(line);
+        } else if (words[0].equals("start")) {
+          start =
+              new Start(
+                  Long.parseLong(words[1]), Long.parseLong(words[2]), Double.parseDouble(words[3]));
+        }
+      }
+    }
+    if (process.waitFor() != 0 || start == null) {
+      throw new IOException("the start ended with " + process.exitValue() + ": " + command);
+    }
+    return start;
+  }
+}
