@@ -17,6 +17,7 @@ import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.Serializable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -159,7 +160,9 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
     RunDirectory run = assignment.directory(hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
-    TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
+    Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
+    TrainingListener listener =
+        TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
     List<RankListener> ranks = new ArrayList<>();
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);

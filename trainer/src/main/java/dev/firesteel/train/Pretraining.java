@@ -7,7 +7,9 @@ import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.RankNumbers;
+import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.checkpoint.RunSession;
+import dev.firesteel.checkpoint.RunWriter;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
 import dev.firesteel.checkpoint.TrainingSnapshot;
 import dev.firesteel.checkpoint.TrainingState;
@@ -51,6 +53,9 @@ import java.util.OptionalDouble;
  * number of ranks, if that is a power of two that divides the slots of a step.
  */
 public final class Pretraining implements AutoCloseable {
+  /** How long ranks that wait for rank 0's files let it look before they ask again. */
+  private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
+
   private final RunConfig config;
   private final TrainingData data;
   private final TrainingContext context;
@@ -74,6 +79,7 @@ public final class Pretraining implements AutoCloseable {
   private final Generator generator;
   private final CheckpointStore checkpoints;
   private final AsyncCheckpoints uploads;
+  private final RunWriter files; // used by rank 0 alone
   private final TrainingSnapshot snapshot; // null where training waits for checkpoints
   private final String configSha256;
   private final String dataSha256;
@@ -149,6 +155,7 @@ public final class Pretraining implements AutoCloseable {
             config.checkpoint().keepLast(),
             config.checkpoint().keepBest(),
             Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
+    files = new RunWriter(Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
     meter = new RankMeter(collective.rank(), RunSession.hostName());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
@@ -179,6 +186,7 @@ public final class Pretraining implements AutoCloseable {
     while (step < steps) {
       collective.enterStep(step);
       uploads.poll().ifPresent(this::committed);
+      files.poll();
       context.rank().onPhase(RankPhase.COMPUTE, step);
       if (stopRequested()) {
         checkpointAt(OptionalDouble.empty());
@@ -367,6 +375,7 @@ public final class Pretraining implements AutoCloseable {
     if (first) {
       log.sync();
     }
+    awaitFiles();
     TrainingState state =
         new TrainingState(
             step,
@@ -390,6 +399,18 @@ public final class Pretraining implements AutoCloseable {
     startedStep = step;
     if (snapshot == null) {
       uploads.finish().ifPresent(this::committed);
+    }
+  }
+
+  /**
+   * Returns when rank 0's files are written. All ranks wait, and ask each other now and then: a
+   * call of the collective has a deadline, which may be shorter than that of the file system.
+   */
+  private void awaitFiles() {
+    double[] written = {0};
+    while (written[0] == 0) {
+      written[0] = first && files.isIdle(BETWEEN_VOTES) ? 1 : 0;
+      collective.allReduce(written);
     }
   }
 
@@ -473,20 +494,21 @@ public final class Pretraining implements AutoCloseable {
 
   private void start() {
     if (first) {
-      context.run().writeConfig(config);
-      context
-          .run()
-          .addSession(
-              RunSession.now(
-                  fromStep,
-                  context.backend().description(),
-                  collective.worldSize(),
-                  config.seed(),
-                  configSha256,
-                  dataSha256,
-                  tokenizerSha256));
-      log = MetricsLog.open(context.run(), checkpointStep);
+      RunDirectory run = context.run();
+      RunSession session =
+          RunSession.now(
+              fromStep,
+              context.backend().description(),
+              collective.worldSize(),
+              config.seed(),
+              configSha256,
+              dataSha256,
+              tokenizerSha256);
+      files.submit("writing " + run + "/" + RunDirectory.CONFIG, () -> run.writeConfig(config));
+      files.submit("writing " + run + "/" + RunDirectory.RUN, () -> run.addSession(session));
+      log = MetricsLog.open(files, run, checkpointStep);
     }
+    awaitFiles();
     listener.onStart(
         new TrainingPlan(
             config.name(),
@@ -509,6 +531,7 @@ public final class Pretraining implements AutoCloseable {
     uploads.finish().ifPresent(this::committed);
     if (first) {
       log.sync();
+      files.finish();
     }
     listener.onEnd(outcome, step);
     return outcome;
@@ -561,7 +584,7 @@ public final class Pretraining implements AutoCloseable {
         optimizer;
         accumulator;
         TrainingSnapshot copies = snapshot;
-        MetricsLog rows = log) {
+        files) {
       uploads.close();
     }
   }

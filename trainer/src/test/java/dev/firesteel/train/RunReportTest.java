@@ -14,6 +14,7 @@ import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
@@ -75,7 +76,8 @@ class RunReportTest {
               public void onNotice(String line) {
                 notices.add(line);
               }
-            })
+            },
+            Duration.ofMinutes(1))
         .onEnd(TrainingOutcome.COMPLETED, 1);
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0)).startsWith("The report of " + run + " was not written: ");
