@@ -3,6 +3,7 @@ package dev.firesteel.backend;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.StorageAllocator;
+import java.util.List;
 
 /**
  * The kernels that a model is computed with. A caller names arrays, never Java arrays, so that a
@@ -36,6 +37,11 @@ public interface Backend extends StorageAllocator, AutoCloseable {
 
   /** What decides the bits of results: backends that say the same here compute the same. */
   String arithmetic();
+
+  /** Java threads that compute for this backend beside the caller's; none by default. */
+  default List<Thread> threadsBesideCaller() {
+    return List.of();
+  }
 
   /** Whether arrays of this element type can be computed with. */
   boolean supports(DType dtype);

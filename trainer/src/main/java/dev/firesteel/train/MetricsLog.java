@@ -48,6 +48,8 @@ final class MetricsLog implements TrainingListener {
     put(row, "grad_norm", step.gradientNorm());
     put(row, "tokens_per_second", rounded(step.tokensPerSecond()));
     put(row, "step_ms", rounded(step.stepMillis()));
+    put(row, "allocated_bytes_per_step", Math.rint(step.allocatedBytesPerStep()));
+    put(row, "gc_ms", rounded(step.gcMillis()));
     if (step.skipped()) {
       row.put("skipped", true);
     }

@@ -93,9 +93,7 @@ public final class Pretraining implements AutoCloseable {
   private int skippedInARow;
   private Double bestLoss; // null before the first evaluation
   private Long bestStep;
-  private long trainNanos;
   private long lossWaitNanos;
-  private long loggedStep;
 
   /**
    * Builds the model, and reads the run's last checkpoint if there is one.
@@ -182,6 +180,7 @@ public final class Pretraining implements AutoCloseable {
 
   private TrainingOutcome train() {
     int steps = config.training().steps();
+    HeapCounters heap = new HeapCounters(context.backend().threadsBesideCaller());
     start();
     while (step < steps) {
       collective.enterStep(step);
@@ -195,6 +194,8 @@ public final class Pretraining implements AutoCloseable {
       long began = System.nanoTime();
       long transferNanos = collective.transferNanos();
       long waitNanos = waitNanos();
+      long gcMillis = heap.gcMillis();
+      double allocatedBytes = heap.allocatedBytes();
       double learningRate = schedule.at(step);
 
       double loss = accumulateSlots();
@@ -208,14 +209,19 @@ public final class Pretraining implements AutoCloseable {
       }
       step++;
       long nanos = System.nanoTime() - began;
-      trainNanos += nanos;
-      meter.add(nanos, collective.transferNanos() - transferNanos, waitNanos() - waitNanos);
+      meter.add(
+          nanos,
+          collective.transferNanos() - transferNanos,
+          waitNanos() - waitNanos,
+          heap.gcMillis() - gcMillis,
+          heap.allocatedBytes() - allocatedBytes);
       countSkips(skipped, loss, norm);
 
       EvaluationResult result = due(config.evaluation().every()) ? evaluate() : null;
       if (due(config.logging().every()) || result != null || skipped) {
-        log(loss, learningRate, norm, skipped, result);
-        context.rank().onMeasured(meter.report(step));
+        RankStep measured = meter.report(step);
+        log(loss, learningRate, norm, skipped, result, measured);
+        context.rank().onMeasured(measured);
       }
       if (samples() && due(config.sample().every())) {
         sample();
@@ -323,9 +329,12 @@ public final class Pretraining implements AutoCloseable {
   }
 
   private void log(
-      double loss, double learningRate, double norm, boolean skipped, EvaluationResult result) {
-    double seconds = trainNanos / 1e9;
-    long stepsSince = step - loggedStep;
+      double loss,
+      double learningRate,
+      double norm,
+      boolean skipped,
+      EvaluationResult result,
+      RankStep measured) {
     report(
         new StepMetrics(
             step,
@@ -333,12 +342,12 @@ public final class Pretraining implements AutoCloseable {
             loss,
             learningRate,
             norm,
-            stepsSince * config.training().tokensPerStep() / seconds,
-            1000 * seconds / stepsSince,
+            1000 * config.training().tokensPerStep() / measured.stepMillis(),
+            measured.stepMillis(),
+            measured.allocatedBytes(),
+            measured.gcMillis(),
             skipped,
             result));
-    trainNanos = 0;
-    loggedStep = step;
   }
 
   private void report(StepMetrics metrics) {
@@ -486,7 +495,6 @@ public final class Pretraining implements AutoCloseable {
     fromStep = step;
     checkpointStep = step;
     startedStep = step;
-    loggedStep = step;
     skippedInARow = state.skippedInARow();
     bestLoss = state.bestValidationLoss();
     bestStep = state.bestStep();

@@ -1,6 +1,5 @@
 package dev.firesteel.train;
 
-import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
@@ -14,7 +13,8 @@ public final class RankMeter {
   private long stepNanos;
   private long communicationNanos;
   private long waitNanos;
-  private long gcMillisBefore = gcMillis();
+  private long gcMillis;
+  private double allocatedBytes;
 
   public RankMeter(int rank, String host) {
     this.rank = rank;
@@ -27,12 +27,17 @@ public final class RankMeter {
    * @param nanos it took
    * @param ofCommunication nanoseconds of transfers, on the collective's thread
    * @param ofWaiting nanoseconds that the training thread waited for other ranks
+   * @param ofCollecting milliseconds of garbage collections
+   * @param bytes allocated on the Java heap; NaN where they are not counted
    */
-  public void add(long nanos, long ofCommunication, long ofWaiting) {
+  public void add(
+      long nanos, long ofCommunication, long ofWaiting, long ofCollecting, double bytes) {
     steps++;
     stepNanos += nanos;
     communicationNanos += ofCommunication;
     waitNanos += ofWaiting;
+    gcMillis += ofCollecting;
+    allocatedBytes += bytes;
   }
 
   /**
@@ -45,7 +50,6 @@ public final class RankMeter {
     if (steps == 0) {
       throw new IllegalStateException("a report needs a step since the one before, got none");
     }
-    long gcMillis = gcMillis();
     RankStep report =
         new RankStep(
             rank,
@@ -54,23 +58,19 @@ public final class RankMeter {
             meanMillis(stepNanos),
             meanMillis(communicationNanos),
             meanMillis(waitNanos),
-            (double) (gcMillis - gcMillisBefore) / steps,
+            (double) gcMillis / steps,
+            allocatedBytes / steps,
             ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
     steps = 0;
     stepNanos = 0;
     communicationNanos = 0;
     waitNanos = 0;
-    gcMillisBefore = gcMillis;
+    gcMillis = 0;
+    allocatedBytes = 0;
     return report;
   }
 
   private double meanMillis(long nanos) {
     return nanos / 1e6 / steps;
-  }
-
-  private static long gcMillis() {
-    return ManagementFactory.getGarbageCollectorMXBeans().stream()
-        .mapToLong(GarbageCollectorMXBean::getCollectionTime)
-        .sum();
   }
 }

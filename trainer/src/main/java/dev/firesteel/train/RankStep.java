@@ -12,6 +12,8 @@ package dev.firesteel.train;
  * @param waitMillis of a step, that the training thread waited for other ranks: the part of the
  *     communication that computing did not hide, and the time until slower ranks came
  * @param gcMillis of a step, that garbage collections of the process took
+ * @param allocatedBytes of a step, what the training thread and those of the backend allocated on
+ *     the Java heap; NaN where the JVM does not count it
  * @param heapUsedBytes of the process at the time of the report
  */
 public record RankStep(
@@ -22,6 +24,7 @@ public record RankStep(
     double communicationMillis,
     double waitMillis,
     double gcMillis,
+    double allocatedBytes,
     long heapUsedBytes) {
 
   /**

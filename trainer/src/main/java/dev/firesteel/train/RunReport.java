@@ -126,6 +126,19 @@ public final class RunReport {
                         row.get("val_loss").asDouble(),
                         row.get("val_bpb").asDouble(),
                         row.get("step").asLong())));
+    metrics.stream()
+        .filter(row -> row.has("allocated_bytes_per_step"))
+        .reduce((earlier, later) -> later)
+        .ifPresent(
+            row ->
+                facts.put(
+                    "Java heap, a step",
+                    String.format(
+                        Locale.ROOT,
+                        "%,.0f bytes allocated, %.1f ms of collecting garbage, at step %,d",
+                        row.get("allocated_bytes_per_step").asDouble(),
+                        row.path("gc_ms").asDouble(),
+                        row.get("step").asLong())));
     if (!sessions.isEmpty()) {
       JsonNode last = sessions.get(sessions.size() - 1);
       facts.put("Sessions", Integer.toString(sessions.size()));
