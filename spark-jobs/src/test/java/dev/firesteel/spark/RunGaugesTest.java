@@ -69,7 +69,7 @@ class RunGaugesTest {
   }
 
   private static RankStep measured() {
-    return new RankStep(2, "host", 7, 100, 40, 20, 3, 4096, 1);
+    return new RankStep(2, "host", 7, 100, 40, 20, 80, 3, 4096, 1);
   }
 
   private double value(String name) {

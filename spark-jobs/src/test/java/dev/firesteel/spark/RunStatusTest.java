@@ -275,7 +275,7 @@ class RunStatusTest {
     return new RankReport(
         "executor-" + rank,
         new RankStep(
-            rank, "host-" + rank, 10, step, 2 * waitMillis, waitMillis, 0.5, 4096, 1 << 20));
+            rank, "host-" + rank, 10, step, 2 * waitMillis, waitMillis, 9, 0.5, 4096, 1 << 20));
   }
 
   private static final class SetClock extends Clock {

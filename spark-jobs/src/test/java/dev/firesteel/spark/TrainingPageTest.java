@@ -201,7 +201,7 @@ class TrainingPageTest {
 
   private static RankStep rank(
       int rank, String host, long step, double millis, double communication, double waited) {
-    return new RankStep(rank, host, step, millis, communication, waited, 0.5, 4096, 100 << 20);
+    return new RankStep(rank, host, step, millis, communication, waited, 100, 0.5, 4096, 100 << 20);
   }
 
   /** Reports are not waited for by who sends them. */

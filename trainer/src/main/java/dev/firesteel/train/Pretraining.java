@@ -180,7 +180,7 @@ public final class Pretraining implements AutoCloseable {
 
   private TrainingOutcome train() {
     int steps = config.training().steps();
-    HeapCounters heap = new HeapCounters(context.backend().threadsBesideCaller());
+    ThreadCounters threads = new ThreadCounters(context.backend().threadsBesideCaller());
     start();
     while (step < steps) {
       collective.enterStep(step);
@@ -194,8 +194,9 @@ public final class Pretraining implements AutoCloseable {
       long began = System.nanoTime();
       long transferNanos = collective.transferNanos();
       long waitNanos = waitNanos();
-      long gcMillis = heap.gcMillis();
-      double allocatedBytes = heap.allocatedBytes();
+      double cpuNanos = threads.cpuNanos();
+      long gcMillis = threads.gcMillis();
+      double allocatedBytes = threads.allocatedBytes();
       double learningRate = schedule.at(step);
 
       double loss = accumulateSlots();
@@ -213,8 +214,9 @@ public final class Pretraining implements AutoCloseable {
           nanos,
           collective.transferNanos() - transferNanos,
           waitNanos() - waitNanos,
-          heap.gcMillis() - gcMillis,
-          heap.allocatedBytes() - allocatedBytes);
+          threads.cpuNanos() - cpuNanos,
+          threads.gcMillis() - gcMillis,
+          threads.allocatedBytes() - allocatedBytes);
       countSkips(skipped, loss, norm);
 
       EvaluationResult result = due(config.evaluation().every()) ? evaluate() : null;

@@ -13,6 +13,7 @@ public final class RankMeter {
   private long stepNanos;
   private long communicationNanos;
   private long waitNanos;
+  private double cpuNanos;
   private long gcMillis;
   private double allocatedBytes;
 
@@ -27,15 +28,23 @@ public final class RankMeter {
    * @param nanos it took
    * @param ofCommunication nanoseconds of transfers, on the collective's thread
    * @param ofWaiting nanoseconds that the training thread waited for other ranks
+   * @param onProcessor nanoseconds that each thread that computes was on a processor, on average;
+   *     NaN where they are not counted
    * @param ofCollecting milliseconds of garbage collections
    * @param bytes allocated on the Java heap; NaN where they are not counted
    */
   public void add(
-      long nanos, long ofCommunication, long ofWaiting, long ofCollecting, double bytes) {
+      long nanos,
+      long ofCommunication,
+      long ofWaiting,
+      double onProcessor,
+      long ofCollecting,
+      double bytes) {
     steps++;
     stepNanos += nanos;
     communicationNanos += ofCommunication;
     waitNanos += ofWaiting;
+    cpuNanos += onProcessor;
     gcMillis += ofCollecting;
     allocatedBytes += bytes;
   }
@@ -58,6 +67,7 @@ public final class RankMeter {
             meanMillis(stepNanos),
             meanMillis(communicationNanos),
             meanMillis(waitNanos),
+            cpuNanos / 1e6 / steps,
             (double) gcMillis / steps,
             allocatedBytes / steps,
             ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
@@ -65,6 +75,7 @@ public final class RankMeter {
     stepNanos = 0;
     communicationNanos = 0;
     waitNanos = 0;
+    cpuNanos = 0;
     gcMillis = 0;
     allocatedBytes = 0;
     return report;

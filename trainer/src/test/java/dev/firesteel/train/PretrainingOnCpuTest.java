@@ -41,10 +41,11 @@ class PretrainingOnCpuTest {
     RunConfig config = config("measured");
     try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, 3))) {
       assertThat(backend.threadsBesideCaller()).hasSize(2);
-      HeapCounters counters = new HeapCounters(backend.threadsBesideCaller());
+      ThreadCounters counters = new ThreadCounters(backend.threadsBesideCaller());
       double before = counters.allocatedBytes();
       byte[] garbage = new byte[1 << 20];
       assertThat(counters.allocatedBytes() - before).isGreaterThanOrEqualTo(garbage.length);
+      assertThat(counters.cpuNanos()).isPositive();
     }
     train(config, 2, 12);
     List<JsonNode> rows =
