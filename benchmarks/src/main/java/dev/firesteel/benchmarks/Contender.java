@@ -18,6 +18,9 @@ import java.util.Map;
 /**
  * A measured program in a child JVM with its own environment. It is stopped by signal while others
  * run: the waiting threads of an OpenMP runtime would otherwise take their time.
+ *
+ * <p>The child ends with this process, however that ends. A stopped process cannot see that its
+ * input has ended, so a shell beside it does, and kills it.
  */
 final class Contender implements AutoCloseable {
   /** Who computes, and how. */
@@ -71,7 +74,14 @@ final class Contender implements AutoCloseable {
       long heapPeakBytes) {}
 
   final Kind kind;
+
+  /** Reads to the end of its input, which is that of this process, then kills the child. */
+  private static final String GUARD =
+      // Ctrl-C in a terminal is for all processes there; the guard has to be the last.
+      "trap '' INT TERM HUP; while read -r line; do :; done; kill -KILL \"$0\"";
+
   private final Process process;
+  private final Process guard;
   private final Writer commands;
   private final BufferedReader answers;
   private final String description;
@@ -102,11 +112,29 @@ final class Contender implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+    guard = guard(process);
     commands = process.outputWriter(StandardCharsets.UTF_8);
     answers =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-    description = answer("ready");
-    signal("STOP");
+    try {
+      description = answer("ready");
+      signal("STOP");
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private static Process guard(Process child) {
+    try {
+      return new ProcessBuilder("sh", "-c", GUARD, Long.toString(child.pid()))
+          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+          .redirectError(ProcessBuilder.Redirect.DISCARD)
+          .start();
+    } catch (IOException e) {
+      child.destroyForcibly();
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static List<String> peerOptions() {
@@ -134,6 +162,11 @@ final class Contender implements AutoCloseable {
 
   String description() {
     return description;
+  }
+
+  /** The child's process id. */
+  long pid() {
+    return process.pid();
   }
 
   /** Has the child compute what all must compute alike. */
@@ -247,6 +280,7 @@ final class Contender implements AutoCloseable {
   @Override
   public void close() {
     process.destroyForcibly();
+    guard.destroyForcibly(); // At the end of its input it might kill a later process of that id.
   }
 
   /** Where the peer's libraries are unpacked. */

@@ -6,12 +6,15 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.cpu.CpuBackend;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.DoubleSupplier;
+import java.util.function.LongSupplier;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
@@ -23,8 +26,9 @@ import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * What the machine can do at best with some threads at once, measured within seconds: the best of
- * several rounds of each, since a ceiling is what other load does not lower. Main class of a child
- * JVM: {@code THREADS}.
+ * many rounds of each, since a ceiling is what other load does not lower. Rounds go on until the
+ * JIT compiler has nothing left to do and none is better. Main class of a child JVM: {@code
+ * THREADS}.
  *
  * @param threads how many ran at once
  * @param fma float32 multiply-adds on registers, GFLOP/s
@@ -46,7 +50,15 @@ record MachineCeilings(
     double l3,
     double dram,
     double read) {
-  private static final int ROUNDS = 8;
+  /** In a row, that were no better and compiled nothing: by then all is compiled. */
+  private static final int STEADY_ROUNDS = 16;
+
+  /** Other threads may compile for ever. */
+  private static final int MOST_ROUNDS = 300;
+
+  /** Less is chance. */
+  private static final double BETTER = 1.02;
+
   private static final double ROUND_SECONDS = 0.06;
   private static final int PRODUCT = 1024;
   private static final int KILO = 1 << 10;
@@ -60,7 +72,7 @@ record MachineCeilings(
   }
 
   /**
-   * Takes about 6 s and 700 MB of heap.
+   * Takes some 15 s and 700 MB of heap.
    *
    * @throws IllegalStateException when oneDNN would start threads of its own
    */
@@ -95,29 +107,51 @@ record MachineCeilings(
     for (int i = 0; i < threads; i++) {
       works.add(maker.make());
     }
+    return bestWhenSteady(
+        () -> round(works), ManagementFactory.getCompilationMXBean()::getTotalCompilationTime);
+  }
+
+  /**
+   * The best of rounds that go on until they are steady. A profile's products are those of another
+   * precision, so that the first rounds here are compiled while they run.
+   *
+   * @param round gives its rate
+   * @param compiled grows whenever something was compiled
+   */
+  static double bestWhenSteady(DoubleSupplier round, LongSupplier compiled) {
     double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-      double[] rates = new double[threads];
-      CountDownLatch ready = new CountDownLatch(threads);
-      List<Thread> team = new ArrayList<>();
-      for (int i = 0; i < threads; i++) {
-        int index = i;
-        Thread thread =
-            new Thread(
-                () -> {
-                  ready.countDown();
-                  while (ready.getCount() > 0) {
-                    Thread.onSpinWait();
-                  }
-                  rates[index] = rate(works.get(index));
-                });
-        team.add(thread);
-        thread.start();
-      }
-      team.forEach(MachineCeilings::join);
-      best = Math.max(best, Arrays.stream(rates).sum());
+    int steady = 0;
+    for (int i = 0; i < MOST_ROUNDS && steady < STEADY_ROUNDS; i++) {
+      long compiledBefore = compiled.getAsLong();
+      double rate = round.getAsDouble();
+      boolean same = rate <= best * BETTER && compiled.getAsLong() == compiledBefore;
+      steady = same ? steady + 1 : 0;
+      best = Math.max(best, rate);
     }
     return best;
+  }
+
+  private static double round(List<Repeatable> works) {
+    int threads = works.size();
+    double[] rates = new double[threads];
+    CountDownLatch ready = new CountDownLatch(threads);
+    List<Thread> team = new ArrayList<>();
+    for (int i = 0; i < threads; i++) {
+      int index = i;
+      Thread thread =
+          new Thread(
+              () -> {
+                ready.countDown();
+                while (ready.getCount() > 0) {
+                  Thread.onSpinWait();
+                }
+                rates[index] = rate(works.get(index));
+              });
+      team.add(thread);
+      thread.start();
+    }
+    team.forEach(MachineCeilings::join);
+    return Arrays.stream(rates).sum();
   }
 
   private static void join(Thread thread) {

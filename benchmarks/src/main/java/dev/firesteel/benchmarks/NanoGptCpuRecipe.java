@@ -32,6 +32,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -149,7 +150,13 @@ public final class NanoGptCpuRecipe {
                     backend,
                     new SingleProcess(),
                     run,
-                    TrainingListener.all(progress, evaluations, RunReport.atEndOf(run, progress)),
+                    TrainingListener.all(
+                        progress,
+                        evaluations,
+                        RunReport.atEndOf(
+                            run,
+                            progress,
+                            Duration.ofSeconds(config.checkpoint().timeoutSeconds()))),
                     new RankListener() {},
                     new StopSignal()))) {
       training.run();

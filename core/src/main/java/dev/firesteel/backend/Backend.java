@@ -4,6 +4,7 @@ import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.StorageAllocator;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -38,6 +39,11 @@ public interface Backend extends StorageAllocator, AutoCloseable {
 
   /** What decides the bits of results: backends that say the same here compute the same. */
   String arithmetic();
+
+  /** Java threads that compute for this backend beside the caller's; none by default. */
+  default List<Thread> threadsBesideCaller() {
+    return List.of();
+  }
 
   /** Whether arrays of this element type can be computed with. */
   boolean supports(DType dtype);

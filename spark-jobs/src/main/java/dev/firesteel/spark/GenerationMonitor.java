@@ -34,6 +34,7 @@ final class GenerationMonitor implements AutoCloseable {
   private final LiveExecutors executors;
   private final boolean embedded;
   private final int worldSize;
+  private final Duration growInterval;
   private final BooleanSupplier stopRequested;
   private final Thread thread = new Thread(this::look, "firesteel-monitor");
   private volatile Heartbeat silenced;
@@ -42,6 +43,8 @@ final class GenerationMonitor implements AutoCloseable {
 
   /**
    * @param jobGroup of the generation's job, which is cancelled when its tasks do not end
+   * @param growInterval how often to look whether there is room for a larger generation; zero:
+   *     never
    * @param stopRequested whether the run is to stop
    */
   GenerationMonitor(
@@ -51,6 +54,7 @@ final class GenerationMonitor implements AutoCloseable {
       RunConfig config,
       LiveExecutors executors,
       int worldSize,
+      Duration growInterval,
       BooleanSupplier stopRequested) {
     this.context = context;
     this.jobGroup = jobGroup;
@@ -60,6 +64,7 @@ final class GenerationMonitor implements AutoCloseable {
     this.executors = executors;
     this.embedded = executors.embedded();
     this.worldSize = worldSize;
+    this.growInterval = growInterval;
     this.stopRequested = stopRequested;
   }
 
@@ -76,10 +81,9 @@ final class GenerationMonitor implements AutoCloseable {
         Thread.sleep(PERIOD_MILLIS);
         killSilent();
         endWhatCannotGoOn(System.nanoTime() - began);
-        if (limits.growSeconds() > 0
-            && System.nanoTime() - looked > TimeUnit.SECONDS.toNanos(limits.growSeconds())) {
-          makeRoom();
+        if (!growInterval.isZero() && System.nanoTime() - looked > growInterval.toNanos()) {
           looked = System.nanoTime();
+          makeRoom();
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();

@@ -15,9 +15,11 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import org.apache.hadoop.conf.Configuration;
@@ -115,35 +117,55 @@ final class PretrainJob {
   private TrainingOutcome trainInGenerations(TrainingListener listener)
       throws InterruptedException {
     RetryBudget budget = new RetryBudget(config.cluster());
-    int wanted = firstWanted();
+    TrainerCount count = new TrainerCount(config, firstRequested());
+    Set<String> toldUnused = new HashSet<>();
+    boolean begun = false;
     while (true) {
-      int awaited = wanted;
-      sleep(Duration.ofSeconds(config.cluster().waitSeconds()), () -> executors.idleFor(awaited));
+      sleep(
+          Duration.ofSeconds(config.cluster().waitSeconds()),
+          () -> executors.idleFor(count.awaited()));
       if (plugin.stopRequested()) {
         return TrainingOutcome.INTERRUPTED;
       }
-      int worldSize = WorldSize.choose(config, executors.trainers());
-      if (worldSize < WorldSize.wanted(config, wanted)) {
+      if (!begun) {
+        executors.requireAlike();
+        begun = true;
+      }
+      executors.unused().stream()
+          .filter(unused -> toldUnused.add(unused.id()))
+          .forEach(unused -> listener.onNotice(unused.why()));
+      int awaited = count.awaited();
+      int room = executors.trainers();
+      int worldSize = count.next(room);
+      count.disappointment(worldSize).ifPresent(listener::onNotice);
+      if (worldSize < awaited) {
         listener.onNotice(
             "There is room for %d of %d trainers: the run goes on with %d"
-                .formatted(executors.trainers(), wanted, worldSize));
+                .formatted(room, awaited, worldSize));
       }
-      wanted = Math.max(wanted, worldSize);
-      Attempt attempt = new Attempt(beginGeneration(listener), worldSize);
+      boolean grew = count.isGrowing();
+      long stepBefore = grew ? lastStep() : -1;
+      Attempt attempt = new Attempt(beginGeneration(listener), worldSize, count.growInterval());
       Optional<GenerationFailure> failure = attempt.run();
+      if (failure.isEmpty() && !attempt.endedToGrow()) {
+        tellEnd.run();
+        return attempt.outcome();
+      }
+      count.ended(failure.isEmpty() || (grew && lastStep() > stepBefore));
       if (failure.isEmpty()) {
-        if (!attempt.endedToGrow()) {
-          tellEnd.run();
-          return attempt.outcome();
-        }
+        count.grow(worldSize);
         listener.onNotice("There is room for more trainers: the run goes on with them");
         continue;
       }
       if (plugin.stopRequested()) {
         return TrainingOutcome.INTERRUPTED;
       }
-      goOnOrThrow(failure.get(), attempt.number(), budget, listener);
+      goOnOrThrow(failure.get(), grew, attempt.number(), budget, listener);
     }
+  }
+
+  private long lastStep() {
+    return lastCheckpoint().map(Checkpoint::step).orElse(-1L);
   }
 
   /**
@@ -157,7 +179,7 @@ final class PretrainJob {
   }
 
   /** What the configuration says, else the submission, else what there is. */
-  private int firstWanted() throws InterruptedException {
+  private int firstRequested() throws InterruptedException {
     int requested =
         config.cluster().trainers() > 0 ? config.cluster().trainers() : executors.requested();
     if (requested > 0 || executors.embedded()) {
@@ -179,12 +201,21 @@ final class PretrainJob {
     return Math.max(1, seen[0]);
   }
 
-  /** Returns when the next generation may begin. */
+  /**
+   * Returns when the next generation may begin.
+   *
+   * @param grew whether it had more trainers than the one before: then the mistake may be that of
+   *     an executor that the run can do without
+   */
   private void goOnOrThrow(
-      GenerationFailure failure, long generation, RetryBudget budget, TrainingListener listener)
+      GenerationFailure failure,
+      boolean grew,
+      long generation,
+      RetryBudget budget,
+      TrainingListener listener)
       throws InterruptedException {
     TrainReport report = failure.report();
-    if (report != null && (report.isMistake() || executors.embedded())) {
+    if (report != null && ((report.isMistake() && !grew) || executors.embedded())) {
       report.outcome(); // Throws as the rank did.
     }
     if (executors.embedded()) {
@@ -244,14 +275,17 @@ final class PretrainJob {
     private final long number;
     private final String fence;
     private final int worldSize;
+    private final Duration growInterval;
     private final GenerationWatch watch;
     private TrainingOutcome outcome;
     private boolean endedToGrow;
 
     /**
      * @param generation of the run directory, where it has any
+     * @param growInterval after which it ends if there is room for more trainers; zero: never
      */
-    Attempt(Optional<Generation> generation, int worldSize) {
+    Attempt(Optional<Generation> generation, int worldSize, Duration growInterval) {
+      this.growInterval = growInterval;
       this.number = generation.map(Generation::number).orElse(1L);
       this.fence = generation.map(Generation::token).orElse("");
       this.worldSize = worldSize;
@@ -281,7 +315,14 @@ final class PretrainJob {
       String jobGroup = "firesteel-generation-" + number + "-" + UUID.randomUUID();
       GenerationMonitor monitor =
           new GenerationMonitor(
-              context, jobGroup, watch, config, executors, worldSize, plugin::stopRequested);
+              context,
+              jobGroup,
+              watch,
+              config,
+              executors,
+              worldSize,
+              growInterval,
+              plugin::stopRequested);
       context.setJobGroup(jobGroup, "training " + config.name(), true);
       plugin.status().generationStarted(Math.toIntExact(number), worldSize);
       monitor.start();

@@ -40,6 +40,8 @@ final class RunGauges {
     gauges.run("gradient_norm", Numbers::gradientNorm);
     gauges.run("tokens_per_second", Numbers::tokensPerSecond);
     gauges.run("step_millis", Numbers::stepMillis);
+    gauges.run("allocated_bytes_per_step", Numbers::allocatedBytesPerStep);
+    gauges.run("gc_millis", Numbers::gcMillis);
     gauges.run("validation_loss", Numbers::validationLoss);
     gauges.run("bits_per_byte", Numbers::bitsPerByte);
     gauges.run("checkpoint_step", Numbers::checkpointStep);
@@ -60,6 +62,7 @@ final class RunGauges {
       ofRank(rank, "wait_millis", RankState::waitMillis);
       ofRank(rank, "overlap_share", RankState::overlapShare);
       ofRank(rank, "gc_millis", RankState::gcMillis);
+      ofRank(rank, "allocated_bytes", RankState::allocatedBytes);
       ofRank(rank, "heap_used_bytes", RankState::heapUsedBytes);
       ofRank(rank, "straggler", state -> state.straggler() ? 1 : 0);
     }
@@ -75,6 +78,7 @@ final class RunGauges {
     trainer(registry, "wait_millis", last, RankStep::waitMillis);
     trainer(registry, "overlap_share", last, RankStep::overlapShare);
     trainer(registry, "gc_millis", last, RankStep::gcMillis);
+    trainer(registry, "allocated_bytes", last, RankStep::allocatedBytes);
   }
 
   private void run(String name, ToDoubleFunction<Numbers> number) {

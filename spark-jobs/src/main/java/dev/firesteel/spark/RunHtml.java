@@ -139,6 +139,13 @@ final class RunHtml {
         List.of(
             "Learning rate, gradient norm",
             number("%.3g", now.learningRate()) + ", " + number("%.4g", now.gradientNorm())));
+    rows.add(
+        List.of(
+            "Java heap, a step",
+            bytes(now.allocatedBytesPerStep())
+                + " allocated, "
+                + number("%,.1f", now.gcMillis())
+                + " ms of collecting garbage"));
     rows.add(List.of("Began", time(run.started()) + ", at step " + plan.fromStep()));
     table("run", List.of(), rows);
   }
@@ -162,6 +169,7 @@ final class RunHtml {
               format("%,.1f", rank.waitMillis()),
               number("%.0f %%", 100 * rank.overlapShare()),
               format("%,.1f", rank.gcMillis()),
+              bytes(rank.allocatedBytes()),
               PlanText.bytes(rank.heapUsedBytes()),
               number("%.2f", rank.computeRatio()) + (rank.straggler() ? " straggler" : ""),
               ago(rank.reported())));
@@ -179,6 +187,7 @@ final class RunHtml {
             "Waited, ms",
             "Overlap",
             "GC, ms",
+            "Allocated",
             "Heap used",
             "Own work / median",
             "Reported"),
@@ -284,6 +293,10 @@ final class RunHtml {
 
   private static String time(Instant instant) {
     return UIUtils.formatDate(instant.toEpochMilli());
+  }
+
+  private static String bytes(double value) {
+    return Double.isFinite(value) ? PlanText.bytes(Math.round(value)) : UNKNOWN;
   }
 
   private static String number(String format, double value) {

@@ -78,6 +78,8 @@ record RunSnapshot(
    * @param gradientNorm before clipping
    * @param tokensPerSecond of training alone
    * @param stepMillis of training alone
+   * @param allocatedBytesPerStep of training alone, on the Java heap of rank 0
+   * @param gcMillis of a step, what garbage collections took there
    * @param validationLoss in nats per token, of the last evaluation
    * @param bitsPerByte of the last evaluation
    * @param checkpointStep of the last checkpoint; -1 where none was committed in this application
@@ -95,6 +97,8 @@ record RunSnapshot(
       double gradientNorm,
       double tokensPerSecond,
       double stepMillis,
+      double allocatedBytesPerStep,
+      double gcMillis,
       double validationLoss,
       double bitsPerByte,
       long checkpointStep,
@@ -122,6 +126,7 @@ record RunSnapshot(
       double waitMillis,
       double overlapShare,
       double gcMillis,
+      double allocatedBytes,
       long heapUsedBytes,
       double computeRatio,
       boolean straggler,

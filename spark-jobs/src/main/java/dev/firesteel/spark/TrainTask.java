@@ -8,15 +8,19 @@ import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.train.Pretraining;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
+import dev.firesteel.train.SteadyStateWatch;
 import dev.firesteel.train.StopSignal;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.Serializable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -54,6 +58,9 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
 
   private static final Logger LOG = LoggerFactory.getLogger(TrainTask.class);
   private static final long HEARTBEAT_MILLIS = 500;
+
+  /** Once, after the warm-up. */
+  private static final Duration PROBE = Duration.ofMillis(300);
 
   @Override
   public Iterator<TrainReport> apply(Iterator<TrainAssignment> assignments) {
@@ -159,20 +166,48 @@ final class TrainTask extends AbstractFunction1<Iterator<TrainAssignment>, Itera
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
     RunDirectory run = assignment.directory(hadoop);
     TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
-    TrainingListener listener = TrainingListener.all(RunReport.atEndOf(run, toDriver), toDriver);
+    Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
+    TrainingListener listener =
+        TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
     List<RankListener> ranks = new ArrayList<>();
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);
     int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
-    try (Backend backend = Backends.create(options(config.compute(), gpus, cores));
-        Pretraining training =
-            new Pretraining(
-                config,
-                data,
-                new TrainingContext(
-                    backend, collective, run, listener, RankListener.all(ranks), stop))) {
-      return training.run();
+    BackendOptions options = options(config.compute(), gpus, cores);
+    try (Backend backend = Backends.create(options)) {
+      ranks.add(
+          new SteadyStateWatch(
+              toDriver,
+              () ->
+                  expectedMillis(
+                      backend,
+                      config,
+                      data.tokenizer().vocabularySize(),
+                      options.threads(),
+                      collective.worldSize())));
+      try (Pretraining training =
+          new Pretraining(
+              config,
+              data,
+              new TrainingContext(
+                  backend, collective, run, listener, RankListener.all(ranks), stop))) {
+        return training.run();
+      }
     }
+  }
+
+  /**
+   * What the plan expects of a step of one rank on this machine, whose products are timed for that;
+   * NaN for a backend that the plan's estimate was not made for.
+   */
+  private static double expectedMillis(
+      Backend backend, RunConfig config, int tokens, int threads, int trainers) {
+    if (config.compute().backend() != ComputeConfig.Backend.CPU) {
+      return Double.NaN;
+    }
+    int vocabularySize = Math.max(tokens, config.model().vocabularySize());
+    double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(backend, config, PROBE);
+    return 1e3 * RunPlan.stepSeconds(config, vocabularySize, threads, trainers, flopsPerSecond);
   }
 
   /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */

@@ -27,6 +27,8 @@ class RunGaugesTest {
     assertThat(value("run.tokens")).isEqualTo(7 * 512);
     assertThat(value("run.loss")).isEqualTo(3.5);
     assertThat(value("run.tokens_per_second")).isEqualTo(900);
+    assertThat(value("run.allocated_bytes_per_step")).isEqualTo(2048);
+    assertThat(value("run.gc_millis")).isEqualTo(1.5);
     assertThat(value("run.checkpoint_step")).isEqualTo(6);
   }
 
@@ -40,6 +42,7 @@ class RunGaugesTest {
     gauges.heardOf(2);
     assertThat(value("ranks.2.step_millis")).isEqualTo(100);
     assertThat(value("ranks.2.straggler")).isZero();
+    assertThat(value("ranks.2.allocated_bytes")).isEqualTo(4096);
 
     status.generationStarted(2, 1);
 
@@ -61,10 +64,12 @@ class RunGaugesTest {
     assertThat(value("trainer.communication_millis")).isEqualTo(40);
     assertThat(value("trainer.wait_millis")).isEqualTo(20);
     assertThat(value("trainer.overlap_share")).isEqualTo(0.5);
+    assertThat(value("trainer.gc_millis")).isEqualTo(3);
+    assertThat(value("trainer.allocated_bytes")).isEqualTo(4096);
   }
 
   private static RankStep measured() {
-    return new RankStep(2, "host", 7, 100, 40, 20, 0, 1);
+    return new RankStep(2, "host", 7, 100, 40, 20, 80, 3, 4096, 1);
   }
 
   private double value(String name) {

@@ -229,6 +229,9 @@ class RunStatusTest {
     assertThat(json.at("/plan/tokens_per_step").asLong()).isEqualTo(512);
     assertThat(json.at("/taken").asText()).isEqualTo(BEGIN.toString());
     assertThat(json.at("/now/tokens_per_second").asDouble()).isEqualTo(1000);
+    assertThat(json.at("/now/allocated_bytes_per_step").asDouble()).isEqualTo(2048);
+    assertThat(json.at("/now/gc_millis").asDouble()).isEqualTo(1.5);
+    assertThat(json.at("/ranks/0/allocated_bytes").asDouble()).isEqualTo(4096);
     assertThat(json.at("/now/validation_loss").isNull()).isTrue();
     assertThat(json.at("/loss/0/value").asDouble()).isEqualTo(4.5);
     assertThat(json.at("/ranks/0/compute_millis").asDouble()).isEqualTo(100);
@@ -263,14 +266,16 @@ class RunStatusTest {
   }
 
   static StepMetrics step(long step, double loss, double tokensPerSecond) {
-    return new StepMetrics(step, step * 512, loss, 1e-3, 0.5, tokensPerSecond, 10, false, null);
+    return new StepMetrics(
+        step, step * 512, loss, 1e-3, 0.5, tokensPerSecond, 10, 2048, 1.5, false, null);
   }
 
   private static RankReport report(int rank, double computeMillis, double waitMillis) {
     double step = computeMillis + waitMillis;
     return new RankReport(
         "executor-" + rank,
-        new RankStep(rank, "host-" + rank, 10, step, 2 * waitMillis, waitMillis, 0.5, 1 << 20));
+        new RankStep(
+            rank, "host-" + rank, 10, step, 2 * waitMillis, waitMillis, 9, 0.5, 4096, 1 << 20));
   }
 
   private static final class SetClock extends Clock {

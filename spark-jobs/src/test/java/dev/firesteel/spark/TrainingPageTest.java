@@ -95,9 +95,11 @@ class TrainingPageTest {
     assertThat(page)
         .contains("step 800 of 2,000 (40.0 %)", "40,9", "tokens/s", "10.0 ms a step", " left")
         .contains("<polyline fill=\"none\" style=\"stroke: var(", "style=\"stroke: #d6600a\"")
-        .contains("<td>/runs/one/checkpoints/step-800</td>");
+        .contains("<td>/runs/one/checkpoints/step-800</td>")
+        .contains("<td>2 KiB allocated, 1.5 ms of collecting garbage</td>");
     assertThat(row(page, "<td>0</td><td>node-0</td>"))
         .contains("<td>130.0</td><td>100.0</td><td>40.0</td><td>30.0</td><td>25 %</td>")
+        .contains("<td>0.5</td><td>4 KiB</td><td>100.0 MiB</td>")
         .doesNotContain("straggler");
     assertThat(row(page, "<td>1</td><td>node-2</td>"))
         .contains("table-warning", "<td>80 %</td>", "<td>1.25 straggler</td>");
@@ -139,6 +141,8 @@ class TrainingPageTest {
     assertThat(gauge(metrics, "run_loss"))
         .isEqualTo(TrainingPlugin.driver().status().numbers().loss());
     assertThat(gauge(metrics, "run_tokens_per_second")).isBetween(39_000.0, 41_000.0);
+    assertThat(gauge(metrics, "run_allocated_bytes_per_step")).isEqualTo(2048);
+    assertThat(gauge(metrics, "run_gc_millis")).isEqualTo(1.5);
     assertThat(gauge(metrics, "run_generation")).isEqualTo(2);
     assertThat(gauge(metrics, "run_world_size")).isEqualTo(2);
     assertThat(gauge(metrics, "run_checkpoint_step")).isEqualTo(800);
@@ -197,7 +201,7 @@ class TrainingPageTest {
 
   private static RankStep rank(
       int rank, String host, long step, double millis, double communication, double waited) {
-    return new RankStep(rank, host, step, millis, communication, waited, 0.5, 100 << 20);
+    return new RankStep(rank, host, step, millis, communication, waited, 100, 0.5, 4096, 100 << 20);
   }
 
   /** Reports are not waited for by who sends them. */

@@ -21,7 +21,8 @@ public record CheckpointConfig(
             byDefault = "1800",
             meaning =
                 "A checkpoint that a trainer has not written, or not committed, after so many seconds"
-                    + " counts as failed, and the run ends.")
+                    + " counts as failed, and the run ends; so does any other write to a file of the"
+                    + " run.")
         int timeoutSeconds) {
 
   /** Whether checkpoints are written while training goes on. */

@@ -84,11 +84,7 @@ public record RunPlan(
         config.training().steps(),
         threads,
         config.cluster().plannedTrainers(),
-        FlopPlan.of(
-            model,
-            config.training().sequenceLength(),
-            config.training().tokensPerStep(),
-            config.compute().recompute()),
+        flops(config, model),
         memory,
         3 * Float.BYTES * declared.count(),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
@@ -102,10 +98,47 @@ public record RunPlan(
    * @param flopsPerSecond of {@link ThroughputProbe}
    */
   public double stepSeconds(double flopsPerSecond) {
+    return stepSeconds(flops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
+  }
+
+  /**
+   * The same estimate without the rest of the plan: what a run may hold its steps against.
+   *
+   * @param vocabularySize rows of the embedding
+   * @param threads of one trainer
+   * @param trainers that share each step
+   */
+  public static double stepSeconds(
+      RunConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
+    ModelConfig model = config.model().withVocabularySize(vocabularySize);
+    return stepSeconds(
+        flops(config, model),
+        config.training().tokensPerStep(),
+        Models.declare(model).parameters().count(),
+        threads,
+        trainers,
+        flopsPerSecond);
+  }
+
+  private static double stepSeconds(
+      FlopPlan flops,
+      long tokensPerStep,
+      long parameterCount,
+      int threads,
+      int trainers,
+      double flopsPerSecond) {
     return (flops.perStep() / flopsPerSecond
             + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
             + parameterCount * SECONDS_PER_PARAMETER)
         / trainers;
+  }
+
+  private static FlopPlan flops(RunConfig config, ModelConfig model) {
+    return FlopPlan.of(
+        model,
+        config.training().sequenceLength(),
+        config.training().tokensPerStep(),
+        config.compute().recompute());
   }
 
   private static MemoryPlan memory(

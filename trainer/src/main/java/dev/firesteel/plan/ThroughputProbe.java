@@ -17,6 +17,7 @@ import java.time.Duration;
  */
 public final class ThroughputProbe {
   private static final int MOST_ROWS = 2048;
+  private static final int PART = 512;
 
   private ThroughputProbe() {}
 
@@ -24,11 +25,33 @@ public final class ThroughputProbe {
    * Operations per second of the products; the best of those that {@code atMost} leaves time for.
    */
   public static double flopsPerSecond(Backend backend, RunConfig config, Duration atMost) {
-    int rows =
-        Math.min(
-            MOST_ROWS, config.training().microBatchSize() * config.training().sequenceLength());
-    int width = config.model().width();
-    int inner = config.model().feedForwardWidth();
+    return flopsPerSecond(
+        backend,
+        Math.min(MOST_ROWS, rows(config)),
+        config.model().width(),
+        config.model().feedForwardWidth(),
+        atMost);
+  }
+
+  /**
+   * The same of a part of that product, which is as fast and needs some MB of memory at most: for a
+   * process whose memory is in use.
+   */
+  public static double flopsPerSecondOfPart(Backend backend, RunConfig config, Duration atMost) {
+    return flopsPerSecond(
+        backend,
+        Math.min(PART, rows(config)),
+        Math.min(PART, config.model().width()),
+        Math.min(2 * PART, config.model().feedForwardWidth()),
+        atMost);
+  }
+
+  private static int rows(RunConfig config) {
+    return config.training().microBatchSize() * config.training().sequenceLength();
+  }
+
+  private static double flopsPerSecond(
+      Backend backend, int rows, int width, int inner, Duration atMost) {
     try (ArrayPool pool = new ArrayPool(backend);
         ArrayScope scope = new ArrayScope("throughput probe", pool)) {
       NdArray x = filled(backend, scope, rows, width);

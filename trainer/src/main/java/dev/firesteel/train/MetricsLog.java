@@ -3,25 +3,39 @@ package dev.firesteel.train;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.checkpoint.RunWriter;
 import dev.firesteel.checkpoint.StepRows;
 
 /**
  * Writes {@code metrics.jsonl} and {@code samples.jsonl}. A number that is not finite, or not
  * there, has no key: JSON has none for it.
+ *
+ * <p>All is written by the thread of a {@link RunWriter}, which throws what fails and closes the
+ * files.
  */
-final class MetricsLog implements TrainingListener, AutoCloseable {
-  private final StepRows metrics;
-  private final StepRows samples;
+final class MetricsLog implements TrainingListener {
+  private final RunWriter writer;
+  private final String writingMetrics;
+  private final String writingSamples;
 
-  private MetricsLog(StepRows metrics, StepRows samples) {
-    this.metrics = metrics;
-    this.samples = samples;
+  /** Both belong to the thread that writes. */
+  private StepRows metrics;
+
+  private StepRows samples;
+
+  private MetricsLog(RunWriter writer, RunDirectory run) {
+    this.writer = writer;
+    this.writingMetrics = "writing " + run + "/" + RunDirectory.METRICS;
+    this.writingSamples = "writing " + run + "/" + RunDirectory.SAMPLES;
   }
 
   /** Goes on after {@code step}; -1 before the first. */
-  static MetricsLog open(RunDirectory run, long step) {
-    return new MetricsLog(
-        run.openRows(RunDirectory.METRICS, step), run.openRows(RunDirectory.SAMPLES, step));
+  static MetricsLog open(RunWriter writer, RunDirectory run, long step) {
+    MetricsLog log = new MetricsLog(writer, run);
+    writer.atEnd(log::close);
+    writer.submit(log.writingMetrics, () -> log.metrics = run.openRows(RunDirectory.METRICS, step));
+    writer.submit(log.writingSamples, () -> log.samples = run.openRows(RunDirectory.SAMPLES, step));
+    return log;
   }
 
   @Override
@@ -34,6 +48,8 @@ final class MetricsLog implements TrainingListener, AutoCloseable {
     put(row, "grad_norm", step.gradientNorm());
     put(row, "tokens_per_second", rounded(step.tokensPerSecond()));
     put(row, "step_ms", rounded(step.stepMillis()));
+    put(row, "allocated_bytes_per_step", Math.rint(step.allocatedBytesPerStep()));
+    put(row, "gc_ms", rounded(step.gcMillis()));
     if (step.skipped()) {
       row.put("skipped", true);
     }
@@ -41,25 +57,25 @@ final class MetricsLog implements TrainingListener, AutoCloseable {
       put(row, "val_loss", step.evaluation().loss());
       put(row, "val_bpb", step.evaluation().bitsPerByte());
     }
-    metrics.append(row);
+    writer.submit(writingMetrics, () -> metrics.append(row));
   }
 
   @Override
   public void onSample(long step, String text) {
-    samples.append(JsonNodeFactory.instance.objectNode().put("step", step).put("text", text));
+    ObjectNode row = JsonNodeFactory.instance.objectNode().put("step", step).put("text", text);
+    writer.submit(writingSamples, () -> samples.append(row));
   }
 
-  /** Returns when all is where a resumed run will find it. */
+  /** Has all written to where a resumed run will find it, once the writer is idle. */
   void sync() {
-    metrics.sync();
-    samples.sync();
+    writer.submit(writingMetrics, () -> metrics.sync());
+    writer.submit(writingSamples, () -> samples.sync());
   }
 
-  @Override
   @SuppressWarnings("try") // They are closed, both whatever becomes of the other.
-  public void close() {
-    try (metrics;
-        samples) {
+  private void close() {
+    try (StepRows first = metrics;
+        StepRows second = samples) {
       // Nothing else is held.
     }
   }

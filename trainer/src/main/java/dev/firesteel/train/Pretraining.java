@@ -7,7 +7,9 @@ import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.RankNumbers;
+import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.checkpoint.RunSession;
+import dev.firesteel.checkpoint.RunWriter;
 import dev.firesteel.checkpoint.TrainingCheckpoint;
 import dev.firesteel.checkpoint.TrainingSnapshot;
 import dev.firesteel.checkpoint.TrainingState;
@@ -51,6 +53,14 @@ import java.util.OptionalDouble;
  * number of ranks, if that is a power of two that divides the slots of a step.
  */
 public final class Pretraining implements AutoCloseable {
+  private static final Duration WARM_UP = Duration.ofSeconds(1);
+
+  /** While kernels are left that the warm-up before the first step did not get to. */
+  private static final Duration WARM_UP_AFTER_A_STEP = Duration.ofMillis(10);
+
+  /** How long ranks that wait for rank 0's files let it look before they ask again. */
+  private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
+
   private final RunConfig config;
   private final TrainingData data;
   private final TrainingContext context;
@@ -74,6 +84,7 @@ public final class Pretraining implements AutoCloseable {
   private final Generator generator;
   private final CheckpointStore checkpoints;
   private final AsyncCheckpoints uploads;
+  private final RunWriter files; // used by rank 0 alone
   private final TrainingSnapshot snapshot; // null where training waits for checkpoints
   private final String configSha256;
   private final String dataSha256;
@@ -87,9 +98,7 @@ public final class Pretraining implements AutoCloseable {
   private int skippedInARow;
   private Double bestLoss; // null before the first evaluation
   private Long bestStep;
-  private long trainNanos;
   private long lossWaitNanos;
-  private long loggedStep;
 
   /**
    * Builds the model, and reads the run's last checkpoint if there is one.
@@ -149,6 +158,7 @@ public final class Pretraining implements AutoCloseable {
             config.checkpoint().keepLast(),
             config.checkpoint().keepBest(),
             Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
+    files = new RunWriter(Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
     meter = new RankMeter(collective.rank(), RunSession.hostName());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
@@ -175,10 +185,13 @@ public final class Pretraining implements AutoCloseable {
 
   private TrainingOutcome train() {
     int steps = config.training().steps();
+    ThreadCounters threads = new ThreadCounters(context.backend().threadsBesideCaller());
     start();
+    boolean warm = context.backend().warmUp(WARM_UP, listener::onNotice);
     while (step < steps) {
       collective.enterStep(step);
       uploads.poll().ifPresent(this::committed);
+      files.poll();
       context.rank().onPhase(RankPhase.COMPUTE, step);
       if (stopRequested()) {
         checkpointAt(OptionalDouble.empty());
@@ -187,6 +200,9 @@ public final class Pretraining implements AutoCloseable {
       long began = System.nanoTime();
       long transferNanos = collective.transferNanos();
       long waitNanos = waitNanos();
+      double cpuNanos = threads.cpuNanos();
+      long gcMillis = threads.gcMillis();
+      double allocatedBytes = threads.allocatedBytes();
       double learningRate = schedule.at(step);
 
       double loss = accumulateSlots();
@@ -200,14 +216,21 @@ public final class Pretraining implements AutoCloseable {
       }
       step++;
       long nanos = System.nanoTime() - began;
-      trainNanos += nanos;
-      meter.add(nanos, collective.transferNanos() - transferNanos, waitNanos() - waitNanos);
+      meter.add(
+          nanos,
+          collective.transferNanos() - transferNanos,
+          waitNanos() - waitNanos,
+          threads.cpuNanos() - cpuNanos,
+          threads.gcMillis() - gcMillis,
+          threads.allocatedBytes() - allocatedBytes);
       countSkips(skipped, loss, norm);
+      warm = warm || context.backend().warmUp(WARM_UP_AFTER_A_STEP, listener::onNotice);
 
       EvaluationResult result = due(config.evaluation().every()) ? evaluate() : null;
       if (due(config.logging().every()) || result != null || skipped) {
-        log(loss, learningRate, norm, skipped, result);
-        context.rank().onMeasured(meter.report(step));
+        RankStep measured = meter.report(step);
+        log(loss, learningRate, norm, skipped, result, measured);
+        context.rank().onMeasured(measured);
       }
       if (samples() && due(config.sample().every())) {
         sample();
@@ -317,9 +340,12 @@ public final class Pretraining implements AutoCloseable {
   }
 
   private void log(
-      double loss, double learningRate, double norm, boolean skipped, EvaluationResult result) {
-    double seconds = trainNanos / 1e9;
-    long stepsSince = step - loggedStep;
+      double loss,
+      double learningRate,
+      double norm,
+      boolean skipped,
+      EvaluationResult result,
+      RankStep measured) {
     report(
         new StepMetrics(
             step,
@@ -327,12 +353,12 @@ public final class Pretraining implements AutoCloseable {
             loss,
             learningRate,
             norm,
-            stepsSince * config.training().tokensPerStep() / seconds,
-            1000 * seconds / stepsSince,
+            1000 * config.training().tokensPerStep() / measured.stepMillis(),
+            measured.stepMillis(),
+            measured.allocatedBytes(),
+            measured.gcMillis(),
             skipped,
             result));
-    trainNanos = 0;
-    loggedStep = step;
   }
 
   private void report(StepMetrics metrics) {
@@ -369,6 +395,7 @@ public final class Pretraining implements AutoCloseable {
     if (first) {
       log.sync();
     }
+    awaitFiles();
     TrainingState state =
         new TrainingState(
             step,
@@ -392,6 +419,18 @@ public final class Pretraining implements AutoCloseable {
     startedStep = step;
     if (snapshot == null) {
       uploads.finish().ifPresent(this::committed);
+    }
+  }
+
+  /**
+   * Returns when rank 0's files are written. All ranks wait, and ask each other now and then: a
+   * call of the collective has a deadline, which may be shorter than that of the file system.
+   */
+  private void awaitFiles() {
+    double[] written = {0};
+    while (written[0] == 0) {
+      written[0] = first && files.isIdle(BETWEEN_VOTES) ? 1 : 0;
+      collective.allReduce(written);
     }
   }
 
@@ -467,7 +506,6 @@ public final class Pretraining implements AutoCloseable {
     fromStep = step;
     checkpointStep = step;
     startedStep = step;
-    loggedStep = step;
     skippedInARow = state.skippedInARow();
     bestLoss = state.bestValidationLoss();
     bestStep = state.bestStep();
@@ -475,20 +513,21 @@ public final class Pretraining implements AutoCloseable {
 
   private void start() {
     if (first) {
-      context.run().writeConfig(config);
-      context
-          .run()
-          .addSession(
-              RunSession.now(
-                  fromStep,
-                  context.backend().description(),
-                  collective.worldSize(),
-                  config.seed(),
-                  configSha256,
-                  dataSha256,
-                  tokenizerSha256));
-      log = MetricsLog.open(context.run(), checkpointStep);
+      RunDirectory run = context.run();
+      RunSession session =
+          RunSession.now(
+              fromStep,
+              context.backend().description(),
+              collective.worldSize(),
+              config.seed(),
+              configSha256,
+              dataSha256,
+              tokenizerSha256);
+      files.submit("writing " + run + "/" + RunDirectory.CONFIG, () -> run.writeConfig(config));
+      files.submit("writing " + run + "/" + RunDirectory.RUN, () -> run.addSession(session));
+      log = MetricsLog.open(files, run, checkpointStep);
     }
+    awaitFiles();
     listener.onStart(
         new TrainingPlan(
             config.name(),
@@ -511,6 +550,7 @@ public final class Pretraining implements AutoCloseable {
     uploads.finish().ifPresent(this::committed);
     if (first) {
       log.sync();
+      files.finish();
     }
     listener.onEnd(outcome, step);
     return outcome;
@@ -563,7 +603,7 @@ public final class Pretraining implements AutoCloseable {
         optimizer;
         accumulator;
         TrainingSnapshot copies = snapshot;
-        MetricsLog rows = log) {
+        files) {
       uploads.close();
     }
   }

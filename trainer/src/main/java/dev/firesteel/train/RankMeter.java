@@ -1,6 +1,5 @@
 package dev.firesteel.train;
 
-import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
@@ -14,7 +13,9 @@ public final class RankMeter {
   private long stepNanos;
   private long communicationNanos;
   private long waitNanos;
-  private long gcMillisBefore = gcMillis();
+  private double cpuNanos;
+  private long gcMillis;
+  private double allocatedBytes;
 
   public RankMeter(int rank, String host) {
     this.rank = rank;
@@ -27,12 +28,25 @@ public final class RankMeter {
    * @param nanos it took
    * @param ofCommunication nanoseconds of transfers, on the collective's thread
    * @param ofWaiting nanoseconds that the training thread waited for other ranks
+   * @param onProcessor nanoseconds that each thread that computes was on a processor, on average;
+   *     NaN where they are not counted
+   * @param ofCollecting milliseconds of garbage collections
+   * @param bytes allocated on the Java heap; NaN where they are not counted
    */
-  public void add(long nanos, long ofCommunication, long ofWaiting) {
+  public void add(
+      long nanos,
+      long ofCommunication,
+      long ofWaiting,
+      double onProcessor,
+      long ofCollecting,
+      double bytes) {
     steps++;
     stepNanos += nanos;
     communicationNanos += ofCommunication;
     waitNanos += ofWaiting;
+    cpuNanos += onProcessor;
+    gcMillis += ofCollecting;
+    allocatedBytes += bytes;
   }
 
   /**
@@ -45,7 +59,6 @@ public final class RankMeter {
     if (steps == 0) {
       throw new IllegalStateException("a report needs a step since the one before, got none");
     }
-    long gcMillis = gcMillis();
     RankStep report =
         new RankStep(
             rank,
@@ -54,23 +67,21 @@ public final class RankMeter {
             meanMillis(stepNanos),
             meanMillis(communicationNanos),
             meanMillis(waitNanos),
-            (double) (gcMillis - gcMillisBefore) / steps,
+            cpuNanos / 1e6 / steps,
+            (double) gcMillis / steps,
+            allocatedBytes / steps,
             ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
     steps = 0;
     stepNanos = 0;
     communicationNanos = 0;
     waitNanos = 0;
-    gcMillisBefore = gcMillis;
+    cpuNanos = 0;
+    gcMillis = 0;
+    allocatedBytes = 0;
     return report;
   }
 
   private double meanMillis(long nanos) {
     return nanos / 1e6 / steps;
-  }
-
-  private static long gcMillis() {
-    return ManagementFactory.getGarbageCollectorMXBeans().stream()
-        .mapToLong(GarbageCollectorMXBean::getCollectionTime)
-        .sum();
   }
 }

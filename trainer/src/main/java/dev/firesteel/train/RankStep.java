@@ -11,7 +11,11 @@ package dev.firesteel.train;
  * @param communicationMillis of a step, that transfers took on the collective's thread
  * @param waitMillis of a step, that the training thread waited for other ranks: the part of the
  *     communication that computing did not hide, and the time until slower ranks came
+ * @param cpuMillis of a step, that each thread that computes spent on a processor, on average; NaN
+ *     where the JVM does not count it
  * @param gcMillis of a step, that garbage collections of the process took
+ * @param allocatedBytes of a step, what the training thread and those of the backend allocated on
+ *     the Java heap; NaN where the JVM does not count it
  * @param heapUsedBytes of the process at the time of the report
  */
 public record RankStep(
@@ -21,7 +25,9 @@ public record RankStep(
     double stepMillis,
     double communicationMillis,
     double waitMillis,
+    double cpuMillis,
     double gcMillis,
+    double allocatedBytes,
     long heapUsedBytes) {
 
   /**

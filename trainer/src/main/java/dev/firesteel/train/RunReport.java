@@ -2,9 +2,11 @@ package dev.firesteel.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.checkpoint.RunWriter;
 import dev.firesteel.checkpoint.StepRows;
 import java.awt.AWTError;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,14 +87,18 @@ public final class RunReport {
 
   /**
    * A listener that writes the report when the run has ended. A machine that cannot draw (no fonts)
-   * costs the report, and a notice, but not a run that is done.
+   * or a file system that hangs costs the report, and a notice, but not a run that is done.
+   *
+   * @param limit after which the report is given up ({@code checkpoint.timeout_seconds})
    */
-  public static TrainingListener atEndOf(RunDirectory run, TrainingListener notices) {
+  public static TrainingListener atEndOf(
+      RunDirectory run, TrainingListener notices, Duration limit) {
     return new TrainingListener() {
       @Override
       public void onEnd(TrainingOutcome outcome, long step) {
-        try {
-          write(run);
+        try (RunWriter writer = new RunWriter(limit)) {
+          writer.submit("writing the report", () -> write(run));
+          writer.finish();
         } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
           notices.onNotice("The report of " + run + " was not written: " + e);
         }
@@ -119,6 +125,19 @@ public final class RunReport {
                         "%.4f nats per token, %.4f bits per byte, at step %,d",
                         row.get("val_loss").asDouble(),
                         row.get("val_bpb").asDouble(),
+                        row.get("step").asLong())));
+    metrics.stream()
+        .filter(row -> row.has("allocated_bytes_per_step"))
+        .reduce((earlier, later) -> later)
+        .ifPresent(
+            row ->
+                facts.put(
+                    "Java heap, a step",
+                    String.format(
+                        Locale.ROOT,
+                        "%,.0f bytes allocated, %.1f ms of collecting garbage, at step %,d",
+                        row.get("allocated_bytes_per_step").asDouble(),
+                        row.path("gc_ms").asDouble(),
                         row.get("step").asLong())));
     if (!sessions.isEmpty()) {
       JsonNode last = sessions.get(sessions.size() - 1);

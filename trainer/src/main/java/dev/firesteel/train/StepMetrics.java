@@ -11,6 +11,9 @@ package dev.firesteel.train;
  * @param tokensPerSecond mean since the metrics before, of training alone: without evaluations and
  *     checkpoints; NaN at step 0
  * @param stepMillis likewise
+ * @param allocatedBytesPerStep likewise, what the threads that compute allocated on the Java heap;
+ *     NaN also where the JVM does not count it
+ * @param gcMillis likewise, of a step, what garbage collections took
  * @param skipped whether loss or gradient was not finite, and the update was left out
  * @param evaluation at this step; null where there was none
  */
@@ -22,11 +25,13 @@ public record StepMetrics(
     double gradientNorm,
     double tokensPerSecond,
     double stepMillis,
+    double allocatedBytesPerStep,
+    double gcMillis,
     boolean skipped,
     EvaluationResult evaluation) {
 
   static StepMetrics beforeTraining(EvaluationResult evaluation) {
-    return new StepMetrics(
-        0, 0, Double.NaN, Double.NaN, Double.NaN, Double.NaN, Double.NaN, false, evaluation);
+    double none = Double.NaN;
+    return new StepMetrics(0, 0, none, none, none, none, none, none, none, false, evaluation);
   }
 }

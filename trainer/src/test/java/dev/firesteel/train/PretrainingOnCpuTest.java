@@ -2,14 +2,18 @@ package dev.firesteel.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
+import dev.firesteel.checkpoint.RunDirectory;
+import dev.firesteel.checkpoint.StepRows;
 import dev.firesteel.config.RunConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +34,40 @@ class PretrainingOnCpuTest {
     train(one, 1, 12);
     train(three, 3, 12);
     assertSameRun(one, three);
+  }
+
+  @Test
+  void measuresWhatItsThreadsAllocate() {
+    RunConfig config = config("measured");
+    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, 3))) {
+      assertThat(backend.threadsBesideCaller()).hasSize(2);
+      ThreadCounters counters = new ThreadCounters(backend.threadsBesideCaller());
+      double before = counters.allocatedBytes();
+      byte[] garbage = new byte[1 << 20];
+      assertThat(counters.allocatedBytes() - before).isGreaterThanOrEqualTo(garbage.length);
+      assertThat(counters.cpuNanos()).isPositive();
+    }
+    train(config, 2, 12);
+    List<JsonNode> rows =
+        StepRows.parse(
+            TinyRun.directory(config).read(RunDirectory.METRICS).orElseThrow(), "metrics");
+    assertThat(rows.get(0).properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactly("step", "tokens", "val_loss", "val_bpb");
+    assertThat(rows.get(1).properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactly(
+            "step",
+            "tokens",
+            "loss",
+            "lr",
+            "grad_norm",
+            "tokens_per_second",
+            "step_ms",
+            "allocated_bytes_per_step",
+            "gc_ms");
+    assertThat(rows.get(1).get("allocated_bytes_per_step").asDouble()).isPositive();
+    assertThat(rows.get(1).get("gc_ms").asDouble()).isNotNegative();
   }
 
   @Test

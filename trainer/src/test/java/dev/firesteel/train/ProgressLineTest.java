@@ -73,7 +73,7 @@ class ProgressLineTest {
     line.onStart(PLAN);
     EvaluationResult result = new EvaluationResult(Math.log(10), 3.2, 64);
     line.onEvaluation(100, result);
-    line.onStep(new StepMetrics(100, 51_200, 2.5, 1e-3, 0.7, 1000, 512, false, result));
+    line.onStep(new StepMetrics(100, 51_200, 2.5, 1e-3, 0.7, 1000, 512, 0, 0, false, result));
     line.onCheckpoint(100, "file:/tmp/runs/tiny/checkpoints/step-00000100");
     line.onSkip(101, Double.NaN, Double.POSITIVE_INFINITY);
     line.onEnd(TrainingOutcome.INTERRUPTED, 101);

@@ -13,10 +13,10 @@ class RankMeterTest {
 
   @Test
   void reportsMeansOfTheStepsSinceTheLastReport() {
-    meter.add(100 * MILLI, 40 * MILLI, 10 * MILLI);
-    meter.add(200 * MILLI, 80 * MILLI, 20 * MILLI);
+    meter.add(100 * MILLI, 40 * MILLI, 10 * MILLI, 80 * MILLI, 0, 1000);
+    meter.add(200 * MILLI, 80 * MILLI, 20 * MILLI, 100 * MILLI, 3, 5000);
     RankStep first = meter.report(2);
-    meter.add(50 * MILLI, 8 * MILLI, 8 * MILLI);
+    meter.add(50 * MILLI, 8 * MILLI, 8 * MILLI, Double.NaN, 0, Double.NaN);
     RankStep second = meter.report(3);
 
     assertThat(first.rank()).isEqualTo(3);
@@ -28,20 +28,25 @@ class RankMeterTest {
     assertThat(first.computeMillis()).isEqualTo(135);
     assertThat(first.overlapShare()).isEqualTo(0.75, within(1e-12));
     assertThat(first.heapUsedBytes()).isPositive();
-    assertThat(first.gcMillis()).isNotNegative();
+    assertThat(first.cpuMillis()).isEqualTo(90);
+    assertThat(first.gcMillis()).isEqualTo(1.5);
+    assertThat(first.allocatedBytes()).isEqualTo(3000);
     assertThat(second.stepMillis()).isEqualTo(50);
     assertThat(second.overlapShare()).isZero();
+    assertThat(second.cpuMillis()).as("not counted by this JVM").isNaN();
+    assertThat(second.gcMillis()).isZero();
+    assertThat(second.allocatedBytes()).as("not counted by this JVM").isNaN();
   }
 
   @Test
   void aRankThatCommunicatesNothingHasNoOverlap() {
-    meter.add(MILLI, 0, 0);
+    meter.add(MILLI, 0, 0, 0, 0, 0);
     assertThat(meter.report(1).overlapShare()).isNaN();
   }
 
   @Test
   void waitingForASlowerRankIsNoNegativeOverlap() {
-    meter.add(10 * MILLI, 2 * MILLI, 5 * MILLI);
+    meter.add(10 * MILLI, 2 * MILLI, 5 * MILLI, 0, 0, 0);
     assertThat(meter.report(1).overlapShare()).isZero();
   }
 

@@ -14,6 +14,7 @@ import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
@@ -41,6 +42,7 @@ class RunReportTest {
     assertThat(page)
         .contains("<h1>tiny</h1>")
         .contains("<td>2,000</td>", "0.6800 nats per token, 0.9100 bits per byte, at step 2,000")
+        .contains("20,005 bytes allocated, 0.3 ms of collecting garbage, at step 2,000")
         .contains("<pre>if (a &lt; b &amp;&amp; c &gt; d) \uD83D\uDE00</pre>")
         .contains("  micro_batch_size: 2\n")
         .doesNotContain("<script", "http");
@@ -75,7 +77,8 @@ class RunReportTest {
               public void onNotice(String line) {
                 notices.add(line);
               }
-            })
+            },
+            Duration.ofMinutes(1))
         .onEnd(TrainingOutcome.COMPLETED, 1);
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0)).startsWith("The report of " + run + " was not written: ");
@@ -101,6 +104,8 @@ class RunReportTest {
           row.put("lr", 1e-3 * Math.min(1, step / 100.0));
           row.put("grad_norm", 1 + 0.3 * Math.cos(step));
           row.put("tokens_per_second", 40_000 + 100 * (step % 7));
+          row.put("allocated_bytes_per_step", 20_000 + step % 7);
+          row.put("gc_ms", 0.25);
         }
         if (step % 250 == 0) {
           row.put("val_loss", step == steps ? 0.68 : 0.7 + 3.5 * Math.exp(-step / 300.0));

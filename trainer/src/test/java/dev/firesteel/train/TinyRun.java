@@ -60,6 +60,9 @@ final class TinyRun {
       sample: {every: 6, max_tokens: 5}
       """;
 
+  private static final List<String> NOT_REPEATED =
+      List.of("tokens_per_second", "step_ms", "allocated_bytes_per_step", "gc_ms");
+
   private TinyRun() {}
 
   /** The configuration, with data and runs below {@code folder}. */
@@ -214,12 +217,12 @@ final class TinyRun {
     return outcomes;
   }
 
-  /** {@code metrics.jsonl} without the times. */
+  /** {@code metrics.jsonl} without what differs from one run to the next: times and memory. */
   static List<JsonNode> metrics(RunConfig config) {
     List<JsonNode> rows =
         StepRows.parse(
             directory(config).read(RunDirectory.METRICS).orElseThrow(), RunDirectory.METRICS);
-    rows.forEach(row -> ((ObjectNode) row).remove(List.of("tokens_per_second", "step_ms")));
+    rows.forEach(row -> ((ObjectNode) row).remove(NOT_REPEATED));
     return rows;
   }
 

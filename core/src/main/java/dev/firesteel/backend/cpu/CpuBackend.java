@@ -110,6 +110,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public List<Thread> threadsBesideCaller() {
+    return pool.threadsBesideCaller();
+  }
+
+  @Override
   public boolean supports(DType dtype) {
     return switch (dtype) {
       case F32, I32 -> true;

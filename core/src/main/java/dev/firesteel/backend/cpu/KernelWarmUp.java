@@ -12,9 +12,13 @@ import dev.firesteel.backend.cpu.VectorKernels.Part;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -44,7 +48,11 @@ final class KernelWarmUp {
   /** Bytes a call that are no vectors of a loop, but a few that are made once a call. */
   static final long FEW_BYTES = 512;
 
-  private static final int ROUND = 50;
+  /** Calls between two looks at what was allocated. */
+  private static final int CALLS = 20;
+
+  /** Looks at one kernel before the next has its turn: the compiler works meanwhile. */
+  private static final int ROUNDS = 5;
 
   /** A kernel, called with operands of its own. */
   record Kernel(String name, Part part, Consumer<Simd> call) {}
@@ -70,7 +78,7 @@ final class KernelWarmUp {
   private final Consumer<Part> defineAgain;
   private final LongSupplier allocatedBytes;
   private final LongSupplier nanoTime;
-  private final int[] tries = new int[Part.values().length];
+  private final Map<Part, Integer> tries = new EnumMap<>(Part.class);
   private Simd simd; // null before the first call
   private int version;
 
@@ -115,8 +123,8 @@ final class KernelWarmUp {
   }
 
   /**
-   * Goes through the kernels that are not yet clean, for {@code limit} at most (and one round of
-   * calls).
+   * Goes through the kernels that are not yet clean until none is left, for {@code limit} at most
+   * (and one round of calls).
    *
    * @param notice hears of kernels that cannot be had clean
    * @return whether none is left
@@ -130,49 +138,54 @@ final class KernelWarmUp {
       }
       kernels.forEach(kernel -> left.add(new Trial(kernel, nanoTime.getAsLong())));
     }
-    List<Part> spoilt = new ArrayList<>();
-    for (Iterator<Trial> each = left.iterator(); each.hasNext(); ) {
-      Trial trial = each.next();
-      long bytes = allocatedPerCall(trial, end);
-      if (bytes <= FEW_BYTES) {
-        each.remove();
-      } else if (isCompiled(trial)) {
-        Part part = trial.kernel.part();
-        if (tries[index(part)] < TRIES) {
-          spoilt.add(part);
-        } else {
+    do {
+      EnumSet<Part> spoilt = EnumSet.noneOf(Part.class);
+      for (Iterator<Trial> each = left.iterator(); each.hasNext(); ) {
+        Trial trial = each.next();
+        OptionalLong bytes = allocatedPerCall(trial, end);
+        if (bytes.isEmpty()) {
           each.remove();
-          notice.accept(
-              String.format(
-                  Locale.ROOT,
-                  "The kernel %s allocates %,d bytes a call after the JIT compiled it %d times, so that this run is slower than it should be: stop and start it again, it resumes where it was",
-                  trial.kernel.name(),
-                  bytes,
-                  1 + TRIES));
+        } else if (isCompiled(trial)) {
+          Part part = trial.kernel.part();
+          if (tries.getOrDefault(part, 0) < TRIES) {
+            spoilt.add(part);
+          } else {
+            each.remove();
+            notice.accept(
+                String.format(
+                    Locale.ROOT,
+                    "The kernel %s allocates %,d bytes a call after the JIT compiled it %d times, so this run is slower than it should be: stop it and start it again, it resumes",
+                    trial.kernel.name(),
+                    bytes.getAsLong(),
+                    1 + TRIES));
+          }
+        }
+        if (nanoTime.getAsLong() >= end) {
+          break;
         }
       }
+      spoilt.forEach(this::renew);
+    } while (!left.isEmpty() && nanoTime.getAsLong() < end);
+    return left.isEmpty();
+  }
+
+  /** What a call allocated last in some rounds of calls; empty once it is clean. */
+  private OptionalLong allocatedPerCall(Trial trial, long end) {
+    long bytes = 0;
+    int clean = 0;
+    for (int round = 0; round < ROUNDS && clean < 2; round++) {
+      long before = allocatedBytes.getAsLong();
+      for (int i = 0; i < CALLS; i++) {
+        trial.kernel.call().accept(simd);
+      }
+      bytes = (allocatedBytes.getAsLong() - before) / CALLS;
+      trial.calls += CALLS;
+      clean = bytes <= FEW_BYTES ? clean + 1 : 0;
       if (nanoTime.getAsLong() >= end) {
         break;
       }
     }
-    spoilt.stream().distinct().forEach(this::renew);
-    return left.isEmpty();
-  }
-
-  /** Calls until it allocates nothing, or the time or the calls are over. */
-  private long allocatedPerCall(Trial trial, long end) {
-    long bytes;
-    int clean = 0;
-    do {
-      long before = allocatedBytes.getAsLong();
-      for (int i = 0; i < ROUND; i++) {
-        trial.kernel.call().accept(simd);
-      }
-      bytes = (allocatedBytes.getAsLong() - before) / ROUND;
-      trial.calls += ROUND;
-      clean = bytes <= FEW_BYTES ? clean + 1 : 0;
-    } while (clean < 2 && !isCompiled(trial) && nanoTime.getAsLong() < end);
-    return clean < 2 ? Math.max(bytes, FEW_BYTES + 1) : bytes;
+    return clean >= 2 ? OptionalLong.empty() : OptionalLong.of(bytes);
   }
 
   private boolean isCompiled(Trial trial) {
@@ -182,7 +195,7 @@ final class KernelWarmUp {
 
   /** A new class, whose kernels all begin from the start. */
   private void renew(Part part) {
-    tries[index(part)]++;
+    tries.merge(part, 1, Integer::sum);
     version++;
     defineAgain.accept(part);
     simd = create.get();
@@ -190,11 +203,6 @@ final class KernelWarmUp {
     kernels.stream()
         .filter(kernel -> kernel.part() == part)
         .forEach(kernel -> left.add(new Trial(kernel, nanoTime.getAsLong())));
-  }
-
-  @SuppressWarnings("EnumOrdinal") // within one run, and no value is stored
-  private static int index(Part part) {
-    return part.ordinal();
   }
 
   /**

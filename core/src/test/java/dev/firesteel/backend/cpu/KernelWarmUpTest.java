@@ -64,7 +64,6 @@ class KernelWarmUpTest {
   void aKernelThatStaysBadIsDefinedAgain() {
     KernelWarmUp kernels = of(boxing(Part.ATTENTION, () -> defined.isEmpty()));
 
-    assertThat(kernels.run(LONG, notices::add)).as("the new class is not yet known").isFalse();
     assertThat(kernels.run(LONG, notices::add)).isTrue();
 
     assertThat(defined).containsExactly(Part.ATTENTION);
@@ -76,9 +75,7 @@ class KernelWarmUpTest {
   void aKernelThatCannotBeHadCleanIsReportedOnceWithItsNumbers() {
     KernelWarmUp kernels = of(boxing(Part.ATTENTION, () -> true));
 
-    while (!kernels.run(LONG, notices::add)) {
-      assertThat(notices).isEmpty();
-    }
+    assertThat(kernels.run(LONG, notices::add)).isTrue();
     assertThat(kernels.run(LONG, notices::add)).isTrue();
 
     assertThat(defined).containsExactly(Part.ATTENTION, Part.ATTENTION);
