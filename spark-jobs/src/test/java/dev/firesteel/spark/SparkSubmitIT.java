@@ -1,6 +1,7 @@
 package dev.firesteel.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SparkSubmitIT {
   private static final Duration LIMIT = Duration.ofMinutes(4);
@@ -43,7 +45,24 @@ class SparkSubmitIT {
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.out())
         .contains("Executors on ", "OMP_NUM_THREADS=1", "master spark://127.0.0.1:")
-        .contains(" float lanes");
+        .contains(" float lanes")
+        .contains("OpenCL");
+  }
+
+  /** Needs classes and a native library that only the job jar brings. */
+  @Test
+  void anExecutorTrainsOnAnOpenClDevice(@TempDir Path folder) throws Exception {
+    assumeTrue(OpenClSupport.hasOnly(device -> true), "needs an OpenCL device; see .ci/run");
+    TinyTraining runs = TinyTraining.in(folder, 5);
+
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of("--executor-memory", "768m", "--conf", "spark.executorEnv.OMP_NUM_THREADS=1"),
+            runs.arguments("opencl", "compute.backend=opencl", "compute.tune=false"),
+            LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out()).contains(", opencl: ", "Done: 5 steps");
   }
 
   /** Its {@code main} returns: what still runs then would keep the process. */
