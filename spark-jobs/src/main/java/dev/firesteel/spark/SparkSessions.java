@@ -41,8 +41,17 @@ final class SparkSessions {
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());
+    DriverModules.requireOpen();
     if (conf.contains("spark.master")) {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), false);
+      ClusterLog log = ClusterLog.attach(conf.get("spark.master"));
+      try {
+        SparkSession session = SparkSession.builder().config(conf).getOrCreate();
+        log.watch(session.sparkContext());
+        return new OpenSession(session, false, log::detach);
+      } catch (RuntimeException | Error e) {
+        log.detach();
+        throw e;
+      }
     }
     // An exit in the midst of Spark's start finds half of its hooks, and leaves files.
     return Interruption.delayingExit(() -> embedded(conf));
@@ -59,7 +68,8 @@ final class SparkSessions {
     conf.setIfMissing("spark.local.dir", temporary.toString());
     conf.setIfMissing("spark.sql.warehouse.dir", temporary.resolve("warehouse").toUri().toString());
     try {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), true);
+      return new OpenSession(
+          SparkSession.builder().config(conf).getOrCreate(), true, TemporaryFolder::delete);
     } catch (RuntimeException | Error e) {
       TemporaryFolder.delete();
       throw e;
@@ -101,10 +111,12 @@ final class SparkSessions {
   static final class OpenSession implements AutoCloseable {
     private final SparkSession session;
     private final boolean embedded;
+    private final Runnable afterwards;
 
-    private OpenSession(SparkSession session, boolean embedded) {
+    private OpenSession(SparkSession session, boolean embedded, Runnable afterwards) {
       this.session = session;
       this.embedded = embedded;
+      this.afterwards = afterwards;
     }
 
     SparkSession session() {
@@ -119,9 +131,7 @@ final class SparkSessions {
     @Override
     public void close() {
       session.stop();
-      if (embedded) {
-        TemporaryFolder.delete();
-      }
+      afterwards.run();
     }
   }
 }

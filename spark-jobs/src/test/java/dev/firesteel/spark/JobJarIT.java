@@ -34,26 +34,30 @@ class JobJarIT {
   private static final Pattern MISSING =
       Pattern.compile("^ +(\\S+) +-> +(\\S+) +not found$", Pattern.MULTILINE);
 
-  /** Two versions of one class: which of them runs would be chance. */
   @Test
   void sharesNoClassWithSpark() throws IOException {
+    assertThat(classesInBoth(SparkCluster.built("firesteel.spark.home"))).isEmpty();
+  }
+
+  /** Classes of the job jar that an installation of Spark has, too: which runs would be chance. */
+  static Map<String, String> classesInBoth(Path sparkHome) throws IOException {
     Map<String, String> brought = new TreeMap<>();
-    for (Path jar : sparkJars()) {
+    for (Path jar : jars(sparkHome)) {
       for (String name : classes(jar)) {
         brought.put(name, jar.getFileName().toString());
       }
     }
     assertThat(brought).containsKey("org/apache/spark/SparkContext.class");
-
     brought.keySet().retainAll(classes(jobJar()));
-
-    assertThat(brought).isEmpty();
+    return brought;
   }
 
   @Test
   void needsNoClassThatNeitherItNorSparkHas() throws IOException {
     String classPath =
-        sparkJars().stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator));
+        jars(SparkCluster.built("firesteel.spark.home")).stream()
+            .map(Path::toString)
+            .collect(Collectors.joining(File.pathSeparator));
     var out = new StringWriter();
 
     ToolProvider jdeps = ToolProvider.findFirst("jdeps").orElseThrow();
@@ -102,10 +106,9 @@ class JobJarIT {
     return SparkCluster.built("firesteel.job.jar");
   }
 
-  private static List<Path> sparkJars() throws IOException {
-    try (Stream<Path> jars =
-        Files.list(SparkCluster.built("firesteel.spark.home").resolve("jars"))) {
-      return jars.sorted().toList();
+  private static List<Path> jars(Path sparkHome) throws IOException {
+    try (Stream<Path> files = Files.list(sparkHome.resolve("jars"))) {
+      return files.filter(file -> file.toString().endsWith(".jar")).sorted().toList();
     }
   }
 

@@ -81,6 +81,49 @@ class SparkSubmitIT {
     assertThat(outcome.err()).contains("is FINISHED");
   }
 
+  /** Spark's own worker opens no module to it, and nothing can do so later. */
+  @Test
+  void aDriverInTheClusterWithoutOpenModulesIsRefusedWithTheLineToAdd() throws Exception {
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of(
+                "--deploy-mode",
+                "cluster",
+                "--driver-memory",
+                "512m",
+                "--conf",
+                "spark.standalone.submit.waitAppCompletion=true"),
+            List.of("doctor"),
+            LIMIT);
+
+    assertThat(outcome.err()).contains("is FAILED");
+    assertThat(cluster.driverErrors())
+        .contains("firesteel: Spark needs java.base/", "--driver-java-options \"")
+        .doesNotContain("a defect in Firesteel");
+  }
+
+  @Test
+  void executorsThatCannotStartEndWithTheClustersReason() throws Exception {
+    Path text = Files.writeString(cluster.folder().resolve("text.txt"), "a line of text\n");
+
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of("--conf", "spark.executor.extraJavaOptions=--add-modules=no.such.module"),
+            List.of(
+                "prepare",
+                "data.source=" + text,
+                "data.path=" + cluster.folder().resolve("data"),
+                "tokenizer.kind=byte"),
+            LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isEqualTo(1);
+    assertThat(outcome.err())
+        .containsPattern(
+            "firesteel: executors cannot start: [0-9]+ in a row failed, the last on 127.0.0.1:[0-9]+"
+                + " by \"Command exited with code 1\": see work/app-[0-9-]+/[0-9]+/stderr there")
+        .doesNotContain("a defect in Firesteel");
+  }
+
   @Test
   void aMistakeEndsWithItsSentenceAndCode() throws Exception {
     SparkCluster.Outcome outcome = cluster.submit(List.of(), List.of("docter"), LIMIT);
