@@ -37,6 +37,8 @@ final class Failures {
           "^(?:.*: )?" + Pattern.quote(UserException.class.getName()) + ": (.+)$",
           Pattern.MULTILINE);
 
+  private static final String STOPPED = "Cannot call methods on a stopped SparkContext";
+
   private Failures() {}
 
   /** Prints the sentence, and the stack trace if {@code verbose}; returns the exit code. */
@@ -44,7 +46,7 @@ final class Failures {
     if (Interruption.exiting()) {
       return INTERRUPTED;
     }
-    Diagnosis diagnosis = diagnose(failure);
+    Diagnosis diagnosis = diagnose(failure, ClusterLog.reason());
     err.println("firesteel: " + DataFiles.withPlainPaths(diagnosis.sentence()));
     if (verbose) {
       failure.printStackTrace(err);
@@ -54,6 +56,18 @@ final class Failures {
 
   /** What to tell, and how the process ends. */
   record Diagnosis(String sentence, int exitCode) {}
+
+  /**
+   * As the other, where the cluster may have ended the application: what failed then, failed for
+   * that, but for the user's mistakes.
+   */
+  static Diagnosis diagnose(Throwable failure, Optional<String> endedByCluster) {
+    Diagnosis diagnosis = diagnose(failure);
+    return endedByCluster
+        .filter(reason -> diagnosis.exitCode() != USAGE)
+        .map(reason -> new Diagnosis(reason, FAILURE))
+        .orElse(diagnosis);
+  }
 
   static Diagnosis diagnose(Throwable failure) {
     List<Throwable> chain = chain(failure);
@@ -96,6 +110,9 @@ final class Failures {
           + (Runtime.getRuntime().maxMemory() >> 20)
           + " MiB: give more, FIRESTEEL_JAVA_OPTS=-Xmx1g for ./firesteel or --driver-memory for"
           + " spark-submit";
+    }
+    if (failure instanceof IllegalStateException && message.startsWith(STOPPED)) {
+      return "the cluster ended the application: its own log, and the driver's above, say why";
     }
     if (failure instanceof IllegalArgumentException && message.contains("spark.authenticate")) {
       return "Spark refuses its security settings ("

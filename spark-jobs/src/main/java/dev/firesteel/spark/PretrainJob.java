@@ -251,6 +251,9 @@ final class PretrainJob {
   private void sleep(Duration limit, BooleanSupplier enough) throws InterruptedException {
     long end = System.nanoTime() + limit.toNanos();
     while (!enough.getAsBoolean() && !plugin.stopRequested() && System.nanoTime() < end) {
+      if (context.isStopped()) { // By the cluster, whose reason Failures knows.
+        throw new IllegalStateException("Spark has ended the application");
+      }
       Thread.sleep(POLL_MILLIS);
     }
   }

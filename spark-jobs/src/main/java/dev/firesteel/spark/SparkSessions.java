@@ -43,8 +43,17 @@ final class SparkSessions {
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());
+    DriverModules.requireOpen();
     if (conf.contains("spark.master")) {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), false);
+      ClusterLog log = ClusterLog.attach(conf.get("spark.master"));
+      try {
+        SparkSession session = SparkSession.builder().config(conf).getOrCreate();
+        log.watch(session.sparkContext());
+        return new OpenSession(session, false, log::detach);
+      } catch (RuntimeException | Error e) {
+        log.detach();
+        throw e;
+      }
     }
     // An exit in the midst of Spark's start finds half of its hooks, and leaves files.
     return Interruption.delayingExit(() -> embedded(conf));
@@ -61,7 +70,8 @@ final class SparkSessions {
     conf.setIfMissing("spark.local.dir", temporary.toString());
     conf.setIfMissing("spark.sql.warehouse.dir", temporary.resolve("warehouse").toUri().toString());
     try {
-      return new OpenSession(SparkSession.builder().config(conf).getOrCreate(), true);
+      return new OpenSession(
+          SparkSession.builder().config(conf).getOrCreate(), true, TemporaryFolder::delete);
     } catch (RuntimeException | Error e) {
       TemporaryFolder.delete();
       throw e;
@@ -103,10 +113,12 @@ final class SparkSessions {
   static final class OpenSession implements AutoCloseable {
     private final SparkSession session;
     private final boolean embedded;
+    private final Runnable afterwards;
 
-    private OpenSession(SparkSession session, boolean embedded) {
+    private OpenSession(SparkSession session, boolean embedded, Runnable afterwards) {
       this.session = session;
       this.embedded = embedded;
+      this.afterwards = afterwards;
     }
 
     SparkSession session() {
@@ -121,9 +133,7 @@ final class SparkSessions {
     @Override
     public void close() {
       session.stop();
-      if (embedded) {
-        TemporaryFolder.delete();
-      }
+      afterwards.run();
     }
   }
 }

@@ -13,6 +13,8 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.util.List;
+import java.util.Optional;
 import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
 
@@ -95,6 +97,34 @@ class FailuresTest {
   void aFailureOfSparkIsNotCalledADefectOfOurs() {
     assertThat(Failures.diagnose(new SparkException("Master removed our application")).sentence())
         .startsWith("Spark could not finish the work (SparkException: Master removed");
+  }
+
+  @Test
+  void whatFailsAfterTheClusterEndedTheApplicationFailedForThat() {
+    Optional<String> reason = Optional.of("the cluster ended the application (FAILED)");
+
+    for (Throwable consequence :
+        List.of(
+            new IllegalStateException("Cannot call methods on a stopped SparkContext."),
+            new UncheckedIOException(new FileNotFoundException("/tmp/spark-1/blockmgr-2/0c")),
+            UserException.failure("preparing /data failed: /tmp/spark-1/blockmgr-2/0c"),
+            new SparkException("Job 0 cancelled because SparkContext was shut down"))) {
+      assertThat(Failures.diagnose(consequence, reason))
+          .isEqualTo(new Diagnosis("the cluster ended the application (FAILED)", 1));
+    }
+    assertThat(Failures.diagnose(UserException.usage("batch must be positive, got 0"), reason))
+        .isEqualTo(new Diagnosis("batch must be positive, got 0", 2));
+  }
+
+  @Test
+  void aStoppedContextIsNoDefectOfOurs() {
+    assertThat(
+            Failures.diagnose(
+                new IllegalStateException("Cannot call methods on a stopped SparkContext.\nBy:")))
+        .isEqualTo(
+            new Diagnosis(
+                "the cluster ended the application: its own log, and the driver's above, say why",
+                1));
   }
 
   @Test

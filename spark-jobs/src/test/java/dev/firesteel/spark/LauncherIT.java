@@ -40,7 +40,8 @@ class LauncherIT {
           "core/src/main",
           "trainer/src/main",
           "spark-jobs/src/main",
-          "spark-jobs/target/spark"
+          "spark-jobs/target",
+          "spark-home/target/spark"
         }) {
       Files.createDirectories(root.resolve(folder));
     }
@@ -50,6 +51,7 @@ class LauncherIT {
           "pom.xml",
           "core/pom.xml",
           "trainer/pom.xml",
+          "spark-home/pom.xml",
           "spark-jobs/pom.xml",
           "src/build/jvm.options"
         }) {
@@ -57,7 +59,9 @@ class LauncherIT {
     }
     Path target = root.resolve("spark-jobs/target");
     link(target.resolve(jar.getFileName()), jar);
-    link(target.resolve("spark/jars"), SparkCluster.built("firesteel.spark.home").resolve("jars"));
+    link(
+        root.resolve("spark-home/target/spark/jars"),
+        SparkCluster.built("firesteel.spark.home").resolve("jars"));
     Files.writeString(root.resolve("mvnw"), "#!/bin/sh\necho '[ERROR] no compiler here'; exit 1\n");
     assertThat(root.resolve("mvnw").toFile().setExecutable(true)).isTrue();
     Files.createFile(target.resolve("launcher-build"));

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -20,8 +21,8 @@ import org.apache.hadoop.fs.FileUtil;
 
 /**
  * A standalone Spark cluster on the loopback device: a master and a worker as processes of their
- * own, from Spark's own classes and the jars that the build put beside the job jar. Commands reach
- * it as a user's do, through {@code spark-submit}.
+ * own, from Spark's own classes and the jars of the module {@code spark-home}, or from a
+ * distribution of Spark. Commands reach it as a user's do, through {@code spark-submit}.
  *
  * <p>Ports are free ones. {@link #close} ends every process that was started, executors too, and
  * deletes the cluster's folder.
@@ -32,21 +33,25 @@ final class SparkCluster implements AutoCloseable {
       Pattern.compile("Starting Spark master at (spark://[0-9.:]+)");
   private static final Pattern REGISTERED = Pattern.compile("Successfully registered with master");
 
+  private static final String SUBMIT = "org.apache.spark.deploy.SparkSubmit";
+
   private final Path folder;
+  private final Optional<Path> distribution;
   private final Path sparkHome;
   private final List<Process> processes = new ArrayList<>();
   private final Thread atExit = new Thread(this::end, "spark-cluster-end");
   private final String masterUrl;
 
   private SparkCluster(
-      Path folder, int workerCores, int workerMegabytes, Map<String, String> workerProperties)
+      Path folder,
+      Optional<Path> distribution,
+      int workerCores,
+      int workerMegabytes,
+      Map<String, String> workerProperties)
       throws IOException, InterruptedException {
     this.folder = folder;
-    this.sparkHome = Files.createDirectories(folder.resolve("spark"));
-    // What Spark takes for an installation of its own.
-    Files.createSymbolicLink(
-        sparkHome.resolve("jars"), built("firesteel.spark.home").resolve("jars"));
-    Files.writeString(sparkHome.resolve("RELEASE"), "from Maven's jars\n");
+    this.distribution = distribution;
+    this.sparkHome = distribution.isPresent() ? distribution.get() : installation(folder);
     Runtime.getRuntime().addShutdownHook(atExit);
     try {
       start("master", "org.apache.spark.deploy.master.Master", "--port", "0", "--webui-port", "0");
@@ -56,6 +61,28 @@ final class SparkCluster implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  /** What Spark takes for an installation of its own. */
+  private static Path installation(Path folder) throws IOException {
+    Path home = Files.createDirectories(folder.resolve("spark"));
+    Files.createSymbolicLink(home.resolve("jars"), built("firesteel.spark.home").resolve("jars"));
+    Files.writeString(home.resolve("RELEASE"), "from Maven's jars\n");
+    return home;
+  }
+
+  /**
+   * As {@link #start(int, int)}, by the scripts {@code bin/spark-class} and {@code
+   * bin/spark-submit} of a distribution of Spark.
+   */
+  static SparkCluster ofDistribution(Path sparkHome, int workerCores, int workerMegabytes)
+      throws IOException, InterruptedException {
+    return new SparkCluster(
+        Files.createTempDirectory("firesteel-cluster-"),
+        Optional.of(sparkHome),
+        workerCores,
+        workerMegabytes,
+        Map.of());
   }
 
   /** Starts a master and one worker that has this much to give to executors. */
@@ -71,6 +98,7 @@ final class SparkCluster implements AutoCloseable {
     built("firesteel.job.jar"); // Fails before anything is made where Maven did not package it.
     return new SparkCluster(
         Files.createTempDirectory("firesteel-cluster-"),
+        Optional.empty(),
         workerCores,
         workerMegabytes,
         workerProperties);
@@ -135,8 +163,7 @@ final class SparkCluster implements AutoCloseable {
     command.addAll(List.of("--class", Firesteel.class.getName()));
     command.add(built("firesteel.job.jar").toString());
     command.addAll(arguments);
-    return launch(
-        name, "org.apache.spark.deploy.SparkSubmit", Map.of(), command.toArray(String[]::new));
+    return launch(name, SUBMIT, Map.of(), command.toArray(String[]::new));
   }
 
   /** Waits for a process of {@link #submitting}. */
@@ -188,11 +215,17 @@ final class SparkCluster implements AutoCloseable {
       String name, String mainClass, Map<String, String> environment, String... arguments)
       throws IOException {
     List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("@" + built("firesteel.jvm.options"));
-    command.add("-Xmx512m");
-    command.add("-XX:+UseSerialGC");
-    command.addAll(List.of("-cp", sparkHome.resolve("jars") + File.separator + "*", mainClass));
+    if (distribution.isEmpty()) {
+      command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+      command.add("@" + built("firesteel.jvm.options"));
+      command.add("-Xmx512m");
+      command.add("-XX:+UseSerialGC");
+      command.addAll(List.of("-cp", sparkHome.resolve("jars") + File.separator + "*", mainClass));
+    } else if (mainClass.equals(SUBMIT)) {
+      command.add(sparkHome.resolve("bin/spark-submit").toString());
+    } else {
+      command.addAll(List.of(sparkHome.resolve("bin/spark-class").toString(), mainClass));
+    }
     command.addAll(List.of(arguments));
     var builder =
         new ProcessBuilder(command)
@@ -201,6 +234,7 @@ final class SparkCluster implements AutoCloseable {
             .redirectError(folder.resolve(name + ".err").toFile());
     // Nothing of the machine's own Spark may take part.
     builder.environment().keySet().removeIf(variable -> variable.startsWith("SPARK_"));
+    builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().put("SPARK_HOME", sparkHome.toString());
     builder.environment().put("SPARK_SCALA_VERSION", "2.13");
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
@@ -233,6 +267,17 @@ final class SparkCluster implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** What the drivers that ran in this cluster wrote to their standard error. */
+  String driverErrors() throws IOException {
+    StringBuilder all = new StringBuilder();
+    try (Stream<Path> drivers = Files.list(folder.resolve("work-worker"))) {
+      for (Path driver : drivers.filter(each -> each.toString().contains("driver-")).toList()) {
+        all.append(Files.readString(driver.resolve("stderr"), StandardCharsets.UTF_8));
+      }
+    }
+    return all.toString();
   }
 
   /** A path that the build hands to the tests of packaged code. */

@@ -1,6 +1,7 @@
 package dev.firesteel.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SparkSubmitIT {
   private static final Duration LIMIT = Duration.ofMinutes(4);
@@ -44,7 +46,24 @@ class SparkSubmitIT {
     assertThat(outcome.out())
         .contains("Executors on ", "OMP_NUM_THREADS=1", "master spark://127.0.0.1:")
         .contains(" float lanes")
-        .containsPattern("ok +file names +UTF-8");
+        .containsPattern("ok +file names +UTF-8")
+        .contains("OpenCL");
+  }
+
+  /** Needs classes and a native library that only the job jar brings. */
+  @Test
+  void anExecutorTrainsOnAnOpenClDevice(@TempDir Path folder) throws Exception {
+    assumeTrue(OpenClSupport.hasOnly(device -> true), "needs an OpenCL device; see .ci/run");
+    TinyTraining runs = TinyTraining.in(folder, 5);
+
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of("--executor-memory", "768m", "--conf", "spark.executorEnv.OMP_NUM_THREADS=1"),
+            runs.arguments("opencl", "compute.backend=opencl", "compute.tune=false"),
+            LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out()).contains(", opencl: ", "Done: 5 steps");
   }
 
   /** Its {@code main} returns: what still runs then would keep the process. */
@@ -61,6 +80,49 @@ class SparkSubmitIT {
 
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.err()).contains("is FINISHED");
+  }
+
+  /** Spark's own worker opens no module to it, and nothing can do so later. */
+  @Test
+  void aDriverInTheClusterWithoutOpenModulesIsRefusedWithTheLineToAdd() throws Exception {
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of(
+                "--deploy-mode",
+                "cluster",
+                "--driver-memory",
+                "512m",
+                "--conf",
+                "spark.standalone.submit.waitAppCompletion=true"),
+            List.of("doctor"),
+            LIMIT);
+
+    assertThat(outcome.err()).contains("is FAILED");
+    assertThat(cluster.driverErrors())
+        .contains("firesteel: Spark needs java.base/", "--driver-java-options \"")
+        .doesNotContain("a defect in Firesteel");
+  }
+
+  @Test
+  void executorsThatCannotStartEndWithTheClustersReason() throws Exception {
+    Path text = Files.writeString(cluster.folder().resolve("text.txt"), "a line of text\n");
+
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            List.of("--conf", "spark.executor.extraJavaOptions=--add-modules=no.such.module"),
+            List.of(
+                "prepare",
+                "data.source=" + text,
+                "data.path=" + cluster.folder().resolve("data"),
+                "tokenizer.kind=byte"),
+            LIMIT);
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isEqualTo(1);
+    assertThat(outcome.err())
+        .containsPattern(
+            "firesteel: executors cannot start: [0-9]+ in a row failed, the last on 127.0.0.1:[0-9]+"
+                + " by \"Command exited with code 1\": see work/app-[0-9-]+/[0-9]+/stderr there")
+        .doesNotContain("a defect in Firesteel");
   }
 
   @Test
