@@ -452,6 +452,35 @@ class PretrainingTest {
                     .isEqualTo(TinyRun.directory(expected).read("samples.jsonl").orElseThrow()));
   }
 
+  @Test
+  void warmsTheBackendUpBeforeTheFirstStepAndAfterEachUntilThatIsDone() {
+    List<String> events = new ArrayList<>();
+    Backend reference = new ReferenceBackend();
+    Backend cold =
+        (Backend)
+            Proxy.newProxyInstance(
+                Backend.class.getClassLoader(),
+                new Class<?>[] {Backend.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("warmUp")) {
+                    events.add("warm-up of " + arguments[0]);
+                    return events.size() > 4;
+                  }
+                  if (method.getName().equals("adamW")
+                      && !events.get(events.size() - 1).equals("step")) {
+                    events.add("step");
+                  }
+                  return method.invoke(reference, arguments);
+                });
+    try (cold) {
+      TinyRun.trainUntil(TinyRun.config(folder, "name=warm"), cold, 6);
+    }
+
+    assertThat(events)
+        .containsExactly(
+            "warm-up of PT1S", "step", "warm-up of PT0.01S", "step", "warm-up of PT0.01S", "step");
+  }
+
   /** The reference backend, whose n-th loss with a gradient, from 1, is NaN where asked. */
   private static Backend poisoned(IntPredicate poisonedCalls) {
     Backend reference = new ReferenceBackend();

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -31,7 +32,7 @@ import java.util.function.Supplier;
  *
  * <p>All kernels run once before any of them is compiled. What the Vector API looks up at the first
  * use of an operation is there then; found missing later, by compiled code, it counts against the
- * profile of all kernels (rule 8 of docs/performance.md).
+ * profile of all kernels (rule 7 of docs/performance.md).
  */
 final class KernelWarmUp {
   /** What has been compiled by now, if the compiler keeps up. */
@@ -79,6 +80,10 @@ final class KernelWarmUp {
   private final LongSupplier allocatedBytes;
   private final LongSupplier nanoTime;
   private final Map<Part, Integer> tries = new EnumMap<>(Part.class);
+
+  /** Kernels that cannot be had clean, with what they allocate in a call. */
+  private final Map<String, Long> bad = new TreeMap<>();
+
   private Simd simd; // null before the first call
   private int version;
 
@@ -126,7 +131,7 @@ final class KernelWarmUp {
    * Goes through the kernels that are not yet clean until none is left, for {@code limit} at most
    * (and one round of calls).
    *
-   * @param notice hears of kernels that cannot be had clean
+   * @param notice receives a sentence if kernels cannot be had clean
    * @return whether none is left
    */
   synchronized boolean run(Duration limit, Consumer<String> notice) {
@@ -151,13 +156,7 @@ final class KernelWarmUp {
             spoilt.add(part);
           } else {
             each.remove();
-            notice.accept(
-                String.format(
-                    Locale.ROOT,
-                    "The kernel %s allocates %,d bytes a call after the JIT compiled it %d times, so this run is slower than it should be: stop it and start it again, it resumes",
-                    trial.kernel.name(),
-                    bytes.getAsLong(),
-                    1 + TRIES));
+            bad.put(trial.kernel.name(), bytes.getAsLong());
           }
         }
         if (nanoTime.getAsLong() >= end) {
@@ -166,6 +165,15 @@ final class KernelWarmUp {
       }
       spoilt.forEach(this::renew);
     } while (!left.isEmpty() && nanoTime.getAsLong() < end);
+    if (left.isEmpty() && !bad.isEmpty()) {
+      notice.accept(
+          String.format(
+              Locale.ROOT,
+              "Kernels allocate memory in each call although the JIT compiled them %d times (bytes a call: %s), so this run is slower than it should be: stop it and start it again, it resumes",
+              1 + TRIES,
+              bad));
+      bad.clear();
+    }
     return left.isEmpty();
   }
 
