@@ -13,6 +13,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.EnumMap;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -127,7 +128,8 @@ final class KernelTrace implements InvocationHandler {
     return switch (method.getName()) {
       case "allocate" -> new NoMemory((DType) arguments[0], (Long) arguments[1]);
       case "free", "close" -> null;
-      case "supports" -> true;
+      case "supports", "warmUp" -> true;
+      case "threadsBesideCaller" -> List.of();
       case "name", "description", "arithmetic", "toString" -> "plan";
       case "equals" -> proxy == arguments[0];
       case "hashCode" -> System.identityHashCode(proxy);

@@ -22,10 +22,12 @@ import dev.firesteel.model.TestModels;
 import dev.firesteel.nn.Parameter;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -177,6 +179,8 @@ class KernelTraceTest {
             Map.entry(long.class, 1L),
             Map.entry(double.class, 1.0),
             Map.entry(boolean.class, false),
+            Map.entry(Duration.class, Duration.ZERO),
+            Map.entry(Consumer.class, (Consumer<String>) notice -> {}),
             Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)));
     return Arrays.stream(method.getParameterTypes())
         .map(
