@@ -10,7 +10,7 @@ import java.util.Optional;
  *
  * <p>It waits for no more than it can use. A generation with more trainers than the one before must
  * prove itself by a checkpoint: if the executors were gone again when it was to begin, or it failed
- * before its first checkpoint, the run goes on with as many as before, and waits twice as long
+ * before its first checkpoint, the run continues with as many as before, and waits twice as long
  * until it tries again.
  */
 final class TrainerCount {
@@ -97,7 +97,7 @@ final class TrainerCount {
     }
     disappointed = false;
     return Optional.of(
-        "More trainers could not be had: the run goes on with %d, and looks for room again after %d s"
+        "More trainers could not be added: the run continues with %d and looks for room again after %d s"
             .formatted(chosen, growInterval().toSeconds()));
   }
 }

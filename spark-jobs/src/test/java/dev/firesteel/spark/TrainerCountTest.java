@@ -64,7 +64,7 @@ class TrainerCountTest {
       assertThat(count.growInterval()).hasSeconds(seconds);
       assertThat(count.disappointment(2))
           .hasValue(
-              "More trainers could not be had: the run goes on with 2, and looks for room again after %d s"
+              "More trainers could not be added: the run continues with 2 and looks for room again after %d s"
                   .formatted(seconds));
       assertThat(count.disappointment(2)).as("told once").isEmpty();
     }

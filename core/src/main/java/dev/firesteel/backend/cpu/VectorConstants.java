@@ -30,7 +30,7 @@ final class VectorConstants {
    * The class of every float vector here. To C2 a variable that a loop changes, or a vector just
    * loaded, has only the type that its profile suggests; where C2 no longer trusts the profile, the
    * vector becomes an object each time. Comparing its class with this constant settles the type
-   * whatever the profile is, and costs nothing once compiled: rule 7 of docs/performance.md.
+   * with any profile, and costs nothing once compiled: rule 7 of docs/performance.md.
    */
   static final Class<?> VECTOR = ZERO.getClass();
 

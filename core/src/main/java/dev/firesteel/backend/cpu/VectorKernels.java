@@ -8,7 +8,7 @@ import java.util.Map;
 
 /**
  * The classes that hold the kernels on the Vector API. One can be defined again from the same
- * bytes: the methods of the new class are compiled on their own, whatever became of the first ones.
+ * bytes: the methods of the new class are compiled independently of those of the first.
  */
 final class VectorKernels {
   /** A class of kernels. */
