@@ -40,6 +40,7 @@ class ArchitectureTest {
               concat(
                   CORE,
                   "java..",
+                  "com.sun.management..", // the JDK's module jdk.management
                   "jdk.incubator.vector..",
                   "org.slf4j..",
                   "org.bytedeco..",
