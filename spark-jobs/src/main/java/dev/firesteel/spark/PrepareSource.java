@@ -7,6 +7,8 @@ import dev.firesteel.error.UserException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -159,9 +161,34 @@ final class PrepareSource {
       into.add(status);
       return;
     }
-    for (FileStatus child : fs.listStatus(status.getPath())) {
+    FileStatus[] children = fs.listStatus(status.getPath());
+    if ("file".equals(fs.getUri().getScheme())) {
+      requireSoundLinks(java.nio.file.Path.of(status.getPath().toUri()));
+    }
+    for (FileStatus child : children) {
       if (!isHidden(child.getPath().getName())) {
         collect(fs, child, into);
+      }
+    }
+  }
+
+  /** Refuses links of a local folder that Hadoop leaves out silently or follows again and again. */
+  private static void requireSoundLinks(java.nio.file.Path folder) throws IOException {
+    try (DirectoryStream<java.nio.file.Path> files = Files.newDirectoryStream(folder)) {
+      for (java.nio.file.Path link : files) {
+        if (!Files.isSymbolicLink(link) || isHidden(link.getFileName().toString())) {
+          continue;
+        }
+        if (!Files.exists(link)) {
+          throw UserException.usage(
+              "%s must lead to a file or a folder, got a symbolic link to %s, which does not exist: correct it or delete it"
+                  .formatted(link, Files.readSymbolicLink(link)));
+        }
+        if (Files.isDirectory(link) && folder.toRealPath().startsWith(link.toRealPath())) {
+          throw UserException.usage(
+              "%s must not lead to a folder that it is in, got a symbolic link to %s: delete it"
+                  .formatted(link, Files.readSymbolicLink(link)));
+        }
       }
     }
   }

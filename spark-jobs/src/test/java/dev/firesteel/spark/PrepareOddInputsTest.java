@@ -252,6 +252,36 @@ class PrepareOddInputsTest {
     assertThat(prepare("data.source=" + source.resolve("_folder")).documents().kept()).isEqualTo(1);
   }
 
+  @Test
+  void refusesALinkThatLeadsNowhere() throws IOException {
+    write("sub/a.txt", "x");
+    Path link = Files.createSymbolicLink(source.resolve("sub/b.txt"), Path.of("gone.txt"));
+    refused("data.source=" + source)
+        .hasMessage(
+            link
+                + " must lead to a file or a folder, got a symbolic link to gone.txt, which does not"
+                + " exist: correct it or delete it");
+
+    Files.delete(link);
+    Files.createSymbolicLink(source.resolve(".b.txt"), Path.of("gone.txt")); // Left out, as told.
+    Files.createSymbolicLink(source.resolve("c.txt"), Path.of("sub", "a.txt"));
+    assertThat(prepare("data.source=" + source, "data.deduplicate=false").documents().kept())
+        .isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {".", "..", "../sub"})
+  void refusesALinkToAFolderThatItIsIn(String target) throws IOException {
+    write("sub/a.txt", "x");
+    Path link = Files.createSymbolicLink(source.resolve("sub/back"), Path.of(target));
+    refused("data.source=" + source)
+        .hasMessage(
+            link
+                + " must not lead to a folder that it is in, got a symbolic link to "
+                + target
+                + ": delete it");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"https://example.org/a.jsonl", "HTTP://example.org/a"})
   void refusesAWebAddress(String address) {
