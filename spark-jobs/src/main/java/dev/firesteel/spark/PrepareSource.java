@@ -33,6 +33,9 @@ import org.apache.hadoop.io.compress.CompressionCodecFactory;
  * <p>Lives on the driver.
  */
 final class PrepareSource {
+  /** How Hadoop's message begins; what is wrong follows after a colon. */
+  private static final String BROKEN_GLOB = "Illegal file pattern";
+
   private static final Pattern COMPRESSED =
       Pattern.compile("\\.(gz|gzip|bz2|zst|zstd|lz4|snappy|deflate)$");
 
@@ -68,6 +71,12 @@ final class PrepareSource {
       throw UserException.usage(
           "data.source %s must be a path or a URI: %s".formatted(data.source(), e.getMessage()), e);
     } catch (IOException e) {
+      if (e.getMessage() != null && e.getMessage().startsWith(BROKEN_GLOB)) {
+        throw UserException.usage(
+            "data.source %s must be a glob where it has one of {}[]*?, got one that cannot be read%s: close what it opens, or put a backslash before a character that is meant as it is"
+                .formatted(data.source(), e.getMessage().substring(BROKEN_GLOB.length())),
+            e);
+      }
       throw DataFiles.explain("listing data.source " + data.source(), e);
     }
     if (files.isEmpty()) {
@@ -163,7 +172,7 @@ final class PrepareSource {
     }
     FileStatus[] children = fs.listStatus(status.getPath());
     if ("file".equals(fs.getUri().getScheme())) {
-      requireSoundLinks(java.nio.file.Path.of(status.getPath().toUri()));
+      requireSoundLinks(java.nio.file.Path.of(status.getPath().toUri().getPath()));
     }
     for (FileStatus child : children) {
       if (!isHidden(child.getPath().getName())) {

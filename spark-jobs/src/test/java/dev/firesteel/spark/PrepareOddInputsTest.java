@@ -252,6 +252,15 @@ class PrepareOddInputsTest {
     assertThat(prepare("data.source=" + source.resolve("_folder")).documents().kept()).isEqualTo(1);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"[a", "{a,b", "x[a-"})
+  void refusesABrokenGlob(String glob) throws IOException {
+    write("a.txt", "x");
+    refused("data.source=" + source + "/" + glob)
+        .hasMessageMatching(
+            "data\\.source .* must be a glob where it has one of .*, got one that cannot be read: .*: close what it opens, .*");
+  }
+
   @Test
   void refusesALinkThatLeadsNowhere() throws IOException {
     write("sub/a.txt", "x");
