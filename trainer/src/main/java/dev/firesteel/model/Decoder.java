@@ -25,7 +25,7 @@ import java.util.function.Supplier;
  * <p>Dropout, in training passes: on the embedding and on each branch before it is added to the
  * residual stream.
  */
-final class Decoder implements LanguageModel {
+public final class Decoder implements LanguageModel {
   /** One block: two branches that are added to the residual stream. */
   record Block(
       Layer attentionNorm,
@@ -50,14 +50,7 @@ final class Decoder implements LanguageModel {
   private final ParameterSet parameters;
   private final Layers layers;
 
-  /**
-   * Declares the model.
-   *
-   * @throws IllegalStateException when a checkpoint would lack a parameter: found here, before
-   *     anything is trained
-   */
-  Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
-    HuggingFaceNames.tensors(config, parameters);
+  public Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
     this.config = config;
     this.parameters = parameters;
     this.layers = layers;
