@@ -25,7 +25,7 @@ import java.util.function.Supplier;
  * <p>Dropout, in training passes: on the embedding and on each branch before it is added to the
  * residual stream.
  */
-public final class Decoder implements LanguageModel {
+final class Decoder implements LanguageModel {
   /** One block: two branches that are added to the residual stream. */
   record Block(
       Layer attentionNorm,
@@ -50,7 +50,7 @@ public final class Decoder implements LanguageModel {
   private final ParameterSet parameters;
   private final Layers layers;
 
-  public Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
+  Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
     this.config = config;
     this.parameters = parameters;
     this.layers = layers;

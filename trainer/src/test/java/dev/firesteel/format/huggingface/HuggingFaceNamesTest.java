@@ -8,7 +8,6 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.ModelConfig.RopeLayout;
-import dev.firesteel.model.Decoder;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -68,7 +67,7 @@ class HuggingFaceNamesTest {
 
   @ParameterizedTest
   @MethodSource("unsaved")
-  void refusesToDeclareAModelOfWhichAParameterWouldNotBeSaved(
+  void refusesAModelOfWhichAParameterWouldNotBeSaved(
       String name, Shape shape, String rows) {
     LanguageModel model = Models.declare(TestModels.llama(2, 8, 2, 1, 12, 5, 11));
     ParameterSet.Builder parameters = ParameterSet.builder();
@@ -80,7 +79,7 @@ class HuggingFaceNamesTest {
     parameters.declare(name, shape, Initializer.constant(0));
     ParameterSet extended = parameters.build();
 
-    assertThatThrownBy(() -> new Decoder(model.config(), extended, null))
+    assertThatThrownBy(() -> HuggingFaceNames.tensors(model.config(), extended))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage(
             "parameter %s cannot be saved: no tensor of a Hugging Face checkpoint holds %s; name it in HuggingFaceNames"
