@@ -26,14 +26,14 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * The optimizer's moments in {@code trainer/}: {@code layout.json} says which parameter lies where
+ * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code layout.json} says which parameter lies where
  * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
  * segment, one after the other, with the ranges as metadata: {@code begin} their first elements in
  * the segment and {@code length} their lengths, both in order and separated by commas. How many
  * files there are, and where the cuts lie, need not be what the reader would have written.
  */
 final class OptimizerFiles {
-  private static final String LAYOUT = "trainer/layout.json";
+  private static final String LAYOUT = "layout.json";
   private static final String BEGIN = "begin";
   private static final String LENGTH = "length";
   private static final String SIZE = "segment_size";
@@ -52,12 +52,14 @@ final class OptimizerFiles {
     }
   }
 
-  static void writeLayout(CheckpointWriter writer, ParameterSet parameters) throws IOException {
-    writer.write(LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
+  static void writeLayout(CheckpointWriter writer, String folder, ParameterSet parameters)
+      throws IOException {
+    writer.write(folder + LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
   }
 
   /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
-  static void write(CheckpointWriter writer, OptimizerState optimizer, int part, int parts)
+  static void write(
+      CheckpointWriter writer, String folder, OptimizerState optimizer, int part, int parts)
       throws IOException {
     Backend backend = optimizer.backend();
     List<TensorSource> tensors = new ArrayList<>();
@@ -68,7 +70,7 @@ final class OptimizerFiles {
             LENGTH, commaSeparated(optimizer.owned(), SegmentRange::size),
             SIZE, Long.toString(optimizer.parameters().segmentSize()));
     String name =
-        String.format(Locale.ROOT, "trainer/optimizer-%05d-of-%05d.safetensors", part, parts);
+        String.format(Locale.ROOT, "%soptimizer-%05d-of-%05d.safetensors", folder, part, parts);
     try (OutputStream out = writer.create(name)) {
       Safetensors.write(tensors, metadata, out);
     }
@@ -79,11 +81,12 @@ final class OptimizerFiles {
    *
    * @throws UserException if the layout is another, or a range is missing
    */
-  static void read(Checkpoint checkpoint, OptimizerState optimizer) throws IOException {
-    checkLayout(checkpoint, optimizer.parameters());
+  static void read(Checkpoint checkpoint, String folder, OptimizerState optimizer)
+      throws IOException {
+    checkLayout(checkpoint, folder + LAYOUT, optimizer.parameters());
     long missing = optimizer.owned().stream().mapToLong(SegmentRange::size).sum();
     for (String file : checkpoint.files()) {
-      if (!file.startsWith("trainer/optimizer-")) {
+      if (!file.startsWith(folder + "optimizer-")) {
         continue;
       }
       try (SafetensorsFile tensors = checkpoint.tensors(file)) {
@@ -165,15 +168,16 @@ final class OptimizerFiles {
     return numbers.isEmpty() ? new String[0] : numbers.split(",", -1);
   }
 
-  private static void checkLayout(Checkpoint checkpoint, ParameterSet parameters) {
+  private static void checkLayout(
+      Checkpoint checkpoint, String layout, ParameterSet parameters) {
     List<Place> saved;
     try {
       saved =
           CheckpointManifest.JSON.readValue(
-              checkpoint.text(LAYOUT), new TypeReference<List<Place>>() {});
+              checkpoint.text(layout), new TypeReference<List<Place>>() {});
     } catch (JsonProcessingException e) {
       throw UserException.failure(
-          "%s/%s must be a list of parameters, got something else".formatted(checkpoint, LAYOUT),
+          "%s/%s must be a list of parameters, got something else".formatted(checkpoint, layout),
           e);
     }
     List<Place> wanted = places(parameters);
