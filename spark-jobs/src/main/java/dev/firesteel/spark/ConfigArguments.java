@@ -26,6 +26,8 @@ final class ConfigArguments {
   RunConfig load(String... further) {
     List<String> keys = new ArrayList<>(overrides);
     keys.addAll(List.of(further));
-    return file == null ? ConfigLoader.load(keys) : ConfigLoader.load(file, keys);
+    return file == null
+        ? ConfigLoader.load(RunConfig.class, keys)
+        : ConfigLoader.load(RunConfig.class, file, keys);
   }
 }

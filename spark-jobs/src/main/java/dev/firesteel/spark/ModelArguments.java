@@ -1,11 +1,13 @@
 package dev.firesteel.spark;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.checkpoint.SavedModel;
 import dev.firesteel.error.UserException;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.BiFunction;
 import org.apache.hadoop.conf.Configuration;
@@ -69,10 +71,14 @@ final class ModelArguments {
 
   private BackendOptions options() {
     String name = backend.toLowerCase(Locale.ROOT);
-    if (!Backends.names().contains(name)) {
-      throw UserException.usage(
-          "--backend must be one of " + String.join(", ", Backends.names()) + ", got " + backend);
-    }
+    BackendKind kind =
+        Arrays.stream(BackendKind.values())
+            .filter(known -> known.toString().equals(name))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    UserException.usage(
+                        "--backend must be cpu, opencl or reference, got " + backend));
     if (!name.equals("cpu") && precision() != Precision.FP32) {
       throw UserException.usage(
           "--precision must be fp32 for the backend " + name + ", got " + precision);
@@ -84,7 +90,7 @@ final class ModelArguments {
     if (!name.equals("opencl") && noTune) {
       throw UserException.usage("--no-tune is for the backend opencl, got " + name);
     }
-    return new BackendOptions(name, precision(), threads(), device, !noTune);
+    return new BackendOptions(kind, precision(), threads(), device, !noTune);
   }
 
   private Precision precision() {

@@ -2,7 +2,6 @@ package dev.firesteel.spark;
 
 import dev.firesteel.checkpoint.RunSession;
 import dev.firesteel.collective.Collective;
-import dev.firesteel.collective.GradientFormat;
 import dev.firesteel.collective.Membership;
 import dev.firesteel.collective.PeerCollective;
 import dev.firesteel.collective.SingleProcess;
@@ -62,7 +61,7 @@ final class RankConnections {
       return new PeerCollective(
           listener.join(me, addresses, CONNECT_LIMIT),
           Duration.ofSeconds(config.cluster().timeoutSeconds()),
-          GradientFormat.valueOf(config.cluster().wire().name()));
+          config.cluster().wire());
     } catch (IOException e) {
       throw new UncheckedIOException(
           "the training task cannot open a port on " + here.host() + ": " + e.getMessage(), e);

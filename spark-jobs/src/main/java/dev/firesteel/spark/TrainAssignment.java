@@ -53,7 +53,7 @@ final class TrainAssignment {
   }
 
   RunConfig config() {
-    return ConfigLoader.parse(config, "the driver's configuration", List.of());
+    return ConfigLoader.parse(RunConfig.class, config, "the driver's configuration", List.of());
   }
 
   String data() {

@@ -1,8 +1,8 @@
 package dev.firesteel.spark;
 
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.RunPlan;
 import java.util.List;
@@ -93,7 +93,8 @@ record TrainerProcess(boolean embedded, long heapBytes, int threads) {
       if (recompute.compareTo(config.compute().recompute()) > 0) {
         String override = "compute.recompute=" + recompute.name().toLowerCase(Locale.ROOT);
         RunConfig changed =
-            ConfigLoader.parse(ConfigLoader.toYaml(config), "the plan", List.of(override));
+            ConfigLoader.parse(
+                RunConfig.class, ConfigLoader.toYaml(config), "the plan", List.of(override));
         if (plan(changed, vocabularySize).memory().recommendedHeapBytes() <= heapBytes) {
           return ", or with " + override;
         }

@@ -98,6 +98,7 @@ class PlanCommandTest {
   void warnsOfAHeapThatIsTooSmall() {
     RunConfig config =
         ConfigLoader.load(
+            RunConfig.class,
             List.of(
                 "data.source=none",
                 "model.architecture=gpt2",

@@ -775,14 +775,16 @@ class PrepareJobTest {
     List<String> overrides = new ArrayList<>(List.of("data.path=" + prepared));
     overrides.addAll(List.of(settings));
     overrides.add("data.source=" + from);
-    return PrepareJob.run(spark, ConfigLoader.load(overrides), false, progress::add).manifest();
+    return PrepareJob.run(
+            spark, ConfigLoader.load(RunConfig.class, overrides), false, progress::add)
+        .manifest();
   }
 
   private PrepareJob.Prepared run(boolean rebuild, String... settings) {
     List<String> overrides =
         new ArrayList<>(List.of("data.source=" + source, "data.path=" + prepared));
     overrides.addAll(List.of(settings));
-    RunConfig config = ConfigLoader.load(overrides);
+    RunConfig config = ConfigLoader.load(RunConfig.class, overrides);
     return PrepareJob.run(spark, config, rebuild, progress::add);
   }
 

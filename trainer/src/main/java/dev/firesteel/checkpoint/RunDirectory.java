@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.FolderLock;
 import dev.firesteel.error.UserException;
@@ -55,7 +55,7 @@ public final class RunDirectory {
   }
 
   /** The directory of a configured run; nothing is made yet. */
-  public static RunDirectory of(RunConfig config, Configuration hadoop) {
+  public static RunDirectory of(StageConfig config, Configuration hadoop) {
     return at(new Path(new Path(config.runsFolder()), config.name()), hadoop);
   }
 
@@ -109,7 +109,7 @@ public final class RunDirectory {
   }
 
   /** Writes {@code config.yaml}. */
-  public void writeConfig(RunConfig config) {
+  public void writeConfig(StageConfig config) {
     replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
   }
 

@@ -1,7 +1,7 @@
 package dev.firesteel.checkpoint;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
@@ -39,7 +39,7 @@ public final class TrainingCheckpoint {
       Tokenizer tokenizer,
       RankNumbers numbers,
       TrainingState state,
-      RunConfig config)
+      StageConfig config)
       throws IOException {
     OptimizerFiles.write(writer, numbers.moments(), rank + 1, worldSize);
     if (rank == 0) {
@@ -56,10 +56,19 @@ public final class TrainingCheckpoint {
     return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
   }
 
-  /** The configuration of the run that wrote a checkpoint. */
-  public static RunConfig config(Checkpoint checkpoint) {
+  /**
+   * The configuration of the run that wrote a checkpoint.
+   *
+   * @param root the record of the run's stage
+   */
+  public static <T extends StageConfig> T config(Checkpoint checkpoint, Class<T> root) {
     requireTraining(checkpoint);
-    return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
+    return root.cast(
+        ConfigLoader.parse(
+            root.asSubclass(Record.class),
+            checkpoint.text(CONFIG),
+            checkpoint + "/" + CONFIG,
+            List.of()));
   }
 
   /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */

@@ -1,8 +1,8 @@
 package dev.firesteel.model;
 
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.model.HuggingFaceTensor.Layout;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
@@ -93,7 +93,9 @@ public final class HuggingFaceNames {
     int keys = config.kvHeads() * config.headWidth();
     int inner = config.feedForwardWidth();
     Layout turned =
-        config.ropeLayout() == RopeLayout.INTERLEAVED ? Layout.HALF_OF_INTERLEAVED : Layout.ROWS;
+        config.ropeLayout() == RopeSpec.Layout.INTERLEAVED
+            ? Layout.HALF_OF_INTERLEAVED
+            : Layout.ROWS;
     whole("model.embed_tokens.weight", "embedding.weight");
     for (int i = 0; i < config.layers(); i++) {
       String theirs = "model.layers." + i + ".";

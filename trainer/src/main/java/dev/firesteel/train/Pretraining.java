@@ -105,8 +105,8 @@ public final class Pretraining implements AutoCloseable {
    *
    * @throws UserException if data, configuration and checkpoint do not fit together
    */
-  public Pretraining(RunConfig config, TrainingData data, TrainingContext context) {
-    this.config = config;
+  public Pretraining(RunConfig configured, TrainingData data, TrainingContext context) {
+    config = data.resolveSteps(configured);
     this.data = data;
     this.context = context;
     this.collective = context.collective();

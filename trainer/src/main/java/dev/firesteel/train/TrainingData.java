@@ -1,10 +1,12 @@
 package dev.firesteel.train;
 
 import dev.firesteel.checkpoint.TokenizerFiles;
+import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
+import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -39,6 +41,28 @@ public record TrainingData(
             ? Optional.empty()
             : Optional.of(TokenDataset.open(folder, Part.VALIDATION, hadoop));
     return new TrainingData(tokenizer, train, validation);
+  }
+
+  /** The configuration with the number of steps that {@code training.epochs} takes of this text. */
+  public RunConfig resolveSteps(RunConfig config) {
+    return resolveSteps(config, train.tokens());
+  }
+
+  /**
+   * The configuration with the number of steps that {@code training.epochs} takes.
+   *
+   * @param trainingTokens tokens of the training text
+   * @throws UserException if {@code training.steps} is given as well and differs, or the text is
+   *     shorter than one sequence
+   */
+  public static RunConfig resolveSteps(RunConfig config, long trainingTokens) {
+    return config.withSamples(
+        SampleOrder.of(
+                config.data().sampling(),
+                config.seed(),
+                trainingTokens,
+                config.training().sequenceLength())
+            .samplesPerEpoch());
   }
 
   private static Tokenizer tokenizer(Path folder, DatasetManifest manifest, Configuration hadoop) {

@@ -36,7 +36,9 @@ class ConfigLoaderTest {
 
     RunConfig config =
         ConfigLoader.load(
-            file, List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
+            RunConfig.class,
+            file,
+            List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
 
     assertThat(config.name()).isEqualTo("my-run");
     assertThat(config.seed()).isEqualTo(7);
@@ -50,6 +52,7 @@ class ConfigLoaderTest {
   void readsOverrideValuesAsYaml() {
     RunConfig config =
         ConfigLoader.load(
+            RunConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt=\"public class \"",
@@ -99,9 +102,11 @@ class ConfigLoaderTest {
       })
   void textKeysKeepTheTextAsItIsWritten(String text) {
     RunConfig overridden =
-        ConfigLoader.load(List.of("data.source=" + text, "sample.prompt= " + text));
+        ConfigLoader.load(
+            RunConfig.class, List.of("data.source=" + text, "sample.prompt= " + text));
     RunConfig nested =
         ConfigLoader.load(
+            RunConfig.class,
             List.of("data={source: %s}".formatted(text), "sample={prompt: %s}".formatted(text)));
     RunConfig parsed =
         parse("sample: {prompt: %s}  # a comment\ndata:\n  source: %s\n".formatted(text, text));
@@ -118,7 +123,7 @@ class ConfigLoaderTest {
 
   @Test
   void twoNamesThatAreOneNumberAreTwoRuns() {
-    assertThat(ConfigLoader.load(List.of("data.source=text", "name=1.10")).name())
+    assertThat(ConfigLoader.load(RunConfig.class, List.of("data.source=text", "name=1.10")).name())
         .isEqualTo("1.10");
     assertThat(parse(SOURCE + "name: 1.1").name()).isEqualTo("1.1");
     assertThat(parse(SOURCE + "name: 2024_01_02").name()).isEqualTo("2024_01_02");
@@ -140,7 +145,8 @@ class ConfigLoaderTest {
         "- a"
       })
   void aTextOnTheCommandLineIsTakenAsItStands(String text) {
-    RunConfig config = ConfigLoader.load(List.of("data.source=text", "sample.prompt=" + text));
+    RunConfig config =
+        ConfigLoader.load(RunConfig.class, List.of("data.source=text", "sample.prompt=" + text));
 
     assertThat(config.sample().prompt()).isEqualTo(text);
     assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -173,6 +179,7 @@ class ConfigLoaderTest {
   void theResolvedYamlReadsBackAsTheSameConfiguration() {
     RunConfig config =
         ConfigLoader.load(
+            RunConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt='on: yes # \"no\" \\ é 🙂'",
@@ -266,7 +273,9 @@ class ConfigLoaderTest {
     refused(SOURCE + "logging: {qqqqqq: 1}")
         .hasMessage("unknown key \"logging.qqqqqq\" in test.yaml: the keys here are every");
     assertThatThrownBy(
-            () -> ConfigLoader.load(List.of("data.source=text", "training.step.count=4")))
+            () ->
+                ConfigLoader.load(
+                    RunConfig.class, List.of("data.source=text", "training.step.count=4")))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "unknown key \"training.step\" in the command line: did you mean \"training.steps\"?");
@@ -369,14 +378,14 @@ class ConfigLoaderTest {
     refused("seed: 1\nseed: 2\n")
         .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
         .hasMessageContaining("seed");
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("model={")))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("model={")))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("the value of model in the command line is not valid YAML at line");
   }
 
   @Test
   void refusesAnOverrideWithoutAnEqualsSign() {
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("quickstart")))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("quickstart")))
         .isInstanceOf(UserException.class)
         .hasMessage("an override must have the form key.path=value, got \"quickstart\"");
   }
@@ -384,24 +393,24 @@ class ConfigLoaderTest {
   @Test
   void refusesAFileThatIsMissingOrNoText() throws IOException {
     Path missing = folder.resolve("none.yaml");
-    assertThatThrownBy(() -> ConfigLoader.load(missing, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, missing, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "configuration file " + missing + " does not exist: give the path of a YAML file");
 
     Path bytes = folder.resolve("bytes.yaml");
     Files.write(bytes, new byte[] {(byte) 0xff, (byte) 0xfe, 0});
-    assertThatThrownBy(() -> ConfigLoader.load(bytes, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, bytes, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage("configuration file " + bytes + " must be UTF-8 text, got other bytes");
 
-    assertThatThrownBy(() -> ConfigLoader.load(folder, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, folder, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("configuration file " + folder + " cannot be read: ");
   }
 
   private static RunConfig parse(String yaml) {
-    return ConfigLoader.parse(yaml, "test.yaml", List.of());
+    return ConfigLoader.parse(RunConfig.class, yaml, "test.yaml", List.of());
   }
 
   private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> refused(

@@ -101,7 +101,7 @@ class SettingTreeTest {
   @Test
   void everyKeyHasTheDefaultListedHere() {
     Map<String, String> actual =
-        SettingTree.RUN.keys().stream()
+        SettingTree.of(RunConfig.class).keys().stream()
             .collect(
                 Collectors.toMap(
                     SettingTree.Key::path,
@@ -146,7 +146,7 @@ class SettingTreeTest {
             | key | type | default | meaning |
             |---|---|---|---|
             """);
-    for (SettingTree.Key key : SettingTree.RUN.keys()) {
+    for (SettingTree.Key key : SettingTree.of(RunConfig.class).keys()) {
       String value =
           key.setting().required()
               ? "**required**"

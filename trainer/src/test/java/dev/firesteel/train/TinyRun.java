@@ -71,7 +71,7 @@ final class TinyRun {
     all.add("data.path=" + folder.resolve("data"));
     all.add("runs_folder=" + folder.resolve("runs"));
     all.addAll(Arrays.asList(overrides));
-    return ConfigLoader.parse(YAML, "the tiny run", all);
+    return ConfigLoader.parse(RunConfig.class, YAML, "the tiny run", all);
   }
 
   /** Prepares the data of {@link #config}: a text of counted sheep. */
