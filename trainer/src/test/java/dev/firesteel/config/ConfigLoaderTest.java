@@ -247,6 +247,39 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void epochsBecomeStepsOnceTheSamplesAreCounted() {
+    RunConfig config =
+        parse(
+            SOURCE
+                + "training: {epochs: 2.5, global_batch_size: 16}\n"
+                + "schedule: {warmup_steps: 3}");
+    assertThat(config.training().steps()).isZero();
+    assertThat(config.schedule().decaySteps()).isZero();
+
+    // 2.5 x 33 samples are 82.5: 5.2 batches.
+    RunConfig resolved = config.withSamples(33);
+    assertThat(resolved.training().steps()).isEqualTo(6);
+    assertThat(resolved.schedule().decaySteps()).isEqualTo(3);
+    assertThat(parse(ConfigLoader.toYaml(resolved))).isEqualTo(resolved);
+    assertThat(resolved.withSamples(33)).isEqualTo(resolved);
+    assertThat(parse(SOURCE + "training: {epochs: 3, global_batch_size: 16}").withSamples(32))
+        .extracting(c -> c.training().steps())
+        .isEqualTo(6);
+
+    assertThatThrownBy(() -> resolved.withSamples(64))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "training.epochs 2.5 takes 10 steps of 16 of the 64 samples of an epoch, got"
+                + " training.steps 6: give only one of the two");
+  }
+
+  @Test
+  void stepsAndTokensNeedNoSamples() {
+    RunConfig config = parse(SOURCE + "training: {tokens: 1e6}");
+    assertThat(config.withSamples(5)).isSameAs(config);
+  }
+
+  @Test
   void dataOfOtherSettingsGoesToAnotherFolder() {
     String path = parse("data: {source: 's3a://bucket/My Corpus/*.txt.gz'}").data().path();
     assertThat(path).matches("data/[a-z0-9.-]+-[0-9a-f]{8}");
@@ -346,6 +379,10 @@ class ConfigLoaderTest {
         "training: {sequence_length: 257} | training.sequence_length must be at most model.context_length (256), got 257",
         "training: {micro_batch_size: 3, global_batch_size: 4} | training.global_batch_size must be a multiple of training.micro_batch_size (3), got 4",
         "training: {steps: 5, tokens: 1} | training.tokens 1 takes 1 steps of 4096 tokens, got training.steps 5",
+        "training: {epochs: -1} | training.epochs must be at least 0, got -1.0",
+        "training: {epochs: 1, tokens: 5} | training.tokens and training.epochs are alternatives, got both (5 and 1.0): give only one",
+        "compute: {device: '1'} | compute.device is for the backend opencl, got 1 for cpu",
+        "compute: {tune: false} | compute.tune is for the backend opencl, got cpu",
         "training: {gradient_clip: -1} | training.gradient_clip must be at least 0, got -1.0",
         "optimizer: {learning_rate: 0} | optimizer.learning_rate must be greater than 0, got 0.0",
         "optimizer: {beta2: 1} | optimizer.beta2 must be at least 0 and less than 1, got 1.0",
