@@ -43,7 +43,7 @@ public final class Checkpoint {
   }
 
   /** The checkpoint of a directory; empty where it was not written to the end. */
-  static Optional<Checkpoint> find(FileSystem fs, Path directory) {
+  public static Optional<Checkpoint> find(FileSystem fs, Path directory) {
     Path file = new Path(directory, CheckpointManifest.FILE_NAME);
     byte[] json;
     try (InputStream in = fs.open(file)) {

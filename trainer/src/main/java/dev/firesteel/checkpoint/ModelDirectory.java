@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.SampleConfig;
 import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
@@ -43,6 +44,9 @@ import org.apache.hadoop.fs.Path;
 public final class ModelDirectory {
   static final String CONFIG = "config.json";
 
+  /** The tokenizer's file. */
+  public static final String TOKENIZER = TokenizerFiles.TOKENIZER;
+
   private ModelDirectory() {}
 
   /** Writes a model's files; {@code sampling} becomes the default of whoever generates with it. */
@@ -79,14 +83,7 @@ public final class ModelDirectory {
    */
   public static LanguageModel read(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
-    LanguageModel model;
-    try {
-      model =
-          Models.declare(
-              HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG))));
-    } catch (JsonProcessingException e) {
-      throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
-    }
+    LanguageModel model = Models.declare(readConfig(fs, directory));
     model.parameters().allocate(backend, DType.F32);
     try {
       readWeights(fs, directory, model, notices);
@@ -95,6 +92,19 @@ public final class ModelDirectory {
       throw e;
     }
     return model;
+  }
+
+  /**
+   * Reads the architecture and the sizes of a model.
+   *
+   * @throws UserException if the directory holds none, or one that cannot be loaded
+   */
+  public static ModelConfig readConfig(FileSystem fs, Path directory) {
+    try {
+      return HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG)));
+    } catch (JsonProcessingException e) {
+      throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
+    }
   }
 
   /**

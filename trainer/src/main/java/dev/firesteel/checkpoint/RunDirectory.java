@@ -73,6 +73,11 @@ public final class RunDirectory {
     return path;
   }
 
+  /** The Hadoop configuration that it was opened with. */
+  public Configuration configuration() {
+    return fs.getConf();
+  }
+
   /**
    * Whether a generation of the run was begun: then each process that writes must belong to one.
    */

@@ -9,6 +9,9 @@ import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,6 +72,13 @@ public final class TrainingCheckpoint {
             checkpoint.text(CONFIG),
             checkpoint + "/" + CONFIG,
             List.of()));
+  }
+
+  /** The configuration of the run that wrote a checkpoint, as YAML; empty for other directories. */
+  public static Optional<String> configText(FileSystem fs, Path directory) {
+    return Checkpoint.find(fs, directory)
+        .filter(checkpoint -> checkpoint.contains(CONFIG))
+        .map(checkpoint -> checkpoint.text(CONFIG));
   }
 
   /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */

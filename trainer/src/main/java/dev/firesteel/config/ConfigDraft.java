@@ -31,7 +31,24 @@ public final class ConfigDraft<T extends Record> {
 
   /** The value that was given for a scalar key, or else its default, as text. */
   public String value(String path) {
-    return given(path).orElseGet(() -> tree.key(path).byDefault());
+    return given(path)
+        .filter(value -> !value.isEmpty())
+        .orElseGet(() -> tree.key(path).byDefault());
+  }
+
+  /** A constant as {@link #given} has it. */
+  public static String text(Enum<?> constant) {
+    return ConfigLoader.yamlName(constant);
+  }
+
+  /** The same keys; changes of one are no changes of the other. */
+  public ConfigDraft<T> copy() {
+    return new ConfigDraft<>(root, tree, given.deepCopy());
+  }
+
+  /** Gives all keys of a section the values of a record, instead of those that they have. */
+  public void set(String section, Record values) {
+    section(section).setAll(ConfigLoader.tree(values));
   }
 
   /** Gives a key of a section a value, instead of the one that it has. */

@@ -15,10 +15,11 @@ import dev.firesteel.error.UserException;
  */
 public record RunConfig(
     @Setting(
+            byDefault = "run",
             resume = Resume.FREE,
             meaning =
-                "Name of the run and of its folder. Default: the name of the configuration file"
-                    + " without its extension, else `run`.")
+                "Name of the run and of its folder; the name of the configuration file without its"
+                    + " extension, if there is one and it does not set another.")
         String name,
     @Setting(
             byDefault = "1337",

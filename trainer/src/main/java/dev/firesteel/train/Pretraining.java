@@ -164,7 +164,7 @@ public final class Pretraining implements AutoCloseable {
     if (last.isPresent()) {
       resume(last.get());
     } else {
-      model.parameters().initialize(config.seed());
+      initialWeights();
     }
     if (samples()) {
       // A prompt that does not fit is refused before the first step, not after the last.
@@ -509,6 +509,16 @@ public final class Pretraining implements AutoCloseable {
     skippedInARow = state.skippedInARow();
     bestLoss = state.bestValidationLoss();
     bestStep = state.bestStep();
+  }
+
+  /** Random weights, or those of the model that the run starts from. */
+  private void initialWeights() {
+    String from = config.model().from();
+    if (from.isEmpty()) {
+      model.parameters().initialize(config.seed());
+    } else {
+      StartingModel.load(from, model, data.tokenizer(), collective, context.run().configuration());
+    }
   }
 
   private void start() {

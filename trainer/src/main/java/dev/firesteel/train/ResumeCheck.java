@@ -44,7 +44,7 @@ final class ResumeCheck {
       }
       throw UserException.usage(
           "%s must be %s as in the checkpoint %s, got %s: change it back, or train under another name (name=...)"
-              .formatted(entry.key(), was, checkpoint, entry.value()));
+              .formatted(entry.key(), shown(was), checkpoint, shown(entry.value())));
     }
     if (config.training().steps() < state.step()) {
       throw UserException.usage(
@@ -62,6 +62,10 @@ final class ResumeCheck {
     }
     same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
     same("text", state.dataSha256(), dataSha256, checkpoint, config);
+  }
+
+  private static String shown(String value) {
+    return value.isEmpty() ? "empty" : value;
   }
 
   private static String where(ComputeConfig compute) {

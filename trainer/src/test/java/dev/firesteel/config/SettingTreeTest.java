@@ -16,7 +16,7 @@ class SettingTreeTest {
   /** To change a default, change it in its record and here: twice on purpose. */
   private static final Map<String, String> DEFAULTS =
       Map.ofEntries(
-          Map.entry("name", ""),
+          Map.entry("name", "run"),
           Map.entry("seed", "1337"),
           Map.entry("runs_folder", "runs"),
           Map.entry("data.source", "(required)"),

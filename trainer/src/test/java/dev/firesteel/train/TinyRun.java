@@ -74,6 +74,17 @@ final class TinyRun {
     return ConfigLoader.parse(RunConfig.class, YAML, "the tiny run", all);
   }
 
+  /** The configuration of a run that starts from a model. */
+  static RunConfig from(String model, Path folder, String... overrides) throws IOException {
+    List<String> all = new ArrayList<>();
+    all.add("data.path=" + folder.resolve("data"));
+    all.add("runs_folder=" + folder.resolve("runs"));
+    all.add("model.from=" + model);
+    all.addAll(Arrays.asList(overrides));
+    Path yaml = Files.writeString(folder.resolve("tiny.yaml"), YAML);
+    return StartingModel.resolve(ConfigLoader.draft(RunConfig.class, yaml, all), HADOOP);
+  }
+
   /** Prepares the data of {@link #config}: a text of counted sheep. */
   static void prepare(Path folder) throws IOException {
     StringBuilder text = new StringBuilder();
