@@ -194,6 +194,15 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void aConfigurationOfBeforeAKeyWasAddedIsTheSameWithItsDefault() {
+    RunConfig config = parse(SOURCE);
+    String now = ConfigLoader.toYaml(config);
+    String before = now.replaceAll("(?m)^  (from|epochs): .*\n", "");
+    assertThat(now.lines().count() - before.lines().count()).isEqualTo(2);
+    assertThat(parse(before)).isEqualTo(config);
+  }
+
+  @Test
   void theContentHashChangesWithAnyValue() {
     assertThat(ConfigLoader.contentHash(parse(SOURCE)))
         .matches("[0-9a-f]{64}")

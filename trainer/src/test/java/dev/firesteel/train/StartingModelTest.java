@@ -236,8 +236,8 @@ class StartingModelTest {
   /** With all its digits. */
   private static String validationLoss(RunConfig config, long step) {
     for (JsonNode row : TinyRun.metrics(config)) {
-      if (row.path("step").asLong() == step && row.has("validation_loss")) {
-        return row.get("validation_loss").asText();
+      if (row.path("step").asLong() == step && row.has("val_loss")) {
+        return row.get("val_loss").asText();
       }
     }
     throw new AssertionError("no evaluation at step " + step);

@@ -79,8 +79,8 @@ final class TinyRun {
     List<String> all = new ArrayList<>();
     all.add("data.path=" + folder.resolve("data"));
     all.add("runs_folder=" + folder.resolve("runs"));
-    all.add("model.from=" + model);
     all.addAll(Arrays.asList(overrides));
+    all.add("model.from=" + model);
     Path yaml = Files.writeString(folder.resolve("tiny.yaml"), YAML);
     return StartingModel.resolve(ConfigLoader.draft(RunConfig.class, yaml, all), HADOOP);
   }
