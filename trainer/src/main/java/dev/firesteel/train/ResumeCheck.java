@@ -1,8 +1,8 @@
 package dev.firesteel.train;
 
 import dev.firesteel.checkpoint.Checkpoint;
-import dev.firesteel.checkpoint.TrainingCheckpoint;
-import dev.firesteel.checkpoint.TrainingState;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingState;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ConfigEntry;
 import dev.firesteel.config.ConfigLoader;

@@ -1,23 +1,23 @@
 package dev.firesteel.train;
 
 import dev.firesteel.checkpoint.Checkpoint;
-import dev.firesteel.checkpoint.ModelDirectory;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.SavedModel;
-import dev.firesteel.checkpoint.TokenizerFiles;
-import dev.firesteel.checkpoint.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.config.TokenizerConfig;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.ModelDirectory;
+import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.SavedModel;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -194,7 +194,7 @@ public final class StartingModel {
         return;
       }
     } catch (IOException e) {
-      throw DataFiles.explain("reading tokenizer.file " + file, e);
+      throw HadoopFiles.explain("reading tokenizer.file " + file, e);
     }
     throw UserException.usage(
         "tokenizer.file must be the tokenizer of %s, got another one in %s: leave it out"
@@ -253,7 +253,7 @@ public final class StartingModel {
         return;
       }
     } catch (IOException e) {
-      throw DataFiles.explain("looking for " + path, e);
+      throw HadoopFiles.explain("looking for " + path, e);
     }
     throw UserException.usage(
         "%s must be a directory that every trainer can read, got nothing at %s: put the model on a file system that all machines share"
@@ -296,9 +296,9 @@ public final class StartingModel {
 
   private static FileSystem fileSystem(Path path, Configuration hadoop) {
     try {
-      return DataFiles.fileSystem(path, hadoop);
+      return HadoopFiles.fileSystem(path, hadoop);
     } catch (IOException e) {
-      throw DataFiles.explain("finding the file system of " + path, e);
+      throw HadoopFiles.explain("finding the file system of " + path, e);
     }
   }
 }

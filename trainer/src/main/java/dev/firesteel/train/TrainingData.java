@@ -1,15 +1,15 @@
 package dev.firesteel.train;
 
-import dev.firesteel.checkpoint.TokenizerFiles;
 import dev.firesteel.config.PreparationSettings;
 import dev.firesteel.config.RunConfig;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
 import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -62,7 +62,7 @@ public record TrainingData(
             + "\n"
             + given.map(TrainingData::identity).orElse("");
     return HexFormat.of()
-        .formatHex(DataFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
+        .formatHex(HadoopFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** The token that separates documents, where it has another name than Firesteel's own. */
@@ -104,9 +104,9 @@ public record TrainingData(
     Path file = new Path(folder, manifest.tokenizer().file());
     Tokenizer tokenizer;
     try {
-      tokenizer = TokenizerFiles.read(DataFiles.fileSystem(folder, hadoop), file);
+      tokenizer = TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
     } catch (IOException e) {
-      throw DataFiles.explain("reading the tokenizer " + file, e);
+      throw HadoopFiles.explain("reading the tokenizer " + file, e);
     }
     if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
       throw UserException.failure(
@@ -121,7 +121,7 @@ public record TrainingData(
    * hash it does not change when equal data is prepared again.
    */
   public String sha256() {
-    MessageDigest digest = DataFiles.sha256();
+    MessageDigest digest = HadoopFiles.sha256();
     for (Part part : Part.values()) {
       for (ShardInfo shard : train.manifest().part(part).shards()) {
         digest.update(

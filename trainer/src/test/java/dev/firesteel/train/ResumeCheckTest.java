@@ -3,7 +3,7 @@ package dev.firesteel.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.firesteel.checkpoint.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
