@@ -6,7 +6,7 @@ import dev.firesteel.collective.PeerCollective;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.TransportListener;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.run.RunSession;
 import dev.firesteel.spark.rpc.Heartbeat;
 import dev.firesteel.spark.rpc.TrainAssignment;
@@ -35,7 +35,7 @@ final class RankConnections {
       standing.becomes(0);
       return new SingleProcess();
     }
-    RunConfig config = assignment.config();
+    StageConfig config = assignment.config();
     Heartbeat here = standing.now();
     SparkEnv spark = SparkEnv.get();
     try (TransportListener listener =

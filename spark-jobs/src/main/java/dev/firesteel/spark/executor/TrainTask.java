@@ -165,7 +165,7 @@ public final class TrainTask
       RankStanding standing,
       List<String> gpus,
       StopSignal stop) {
-    RunConfig config = assignment.config();
+    RunConfig config = (RunConfig) assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);

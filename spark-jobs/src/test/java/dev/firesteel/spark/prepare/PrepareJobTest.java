@@ -351,6 +351,19 @@ class PrepareJobTest {
     assertThat(tokens).containsExactly(2, 0, 1);
   }
 
+  @Test
+  void preparedDataNeedsItsTokenizersFileNoMore() throws IOException {
+    write("a.txt", "cab");
+    Path file = tokenizerOf("abc");
+    String[] settings = {"tokenizer.file=" + file, "data.validation_fraction=0"};
+    prepare(settings);
+    Files.delete(file);
+
+    assertThat(run(false, settings).upToDate()).isTrue();
+    refused("tokenizer.file=" + file, "data.validation_fraction=0", "data.deduplicate=false")
+        .hasMessageContaining("was prepared with other settings");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '~',
