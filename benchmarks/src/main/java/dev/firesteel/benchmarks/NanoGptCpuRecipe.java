@@ -1,8 +1,6 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.BackendOptions;
-import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ConfigLoader;
@@ -76,6 +74,7 @@ public final class NanoGptCpuRecipe {
       boolean bf16 = arguments[i].endsWith(":bf16");
       RunConfig run =
           ConfigLoader.load(
+              RunConfig.class,
               config,
               List.of(
                   "name=seed-" + seed + (bf16 ? "-bf16" : ""),
@@ -136,12 +135,7 @@ public final class NanoGptCpuRecipe {
           }
         };
     ProgressLine progress = new ProgressLine(System.out, false);
-    try (Backend backend =
-            Backends.create(
-                new BackendOptions(
-                    "cpu",
-                    Precision.valueOf(config.compute().precision().name()),
-                    config.compute().threads()));
+    try (Backend backend = Backends.create(config.compute().options(0, config.compute().device()));
         Pretraining training =
             new Pretraining(
                 config,

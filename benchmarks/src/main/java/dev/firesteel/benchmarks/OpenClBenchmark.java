@@ -6,6 +6,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -127,7 +128,8 @@ final class OpenClBenchmark {
     OpenClBackend onDevice = OpenClBackend.tuned(device);
     Backend onCpu =
         Backends.create(
-            new BackendOptions("cpu", Precision.FP32, Runtime.getRuntime().availableProcessors()));
+            new BackendOptions(
+                BackendKind.CPU, Precision.FP32, Runtime.getRuntime().availableProcessors()));
     try (FiresteelStep theirs = new FiresteelStep(shape, onCpu);
         FiresteelStep ours = new FiresteelStep(shape, onDevice)) {
       List<Double> cpu = new ArrayList<>();

@@ -2,7 +2,6 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
@@ -12,6 +11,7 @@ import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.Layer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;

@@ -1,6 +1,5 @@
 package dev.firesteel.model;
 
-import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.model.Decoder.Block;
@@ -60,7 +59,7 @@ final class Gpt2 {
                   width,
                   config.feedForwardWidth(),
                   config.bias(),
-                  activation(config.activation()),
+                  config.activation().elementwise(),
                   initial,
                   residual)));
     }
@@ -72,13 +71,5 @@ final class Gpt2 {
 
   private static LayerNorm norm(ParameterSet.Builder parameters, String name, ModelConfig config) {
     return new LayerNorm(parameters, name, config.width(), config.bias(), config.normEpsilon());
-  }
-
-  private static Activation activation(ModelConfig.Activation activation) {
-    return switch (activation) {
-      case GELU_TANH -> Activation.GELU_TANH;
-      case GELU_ERF -> Activation.GELU_ERF;
-      case SWIGLU -> throw new IllegalArgumentException("gpt2 has no SwiGLU");
-    };
   }
 }

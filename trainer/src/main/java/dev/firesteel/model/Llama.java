@@ -34,7 +34,7 @@ final class Llama {
             config.heads() + config.kvHeads(),
             config.headWidth(),
             config.ropeTheta(),
-            layout(config.ropeLayout()));
+            config.ropeLayout());
     int width = config.width();
 
     Embedding embedding =
@@ -67,12 +67,5 @@ final class Llama {
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, null, blocks, finalNorm, head);
     return new Decoder(config, parameters.build(), layers);
-  }
-
-  private static RopeSpec.Layout layout(ModelConfig.RopeLayout layout) {
-    return switch (layout) {
-      case HALF -> RopeSpec.Layout.HALF;
-      case INTERLEAVED -> RopeSpec.Layout.INTERLEAVED;
-    };
   }
 }

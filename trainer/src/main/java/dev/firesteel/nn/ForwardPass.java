@@ -1,6 +1,5 @@
 package dev.firesteel.nn;
 
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;

@@ -4,6 +4,7 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ComputeConfig;
@@ -90,7 +91,7 @@ final class DryRun {
       parts.add(new MemoryPart("oneDNN", 0, ONEDNN_BYTES));
     }
     parts.add(workspace.scratch(heap, threads));
-    if (config.compute().backend() == ComputeConfig.Backend.OPENCL) {
+    if (config.compute().backend() == BackendKind.OPENCL) {
       long held = parts.stream().mapToLong(MemoryPart::heapBytes).sum();
       if (OpenClBackend.arenaBytes(held) < held) {
         throw UserException.failure(

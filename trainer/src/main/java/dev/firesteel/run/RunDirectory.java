@@ -8,7 +8,7 @@ import dev.firesteel.checkpoint.AttemptRecords;
 import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
 import dev.firesteel.files.HadoopFiles;
@@ -59,7 +59,7 @@ public final class RunDirectory {
   }
 
   /** The directory of a configured run; nothing is made yet. */
-  public static RunDirectory of(RunConfig config, Configuration hadoop) {
+  public static RunDirectory of(StageConfig config, Configuration hadoop) {
     return at(new Path(new Path(config.runsFolder()), config.name()), hadoop);
   }
 
@@ -75,6 +75,11 @@ public final class RunDirectory {
 
   public Path path() {
     return path;
+  }
+
+  /** The Hadoop configuration that it was opened with. */
+  public Configuration configuration() {
+    return fs.getConf();
   }
 
   /** Whether an attempt of the run was begun: then each process that writes must belong to one. */
@@ -111,7 +116,7 @@ public final class RunDirectory {
   }
 
   /** Writes {@code config.yaml}. */
-  public void writeConfig(RunConfig config) {
+  public void writeConfig(StageConfig config) {
     replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
   }
 

@@ -36,7 +36,9 @@ class ConfigLoaderTest {
 
     RunConfig config =
         ConfigLoader.load(
-            file, List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
+            RunConfig.class,
+            file,
+            List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
 
     assertThat(config.name()).isEqualTo("my-run");
     assertThat(config.seed()).isEqualTo(7);
@@ -50,6 +52,7 @@ class ConfigLoaderTest {
   void readsOverrideValuesAsYaml() {
     RunConfig config =
         ConfigLoader.load(
+            RunConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt=\"public class \"",
@@ -99,9 +102,11 @@ class ConfigLoaderTest {
       })
   void textKeysKeepTheTextAsItIsWritten(String text) {
     RunConfig overridden =
-        ConfigLoader.load(List.of("data.source=" + text, "sample.prompt= " + text));
+        ConfigLoader.load(
+            RunConfig.class, List.of("data.source=" + text, "sample.prompt= " + text));
     RunConfig nested =
         ConfigLoader.load(
+            RunConfig.class,
             List.of("data={source: %s}".formatted(text), "sample={prompt: %s}".formatted(text)));
     RunConfig parsed =
         parse("sample: {prompt: %s}  # a comment\ndata:\n  source: %s\n".formatted(text, text));
@@ -118,7 +123,7 @@ class ConfigLoaderTest {
 
   @Test
   void twoNamesThatAreOneNumberAreTwoRuns() {
-    assertThat(ConfigLoader.load(List.of("data.source=text", "name=1.10")).name())
+    assertThat(ConfigLoader.load(RunConfig.class, List.of("data.source=text", "name=1.10")).name())
         .isEqualTo("1.10");
     assertThat(parse(SOURCE + "name: 1.1").name()).isEqualTo("1.1");
     assertThat(parse(SOURCE + "name: 2024_01_02").name()).isEqualTo("2024_01_02");
@@ -140,7 +145,8 @@ class ConfigLoaderTest {
         "- a"
       })
   void aTextOnTheCommandLineIsTakenAsItStands(String text) {
-    RunConfig config = ConfigLoader.load(List.of("data.source=text", "sample.prompt=" + text));
+    RunConfig config =
+        ConfigLoader.load(RunConfig.class, List.of("data.source=text", "sample.prompt=" + text));
 
     assertThat(config.sample().prompt()).isEqualTo(text);
     assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -173,6 +179,7 @@ class ConfigLoaderTest {
   void theResolvedYamlReadsBackAsTheSameConfiguration() {
     RunConfig config =
         ConfigLoader.load(
+            RunConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt='on: yes # \"no\" \\ é 🙂'",
@@ -184,6 +191,15 @@ class ConfigLoaderTest {
 
     assertThat(again).isEqualTo(config);
     assertThat(ConfigLoader.contentHash(again)).isEqualTo(ConfigLoader.contentHash(config));
+  }
+
+  @Test
+  void aConfigurationOfBeforeAKeyWasAddedIsTheSameWithItsDefault() {
+    RunConfig config = parse(SOURCE);
+    String now = ConfigLoader.toYaml(config);
+    String before = now.replaceAll("(?m)^  (from|epochs): .*\n", "");
+    assertThat(now.lines().count() - before.lines().count()).isEqualTo(2);
+    assertThat(parse(before)).isEqualTo(config);
   }
 
   @Test
@@ -240,6 +256,39 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void epochsBecomeStepsOnceTheSamplesAreCounted() {
+    RunConfig config =
+        parse(
+            SOURCE
+                + "training: {epochs: 2.5, global_batch_size: 16}\n"
+                + "schedule: {warmup_steps: 3}");
+    assertThat(config.training().steps()).isZero();
+    assertThat(config.schedule().decaySteps()).isZero();
+
+    // 2.5 x 33 samples are 82.5: 5.2 batches.
+    RunConfig resolved = config.withSamples(33);
+    assertThat(resolved.training().steps()).isEqualTo(6);
+    assertThat(resolved.schedule().decaySteps()).isEqualTo(3);
+    assertThat(parse(ConfigLoader.toYaml(resolved))).isEqualTo(resolved);
+    assertThat(resolved.withSamples(33)).isEqualTo(resolved);
+    assertThat(parse(SOURCE + "training: {epochs: 3, global_batch_size: 16}").withSamples(32))
+        .extracting(c -> c.training().steps())
+        .isEqualTo(6);
+
+    assertThatThrownBy(() -> resolved.withSamples(64))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "training.epochs 2.5 takes 10 steps of 16 of the 64 samples of an epoch, got"
+                + " training.steps 6: give only one of the two");
+  }
+
+  @Test
+  void stepsAndTokensNeedNoSamples() {
+    RunConfig config = parse(SOURCE + "training: {tokens: 1e6}");
+    assertThat(config.withSamples(5)).isSameAs(config);
+  }
+
+  @Test
   void dataOfOtherSettingsGoesToAnotherFolder() {
     String path = parse("data: {source: 's3a://bucket/My Corpus/*.txt.gz'}").data().path();
     assertThat(path).matches("data/[a-z0-9.-]+-[0-9a-f]{8}");
@@ -266,7 +315,9 @@ class ConfigLoaderTest {
     refused(SOURCE + "logging: {qqqqqq: 1}")
         .hasMessage("unknown key \"logging.qqqqqq\" in test.yaml: the keys here are every");
     assertThatThrownBy(
-            () -> ConfigLoader.load(List.of("data.source=text", "training.step.count=4")))
+            () ->
+                ConfigLoader.load(
+                    RunConfig.class, List.of("data.source=text", "training.step.count=4")))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "unknown key \"training.step\" in the command line: did you mean \"training.steps\"?");
@@ -337,6 +388,10 @@ class ConfigLoaderTest {
         "training: {sequence_length: 257} | training.sequence_length must be at most model.context_length (256), got 257",
         "training: {micro_batch_size: 3, global_batch_size: 4} | training.global_batch_size must be a multiple of training.micro_batch_size (3), got 4",
         "training: {steps: 5, tokens: 1} | training.tokens 1 takes 1 steps of 4096 tokens, got training.steps 5",
+        "training: {epochs: -1} | training.epochs must be at least 0, got -1.0",
+        "training: {epochs: 1, tokens: 5} | training.tokens and training.epochs are alternatives, got both (5 and 1.0): give only one",
+        "compute: {device: '1'} | compute.device is for the backend opencl, got 1 for cpu",
+        "compute: {tune: false} | compute.tune is for the backend opencl, got cpu",
         "training: {gradient_clip: -1} | training.gradient_clip must be at least 0, got -1.0",
         "optimizer: {learning_rate: 0} | optimizer.learning_rate must be greater than 0, got 0.0",
         "optimizer: {beta2: 1} | optimizer.beta2 must be at least 0 and less than 1, got 1.0",
@@ -369,14 +424,14 @@ class ConfigLoaderTest {
     refused("seed: 1\nseed: 2\n")
         .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
         .hasMessageContaining("seed");
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("model={")))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("model={")))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("the value of model in the command line is not valid YAML at line");
   }
 
   @Test
   void refusesAnOverrideWithoutAnEqualsSign() {
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("quickstart")))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("quickstart")))
         .isInstanceOf(UserException.class)
         .hasMessage("an override must have the form key.path=value, got \"quickstart\"");
   }
@@ -384,24 +439,24 @@ class ConfigLoaderTest {
   @Test
   void refusesAFileThatIsMissingOrNoText() throws IOException {
     Path missing = folder.resolve("none.yaml");
-    assertThatThrownBy(() -> ConfigLoader.load(missing, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, missing, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "configuration file " + missing + " does not exist: give the path of a YAML file");
 
     Path bytes = folder.resolve("bytes.yaml");
     Files.write(bytes, new byte[] {(byte) 0xff, (byte) 0xfe, 0});
-    assertThatThrownBy(() -> ConfigLoader.load(bytes, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, bytes, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage("configuration file " + bytes + " must be UTF-8 text, got other bytes");
 
-    assertThatThrownBy(() -> ConfigLoader.load(folder, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, folder, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("configuration file " + folder + " cannot be read: ");
   }
 
   private static RunConfig parse(String yaml) {
-    return ConfigLoader.parse(yaml, "test.yaml", List.of());
+    return ConfigLoader.parse(RunConfig.class, yaml, "test.yaml", List.of());
   }
 
   private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> refused(

@@ -47,6 +47,7 @@ class LocaleTest {
     public static void main(String[] args) {
       RunConfig config =
           ConfigLoader.load(
+              RunConfig.class,
               List.of(
                   "data.source=text",
                   "data.document_unit=line",
@@ -55,7 +56,7 @@ class LocaleTest {
                   "training.steps=1234567",
                   "optimizer.learning_rate=0.00012345"));
       String yaml = ConfigLoader.toYaml(config);
-      RunConfig again = ConfigLoader.parse(yaml, "what was written", List.of());
+      RunConfig again = ConfigLoader.parse(RunConfig.class, yaml, "what was written", List.of());
       var out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
       out.println(yaml);
       out.println(again.equals(config));

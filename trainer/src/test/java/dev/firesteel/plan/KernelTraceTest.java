@@ -123,6 +123,7 @@ class KernelTraceTest {
       for (String recompute : List.of("none", "attention", "block")) {
         RunConfig run =
             ConfigLoader.load(
+                RunConfig.class,
                 List.of(
                     "data.source=none",
                     "compute.backend=" + backend,

@@ -28,7 +28,7 @@ class RunPlanTest {
                 "training.micro_batch_size=1",
                 "training.global_batch_size=1"));
     all.addAll(List.of(overrides));
-    RunConfig config = ConfigLoader.load(all);
+    RunConfig config = ConfigLoader.load(RunConfig.class, all);
     return RunPlan.of(config, VOCABULARY, 2, NOTHING, 0);
   }
 

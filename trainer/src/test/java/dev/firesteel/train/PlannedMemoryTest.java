@@ -5,6 +5,7 @@ import static org.assertj.core.data.Percentage.withPercentage;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -84,7 +85,8 @@ class PlannedMemoryTest {
   private static Backend backend(String precision) {
     try {
       return Backends.create(
-          new BackendOptions("cpu", Precision.valueOf(precision.toUpperCase(Locale.ROOT)), 2));
+          new BackendOptions(
+              BackendKind.CPU, Precision.valueOf(precision.toUpperCase(Locale.ROOT)), 2));
     } catch (UserException e) {
       return abort("bf16 is not to be had here: " + e.getMessage());
     }

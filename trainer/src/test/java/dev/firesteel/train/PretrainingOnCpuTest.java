@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -39,7 +40,8 @@ class PretrainingOnCpuTest {
   @Test
   void measuresWhatItsThreadsAllocate() {
     RunConfig config = config("measured");
-    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, 3))) {
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 3))) {
       assertThat(backend.threadsBesideCaller()).hasSize(2);
       ThreadCounters counters = new ThreadCounters(backend.threadsBesideCaller());
       double before = counters.allocatedBytes();
@@ -109,7 +111,7 @@ class PretrainingOnCpuTest {
   }
 
   private static Backend oneThread() {
-    return Backends.create(new BackendOptions("cpu", Precision.FP32, 1));
+    return Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1));
   }
 
   private RunConfig config(String name) {
@@ -126,7 +128,8 @@ class PretrainingOnCpuTest {
   }
 
   private static TrainingOutcome train(RunConfig config, int threads, long until) {
-    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, threads))) {
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, threads))) {
       return TinyRun.trainUntil(config, backend, until);
     }
   }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -203,7 +204,7 @@ class PretrainingTest {
         new ConcurrentLinkedQueue<>(
             List.of(
                 new ReferenceBackend(),
-                Backends.create(new BackendOptions("cpu", Precision.FP32, 1))));
+                Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1))));
     List<String> notices = Collections.synchronizedList(new ArrayList<>());
     TrainingListener listener =
         new TrainingListener() {

@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
@@ -17,6 +17,7 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
@@ -95,7 +96,7 @@ class RecomputationTest {
 
   private static Backend backend(Precision precision, int threads) {
     try {
-      return Backends.create(new BackendOptions("cpu", precision, threads));
+      return Backends.create(new BackendOptions(BackendKind.CPU, precision, threads));
     } catch (UserException e) {
       return abort("bf16 is not to be had here: " + e.getMessage());
     }

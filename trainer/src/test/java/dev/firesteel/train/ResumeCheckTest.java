@@ -3,6 +3,7 @@ package dev.firesteel.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
@@ -87,6 +88,30 @@ class ResumeCheckTest {
     assertThatThrownBy(() -> TinyRun.train(longer))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("training.steps must be 12 as in the checkpoint");
+  }
+
+  @Test
+  void epochsAndStepsOfTheSameNumberAreTheSameRun() throws IOException {
+    // 900 characters are 112 windows of 8; 3 x 112 / 8 = 42 steps.
+    RunConfig config =
+        TinyRun.config(folder, "name=epochs", "training.steps=0", "training.epochs=3");
+    TinyRun.trainUntil(config, 8);
+    assertThat(
+            TrainingCheckpoint.config(
+                    TinyRun.directory(config).checkpoints(notice -> {}).latest().orElseThrow(),
+                    RunConfig.class)
+                .training()
+                .steps())
+        .isEqualTo(42);
+
+    assertThat(open(config)).isEqualTo(TrainingOutcome.INTERRUPTED);
+    assertThat(open(TinyRun.config(folder, "name=epochs", "training.steps=42")))
+        .isEqualTo(TrainingOutcome.INTERRUPTED);
+    RunConfig longer =
+        TinyRun.config(folder, "name=epochs", "training.steps=0", "training.epochs=4");
+    assertThatThrownBy(() -> TinyRun.train(longer))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("training.steps must be 42 as in the checkpoint");
   }
 
   @Test

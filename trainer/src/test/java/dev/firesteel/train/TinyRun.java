@@ -71,7 +71,18 @@ final class TinyRun {
     all.add("data.path=" + folder.resolve("data"));
     all.add("runs_folder=" + folder.resolve("runs"));
     all.addAll(Arrays.asList(overrides));
-    return ConfigLoader.parse(YAML, "the tiny run", all);
+    return ConfigLoader.parse(RunConfig.class, YAML, "the tiny run", all);
+  }
+
+  /** The configuration of a run that starts from a model. */
+  static RunConfig from(String model, Path folder, String... overrides) throws IOException {
+    List<String> all = new ArrayList<>();
+    all.add("data.path=" + folder.resolve("data"));
+    all.add("runs_folder=" + folder.resolve("runs"));
+    all.addAll(Arrays.asList(overrides));
+    all.add("model.from=" + model);
+    Path yaml = Files.writeString(folder.resolve("tiny.yaml"), YAML);
+    return StartingModel.resolve(ConfigLoader.draft(RunConfig.class, yaml, all), HADOOP);
   }
 
   /** Prepares the data of {@link #config}: a text of counted sheep. */

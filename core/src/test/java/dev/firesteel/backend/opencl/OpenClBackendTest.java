@@ -269,7 +269,7 @@ class OpenClBackendTest extends BackendContract {
       assertThatThrownBy(() -> new OpenClBackend(choice))
           .isInstanceOf(UserException.class)
           .hasMessageStartingWith(
-              "compute.device, or --device, must be the index of an OpenCL device or a part of one"
+              "compute.device must be the index of an OpenCL device or a part of one"
                   + " name, got "
                   + choice
                   + ", which is none; there are 0: ");

@@ -28,8 +28,9 @@ import picocli.CommandLine.Spec;
             + " validation text.",
     footer = {
       "",
-      "Example:",
-      "  ./firesteel eval runs/quickstart --data data/java-sources-2b9d8974"
+      "Examples:",
+      "  ./firesteel eval runs/quickstart --data data/java-sources-2b9d8974",
+      "  ./firesteel eval runs/quickstart compute.precision=bf16 --data data/java-sources-2b9d8974"
     })
 public final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
       "  ./firesteel generate runs/quickstart --prompt \"public static \"",
       "  ./firesteel generate runs/quickstart --prompt \"import \" --temperature 0 --max-tokens 50",
       "  ./firesteel generate runs/quickstart --prompt \"class A\" --prompt \"class B\" --seed 7",
-      "  ./firesteel generate runs/quickstart --prompt \"for (\" --temperature 0 --beams 4"
+      "  ./firesteel generate runs/quickstart --prompt \"for (\" --temperature 0 --beams 4",
+      "  ./firesteel generate runs/quickstart compute.backend=opencl --prompt \"import \""
     })
 public final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

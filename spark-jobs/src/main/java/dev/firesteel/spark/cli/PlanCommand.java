@@ -55,11 +55,12 @@ public final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    RunConfig given = arguments.load();
     SparkConf spark = new SparkConf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainerProcess process = TrainerProcess.of(spark);
-    PlannedData data = PlannedData.of(config, hadoop);
+    PlannedData data = PlannedData.of(given, hadoop);
+    RunConfig config = data.resolveSteps(given);
     RunPlan plan = process.plan(config, data.vocabularySize());
     Double flopsPerSecond = noProbe ? null : probe(config, spark);
     PrintWriter out = spec.commandLine().getOut();

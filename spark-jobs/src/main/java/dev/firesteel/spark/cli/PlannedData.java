@@ -6,6 +6,7 @@ import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.tokenizer.Tokenizers;
+import dev.firesteel.train.TrainingData;
 import java.io.IOException;
 import java.io.InputStream;
 import org.apache.hadoop.conf.Configuration;
@@ -35,6 +36,24 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
           manifest.train().tokens());
     }
     return new PlannedData(folder.toString(), false, rows(config, tokens(config, hadoop)), 0);
+  }
+
+  /**
+   * The configuration with the number of steps that {@code training.epochs} takes.
+   *
+   * @throws UserException if that is not known yet
+   */
+  RunConfig resolveSteps(RunConfig config) {
+    if (config.training().epochs() == 0) {
+      return config;
+    }
+    if (!prepared) {
+      throw UserException.usage(
+          "a plan needs the number of steps, which training.epochs gives only for prepared data, got none in "
+              + config.data().path()
+              + ": run prepare first, or give training.steps instead");
+    }
+    return TrainingData.resolveSteps(config, trainingTokens);
   }
 
   private static int rows(RunConfig config, int tokens) {

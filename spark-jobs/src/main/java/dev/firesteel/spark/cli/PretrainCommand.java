@@ -19,7 +19,6 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code pretrain}: text becomes a model. */
@@ -35,6 +34,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./firesteel pretrain --config configs/quickstart.yaml",
       "  ./firesteel pretrain --config configs/quickstart.yaml data.source=my-texts name=mine",
+      "  ./firesteel pretrain name=more data.source=my-texts model.from=runs/quickstart",
       "  spark-submit --class dev.firesteel.spark.Firesteel firesteel.jar \\",
       "      pretrain --config my.yaml runs_folder=hdfs:///runs data.path=hdfs:///data/mine"
     })
@@ -42,31 +42,27 @@ public final class PretrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments arguments;
 
-  @Option(
-      names = "--no-tune",
-      description =
-          "For the backend opencl: a fixed choice for matrix products, instead of measuring once"
-              + " which is fastest on the device; as compute.tune=false.")
-  private boolean noTune;
-
   @Override
   public Integer call() {
-    RunConfig config = noTune ? arguments.load("compute.tune=false") : arguments.load();
+    RunConfig config = arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       PrepareJob.run(open.session(), config, false, out::println);
-      tellMemory(open.session(), config, out);
-      TrainingOutcome outcome = pretrain(open.session(), config);
+      PlannedData data =
+          PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
+      RunConfig resolved = data.resolveSteps(config);
+      tellMemory(open.session(), resolved, data, out);
+      TrainingOutcome outcome = pretrain(open.session(), resolved);
       return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
     }
   }
 
   /** Before the first step, since a heap that is too small would end the run at any later one. */
-  private static void tellMemory(SparkSession spark, RunConfig config, PrintWriter out) {
+  private static void tellMemory(
+      SparkSession spark, RunConfig config, PlannedData data, PrintWriter out) {
     TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
-    PlannedData data = PlannedData.of(config, spark.sparkContext().hadoopConfiguration());
     RunPlan plan = process.planWithin(config, data.vocabularySize());
     out.println(
         "Memory: "

@@ -1,8 +1,8 @@
 package dev.firesteel.spark.driver;
 
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.plan.RunPlan;
@@ -95,7 +95,8 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
       if (recompute.compareTo(config.compute().recompute()) > 0) {
         String override = "compute.recompute=" + recompute.name().toLowerCase(Locale.ROOT);
         RunConfig changed =
-            ConfigLoader.parse(ConfigLoader.toYaml(config), "the plan", List.of(override));
+            ConfigLoader.parse(
+                RunConfig.class, ConfigLoader.toYaml(config), "the plan", List.of(override));
         if (plan(changed, vocabularySize).memory().recommendedHeapBytes() <= heapBytes) {
           return ", or with " + override;
         }

@@ -3,7 +3,7 @@ package dev.firesteel.spark.driver;
 import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
 import dev.firesteel.files.HadoopFiles;
@@ -61,7 +61,7 @@ public final class TrainingJob {
   private static final Duration LISTENERS_LAG = Duration.ofSeconds(5);
 
   private final SparkContext context;
-  private final RunConfig config;
+  private final StageConfig config;
   private final Configuration hadoop;
   private final RunDirectory directory;
   private final LiveExecutors executors;
@@ -72,7 +72,7 @@ public final class TrainingJob {
   /** Tells the listener how rank 0's attempt ended; of use when that is the run's end. */
   private volatile Runnable tellEnd = () -> {};
 
-  public TrainingJob(SparkSession spark, RunConfig config) {
+  public TrainingJob(SparkSession spark, StageConfig config) {
     this.context = spark.sparkContext();
     this.config = config;
     this.hadoop = context.hadoopConfiguration();
@@ -401,7 +401,7 @@ public final class TrainingJob {
       TrainAssignment assignment =
           new TrainAssignment(
               config,
-              qualified(new Path(config.data().path())),
+              qualified(new Path(config.dataFolder())),
               qualified(directory.path()),
               number,
               worldSize,

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.driver;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 
 /** How many trainers an attempt has. */
@@ -8,7 +8,7 @@ final class WorldSize {
   private WorldSize() {}
 
   /** How many trainers the run would like to have, if {@code available} were all there ever are. */
-  static int wanted(RunConfig config, int available) {
+  static int wanted(StageConfig config, int available) {
     requireShares(config);
     int trainers = config.cluster().trainers();
     return trainers == 0 ? largestPowerOfTwo(available, config.training().slots()) : trainers;
@@ -19,7 +19,7 @@ final class WorldSize {
    *
    * @throws UserException if they cannot
    */
-  static void requireShares(RunConfig config) {
+  static void requireShares(StageConfig config) {
     int trainers = config.cluster().trainers();
     int slots = config.training().slots();
     if (trainers > 0 && slots % trainers != 0) {
@@ -35,7 +35,7 @@ final class WorldSize {
    *
    * @throws UserException if that is fewer than the configuration allows
    */
-  static int choose(RunConfig config, int available) {
+  static int choose(StageConfig config, int available) {
     int wanted = wanted(config, available);
     int chosen =
         wanted <= available ? wanted : largestPowerOfTwo(available, config.training().slots());

@@ -1,8 +1,8 @@
 package dev.firesteel.spark.executor;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
-import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
@@ -28,7 +28,6 @@ import java.io.Serializable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.ServiceLoader;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -166,7 +165,7 @@ public final class TrainTask
       RankStanding standing,
       List<String> gpus,
       StopSignal stop) {
-    RunConfig config = assignment.config();
+    RunConfig config = (RunConfig) assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
@@ -208,7 +207,7 @@ public final class TrainTask
    */
   private static double expectedMillis(
       Backend backend, RunConfig config, int tokens, int threads, int trainers) {
-    if (config.compute().backend() != ComputeConfig.Backend.CPU) {
+    if (config.compute().backend() != BackendKind.CPU) {
       return Double.NaN;
     }
     int vocabularySize = Math.max(tokens, config.model().vocabularySize());
@@ -218,13 +217,7 @@ public final class TrainTask
 
   /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */
   public static BackendOptions options(ComputeConfig compute, List<String> gpus, int cores) {
-    int threads = compute.threads() == 0 ? cores : compute.threads();
-    return new BackendOptions(
-        compute.backend().name().toLowerCase(Locale.ROOT),
-        Precision.valueOf(compute.precision().name()),
-        threads,
-        SparkDevices.choice(gpus, compute),
-        compute.tune());
+    return compute.options(cores, SparkDevices.choice(gpus, compute));
   }
 
   /** The cores that Spark gave this executor, where it says so; else those of the machine. */

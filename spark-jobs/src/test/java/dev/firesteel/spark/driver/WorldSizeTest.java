@@ -54,6 +54,6 @@ class WorldSizeTest {
     overrides.add("cluster.trainers=" + trainers);
     overrides.add("training.micro_batch_size=2");
     overrides.add("training.global_batch_size=" + 2 * slots);
-    return ConfigLoader.parse("data: {source: text.txt}", "the test", overrides);
+    return ConfigLoader.parse(RunConfig.class, "data: {source: text.txt}", "the test", overrides);
   }
 }

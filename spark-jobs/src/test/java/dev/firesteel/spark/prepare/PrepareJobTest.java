@@ -351,6 +351,19 @@ class PrepareJobTest {
     assertThat(tokens).containsExactly(2, 0, 1);
   }
 
+  @Test
+  void preparedDataNeedsItsTokenizersFileNoMore() throws IOException {
+    write("a.txt", "cab");
+    Path file = tokenizerOf("abc");
+    String[] settings = {"tokenizer.file=" + file, "data.validation_fraction=0"};
+    prepare(settings);
+    Files.delete(file);
+
+    assertThat(run(false, settings).upToDate()).isTrue();
+    refused("tokenizer.file=" + file, "data.validation_fraction=0", "data.deduplicate=false")
+        .hasMessageContaining("was prepared with other settings");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '~',
@@ -777,14 +790,16 @@ class PrepareJobTest {
     List<String> overrides = new ArrayList<>(List.of("data.path=" + prepared));
     overrides.addAll(List.of(settings));
     overrides.add("data.source=" + from);
-    return PrepareJob.run(spark, ConfigLoader.load(overrides), false, progress::add).manifest();
+    return PrepareJob.run(
+            spark, ConfigLoader.load(RunConfig.class, overrides), false, progress::add)
+        .manifest();
   }
 
   private PrepareJob.Prepared run(boolean rebuild, String... settings) {
     List<String> overrides =
         new ArrayList<>(List.of("data.source=" + source, "data.path=" + prepared));
     overrides.addAll(List.of(settings));
-    RunConfig config = ConfigLoader.load(overrides);
+    RunConfig config = ConfigLoader.load(RunConfig.class, overrides);
     return PrepareJob.run(spark, config, rebuild, progress::add);
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.github.luben.zstd.ZstdOutputStream;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.error.UserException;
@@ -373,7 +374,9 @@ class PrepareOddInputsTest {
                 "data.validation_fraction=0",
                 "tokenizer.kind=byte"));
     overrides.addAll(List.of(settings));
-    return PrepareJob.run(spark, ConfigLoader.load(overrides), false, sentence -> {}).manifest();
+    return PrepareJob.run(
+            spark, ConfigLoader.load(RunConfig.class, overrides), false, sentence -> {})
+        .manifest();
   }
 
   private AbstractThrowableAssert<?, ? extends Throwable> refused(String... settings) {

@@ -3,7 +3,7 @@ package dev.firesteel.checkpoint.state;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.ModelDirectory;
@@ -12,6 +12,9 @@ import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,7 +45,7 @@ public final class TrainingCheckpoint {
       Tokenizer tokenizer,
       RankNumbers numbers,
       TrainingState state,
-      RunConfig config)
+      StageConfig config)
       throws IOException {
     OptimizerFiles.write(writer, numbers.moments(), rank + 1, worldSize);
     if (rank == 0) {
@@ -59,10 +62,26 @@ public final class TrainingCheckpoint {
     return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
   }
 
-  /** The configuration of the run that wrote a checkpoint. */
-  public static RunConfig config(Checkpoint checkpoint) {
+  /**
+   * The configuration of the run that wrote a checkpoint.
+   *
+   * @param root the record of the run's stage
+   */
+  public static <T extends StageConfig> T config(Checkpoint checkpoint, Class<T> root) {
     requireTraining(checkpoint);
-    return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
+    return root.cast(
+        ConfigLoader.parse(
+            root.asSubclass(Record.class),
+            checkpoint.text(CONFIG),
+            checkpoint + "/" + CONFIG,
+            List.of()));
+  }
+
+  /** The configuration of the run that wrote a checkpoint, as YAML; empty for other directories. */
+  public static Optional<String> configText(FileSystem fs, Path directory) {
+    return Checkpoint.find(fs, directory)
+        .filter(checkpoint -> checkpoint.contains(CONFIG))
+        .map(checkpoint -> checkpoint.text(CONFIG));
   }
 
   /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */

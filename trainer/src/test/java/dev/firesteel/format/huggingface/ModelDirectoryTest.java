@@ -194,7 +194,7 @@ class ModelDirectoryTest {
                 "model.feed_forward_width=12",
                 "model.context_length=8"));
     all.addAll(Arrays.asList(overrides));
-    return ConfigLoader.load(all);
+    return ConfigLoader.load(RunConfig.class, all);
   }
 
   private static float[] weights(LanguageModel model) {
