@@ -21,7 +21,7 @@ record Slice(int axis, int start, int end) implements Op {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape()));
     int inner = Shapes.inner(in[0].shape(), axis);
     node.backend()
-        .copyColumns(
+        .elementwise().copyColumns(
             Shapes.asMatrix(in[0], axis),
             start * inner,
             Shapes.asMatrix(out, axis),
@@ -41,7 +41,7 @@ record Slice(int axis, int start, int end) implements Op {
           }
           int inner = Shapes.inner(target.shape(), axis);
           node.backend()
-              .copyColumns(
+              .elementwise().copyColumns(
                   Shapes.asMatrix(dy, axis),
                   0,
                   Shapes.asMatrix(target, axis),

@@ -179,7 +179,7 @@ public abstract class BackendContract {
   void fillAndCopyAreExact() {
     for (int n : SIZES) {
       check(0, (b, o) -> b.fill(o.result(n), 1.5), "fill %d", n);
-      check(0, (b, o) -> b.copy(o.normal(n, 2), o.result(2 * n)), "copy %d", n);
+      check(0, (b, o) -> b.elementwise().copy(o.normal(n, 2), o.result(2 * n)), "copy %d", n);
     }
   }
 
@@ -189,19 +189,19 @@ public abstract class BackendContract {
       for (int rows : ROWS) {
         check(
             elementwiseTolerance(),
-            (b, o) -> b.copyColumns(o.normal(rows, 20), 3, o.both(rows, 31), 7, 13, write),
+            (b, o) -> b.elementwise().copyColumns(o.normal(rows, 20), 3, o.both(rows, 31), 7, 13, write),
             "copyColumns %s, rows %d",
             write,
             rows);
       }
       check(
           elementwiseTolerance(),
-          (b, o) -> b.copyColumns(o.normal(5, 1), 0, o.result(write, 5, 1), 0, 1, write),
+          (b, o) -> b.elementwise().copyColumns(o.normal(5, 1), 0, o.result(write, 5, 1), 0, 1, write),
           "copyColumns %s of single columns",
           write);
       check(
           elementwiseTolerance(),
-          (b, o) -> b.copyColumns(o.normal(3, 207), 0, o.result(write, 3, 207), 0, 207, write),
+          (b, o) -> b.elementwise().copyColumns(o.normal(3, 207), 0, o.result(write, 3, 207), 0, 207, write),
           "copyColumns %s of whole rows",
           write);
     }
@@ -212,13 +212,13 @@ public abstract class BackendContract {
     for (int n : SIZES) {
       check(
           elementwiseTolerance(),
-          (b, o) -> b.add(o.normal(n), o.normal(n), o.result(n)),
+          (b, o) -> b.elementwise().add(o.normal(n), o.normal(n), o.result(n)),
           "add %d",
           n);
       for (int rows : ROWS) {
         check(
             elementwiseTolerance(),
-            (b, o) -> b.add(o.normal(rows, n), o.normal(n), o.result(rows, n)),
+            (b, o) -> b.elementwise().add(o.normal(rows, n), o.normal(n), o.result(rows, n)),
             "add [%d, %d] + [%d]",
             rows,
             n,
@@ -231,14 +231,14 @@ public abstract class BackendContract {
   void addScaledMultiplyAndScale() {
     for (int n : SIZES) {
       double t = elementwiseTolerance();
-      check(t, (b, o) -> b.addScaled(-1.7, o.normal(n), o.both(n)), "addScaled %d", n);
-      check(t, (b, o) -> b.addScaled(1, o.normal(n), o.both(n)), "addScaled by 1, %d", n);
-      check(t, (b, o) -> b.multiply(o.normal(n), o.normal(n), o.result(n)), "multiply %d", n);
+      check(t, (b, o) -> b.elementwise().addScaled(-1.7, o.normal(n), o.both(n)), "addScaled %d", n);
+      check(t, (b, o) -> b.elementwise().addScaled(1, o.normal(n), o.both(n)), "addScaled by 1, %d", n);
+      check(t, (b, o) -> b.elementwise().multiply(o.normal(n), o.normal(n), o.result(n)), "multiply %d", n);
       check(
           t,
           (b, o) -> {
             NdArray a = o.both(n);
-            b.multiply(a, o.normal(n), a);
+            b.elementwise().multiply(a, o.normal(n), a);
           },
           "multiply in place of a, %d",
           n);
@@ -246,16 +246,16 @@ public abstract class BackendContract {
           t,
           (b, o) -> {
             NdArray a = o.both(n);
-            b.multiply(o.normal(n), a, a);
+            b.elementwise().multiply(o.normal(n), a, a);
           },
           "multiply in place of b, %d",
           n);
-      check(t, (b, o) -> b.scale(0.3, o.normal(n), o.result(n)), "scale %d", n);
+      check(t, (b, o) -> b.elementwise().scale(0.3, o.normal(n), o.result(n)), "scale %d", n);
       check(
           t,
           (b, o) -> {
             NdArray x = o.both(n);
-            b.scale(0.3, x, x);
+            b.elementwise().scale(0.3, x, x);
           },
           "scale in place %d",
           n);
@@ -267,12 +267,12 @@ public abstract class BackendContract {
     double t = elementwiseTolerance();
     for (Activation f : Activation.values()) {
       for (int n : SIZES) {
-        check(t, (b, o) -> b.activation(f, o.normalAround(0, 3, n), o.result(n)), "%s %d", f, n);
+        check(t, (b, o) -> b.elementwise().activation(f, o.normalAround(0, 3, n), o.result(n)), "%s %d", f, n);
         check(
             t,
             (b, o) -> {
               NdArray x = o.both(n);
-              b.activation(f, x, x);
+              b.elementwise().activation(f, x, x);
             },
             "%s in place %d",
             f,
@@ -280,7 +280,7 @@ public abstract class BackendContract {
         check(
             t,
             (b, o) ->
-                b.activationBackward(
+                b.elementwise().activationBackward(
                     f, o.normalAround(0, 3, n), o.normal(n), o.result(n), null, Write.SET),
             "%s backward %d",
             f,
@@ -289,7 +289,7 @@ public abstract class BackendContract {
             t,
             (b, o) -> {
               NdArray x = o.both(n);
-              b.activationBackward(f, x, o.normal(n), x, null, Write.SET);
+              b.elementwise().activationBackward(f, x, o.normal(n), x, null, Write.SET);
             },
             "%s backward in place of x %d",
             f,
@@ -298,7 +298,7 @@ public abstract class BackendContract {
             t,
             (b, o) -> {
               NdArray dy = o.both(n);
-              b.activationBackward(f, o.normal(n), dy, dy, null, Write.SET);
+              b.elementwise().activationBackward(f, o.normal(n), dy, dy, null, Write.SET);
             },
             "%s backward in place of dy %d",
             f,
@@ -318,7 +318,7 @@ public abstract class BackendContract {
                 (b, o) -> {
                   NdArray x = o.both(rows, width);
                   NdArray dy = o.normal(rows, width);
-                  b.activationBackward(f, x, dy, x, o.result(write, width), write);
+                  b.elementwise().activationBackward(f, x, dy, x, o.result(write, width), write);
                 },
                 "%s backward with bias %s [%d, %d]",
                 f,
@@ -342,10 +342,10 @@ public abstract class BackendContract {
           (b, o) -> {
             NdArray x = o.both(extremes.length);
             b.upload(extremes, 0, x);
-            b.activation(f, x, o.result(extremes.length));
+            b.elementwise().activation(f, x, o.result(extremes.length));
             NdArray dy = o.result(extremes.length);
             b.fill(dy, 1);
-            b.activationBackward(f, x, dy, o.result(extremes.length), null, Write.SET);
+            b.elementwise().activationBackward(f, x, dy, o.result(extremes.length), null, Write.SET);
           },
           "%s of extreme values",
           f);
@@ -358,14 +358,14 @@ public abstract class BackendContract {
       for (int width : new int[] {1, 13, 64, 207}) {
         check(
             elementwiseTolerance(),
-            (b, o) -> b.swiGlu(o.normal(rows, 2 * width), o.result(rows, width)),
+            (b, o) -> b.elementwise().swiGlu(o.normal(rows, 2 * width), o.result(rows, width)),
             "swiGlu [%d, %d]",
             rows,
             width);
         check(
             elementwiseTolerance(),
             (b, o) ->
-                b.swiGluBackward(
+                b.elementwise().swiGluBackward(
                     o.normal(rows, 2 * width), o.normal(rows, width), o.result(rows, 2 * width)),
             "swiGluBackward [%d, %d]",
             rows,
@@ -380,7 +380,7 @@ public abstract class BackendContract {
       for (double p : new double[] {0, 0.1, 0.5, 0.9}) {
         check(
             elementwiseTolerance(),
-            (b, o) -> b.dropout(o.normal(n), 0x1234_5678_9abc_def0L + n, p, o.result(n)),
+            (b, o) -> b.elementwise().dropout(o.normal(n), 0x1234_5678_9abc_def0L + n, p, o.result(n)),
             "dropout %s of %d",
             p,
             n);
@@ -397,7 +397,7 @@ public abstract class BackendContract {
         for (int width : SIZES) {
           check(
               sumTolerance(rows),
-              (b, o) -> b.sumRows(o.normal(rows, width), o.result(write, width), write),
+              (b, o) -> b.reductions().sumRows(o.normal(rows, width), o.result(write, width), write),
               "sumRows %s [%d, %d]",
               write,
               rows,
@@ -410,14 +410,14 @@ public abstract class BackendContract {
   @Test
   void sumAndSumOfSquares() {
     for (int n : new int[] {1, 13, 207, 1024, 65536, 65537, 150_001}) {
-      check(sumTolerance(n), (b, o) -> b.sum(o.normal(n), o.result()), "sum %d", n);
+      check(sumTolerance(n), (b, o) -> b.reductions().sum(o.normal(n), o.result()), "sum %d", n);
       Operands subject = new Operands(backend, DType.F32, 3, n);
       Operands oracle = new Operands(reference, DType.F64, 3, n);
-      double got = backend.sumOfSquares(subject.normal(n));
+      double got = backend.reductions().sumOfSquares(subject.normal(n));
       assertThat(got)
           .as("sumOfSquares of %s", n)
-          .isEqualTo(backend.sumOfSquares(new Operands(backend, DType.F32, 0, n).normal(n)))
-          .isCloseTo(reference.sumOfSquares(oracle.normal(n)), within(1e-12 * got));
+          .isEqualTo(backend.reductions().sumOfSquares(new Operands(backend, DType.F32, 0, n).normal(n)))
+          .isCloseTo(reference.reductions().sumOfSquares(oracle.normal(n)), within(1e-12 * got));
     }
   }
 
@@ -460,7 +460,7 @@ public abstract class BackendContract {
             check(
                 productTolerance(p[1] + 1),
                 (b, o) ->
-                    b.linear(
+                    b.products().linear(
                         o.normal(p[0], p[1]),
                         o.normal(p[2], p[1]),
                         biased ? o.normal(p[2]) : null,
@@ -485,7 +485,7 @@ public abstract class BackendContract {
     check(
         productTolerance(13),
         (b, o) ->
-            b.linear(
+            b.products().linear(
                 o.normal(2, 3, 5, 13),
                 o.normal(7, 13),
                 null,
@@ -502,7 +502,7 @@ public abstract class BackendContract {
         check(
             productTolerance(p[2]),
             (b, o) ->
-                b.linearBackwardInput(
+                b.products().linearBackwardInput(
                     o.normal(p[0], p[2]), o.normal(p[2], p[1]), o.result(write, p[0], p[1]), write),
             "linearBackwardInput %s M %d K %d N %d",
             write,
@@ -512,7 +512,7 @@ public abstract class BackendContract {
         check(
             productTolerance(p[0]),
             (b, o) ->
-                b.linearBackwardWeight(
+                b.products().linearBackwardWeight(
                     o.normal(p[0], p[2]), o.normal(p[0], p[1]), o.result(write, p[2], p[1]), write),
             "linearBackwardWeight %s M %d K %d N %d",
             write,
@@ -531,12 +531,12 @@ public abstract class BackendContract {
         (b, o) -> {
           NdArray x = o.normal(33, 65);
           NdArray w = o.both(40, 65);
-          b.linear(x, w, null, Activation.IDENTITY, null, o.result(33, 40));
-          b.scale(-2, w, w);
-          b.linear(x, w, null, Activation.IDENTITY, null, o.result(33, 40));
-          b.linearBackwardInput(o.normal(33, 40), w, o.result(33, 65), Write.SET);
-          b.addScaled(1, o.normal(40, 65), w);
-          b.linearBackwardInput(o.normal(33, 40), w, o.result(33, 65), Write.SET);
+          b.products().linear(x, w, null, Activation.IDENTITY, null, o.result(33, 40));
+          b.elementwise().scale(-2, w, w);
+          b.products().linear(x, w, null, Activation.IDENTITY, null, o.result(33, 40));
+          b.products().linearBackwardInput(o.normal(33, 40), w, o.result(33, 65), Write.SET);
+          b.elementwise().addScaled(1, o.normal(40, 65), w);
+          b.products().linearBackwardInput(o.normal(33, 40), w, o.result(33, 65), Write.SET);
         },
         "linear after its weight was written");
   }
@@ -554,7 +554,7 @@ public abstract class BackendContract {
           check(
               productTolerance(s[2]),
               (b, o) ->
-                  b.matmul(
+                  b.products().matmul(
                       transposeA ? o.normal(s[0], s[2], s[1]) : o.normal(s[0], s[1], s[2]),
                       transposeA,
                       transposeB ? o.normal(s[0], s[3], s[2]) : o.normal(s[0], s[2], s[3]),
@@ -575,7 +575,7 @@ public abstract class BackendContract {
     check(
         productTolerance(7),
         (b, o) ->
-            b.matmul(
+            b.products().matmul(
                 o.normal(2, 3, 5, 7),
                 false,
                 o.normal(2, 3, 7, 4),
@@ -594,14 +594,14 @@ public abstract class BackendContract {
         check(
             0,
             (b, o) ->
-                b.embedding(o.integers(0, 10, rows), o.normal(10, width), o.result(rows, width)),
+                b.products().embedding(o.integers(0, 10, rows), o.normal(10, width), o.result(rows, width)),
             "embedding of %d ids, width %d",
             rows,
             width);
         check(
             sumTolerance(rows),
             (b, o) ->
-                b.embeddingBackward(
+                b.products().embeddingBackward(
                     o.integers(0, 10, rows), o.normal(rows, width), o.both(10, width)),
             "embeddingBackward of %d ids, width %d",
             rows,
@@ -617,7 +617,7 @@ public abstract class BackendContract {
       NdArray ids = o.integersOf(new int[] {3, id}, 2);
       NdArray table = o.normal(10, 4);
       NdArray out = o.result(2, 4);
-      assertThatThrownBy(() -> backend.embedding(ids, table, out))
+      assertThatThrownBy(() -> backend.products().embedding(ids, table, out))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("embedding: ids must be in [0, 10), got " + id + " at index 1");
     }
@@ -633,7 +633,7 @@ public abstract class BackendContract {
           check(
               rowTolerance(),
               (b, o) ->
-                  b.layerNorm(
+                  b.norms().layerNorm(
                       o.normalAround(0.5, 2, rows, width),
                       o.normal(width),
                       biased ? o.normal(width) : null,
@@ -655,8 +655,8 @@ public abstract class BackendContract {
                 NdArray gain = o.normal(width);
                 NdArray mean = o.result(rows);
                 NdArray rstd = o.result(rows);
-                b.layerNorm(x, gain, null, EPSILON, o.result(rows, width), mean, rstd);
-                b.layerNormBackward(
+                b.norms().layerNorm(x, gain, null, EPSILON, o.result(rows, width), mean, rstd);
+                b.norms().layerNormBackward(
                     x,
                     gain,
                     mean,
@@ -693,8 +693,8 @@ public abstract class BackendContract {
                 NdArray rstd = o.result(40);
                 NdArray x = o.normal(40, 33);
                 NdArray gain = o.normal(33);
-                b.layerNorm(x, gain, null, EPSILON, o.result(40, 33), mean, rstd);
-                b.layerNormBackward(
+                b.norms().layerNorm(x, gain, null, EPSILON, o.result(40, 33), mean, rstd);
+                b.norms().layerNormBackward(
                     x,
                     gain,
                     mean,
@@ -726,8 +726,8 @@ public abstract class BackendContract {
               NdArray rstd = o.result(40);
               NdArray x = o.normal(40, 33);
               NdArray gain = o.normal(33);
-              b.rmsNorm(x, gain, EPSILON, o.result(40, 33), rstd);
-              b.rmsNormBackward(
+              b.norms().rmsNorm(x, gain, EPSILON, o.result(40, 33), rstd);
+              b.norms().rmsNormBackward(
                   x,
                   gain,
                   rstd,
@@ -750,7 +750,7 @@ public abstract class BackendContract {
     check(
         2e-3,
         (b, o) ->
-            b.layerNorm(
+            b.norms().layerNorm(
                 o.normalAround(1000, 1, 65, 207),
                 o.normalAround(1, 0.1, 207),
                 null,
@@ -768,7 +768,7 @@ public abstract class BackendContract {
         check(
             rowTolerance(),
             (b, o) ->
-                b.rmsNorm(
+                b.norms().rmsNorm(
                     o.normalAround(0.5, 2, rows, width),
                     o.normal(width),
                     EPSILON,
@@ -785,8 +785,8 @@ public abstract class BackendContract {
                 NdArray x = o.normalAround(4, 0.5, rows, width);
                 NdArray gain = o.normal(width);
                 NdArray rstd = o.result(rows);
-                b.rmsNorm(x, gain, EPSILON, o.result(rows, width), rstd);
-                b.rmsNormBackward(
+                b.norms().rmsNorm(x, gain, EPSILON, o.result(rows, width), rstd);
+                b.norms().rmsNormBackward(
                     x,
                     gain,
                     rstd,
@@ -815,8 +815,8 @@ public abstract class BackendContract {
             rowTolerance(),
             (b, o) -> {
               NdArray y = o.result(rows, width);
-              b.softmax(o.normalAround(1000, 3, rows, width), y);
-              b.softmaxBackward(y, o.normal(rows, width), o.result(rows, width));
+              b.attention().softmax(o.normalAround(1000, 3, rows, width), y);
+              b.attention().softmaxBackward(y, o.normal(rows, width), o.result(rows, width));
             },
             "softmax [%d, %d]",
             rows,
@@ -836,7 +836,7 @@ public abstract class BackendContract {
             check(
                 elementwiseTolerance(),
                 (b, o) ->
-                    b.rope(
+                    b.attention().rope(
                         spec,
                         o.normal(2, tokens, width),
                         null,
@@ -850,7 +850,7 @@ public abstract class BackendContract {
                 elementwiseTolerance(),
                 (b, o) -> {
                   NdArray x = o.both(2, tokens, width);
-                  b.rope(spec, x, o.integersOf(new int[] {1023, 7}, 2), inverse, x);
+                  b.attention().rope(spec, x, o.integersOf(new int[] {1023, 7}, 2), inverse, x);
                 },
                 "%s in place from positions, T %d, inverse %s",
                 spec,
@@ -873,7 +873,7 @@ public abstract class BackendContract {
           check(
               attentionTolerance(Math.max(tokens, headWidth)),
               (b, o) ->
-                  b.causalAttention(
+                  b.attention().causalAttention(
                       spec,
                       o.normal(2, tokens, spec.packedWidth()),
                       o.result(2, tokens, spec.outputWidth()),
@@ -891,7 +891,7 @@ public abstract class BackendContract {
     AttentionSpec spec = AttentionSpec.of(4, 2, 16);
     check(
         attentionTolerance(65),
-        (b, o) -> b.causalAttention(spec, o.normal(1, 65, 128), o.result(1, 65, 64), null),
+        (b, o) -> b.attention().causalAttention(spec, o.normal(1, 65, 128), o.result(1, 65, 64), null),
         "causalAttention, nothing kept");
   }
 
@@ -902,7 +902,7 @@ public abstract class BackendContract {
         // Scores of size 100 carry an error of 100 ulp into the exponent.
         100 * attentionTolerance(65),
         (b, o) ->
-            b.causalAttention(
+            b.attention().causalAttention(
                 spec, o.normalAround(0, 4, 1, 65, 192), o.result(1, 65, 64), o.result(1, 2, 65)),
         "causalAttention of large scores");
   }
@@ -919,8 +919,8 @@ public abstract class BackendContract {
                 NdArray qkv = o.normal(2, tokens, spec.packedWidth());
                 NdArray out = o.result(2, tokens, spec.outputWidth());
                 NdArray logSumExp = o.result(2, heads[0], tokens);
-                b.causalAttention(spec, qkv, out, logSumExp);
-                b.causalAttentionBackward(
+                b.attention().causalAttention(spec, qkv, out, logSumExp);
+                b.attention().causalAttentionBackward(
                     spec,
                     qkv,
                     out,
@@ -946,7 +946,7 @@ public abstract class BackendContract {
           check(
               attentionTolerance(capacity),
               (b, o) ->
-                  b.cachedAttention(
+                  b.attention().cachedAttention(
                       spec,
                       o.normal(3, tokens, spec.packedWidth()),
                       o.both(3, heads[1], capacity, headWidth),
@@ -970,7 +970,7 @@ public abstract class BackendContract {
     NdArray values = o.both(1, 1, 8, 4);
     NdArray positions = o.integersOf(new int[] {7}, 1);
     NdArray out = o.result(1, 2, 4);
-    assertThatThrownBy(() -> backend.cachedAttention(spec, qkv, keys, values, positions, out))
+    assertThatThrownBy(() -> backend.attention().cachedAttention(spec, qkv, keys, values, positions, out))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "cachedAttention: the cache holds 8 tokens, got 2 new ones at position 7 of sequence"
@@ -990,8 +990,8 @@ public abstract class BackendContract {
               // A quarter of small vocabularies' targets is negative: ignored.
               NdArray targets = o.integers(-(vocabulary + 3) / 4, vocabulary, rows);
               NdArray logSumExp = o.result(rows);
-              b.crossEntropy(logits, targets, o.result(rows), logSumExp);
-              b.crossEntropyBackward(
+              b.losses().crossEntropy(logits, targets, o.result(rows), logSumExp);
+              b.losses().crossEntropyBackward(
                   logits, targets, logSumExp, o.normal(rows), o.result(rows, vocabulary));
             },
             "crossEntropy [%d, %d]",
@@ -1008,12 +1008,12 @@ public abstract class BackendContract {
     NdArray targets = o.integersOf(new int[] {0, 5}, 2);
     NdArray losses = o.result(2);
     NdArray logSumExp = o.result(2);
-    assertThatThrownBy(() -> backend.crossEntropy(logits, targets, losses, logSumExp))
+    assertThatThrownBy(() -> backend.losses().crossEntropy(logits, targets, losses, logSumExp))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("crossEntropy: targets must be less than 5, got 5 at index 1");
     NdArray x = o.normal(2, 3);
     NdArray w = o.normal(5, 3);
-    assertThatThrownBy(() -> backend.linearCrossEntropy(x, w, targets, 1, losses, null, null))
+    assertThatThrownBy(() -> backend.losses().linearCrossEntropy(x, w, targets, 1, losses, null, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("crossEntropy: targets must be less than 5, got 5 at index 1");
   }
@@ -1032,7 +1032,7 @@ public abstract class BackendContract {
                   NdArray x = o.normal(rows, width);
                   NdArray w = o.normal(vocabulary, width);
                   NdArray targets = o.integers(-(vocabulary + 3) / 4, vocabulary, rows);
-                  b.linearCrossEntropy(
+                  b.losses().linearCrossEntropy(
                       x,
                       w,
                       targets,
@@ -1058,7 +1058,7 @@ public abstract class BackendContract {
     check(
         2 * productTolerance(1030),
         (b, o) ->
-            b.linearCrossEntropy(
+            b.losses().linearCrossEntropy(
                 o.normal(1030, 13),
                 o.normal(7, 13),
                 o.integers(-1, 7, 1030),
@@ -1078,7 +1078,7 @@ public abstract class BackendContract {
         AdamWStep update = new AdamWStep(3e-2, 0.9, 0.95, 1e-8, 0.1, step, 0.5);
         check(
             rowTolerance(),
-            (b, o) -> b.adamW(update, o.normal(n), o.both(n), o.bothPositive(n), o.both(n)),
+            (b, o) -> b.optimizer().adamW(update, o.normal(n), o.both(n), o.bothPositive(n), o.both(n)),
             "adamW of %d, step %d",
             n,
             step);

@@ -2,9 +2,9 @@ package dev.firesteel.checkpoint;
 
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
@@ -17,7 +17,7 @@ import dev.firesteel.optim.AdamW;
 public final class TrainingSnapshot implements AutoCloseable {
   private final LanguageModel model;
   private final AdamW optimizer;
-  private final Backend host = new ReferenceBackend();
+  private final HostMemory host = new HostMemory();
   private final Segment weights; // null but on rank 0
   private final OptimizerState moments;
 
@@ -64,6 +64,5 @@ public final class TrainingSnapshot implements AutoCloseable {
     if (weights != null) {
       weights.close();
     }
-    host.close();
   }
 }

@@ -99,7 +99,7 @@ public final class AdamW implements AutoCloseable {
     int last = Math.toIntExact(at + end - begin);
     parameters
         .backend()
-        .adamW(
+        .optimizer().adamW(
             step,
             gradients.range(begin, end),
             firstMoments.slice(first, last),

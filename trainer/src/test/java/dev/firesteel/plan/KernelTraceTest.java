@@ -103,7 +103,7 @@ class KernelTraceTest {
     NdArray other = model.parameters().newSegment().view(parameter).reshape(Shape.of(1, 8));
     for (NdArray operand : List.of(gain, other)) {
       assertThatThrownBy(
-              () -> trace.backend().linear(gain, operand, null, Activation.IDENTITY, null, gain))
+              () -> trace.backend().products().linear(gain, operand, null, Activation.IDENTITY, null, gain))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageStartingWith("the plan does not know a product with ");
     }
