@@ -59,18 +59,25 @@ public interface Backend extends ArrayMemory, AutoCloseable {
     return true;
   }
 
+  /** Copies, sums, products and functions of single elements. */
   ElementwiseKernels elementwise();
 
+  /** Sums over rows and arrays. */
   ReductionKernels reductions();
 
+  /** Linear layers, matrix products and embeddings. */
   ProductKernels products();
 
+  /** LayerNorm and RMSNorm. */
   NormKernels norms();
 
+  /** Attention, softmax and rotary positions. */
   AttentionKernels attention();
 
+  /** Cross-entropy. */
   LossKernels losses();
 
+  /** The update of weights. */
   OptimizerKernels optimizer();
 
   @Override

@@ -3,6 +3,7 @@ package dev.firesteel.backend.choice;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
@@ -42,15 +43,39 @@ public final class Backends {
             requireFp32(options);
             yield new ReferenceBackend();
           }
-          default ->
-              throw UserException.usage(
-                  "compute.backend must be one of "
-                      + String.join(", ", NAMES)
-                      + ", got "
-                      + options.name());
+          default -> throw unknown(options);
         };
     LOG.debug("Backend {}", backend.description());
     return backend;
+  }
+
+  /**
+   * What the kernels of the backend named in {@code options} keep for themselves. Makes no backend
+   * and needs no device.
+   *
+   * @throws UserException when there is none of that name, or it lacks the precision
+   */
+  public static Workspace workspace(BackendOptions options) {
+    return switch (options.name()) {
+      case "cpu" -> CpuBackend.workspace(options.precision(), options.threads());
+      case "opencl" -> {
+        requireFp32(options);
+        yield OpenClBackend.workspace();
+      }
+      case "reference" -> {
+        requireFp32(options);
+        yield ReferenceBackend.workspace();
+      }
+      default -> throw unknown(options);
+    };
+  }
+
+  private static UserException unknown(BackendOptions options) {
+    return UserException.usage(
+        "compute.backend must be one of "
+            + String.join(", ", NAMES)
+            + ", got "
+            + options.name());
   }
 
   private static void requireFp32(BackendOptions options) {

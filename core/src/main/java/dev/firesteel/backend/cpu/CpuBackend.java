@@ -14,6 +14,7 @@ import dev.firesteel.backend.OptimizerKernels;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.ReductionKernels;
+import dev.firesteel.backend.Workspace;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -55,11 +56,27 @@ public final class CpuBackend extends HostMemory implements Backend {
     this(precision, threads, Simd.Choice.best());
   }
 
+  /**
+   * What the kernels of such a backend keep for themselves; makes no backend.
+   *
+   * @param precision of the matrix products
+   * @param threads how many compute; 0 for one on each core
+   */
+  public static Workspace workspace(Precision precision, int threads) {
+    return switch (precision) {
+      case FP32 -> new Fp32Workspace(threadsOf(threads));
+      case BF16 -> new Bf16Workspace(threadsOf(threads));
+    };
+  }
+
+  private static int threadsOf(int threads) {
+    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
   CpuBackend(Precision precision, int threads, Simd.Choice simd) {
     // First, since it may refuse and a thread of the pool would stay behind.
     OneDnn dnnl = precision == Precision.BF16 ? OneDnn.open() : null;
-    pool =
-        new WorkerPool(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads, simd);
+    pool = new WorkerPool(threadsOf(threads), simd);
     engine =
         switch (precision) {
           case FP32 -> new Fp32Engine(pool);

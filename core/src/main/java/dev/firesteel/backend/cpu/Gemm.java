@@ -86,7 +86,22 @@ final class Gemm {
 
   /** Floats that the panels of a right operand take. */
   static int panelsSize(int depth, int columns) {
-    return Math.multiplyExact(depth, roundUp(columns, ProductSimd.TILE_COLUMNS));
+    return Math.toIntExact(panelFloats(depth, columns));
+  }
+
+  /** As {@link #panelsSize}, of panels that may be too large for an array. */
+  static long panelFloats(int depth, int columns) {
+    return (long) depth * roundUp(columns, ProductSimd.TILE_COLUMNS);
+  }
+
+  /**
+   * Floats of a left operand [rows, depth] that tasks share in panels, but for the panels' padding;
+   * 0 where the result is so narrow that each task brings its own rows into panels.
+   */
+  static long sharedFloats(int rows, int columns, int depth) {
+    return columns > MAX_TASK_COLUMNS && depth > 0
+        ? (long) Math.min(rows, sharedRows(rows, depth, MAX_SHARED_SIZE)) * depth
+        : 0;
   }
 
   /** The array, or, where it is shorter than {@code size}, a new one. */
@@ -175,7 +190,7 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    int slabRows = sharedRows(rows, depth);
+    int slabRows = sharedRows(rows, depth, maxSharedSize);
     int slabPanels = ceilDiv(slabRows, ProductSimd.TILE_ROWS);
     int leftStride = leftStride(depth);
     int depthBlocks = ceilDiv(depth, DEPTH);
@@ -236,7 +251,7 @@ final class Gemm {
   }
 
   /** Rows of a left operand that are in shared panels at one time. */
-  private int sharedRows(int rows, int depth) {
+  private static int sharedRows(int rows, int depth, int maxSharedSize) {
     int most = maxSharedSize / depth / SHARED_TASK_SIZE * SHARED_TASK_SIZE;
     return Math.min(roundUp(rows, ProductSimd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
   }

@@ -12,6 +12,7 @@ import dev.firesteel.backend.NormKernels;
 import dev.firesteel.backend.OptimizerKernels;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.ReductionKernels;
+import dev.firesteel.backend.Workspace;
 import dev.firesteel.error.UserException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
@@ -237,6 +238,11 @@ public final class OpenClBackend implements Backend {
   @Override
   public void close() {
     launcher.close();
+  }
+
+  /** What the kernels of such a backend keep for themselves; needs no device. */
+  public static Workspace workspace() {
+    return new OpenClWorkspace();
   }
 
   /**

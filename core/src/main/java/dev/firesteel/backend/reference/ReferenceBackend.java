@@ -10,6 +10,7 @@ import dev.firesteel.backend.NormKernels;
 import dev.firesteel.backend.OptimizerKernels;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.ReductionKernels;
+import dev.firesteel.backend.Workspace;
 
 /**
  * The oracle that other backends are tested against: each kernel is the plain loop of the formula
@@ -26,6 +27,11 @@ public final class ReferenceBackend extends HostMemory implements Backend {
   private final AttentionKernels attention = new ReferenceAttention();
   private final LossKernels losses = new ReferenceLosses();
   private final OptimizerKernels optimizer = new ReferenceOptimizer();
+
+  /** What the kernels of such a backend keep for themselves: nothing. */
+  public static Workspace workspace() {
+    return new ReferenceWorkspace();
+  }
 
   @Override
   public String name() {
