@@ -175,8 +175,9 @@ final class Kernels {
     if (kernel.equals("layerNorm")) {
       return backward
           ? b ->
-              b.norms().layerNormBackward(
-                  x, gain, mean, rstd, out, dx, Write.ADD, gain, Write.SET, bias, Write.SET)
+              b.norms()
+                  .layerNormBackward(
+                      x, gain, mean, rstd, out, dx, Write.ADD, gain, Write.SET, bias, Write.SET)
           : b -> b.norms().layerNorm(x, gain, bias, model.normEpsilon(), out, mean, rstd);
     }
     return backward
@@ -198,14 +199,18 @@ final class Kernels {
     NdArray gateUp = random(rows, 2 * inner);
     NdArray y = random(rows, inner);
     NdArray dGateUp = random(rows, 2 * inner);
-    return backward ? b -> b.elementwise().swiGluBackward(gateUp, y, dGateUp) : b -> b.elementwise().swiGlu(gateUp, y);
+    return backward
+        ? b -> b.elementwise().swiGluBackward(gateUp, y, dGateUp)
+        : b -> b.elementwise().swiGlu(gateUp, y);
   }
 
   private Consumer<Backend> embedding(boolean backward) {
     NdArray ids = ids();
     NdArray table = random(model.vocabularySize(), width);
     NdArray out = random(rows, width);
-    return backward ? b -> b.products().embeddingBackward(ids, out, table) : b -> b.products().embedding(ids, table, out);
+    return backward
+        ? b -> b.products().embeddingBackward(ids, out, table)
+        : b -> b.products().embedding(ids, table, out);
   }
 
   private Consumer<Backend> optimizer(String kernel) {

@@ -1,8 +1,8 @@
 package dev.firesteel.array;
 
 /**
- * Memory that arrays live in: the Java heap or a device's. It makes arrays, and copies their content
- * from and to Java arrays; nothing else crosses between the two.
+ * Memory that arrays live in: the Java heap or a device's. It makes arrays, and copies their
+ * content from and to Java arrays; nothing else crosses between the two.
  */
 public interface ArrayMemory extends StorageAllocator {
 

@@ -9,13 +9,15 @@ import java.util.function.Consumer;
 /**
  * What a model is computed with: a memory for arrays, and kernels on them in groups, one interface
  * each. A caller names arrays, never Java arrays, so that a backend may keep them on the heap or in
- * a device's arena for a whole training step; only {@link #upload} and {@link #download} cross over.
+ * a device's arena for a whole training step; only {@link #upload} and {@link #download} cross
+ * over.
  *
  * <p>Conventions of all kernels. Results go to arrays that the caller allocated, named last; they
  * must not overlap an input unless the method says so. {@code null} stands for an operand that its
- * parameter documents as optional. An array {@code [..., n]} is read as rows of n. {@link Write#ADD}
- * adds to what a result holds, {@link Write#SET} overwrites it, whatever it holds. Shapes and
- * element types are checked by the ops of package {@code tensor}, once; kernels trust them.
+ * parameter documents as optional. An array {@code [..., n]} is read as rows of n. {@link
+ * Write#ADD} adds to what a result holds, {@link Write#SET} overwrites it, whatever it holds.
+ * Shapes and element types are checked by the ops of package {@code tensor}, once; kernels trust
+ * them.
  *
  * <p>Every kernel is deterministic: its bits depend on its operands alone, neither on the number of
  * threads nor on timing. Reductions are cut by fixed sizes and added in index order.

@@ -17,9 +17,9 @@ public interface ReductionKernels {
   void sum(NdArray x, NdArray out);
 
   /**
-   * The sums of squares, in double, of the blocks of {@value #BLOCK} elements counted
-   * from the array's start: block {@code i}'s is written to {@code sums[first + i]}. The last block
-   * may be shorter.
+   * The sums of squares, in double, of the blocks of {@value #BLOCK} elements counted from the
+   * array's start: block {@code i}'s is written to {@code sums[first + i]}. The last block may be
+   * shorter.
    */
   void sumsOfSquares(NdArray x, double[] sums, int first);
 

@@ -22,6 +22,8 @@ record Activate(Activation f) implements Op {
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().elementwise().activationBackward(f, in[0], dy, target, null, Write.SET));
+        0,
+        target ->
+            node.backend().elementwise().activationBackward(f, in[0], dy, target, null, Write.SET));
   }
 }

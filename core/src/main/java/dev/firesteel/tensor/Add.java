@@ -40,7 +40,9 @@ record Add() implements Op {
       int n = Math.toIntExact(in[1].size());
       NdArray rows = dy.reshape(Shape.of(Math.toIntExact(dy.size() / n), n));
       node.accumulate(
-          1, (target, write) -> node.backend().reductions().sumRows(rows, target.reshape(Shape.of(n)), write));
+          1,
+          (target, write) ->
+              node.backend().reductions().sumRows(rows, target.reshape(Shape.of(n)), write));
     }
   }
 }

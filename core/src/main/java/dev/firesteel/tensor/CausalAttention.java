@@ -44,6 +44,7 @@ record CausalAttention(AttentionSpec spec) implements Op {
         0,
         target ->
             node.backend()
-                .attention().causalAttentionBackward(spec, in[0], node.saved(0), node.saved(1), dy, target));
+                .attention()
+                .causalAttentionBackward(spec, in[0], node.saved(0), node.saved(1), dy, target));
   }
 }

@@ -50,7 +50,8 @@ record Concat(int axis) implements Op {
           i,
           (target, write) ->
               node.backend()
-                  .elementwise().copyColumns(from, at, Shapes.asMatrix(target, axis), 0, columns, write));
+                  .elementwise()
+                  .copyColumns(from, at, Shapes.asMatrix(target, axis), 0, columns, write));
       start += columns;
     }
   }

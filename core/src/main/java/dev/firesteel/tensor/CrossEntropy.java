@@ -37,6 +37,8 @@ record CrossEntropy() implements Op {
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().losses().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
+        0,
+        target ->
+            node.backend().losses().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
   }
 }

@@ -34,7 +34,8 @@ record LayerNorm(double epsilon, boolean bias) implements Op {
     GradientTarget dGain = node.target(1);
     GradientTarget dBias = bias ? node.target(2) : GradientTarget.NONE;
     node.backend()
-        .norms().layerNormBackward(
+        .norms()
+        .layerNormBackward(
             in[0],
             in[1],
             node.saved(0),

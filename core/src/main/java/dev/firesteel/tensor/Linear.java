@@ -54,8 +54,12 @@ record Linear(Activation f, boolean bias) implements Op {
     }
     NdArray gradient = du;
     node.accumulate(
-        0, (target, write) -> node.backend().products().linearBackwardInput(gradient, in[1], target, write));
+        0,
+        (target, write) ->
+            node.backend().products().linearBackwardInput(gradient, in[1], target, write));
     node.accumulate(
-        1, (target, write) -> node.backend().products().linearBackwardWeight(gradient, in[0], target, write));
+        1,
+        (target, write) ->
+            node.backend().products().linearBackwardWeight(gradient, in[0], target, write));
   }
 }

@@ -36,8 +36,10 @@ record MatMul() implements Op {
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.accumulate(
-        0, (target, write) -> node.backend().products().matmul(dy, false, in[1], true, target, write));
+        0,
+        (target, write) -> node.backend().products().matmul(dy, false, in[1], true, target, write));
     node.accumulate(
-        1, (target, write) -> node.backend().products().matmul(in[0], true, dy, false, target, write));
+        1,
+        (target, write) -> node.backend().products().matmul(in[0], true, dy, false, target, write));
   }
 }

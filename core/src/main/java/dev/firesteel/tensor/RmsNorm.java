@@ -30,7 +30,8 @@ record RmsNorm(double epsilon) implements Op {
     GradientTarget dx = node.target(0);
     GradientTarget dGain = node.target(1);
     node.backend()
-        .norms().rmsNormBackward(
+        .norms()
+        .rmsNormBackward(
             in[0], in[1], node.saved(0), dy, dx.array(), dx.write(), dGain.array(), dGain.write());
   }
 }

@@ -45,6 +45,8 @@ record Rope(RopeSpec spec, boolean positioned) implements Op {
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().attention().rope(spec, dy, positioned ? in[1] : null, true, target));
+        0,
+        target ->
+            node.backend().attention().rope(spec, dy, positioned ? in[1] : null, true, target));
   }
 }

@@ -21,7 +21,8 @@ record Slice(int axis, int start, int end) implements Op {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape()));
     int inner = Shapes.inner(in[0].shape(), axis);
     node.backend()
-        .elementwise().copyColumns(
+        .elementwise()
+        .copyColumns(
             Shapes.asMatrix(in[0], axis),
             start * inner,
             Shapes.asMatrix(out, axis),
@@ -41,7 +42,8 @@ record Slice(int axis, int start, int end) implements Op {
           }
           int inner = Shapes.inner(target.shape(), axis);
           node.backend()
-              .elementwise().copyColumns(
+              .elementwise()
+              .copyColumns(
                   Shapes.asMatrix(dy, axis),
                   0,
                   Shapes.asMatrix(target, axis),

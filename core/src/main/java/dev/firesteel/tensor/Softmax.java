@@ -27,6 +27,7 @@ record Softmax() implements Op {
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().attention().softmaxBackward(node.saved(0), dy, target));
+    node.produce(
+        0, target -> node.backend().attention().softmaxBackward(node.saved(0), dy, target));
   }
 }

@@ -7,8 +7,8 @@ import org.junit.jupiter.api.TestInstance;
 /**
  * What every backend must keep: each kernel against the reference, for awkward sizes, both write
  * modes, views with offsets and every permitted aliasing. There is one contract for the memory and
- * one for each group of kernels; a backend's test extends this class, gives the backend, and so runs
- * all of them.
+ * one for each group of kernels; a backend's test extends this class, gives the backend, and so
+ * runs all of them.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class BackendContract

@@ -6,12 +6,12 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Runs kernels of a backend, in F32, against the reference in F64 on the same values. Each call also
- * shows that inputs and the memory around results stay as they were, that results are marked as
- * written, and that a second run, on views with an offset, gives the same bits.
+ * Runs kernels of a backend, in F32, against the reference in F64 on the same values. Each call
+ * also shows that inputs and the memory around results stay as they were, that results are marked
+ * as written, and that a second run, on views with an offset, gives the same bits.
  *
- * <p>For a backend that computes products in a lower precision, {@link #productTolerance} and, if it
- * applies there, {@link #attentionTolerance} are overridden.
+ * <p>For a backend that computes products in a lower precision, {@link #productTolerance} and, if
+ * it applies there, {@link #attentionTolerance} are overridden.
  */
 public class KernelCheck {
   static final int[] SIZES = {1, 13, 207, 1024};

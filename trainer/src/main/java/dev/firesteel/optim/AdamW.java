@@ -99,7 +99,8 @@ public final class AdamW implements AutoCloseable {
     int last = Math.toIntExact(at + end - begin);
     parameters
         .backend()
-        .optimizer().adamW(
+        .optimizer()
+        .adamW(
             step,
             gradients.range(begin, end),
             firstMoments.slice(first, last),

@@ -129,7 +129,9 @@ public final class GradientExchange {
     for (Bucket bucket : buckets) {
       bucket.receive(sum);
       SegmentRange owned = bucket.owned();
-      backend.reductions().sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
+      backend
+          .reductions()
+          .sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
     }
     if (!alone) {
       gatherSums();

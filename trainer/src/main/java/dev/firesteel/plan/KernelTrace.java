@@ -287,7 +287,8 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void copyColumns(NdArray x, int xStart, NdArray out, int outStart, int columns, Write write) {
+    public void copyColumns(
+        NdArray x, int xStart, NdArray out, int outStart, int columns, Write write) {
       note(Kind.GRADIENT, x, out);
     }
 
@@ -317,7 +318,8 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void activationBackward(Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write) {
+    public void activationBackward(
+        Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write) {
       workspace.sumRows(x);
       note(Kind.GRADIENT, x, dy, dx, dBias);
     }
@@ -358,7 +360,8 @@ final class KernelTrace implements Backend {
 
   private final class Products implements ProductKernels {
     @Override
-    public void linear(NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out) {
+    public void linear(
+        NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out) {
       workspace.linear(x, w);
       note(kindOfProduct(w), x, w, bias, preActivation, out);
     }
@@ -376,7 +379,8 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void matmul(NdArray a, boolean transposeA, NdArray b, boolean transposeB, NdArray out, Write write) {
+    public void matmul(
+        NdArray a, boolean transposeA, NdArray b, boolean transposeB, NdArray out, Write write) {
       throw unknown("matmul");
     }
 
@@ -393,12 +397,30 @@ final class KernelTrace implements Backend {
 
   private final class Norms implements NormKernels {
     @Override
-    public void layerNorm(NdArray x, NdArray gain, NdArray bias, double epsilon, NdArray out, NdArray mean, NdArray rstd) {
+    public void layerNorm(
+        NdArray x,
+        NdArray gain,
+        NdArray bias,
+        double epsilon,
+        NdArray out,
+        NdArray mean,
+        NdArray rstd) {
       note(Kind.NORM, x, gain, bias, out, mean, rstd);
     }
 
     @Override
-    public void layerNormBackward(NdArray x, NdArray gain, NdArray mean, NdArray rstd, NdArray dy, NdArray dx, Write dxWrite, NdArray dGain, Write dGainWrite, NdArray dBias, Write dBiasWrite) {
+    public void layerNormBackward(
+        NdArray x,
+        NdArray gain,
+        NdArray mean,
+        NdArray rstd,
+        NdArray dy,
+        NdArray dx,
+        Write dxWrite,
+        NdArray dGain,
+        Write dGainWrite,
+        NdArray dBias,
+        Write dBiasWrite) {
       workspace.sumRows(x);
       note(Kind.GRADIENT, x, gain, mean, rstd, dy, dx, dGain, dBias);
     }
@@ -409,7 +431,15 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void rmsNormBackward(NdArray x, NdArray gain, NdArray rstd, NdArray dy, NdArray dx, Write dxWrite, NdArray dGain, Write dGainWrite) {
+    public void rmsNormBackward(
+        NdArray x,
+        NdArray gain,
+        NdArray rstd,
+        NdArray dy,
+        NdArray dx,
+        Write dxWrite,
+        NdArray dGain,
+        Write dGainWrite) {
       workspace.sumRows(x);
       note(Kind.GRADIENT, x, gain, rstd, dy, dx, dGain);
     }
@@ -437,13 +467,25 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void causalAttentionBackward(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp, NdArray dOut, NdArray dQkv) {
+    public void causalAttentionBackward(
+        AttentionSpec spec,
+        NdArray qkv,
+        NdArray out,
+        NdArray logSumExp,
+        NdArray dOut,
+        NdArray dQkv) {
       workspace.causalAttentionBackward(spec, qkv);
       note(Kind.GRADIENT, qkv, out, logSumExp, dOut, dQkv);
     }
 
     @Override
-    public void cachedAttention(AttentionSpec spec, NdArray qkv, NdArray keys, NdArray values, NdArray positions, NdArray out) {
+    public void cachedAttention(
+        AttentionSpec spec,
+        NdArray qkv,
+        NdArray keys,
+        NdArray values,
+        NdArray positions,
+        NdArray out) {
       note(Kind.ATTENTION, qkv, keys, values, positions, out);
     }
   }
@@ -455,12 +497,20 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void crossEntropyBackward(NdArray logits, NdArray targets, NdArray logSumExp, NdArray dLosses, NdArray dLogits) {
+    public void crossEntropyBackward(
+        NdArray logits, NdArray targets, NdArray logSumExp, NdArray dLosses, NdArray dLogits) {
       throw unknown("crossEntropyBackward");
     }
 
     @Override
-    public void linearCrossEntropy(NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
+    public void linearCrossEntropy(
+        NdArray x,
+        NdArray w,
+        NdArray targets,
+        double scale,
+        NdArray losses,
+        NdArray dx,
+        NdArray dw) {
       workspace.linearCrossEntropy(x, w);
       note(Kind.OTHER, x, w, targets, losses, dx, dw);
     }
@@ -468,7 +518,12 @@ final class KernelTrace implements Backend {
 
   private final class Optimizer implements OptimizerKernels {
     @Override
-    public void adamW(AdamWStep step, NdArray gradients, NdArray firstMoments, NdArray secondMoments, NdArray weights) {
+    public void adamW(
+        AdamWStep step,
+        NdArray gradients,
+        NdArray firstMoments,
+        NdArray secondMoments,
+        NdArray weights) {
       note(Kind.OTHER, gradients, firstMoments, secondMoments, weights);
     }
   }

@@ -72,10 +72,7 @@ public final class Backends {
 
   private static UserException unknown(BackendOptions options) {
     return UserException.usage(
-        "compute.backend must be one of "
-            + String.join(", ", NAMES)
-            + ", got "
-            + options.name());
+        "compute.backend must be one of " + String.join(", ", NAMES) + ", got " + options.name());
   }
 
   private static void requireFp32(BackendOptions options) {

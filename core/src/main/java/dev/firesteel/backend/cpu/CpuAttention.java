@@ -14,9 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/**
- * Attention by heads, each by one thread; the {@link MatrixEngine} decides in which precision.
- */
+/** Attention by heads, each by one thread; the {@link MatrixEngine} decides in which precision. */
 final class CpuAttention implements AttentionKernels {
   private final WorkerPool pool;
   private final Tiles tiles;

@@ -13,9 +13,7 @@ import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
 
-/**
- * Products by the {@link MatrixEngine} of a precision; batched ones and embeddings in float32.
- */
+/** Products by the {@link MatrixEngine} of a precision; batched ones and embeddings in float32. */
 final class CpuProducts implements ProductKernels {
   private final WorkerPool pool;
   private final Tiles tiles;
@@ -26,7 +24,6 @@ final class CpuProducts implements ProductKernels {
     this.tiles = tiles;
     this.engine = engine;
   }
-
 
   @Override
   public void linear(

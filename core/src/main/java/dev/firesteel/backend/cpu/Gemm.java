@@ -8,13 +8,13 @@ import java.util.Arrays;
  * chain {@code fma(a[m, k], b[k, n], c)} in ascending k, on one thread: the bits depend neither on
  * how c is cut into tiles nor on threads, vector width or CPU.
  *
- * <p>The right operand is first brought into panels of {@value ProductSimd#TILE_COLUMNS} columns, all of
- * it, by all threads; then each task takes some rows of the left one and brings {@value #DEPTH}
- * columns of them at a time into panels of {@value ProductSimd#TILE_ROWS} rows. A panel of the right
- * operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose panels (up to
- * 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the same rows into
- * panels, all threads first do it once for all of them. (Goto and van de Geijn 2008, "Anatomy of
- * high-performance matrix multiplication".)
+ * <p>The right operand is first brought into panels of {@value ProductSimd#TILE_COLUMNS} columns,
+ * all of it, by all threads; then each task takes some rows of the left one and brings {@value
+ * #DEPTH} columns of them at a time into panels of {@value ProductSimd#TILE_ROWS} rows. A panel of
+ * the right operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose
+ * panels (up to 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the
+ * same rows into panels, all threads first do it once for all of them. (Goto and van de Geijn 2008,
+ * "Anatomy of high-performance matrix multiplication".)
  */
 final class Gemm {
   /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
@@ -400,7 +400,8 @@ final class Gemm {
    * {@code c (+)= a * b} for operands in panels, on the calling thread.
    *
    * @param leftStride floats from one panel of {@value ProductSimd#TILE_ROWS} rows to the next
-   * @param rightStride floats from one panel of {@value ProductSimd#TILE_COLUMNS} columns to the next
+   * @param rightStride floats from one panel of {@value ProductSimd#TILE_COLUMNS} columns to the
+   *     next
    * @param first whether the chains start from 0
    */
   static void multiplyPanels(
@@ -451,7 +452,8 @@ final class Gemm {
       int cOffset,
       int cStride,
       boolean first) {
-    float[] edge = worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
+    float[] edge =
+        worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
     for (int n = 0; n < columns; n += ProductSimd.TILE_COLUMNS) {
       int panel = rightOffset + n * depth;
       int width = Math.min(ProductSimd.TILE_COLUMNS, columns - n);
@@ -502,7 +504,8 @@ final class Gemm {
       int height,
       int width,
       boolean first) {
-    float[] edge = worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
+    float[] edge =
+        worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
     if (!first) {
       copy(c, cOffset, cStride, edge, 0, ProductSimd.TILE_COLUMNS, height, width);
     }

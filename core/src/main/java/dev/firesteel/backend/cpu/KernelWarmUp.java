@@ -331,7 +331,9 @@ final class KernelWarmUp {
             PRIMITIVES,
             s -> s.sumOfSquaredDifferences(x, 0, size, 0.5f)));
     all.add(new Kernel("packRows", PRODUCTS, s -> s.products().packRows(a, 0, 32, 64, b, 0)));
-    all.add(new Kernel("packColumns", PRODUCTS, s -> s.products().packColumns(a, 0, 64, 32, 32, b, 0, 512)));
+    all.add(
+        new Kernel(
+            "packColumns", PRODUCTS, s -> s.products().packColumns(a, 0, 64, 32, 32, b, 0, 512)));
     all.add(new Kernel("toBf16", PRIMITIVES, s -> s.toBf16(x, 0, shorts, 0, size)));
     all.add(
         new Kernel(

@@ -10,8 +10,8 @@ import dev.firesteel.error.UserException;
 import java.util.LinkedHashSet;
 
 /**
- * The one {@link DeviceKernel} of a backend: names the operands of its next launch, launches it, and
- * holds the device's memory.
+ * The one {@link DeviceKernel} of a backend: names the operands of its next launch, launches it,
+ * and holds the device's memory.
  */
 final class Launcher {
   /** Groups of an elementwise launch for each compute unit; its items take several elements. */

@@ -175,7 +175,8 @@ final class OpenClAttention implements AttentionKernels {
     launcher.operand(3, logSumExp);
     launcher.operand(4, dots);
     kernel.factor0 = (float) spec.scale();
-    launcher.sizes(tokens, spec.heads(), spec.keyValueHeads(), spec.headWidth(), spec.packedWidth());
+    launcher.sizes(
+        tokens, spec.heads(), spec.keyValueHeads(), spec.headWidth(), spec.packedWidth());
   }
 
   @Override

@@ -16,7 +16,6 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.error.UserException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
-import java.util.Arrays;
 import java.util.List;
 
 /**

@@ -79,8 +79,14 @@ final class ProductTuner {
     backend.use(ProductTiles.all(tile));
     double seconds =
         least(() -> backend.products().matmul(leftAcross, false, rightDown, true, out, Write.SET))
-            + least(() -> backend.products().matmul(leftAcross, false, rightAcross, false, out, Write.SET))
-            + least(() -> backend.products().matmul(leftDown, true, rightAcross, false, out, Write.SET));
+            + least(
+                () ->
+                    backend
+                        .products()
+                        .matmul(leftAcross, false, rightAcross, false, out, Write.SET))
+            + least(
+                () ->
+                    backend.products().matmul(leftDown, true, rightAcross, false, out, Write.SET));
     for (NdArray array : new NdArray[] {left, right, out}) {
       backend.free(array.storage());
     }

@@ -14,10 +14,10 @@ import dev.firesteel.backend.Workspace;
 
 /**
  * The oracle that other backends are tested against: each kernel is the plain loop of the formula
- * in {@link Backend} and its kernel groups, on one thread, for F32 and F64 alike. Everything between reading an operand
- * and writing a result is double arithmetic, with {@code StrictMath} for the transcendental
- * functions, so that results are the same on every machine and an F32 result is the exact one but
- * for its final rounding.
+ * in {@link Backend} and its kernel groups, on one thread, for F32 and F64 alike. Everything
+ * between reading an operand and writing a result is double arithmetic, with {@code StrictMath} for
+ * the transcendental functions, so that results are the same on every machine and an F32 result is
+ * the exact one but for its final rounding.
  */
 public final class ReferenceBackend extends HostMemory implements Backend {
   private final ReductionKernels reductions = new ReferenceReductions();

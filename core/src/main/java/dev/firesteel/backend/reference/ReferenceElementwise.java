@@ -17,7 +17,6 @@ final class ReferenceElementwise implements ElementwiseKernels {
     this.reductions = reductions;
   }
 
-
   @Override
   public void copy(NdArray x, NdArray out) {
     Elements from = Elements.of(x);

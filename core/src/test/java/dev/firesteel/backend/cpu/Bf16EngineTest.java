@@ -87,8 +87,9 @@ class Bf16EngineTest {
     NdArray losses = normal(random, shape[0]);
     NdArray headDx = normal(random, shape[0], shape[2]);
     NdArray headDw = normal(random, shape[1], shape[2]);
-    backend.losses().linearCrossEntropy(
-        x, w, targets(random, shape[0], shape[1]), 0.5, losses, headDx, headDw);
+    backend
+        .losses()
+        .linearCrossEntropy(x, w, targets(random, shape[0], shape[1]), 0.5, losses, headDx, headDw);
     return List.of(sums, y, dx, dw, losses, headDx, headDw);
   }
 

@@ -58,7 +58,9 @@ final class KernelDigest {
     backend.products().linear(normal(1, 3), normal(70, 3), null, Activation.IDENTITY, null, row);
     record("linear of one row", row);
     NdArray wide = result(131, 1061);
-    backend.products().linear(normal(131, 261), normal(1061, 261), null, Activation.IDENTITY, null, wide);
+    backend
+        .products()
+        .linear(normal(131, 261), normal(1061, 261), null, Activation.IDENTITY, null, wide);
     record("linear with shared rows", wide);
     NdArray dx = normal(67, 35);
     backend.products().linearBackwardInput(normal(67, 45), normal(45, 35), dx, Write.ADD);
@@ -131,8 +133,10 @@ final class KernelDigest {
     NdArray dGain = result(77);
     backend.norms().layerNorm(x, gain, normal(77), 1e-5, out, mean, rstd);
     NdArray dBias = result(77);
-    backend.norms().layerNormBackward(
-        x, gain, mean, rstd, dy, dx, Write.SET, dGain, Write.SET, dBias, Write.SET);
+    backend
+        .norms()
+        .layerNormBackward(
+            x, gain, mean, rstd, dy, dx, Write.SET, dGain, Write.SET, dBias, Write.SET);
     record("layerNorm", out, mean, rstd, dx, dGain, dBias);
     backend.norms().rmsNorm(x, gain, 1e-5, out, rstd);
     backend.norms().rmsNormBackward(x, gain, rstd, dy, dx, Write.ADD, dGain, Write.ADD);
@@ -148,7 +152,9 @@ final class KernelDigest {
     for (RopeSpec.Layout layout : RopeSpec.Layout.values()) {
       NdArray turned = result(2, 9, 40);
       NdArray positions = integers(0, 50, 2);
-      backend.attention().rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
+      backend
+          .attention()
+          .rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
       record("rope " + layout, turned);
     }
     causalAttention(AttentionSpec.of(4, 2, 11), 71);
@@ -157,8 +163,10 @@ final class KernelDigest {
     NdArray keys = normal(2, 2, 20, 11);
     NdArray values = normal(2, 2, 20, 11);
     NdArray fresh = result(2, 3, spec.outputWidth());
-    backend.attention().cachedAttention(
-        spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
+    backend
+        .attention()
+        .cachedAttention(
+            spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
     record("cachedAttention", keys, values, fresh);
   }
 
@@ -168,8 +176,10 @@ final class KernelDigest {
     NdArray logSumExp = result(2, spec.heads(), tokens);
     NdArray dQkv = result(2, tokens, spec.packedWidth());
     backend.attention().causalAttention(spec, qkv, out, logSumExp);
-    backend.attention().causalAttentionBackward(
-        spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
+    backend
+        .attention()
+        .causalAttentionBackward(
+            spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
     record("causalAttention of heads of " + spec.headWidth(), out, logSumExp, dQkv);
   }
 
@@ -186,7 +196,9 @@ final class KernelDigest {
     NdArray headLosses = result(515);
     NdArray dx = result(515, 9);
     NdArray dw = result(37, 9);
-    backend.losses().linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
+    backend
+        .losses()
+        .linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
     record("linearCrossEntropy", headLosses, dx, dw);
   }
 
