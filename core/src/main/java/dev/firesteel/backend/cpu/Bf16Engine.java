@@ -329,6 +329,11 @@ final class Bf16Engine implements MatrixEngine {
     return pool.lentBlocks();
   }
 
+  /** Native memory held at present, lent or free, for tests. */
+  long nativeBytes() {
+    return pool.heldBytes();
+  }
+
   /** How many of them workers hold. */
   int workerBlocks() {
     return states.values().stream().mapToInt(Bf16Worker::heldBlocks).sum();
