@@ -329,9 +329,9 @@ final class Bf16Engine implements MatrixEngine {
     return pool.lentBlocks();
   }
 
-  /** Native memory held at present, lent or free, for tests. */
-  long nativeBytes() {
-    return pool.heldBytes();
+  /** Native memory held at present beside what workers hold, lent or free, for tests. */
+  long sharedBytes() {
+    return pool.heldBytes() - states.values().stream().mapToLong(Bf16Worker::heldBytes).sum();
   }
 
   /** How many of them workers hold. */
