@@ -99,9 +99,9 @@ final class OpenClBenchmark {
             p[1],
             p[2],
             tile.side(),
-            rate(flops, () -> backend.linear(x, w, null, Activation.IDENTITY, null, y)),
-            rate(flops, () -> backend.linearBackwardInput(y, w, x, Write.SET)),
-            rate(flops, () -> backend.linearBackwardWeight(y, x, w, Write.SET)));
+            rate(flops, () -> backend.products().linear(x, w, null, Activation.IDENTITY, null, y)),
+            rate(flops, () -> backend.products().linearBackwardInput(y, w, x, Write.SET)),
+            rate(flops, () -> backend.products().linearBackwardWeight(y, x, w, Write.SET)));
       }
     }
     backend.use(chosen);

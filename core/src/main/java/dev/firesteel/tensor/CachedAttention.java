@@ -47,7 +47,7 @@ record CachedAttention(AttentionSpec spec) implements Op {
       throw noGradient();
     }
     NdArray out = node.allocate(in[0].dtype(), in[0].shape().withLast(spec.outputWidth()));
-    node.backend().cachedAttention(spec, in[0], in[1], in[2], in[3], out);
+    node.backend().attention().cachedAttention(spec, in[0], in[1], in[2], in[3], out);
     return out;
   }
 

@@ -34,7 +34,7 @@ record CausalAttention(AttentionSpec spec) implements Op {
           node.save(
               node.allocate(in[0].dtype(), Shape.of(shape.dim(0), spec.heads(), shape.dim(1))));
     }
-    node.backend().causalAttention(spec, in[0], out, logSumExp);
+    node.backend().attention().causalAttention(spec, in[0], out, logSumExp);
     return out;
   }
 
@@ -44,6 +44,7 @@ record CausalAttention(AttentionSpec spec) implements Op {
         0,
         target ->
             node.backend()
+                .attention()
                 .causalAttentionBackward(spec, in[0], node.saved(0), node.saved(1), dy, target));
   }
 }

@@ -30,13 +30,15 @@ record CrossEntropy() implements Op {
   public NdArray forward(Node node, NdArray... in) {
     NdArray losses = node.allocate(in[0].dtype(), in[1].shape());
     NdArray logSumExp = node.save(node.allocate(in[0].dtype(), in[1].shape()));
-    node.backend().crossEntropy(in[0], in[1], losses, logSumExp);
+    node.backend().losses().crossEntropy(in[0], in[1], losses, logSumExp);
     return losses;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
+        0,
+        target ->
+            node.backend().losses().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
   }
 }

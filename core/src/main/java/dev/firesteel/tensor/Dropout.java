@@ -26,12 +26,12 @@ record Dropout(long key, double probability) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().dropout(in[0], key, probability, out);
+    node.backend().elementwise().dropout(in[0], key, probability, out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().dropout(dy, key, probability, target));
+    node.produce(0, target -> node.backend().elementwise().dropout(dy, key, probability, target));
   }
 }

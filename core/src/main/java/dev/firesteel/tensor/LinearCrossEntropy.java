@@ -35,9 +35,9 @@ record LinearCrossEntropy(double scale) implements Op {
     NdArray dw = node.save(node.wants(1) ? node.gradientAhead(1) : null);
     NdArray losses = node.temporary(in[0].dtype(), in[2].shape());
     NdArray total = node.allocate(in[0].dtype(), Shape.scalar());
-    node.backend().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
-    node.backend().sum(losses, total);
-    node.backend().scale(scale, total, total);
+    node.backend().losses().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
+    node.backend().reductions().sum(losses, total);
+    node.backend().elementwise().scale(scale, total, total);
     return total;
   }
 

@@ -125,9 +125,9 @@ final class Node {
           i,
           (target, write) -> {
             if (write == Write.SET) {
-              backend().scale(factor, computed, target);
+              backend().elementwise().scale(factor, computed, target);
             } else {
-              backend().addScaled(factor, computed, target);
+              backend().elementwise().addScaled(factor, computed, target);
             }
           });
     }
@@ -166,7 +166,7 @@ final class Node {
           } else {
             NdArray part = tape.scope().allocate(target.dtype(), target.shape());
             writer.accept(part);
-            backend().addScaled(1, part, target);
+            backend().elementwise().addScaled(1, part, target);
             tape.scope().release(part);
           }
         });

@@ -21,7 +21,7 @@ record RmsNorm(double epsilon) implements Op {
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
     NdArray rstd = node.save(node.allocate(in[0].dtype(), Shape.of(in[0].shape().rows())));
-    node.backend().rmsNorm(in[0], in[1], epsilon, out, rstd);
+    node.backend().norms().rmsNorm(in[0], in[1], epsilon, out, rstd);
     return out;
   }
 
@@ -30,6 +30,7 @@ record RmsNorm(double epsilon) implements Op {
     GradientTarget dx = node.target(0);
     GradientTarget dGain = node.target(1);
     node.backend()
+        .norms()
         .rmsNormBackward(
             in[0], in[1], node.saved(0), dy, dx.array(), dx.write(), dGain.array(), dGain.write());
   }

@@ -38,13 +38,15 @@ record Rope(RopeSpec spec, boolean positioned) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().rope(spec, in[0], positioned ? in[1] : null, false, out);
+    node.backend().attention().rope(spec, in[0], positioned ? in[1] : null, false, out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().rope(spec, dy, positioned ? in[1] : null, true, target));
+        0,
+        target ->
+            node.backend().attention().rope(spec, dy, positioned ? in[1] : null, true, target));
   }
 }

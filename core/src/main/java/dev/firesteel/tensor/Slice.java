@@ -21,6 +21,7 @@ record Slice(int axis, int start, int end) implements Op {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape()));
     int inner = Shapes.inner(in[0].shape(), axis);
     node.backend()
+        .elementwise()
         .copyColumns(
             Shapes.asMatrix(in[0], axis),
             start * inner,
@@ -41,6 +42,7 @@ record Slice(int axis, int start, int end) implements Op {
           }
           int inner = Shapes.inner(target.shape(), axis);
           node.backend()
+              .elementwise()
               .copyColumns(
                   Shapes.asMatrix(dy, axis),
                   0,

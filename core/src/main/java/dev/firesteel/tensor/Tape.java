@@ -305,7 +305,7 @@ public final class Tape implements AutoCloseable {
         claim.of.written = true;
       } else {
         NdArray copy = claim.node.allocate(claim.of.array.dtype(), claim.of.array.shape());
-        backend.copy(claim.of.array, copy);
+        backend.elementwise().copy(claim.of.array, copy);
         claim.node.replaceSaved(claim.of.array, copy);
       }
     }
@@ -326,7 +326,7 @@ public final class Tape implements AutoCloseable {
     } else if (gradient.uses > 1) {
       // Somebody else still reads this buffer as theirs: add into a copy.
       NdArray copy = scope.allocate(tensor.array().dtype(), tensor.shape());
-      backend.copy(gradient.array, copy);
+      backend.elementwise().copy(gradient.array, copy);
       drop(tensor);
       gradient = Gradient.pooled(copy);
       gradient.written = true;
@@ -349,9 +349,9 @@ public final class Tape implements AutoCloseable {
           input,
           (target, write) -> {
             if (write == Write.SET) {
-              backend.copy(from.array, target);
+              backend.elementwise().copy(from.array, target);
             } else {
-              backend.addScaled(1, from.array, target);
+              backend.elementwise().addScaled(1, from.array, target);
             }
           });
     }

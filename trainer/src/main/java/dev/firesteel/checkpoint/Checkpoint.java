@@ -76,10 +76,10 @@ public final class Checkpoint {
   }
 
   /** The validation loss at this step, in nats per token, where it was measured. */
-  public OptionalDouble validationLoss() {
-    return manifest.validationLoss() == null
+  public OptionalDouble score() {
+    return manifest.score() == null
         ? OptionalDouble.empty()
-        : OptionalDouble.of(manifest.validationLoss());
+        : OptionalDouble.of(manifest.score());
   }
 
   /** Bytes of all files but the manifest. */

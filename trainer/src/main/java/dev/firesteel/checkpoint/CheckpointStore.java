@@ -128,7 +128,7 @@ public final class CheckpointStore {
 
   /**
    * Deletes all but the newest {@code keepLast} checkpoints and, if {@code keepBest}, the one of
-   * the lowest validation loss (of equals, the oldest). Called by rank 0.
+   * the best score (of equals, the oldest). Called by rank 0.
    *
    * @return how many were deleted
    */
@@ -151,13 +151,13 @@ public final class CheckpointStore {
     return deleted;
   }
 
-  /** The checkpoint of the lowest validation loss; of equals, the oldest. */
+  /** The checkpoint of the best score; of equals, the oldest. */
   public static Optional<Checkpoint> best(List<Checkpoint> checkpoints) {
     return checkpoints.stream()
-        .filter(checkpoint -> checkpoint.validationLoss().isPresent())
+        .filter(checkpoint -> checkpoint.score().isPresent())
         .min(
             Comparator.comparingDouble(
-                    (Checkpoint checkpoint) -> checkpoint.validationLoss().getAsDouble())
+                    (Checkpoint checkpoint) -> checkpoint.score().getAsDouble())
                 .thenComparingLong(Checkpoint::step));
   }
 
@@ -234,14 +234,14 @@ public final class CheckpointStore {
     fs.mkdirs(target);
   }
 
-  void commit(Path target, long step, OptionalDouble validationLoss, List<FileEntry> files)
+  void commit(Path target, long step, OptionalDouble score, List<FileEntry> files)
       throws IOException {
     List<FileEntry> sorted = files.stream().sorted(Comparator.comparing(FileEntry::path)).toList();
     CheckpointManifest manifest =
         CheckpointManifest.of(
             step,
             attempt.number(),
-            validationLoss.isPresent() ? validationLoss.getAsDouble() : null,
+            score.isPresent() ? score.getAsDouble() : null,
             sorted);
     for (FileEntry file : sorted) {
       long length = fs.getFileStatus(new Path(target, file.path())).getLen();

@@ -1,6 +1,6 @@
 package dev.firesteel.collective;
 
-import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.ReductionKernels;
 
 /**
  * One rank's part of an array: elements {@code [begin, end)}.
@@ -13,7 +13,7 @@ public record Shard(int begin, int end) {
    * Elements to whose multiples arrays are cut: blocks of the backends' sums of squares, so that a
    * norm over shards adds the same numbers as one over the whole.
    */
-  public static final int ALIGNMENT = Backend.REDUCTION_BLOCK;
+  public static final int ALIGNMENT = ReductionKernels.BLOCK;
 
   /** The number of elements. */
   public int length() {

@@ -77,7 +77,7 @@ public record TrainingConfig(
   }
 
   /** Micro-batches of one step, whose gradients are summed. */
-  public int slots() {
+  public int microBatches() {
     return globalBatchSize / microBatchSize;
   }
 

@@ -152,7 +152,7 @@ public final class KeyValueCache implements AutoCloseable {
       NdArray source = from.slice(sources[i], sources[i] + 1).reshape(rows);
       NdArray target = to.slice(i, i + 1).reshape(rows);
       int columns = lengths[sources[i]] * headWidth;
-      backend.copyColumns(source, 0, target, 0, columns, Write.SET);
+      backend.elementwise().copyColumns(source, 0, target, 0, columns, Write.SET);
     }
     scope.release(from);
     return to;

@@ -1,5 +1,6 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
@@ -161,8 +162,8 @@ public final class ParameterSet implements AutoCloseable {
     return new Segment(this, backend(), weights().dtype());
   }
 
-  /** A segment as {@link #newSegment()} gives, in the memory of another backend. */
-  public Segment newSegment(Backend on) {
+  /** A segment as {@link #newSegment()} gives, in another memory. */
+  public Segment newSegment(ArrayMemory on) {
     return new Segment(this, on, weights().dtype());
   }
 

@@ -1,10 +1,10 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.Storage;
-import dev.firesteel.backend.Backend;
 
 /**
  * One number for each element of each parameter, in one flat array: weights, gradients, or a
@@ -14,18 +14,18 @@ import dev.firesteel.backend.Backend;
  */
 public final class Segment implements AutoCloseable {
   private final ParameterSet parameters;
-  private final Backend backend;
+  private final ArrayMemory memory;
   private final Storage storage;
   private final NdArray flat;
   private final NdArray[] views;
   private boolean closed;
 
-  Segment(ParameterSet parameters, Backend backend, DType dtype) {
+  Segment(ParameterSet parameters, ArrayMemory memory, DType dtype) {
     this.parameters = parameters;
-    this.backend = backend;
-    storage = backend.allocate(dtype, parameters.segmentSize());
+    this.memory = memory;
+    storage = memory.allocate(dtype, parameters.segmentSize());
     flat = new NdArray(storage, 0, Shape.of(Math.toIntExact(parameters.segmentSize())));
-    backend.fill(flat, 0);
+    memory.fill(flat, 0);
     views = new NdArray[parameters.parameters().size()];
     for (Parameter parameter : parameters.parameters()) {
       views[parameter.index()] = new NdArray(storage, parameter.offset(), parameter.shape());
@@ -61,8 +61,8 @@ public final class Segment implements AutoCloseable {
   }
 
   /** Where the elements are. */
-  public Backend backend() {
-    return backend;
+  public ArrayMemory memory() {
+    return memory;
   }
 
   public DType dtype() {
@@ -76,7 +76,7 @@ public final class Segment implements AutoCloseable {
 
   /** Writes 0 everywhere. */
   public void clear() {
-    backend.fill(flat, 0);
+    memory.fill(flat, 0);
   }
 
   /** Gives the memory back; closing twice does nothing. */
@@ -84,7 +84,7 @@ public final class Segment implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      backend.free(storage);
+      memory.free(storage);
     }
   }
 }

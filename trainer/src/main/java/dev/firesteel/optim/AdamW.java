@@ -99,6 +99,7 @@ public final class AdamW implements AutoCloseable {
     int last = Math.toIntExact(at + end - begin);
     parameters
         .backend()
+        .optimizer()
         .adamW(
             step,
             gradients.range(begin, end),

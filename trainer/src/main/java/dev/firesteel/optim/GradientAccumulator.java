@@ -80,7 +80,7 @@ public final class GradientAccumulator implements AutoCloseable {
     NdArray sumOfLater = last.range(range.begin(), range.end());
     for (Segment partial : earlier) {
       NdArray into = partial.range(range.begin(), range.end());
-      backend.addScaled(1, sumOfLater, into);
+      backend.elementwise().addScaled(1, sumOfLater, into);
       sumOfLater = into;
     }
   }
@@ -98,7 +98,7 @@ public final class GradientAccumulator implements AutoCloseable {
 
   private Segment plus(Segment earlier, Segment later) {
     Backend backend = parameters.backend();
-    backend.addScaled(1, later.flat(), earlier.flat());
+    backend.elementwise().addScaled(1, later.flat(), earlier.flat());
     free.push(later);
     return earlier;
   }

@@ -12,7 +12,7 @@ import dev.firesteel.nn.Segment;
 public record GradientClipping(double maxNorm) {
   /** The 2-norm over all parameters, before clipping. */
   public static double norm(Segment gradients) {
-    return Math.sqrt(gradients.parameters().backend().sumOfSquares(gradients.flat()));
+    return Math.sqrt(gradients.parameters().backend().reductions().sumOfSquares(gradients.flat()));
   }
 
   /** What gradients of this norm are multiplied with: 1, or {@code maxNorm / norm}. */

@@ -4,6 +4,7 @@ import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.ReductionKernels;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.collective.Transfer;
@@ -71,7 +72,7 @@ public final class GradientExchange {
         bucket.parameters++;
       }
     }
-    sums = new double[Backend.reductionBlocks(size)];
+    sums = new double[ReductionKernels.blocks(size)];
   }
 
   /** The ranges whose sums this rank gets, and whose weights it gives: in order, none empty. */
@@ -128,7 +129,9 @@ public final class GradientExchange {
     for (Bucket bucket : buckets) {
       bucket.receive(sum);
       SegmentRange owned = bucket.owned();
-      backend.sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
+      backend
+          .reductions()
+          .sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
     }
     if (!alone) {
       gatherSums();
@@ -189,12 +192,12 @@ public final class GradientExchange {
   }
 
   private static int firstBlock(SegmentRange range) {
-    return Math.toIntExact(range.begin() / Backend.REDUCTION_BLOCK);
+    return Math.toIntExact(range.begin() / ReductionKernels.BLOCK);
   }
 
   private static int[] blocks(SegmentRange range) {
     int first = firstBlock(range);
-    int[] blocks = new int[Backend.reductionBlocks(range.size())];
+    int[] blocks = new int[ReductionKernels.blocks(range.size())];
     Arrays.setAll(blocks, i -> first + i);
     return blocks;
   }

@@ -80,7 +80,7 @@ public record RunPlan(
         parameterParts(declared),
         declared.count(),
         config.training().tokensPerStep(),
-        config.training().slots(),
+        config.training().microBatches(),
         config.training().steps(),
         threads,
         config.cluster().plannedTrainers(),

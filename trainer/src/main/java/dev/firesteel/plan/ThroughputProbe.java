@@ -63,9 +63,9 @@ public final class ThroughputProbe {
       long began = System.nanoTime();
       while (best == 0 || System.nanoTime() - began < atMost.toNanos()) {
         long start = System.nanoTime();
-        backend.linear(x, w, null, Activation.IDENTITY, null, y);
-        backend.linearBackwardInput(y, w, x, Write.SET);
-        backend.linearBackwardWeight(y, x, dw, Write.SET);
+        backend.products().linear(x, w, null, Activation.IDENTITY, null, y);
+        backend.products().linearBackwardInput(y, w, x, Write.SET);
+        backend.products().linearBackwardWeight(y, x, dw, Write.SET);
         best = Math.max(best, flops / (System.nanoTime() - start) * 1e9);
         backend.fill(x, 0.5);
       }

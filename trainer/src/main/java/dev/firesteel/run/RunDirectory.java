@@ -17,8 +17,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Metric;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
@@ -120,21 +123,35 @@ public final class RunDirectory {
     replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
   }
 
+  /** Records in {@code run.json} what the rows of {@code metrics.jsonl} mean. */
+  public void writeMetrics(List<Metric> metrics, Headline headline) {
+    updateRun(
+        run -> {
+          run.set("metrics", CheckpointManifest.JSON.valueToTree(metrics));
+          run.set("headline", CheckpointManifest.JSON.valueToTree(headline));
+        });
+  }
+
   /** Adds a session to {@code run.json}. */
   public void addSession(RunSession session) {
+    updateRun(
+        run -> run.withArray("sessions").add(CheckpointManifest.JSON.<JsonNode>valueToTree(session)));
+  }
+
+  private void updateRun(Consumer<ObjectNode> update) {
     try {
       ObjectNode run =
           read(RUN).isPresent()
               ? (ObjectNode) CheckpointManifest.JSON.readTree(read(RUN).get())
               : CheckpointManifest.JSON.createObjectNode().put("name", path.getName());
-      run.withArray("sessions").add(CheckpointManifest.JSON.valueToTree(session));
+      update.accept(run);
       replace(
           RUN,
           (CheckpointManifest.JSON.writeValueAsString(run) + "\n")
               .getBytes(StandardCharsets.UTF_8));
     } catch (JsonProcessingException | ClassCastException e) {
       throw UserException.failure(
-          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to go on without the record of earlier sessions"
+          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to continue without the record of earlier sessions"
               .formatted(new Path(path, RUN)),
           e);
     } catch (IOException e) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.data.Batch;
@@ -20,6 +21,8 @@ import dev.firesteel.metrics.Metrics;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -30,14 +33,19 @@ import dev.firesteel.train.LearnerSettings;
 import dev.firesteel.train.Objective;
 import dev.firesteel.train.StageData;
 import dev.firesteel.train.StageModel;
+import dev.firesteel.train.StartingModel;
 import dev.firesteel.train.StepLoss;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** Next-token pretraining: mean cross-entropy of every token given those before it. */
 public final class Pretraining implements Objective {
+  /** Once, after the warm-up. */
+  private static final Duration PROBE = Duration.ofMillis(300);
+
   private final RunConfig config;
   private final TrainingData data;
   private final TrainingContext context;
@@ -110,9 +118,32 @@ public final class Pretraining implements Objective {
     return Headline.less(Metrics.VALIDATION_LOSS);
   }
 
+  /** Random weights, or those of the model that the run starts from. */
   @Override
   public void initialize() {
-    model.parameters().initialize(config.seed());
+    String from = config.model().from();
+    if (from.isEmpty()) {
+      model.parameters().initialize(config.seed());
+    } else {
+      StartingModel.load(
+          from, model, data.tokenizer(), context.collective(), context.run().configuration());
+    }
+  }
+
+  @Override
+  public double expectedStepMillis() {
+    if (config.compute().backend() != BackendKind.CPU) {
+      return Double.NaN; // The plan's estimate was not made for it.
+    }
+    double flopsPerSecond =
+        ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
+    return 1e3
+        * RunPlan.stepSeconds(
+            config,
+            model.config().vocabularySize(),
+            context.backend().threadsBesideCaller().size() + 1,
+            context.collective().worldSize(),
+            flopsPerSecond);
   }
 
   /** A prompt that does not fit is refused before the first step, not after the last. */

@@ -39,6 +39,14 @@ public interface Objective extends AutoCloseable {
   default void check() {}
 
   /**
+   * What a step of this rank should take on this machine, in milliseconds of computing; NaN where
+   * nothing is expected. Asked once, after the warm-up, between two steps: it may measure.
+   */
+  default double expectedStepMillis() {
+    return Double.NaN;
+  }
+
+  /**
    * Does one step.
    *
    * @param step steps done before

@@ -30,8 +30,14 @@ final class ResumeCheck {
       Checkpoint checkpoint,
       TrainingState state,
       StageConfig config,
+      String stage,
       String dataSha256,
       String tokenizerSha256) {
+    if (!stage.equals(state.stage())) {
+      throw UserException.usage(
+          "the run %s must be of the stage %s, got the checkpoint %s of the stage %s: train under another name (name=...)"
+              .formatted(config.name(), stage, checkpoint, state.stage()));
+    }
     StageConfig saved = TrainingCheckpoint.config(checkpoint, config.getClass());
     Map<String, String> before =
         ConfigLoader.entries(saved).stream()
@@ -54,8 +60,8 @@ final class ResumeCheck {
     if (saved.compute().backend() != config.compute().backend()
         || !saved.compute().device().equals(config.compute().device())) {
       LOG.warn(
-          "The checkpoint {} was computed on {} and goes on on {}: the same but for rounding, no"
-              + " longer to the bit",
+          "The checkpoint {} was computed on {} and continues on {}: equal up to rounding, but"
+              + " not bit-identical",
           checkpoint,
           where(saved.compute()),
           where(config.compute()));

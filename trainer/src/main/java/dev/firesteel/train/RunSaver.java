@@ -14,6 +14,7 @@ import dev.firesteel.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
@@ -84,8 +85,8 @@ final class RunSaver implements AutoCloseable {
   }
 
   /** Updates of each model that learns, by its name. */
-  TrainingState.Updates updates() {
-    return TrainingState.Updates.of(models);
+  Map<String, Long> updates() {
+    return TrainingState.updates(models);
   }
 
   /**

@@ -11,10 +11,13 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.files.HostName;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunSession;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -41,6 +44,7 @@ public final class TrainingRun implements AutoCloseable {
   private final RunJournal journal;
   private final RunSaver saver;
   private final RankMeter meter;
+  private final SteadyStateWatch watch;
   private final String configSha256;
 
   private long fromStep;
@@ -63,11 +67,13 @@ public final class TrainingRun implements AutoCloseable {
     configSha256 = ConfigLoader.contentHash(config);
     ranks = new RankAgreement(collective);
     meter = new RankMeter(collective.rank(), HostName.get());
+    watch = new SteadyStateWatch(context.listener(), objective::expectedStepMillis);
     journal = new RunJournal(context, Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
     RunSaver made = null;
     try {
       requireEvenShares();
       context.rank().onStart(collective);
+      watch.onStart(collective);
       context.rank().onPhase(RankPhase.RENDEZVOUS, 0);
       CheckpointStore store = context.run().checkpoints(journal.listener()::notice);
       Optional<Checkpoint> last = store.latest();
@@ -125,6 +131,7 @@ public final class TrainingRun implements AutoCloseable {
         RankStep report = meter.report(step);
         log(done.measures().with(speed(report)), done.skipped(), evaluation);
         context.rank().onMeasured(report);
+        watch.onMeasured(report);
       }
       if (due(config.sample().every()) && journal.isFirst()) {
         objective.sample(step).ifPresent(text -> journal.sampled(step, text));
@@ -166,6 +173,18 @@ public final class TrainingRun implements AutoCloseable {
         .flatMap(model -> model.learner().stream())
         .mapToLong(Learner::waitNanos)
         .sum();
+  }
+
+  /** All metrics of the run, in order. */
+  private List<Metric> reported() {
+    List<Metric> all = new ArrayList<>(objective.metrics());
+    all.addAll(
+        List.of(
+            Metrics.TOKENS_PER_SECOND,
+            Metrics.STEP_MILLIS,
+            Metrics.ALLOCATED_BYTES,
+            Metrics.GC_MILLIS));
+    return all;
   }
 
   private Measures speed(RankStep report) {
@@ -296,7 +315,7 @@ public final class TrainingRun implements AutoCloseable {
         run,
         () -> {
           run.writeConfig(config);
-          run.writeMetrics(objective.metrics(), objective.headline());
+          run.writeMetrics(reported(), objective.headline());
         },
         RunSession.now(
             fromStep,

@@ -233,7 +233,7 @@ class ConfigLoaderTest {
                 + "training: {tokens: 5001, micro_batch_size: 5, global_batch_size: 10}");
     assertThat(lengths.training().sequenceLength()).isEqualTo(100);
     assertThat(lengths.training().steps()).isEqualTo(6);
-    assertThat(lengths.training().slots()).isEqualTo(2);
+    assertThat(lengths.training().microBatches()).isEqualTo(2);
     assertThat(lengths.training().tokensPerStep()).isEqualTo(1000);
   }
 

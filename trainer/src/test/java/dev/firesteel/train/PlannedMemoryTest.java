@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The plan's heap is the one that training takes. When kernels come to keep other memory of their
- * own, {@code plan.Workspace} has to say so.
+ * own, their backend's {@code Workspace} has to say so.
  */
 class PlannedMemoryTest {
   private static final int VOCABULARY = 2000;

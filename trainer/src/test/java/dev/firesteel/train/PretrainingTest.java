@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
@@ -16,8 +17,6 @@ import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -456,23 +455,18 @@ class PretrainingTest {
   @Test
   void warmsTheBackendUpBeforeTheFirstStepAndAfterEachUntilThatIsDone() {
     List<String> events = new ArrayList<>();
-    Backend reference = new ReferenceBackend();
     Backend cold =
-        (Backend)
-            Proxy.newProxyInstance(
-                Backend.class.getClassLoader(),
-                new Class<?>[] {Backend.class},
-                (proxy, method, arguments) -> {
-                  if (method.getName().equals("warmUp")) {
-                    events.add("warm-up of " + arguments[0]);
-                    return events.size() > 4;
-                  }
-                  if (method.getName().equals("adamW")
-                      && !events.get(events.size() - 1).equals("step")) {
-                    events.add("step");
-                  }
-                  return method.invoke(reference, arguments);
-                });
+        InterceptedBackend.of(
+            (method, arguments, call) -> {
+              if (method.equals("warmUp")) {
+                events.add("warm-up of " + arguments[0]);
+                return events.size() > 4;
+              }
+              if (method.equals("adamW") && !events.get(events.size() - 1).equals("step")) {
+                events.add("step");
+              }
+              return call.proceed();
+            });
     try (cold) {
       TinyRun.trainUntil(TinyRun.config(folder, "name=warm"), cold, 6);
     }
@@ -484,26 +478,18 @@ class PretrainingTest {
 
   /** The reference backend, whose n-th loss with a gradient, from 1, is NaN where asked. */
   private static Backend poisoned(IntPredicate poisonedCalls) {
-    Backend reference = new ReferenceBackend();
+    HostMemory memory = new HostMemory();
     int[] calls = new int[1];
-    return (Backend)
-        Proxy.newProxyInstance(
-            Backend.class.getClassLoader(),
-            new Class<?>[] {Backend.class},
-            (proxy, method, arguments) -> {
-              Object result;
-              try {
-                result = method.invoke(reference, arguments);
-              } catch (InvocationTargetException e) {
-                throw e.getCause();
-              }
-              if (method.getName().equals("linearCrossEntropy")
-                  && arguments[6] != null
-                  && poisonedCalls.test(++calls[0])) {
-                reference.fill((NdArray) arguments[4], Double.NaN);
-                reference.fill((NdArray) arguments[5], Double.NaN);
-              }
-              return result;
-            });
+    return InterceptedBackend.of(
+        (method, arguments, call) -> {
+          Object result = call.proceed();
+          if (method.equals("linearCrossEntropy")
+              && arguments[6] != null
+              && poisonedCalls.test(++calls[0])) {
+            memory.fill((NdArray) arguments[4], Double.NaN);
+            memory.fill((NdArray) arguments[5], Double.NaN);
+          }
+          return result;
+        });
   }
 }

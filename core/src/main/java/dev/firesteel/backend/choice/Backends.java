@@ -2,6 +2,7 @@ package dev.firesteel.backend.choice;
 
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
@@ -31,5 +32,17 @@ public final class Backends {
         };
     LOG.debug("Backend {}", backend.description());
     return backend;
+  }
+
+  /**
+   * What the kernels of the backend that {@code options} describe keep for themselves. Makes no
+   * backend and needs no device.
+   */
+  public static Workspace workspace(BackendOptions options) {
+    return switch (options.kind()) {
+      case CPU -> CpuBackend.workspace(options.precision(), options.threads());
+      case OPENCL -> OpenClBackend.workspace();
+      case REFERENCE -> ReferenceBackend.workspace();
+    };
   }
 }

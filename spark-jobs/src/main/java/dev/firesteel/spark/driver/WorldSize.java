@@ -11,7 +11,7 @@ final class WorldSize {
   static int wanted(StageConfig config, int available) {
     requireShares(config);
     int trainers = config.cluster().trainers();
-    return trainers == 0 ? largestPowerOfTwo(available, config.training().slots()) : trainers;
+    return trainers == 0 ? largestPowerOfTwo(available, config.training().microBatches()) : trainers;
   }
 
   /**
@@ -21,7 +21,7 @@ final class WorldSize {
    */
   static void requireShares(StageConfig config) {
     int trainers = config.cluster().trainers();
-    int slots = config.training().slots();
+    int slots = config.training().microBatches();
     if (trainers > 0 && slots % trainers != 0) {
       throw UserException.usage(
           "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
@@ -38,7 +38,7 @@ final class WorldSize {
   static int choose(StageConfig config, int available) {
     int wanted = wanted(config, available);
     int chosen =
-        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().slots());
+        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().microBatches());
     if (chosen < config.cluster().minTrainers()) {
       throw UserException.failure(
           "training needs at least %d trainers (cluster.min_trainers), and there is room for %d after %d seconds (cluster.wait_seconds): give the application more executors, or lower cluster.min_trainers"

@@ -24,6 +24,10 @@ import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
+import dev.firesteel.train.TrainingRun;
+import dev.firesteel.stage.Stages;
+import dev.firesteel.spark.rpc.JsonLines;
+import dev.firesteel.config.StageConfig;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -64,9 +68,6 @@ public final class TrainTask
   private static final Logger LOG = LoggerFactory.getLogger(TrainTask.class);
   private static final long HEARTBEAT_MILLIS = 500;
 
-  /** Once, after the warm-up. */
-  private static final Duration PROBE = Duration.ofMillis(300);
-
   @Override
   public Iterator<TrainReport> apply(Iterator<TrainAssignment> assignments) {
     return Iterator$.MODULE$.single(train(assignments.next()));
@@ -93,7 +94,7 @@ public final class TrainTask
     StopSignal stop = new StopSignal();
     List<String> gpus = SparkDevices.addresses(TaskContext.get());
     FutureTask<TrainingOutcome> training =
-        new FutureTask<>(() -> pretrain(assignment, collective, standing, gpus, stop));
+        new FutureTask<>(() -> run(assignment, collective, standing, gpus, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
     // The driver knows the rank before anything can happen to it.
@@ -159,18 +160,17 @@ public final class TrainTask
     }
   }
 
-  private static TrainingOutcome pretrain(
+  private static TrainingOutcome run(
       TrainAssignment assignment,
       Collective collective,
       RankStanding standing,
       List<String> gpus,
       StopSignal stop) {
-    RunConfig config = (RunConfig) assignment.config();
+    StageConfig config = assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
-    TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
     RunDirectory run = assignment.directory(hadoop);
-    TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
+    TrainingListener toDriver = event -> TrainingPlugin.send(JsonLines.write(event));
     Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
     TrainingListener listener =
         TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
@@ -178,41 +178,16 @@ public final class TrainTask
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);
     int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
-    BackendOptions options = options(config.compute(), gpus, cores);
-    try (Backend backend = Backends.create(options)) {
-      ranks.add(
-          new SteadyStateWatch(
-              toDriver,
-              () ->
-                  expectedMillis(
-                      backend,
-                      config,
-                      data.tokenizer().vocabularySize(),
-                      options.threads(),
-                      collective.worldSize())));
-      try (Pretraining training =
-          new Pretraining(
-              config,
-              data,
-              new TrainingContext(
-                  backend, collective, run, listener, RankListener.all(ranks), stop))) {
-        return training.run();
-      }
+    try (Backend backend = Backends.create(options(config.compute(), gpus, cores));
+        TrainingRun training =
+            Stages.open(
+                config,
+                new Path(assignment.data()),
+                hadoop,
+                new TrainingContext(
+                    backend, collective, run, listener, RankListener.all(ranks), stop))) {
+      return training.run();
     }
-  }
-
-  /**
-   * What the plan expects of a step of one rank on this machine, whose products are timed for that;
-   * NaN for a backend that the plan's estimate was not made for.
-   */
-  private static double expectedMillis(
-      Backend backend, RunConfig config, int tokens, int threads, int trainers) {
-    if (config.compute().backend() != BackendKind.CPU) {
-      return Double.NaN;
-    }
-    int vocabularySize = Math.max(tokens, config.model().vocabularySize());
-    double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(backend, config, PROBE);
-    return 1e3 * RunPlan.stepSeconds(config, vocabularySize, threads, trainers, flopsPerSecond);
   }
 
   /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */

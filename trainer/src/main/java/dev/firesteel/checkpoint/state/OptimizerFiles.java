@@ -2,6 +2,7 @@ package dev.firesteel.checkpoint.state;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
@@ -61,9 +62,9 @@ final class OptimizerFiles {
   static void write(
       CheckpointWriter writer, String folder, OptimizerState optimizer, int part, int parts)
       throws IOException {
-    Backend backend = optimizer.backend();
+    ArrayMemory memory = optimizer.memory();
     List<TensorSource> tensors = new ArrayList<>();
-    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, backend)));
+    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, memory)));
     Map<String, String> metadata =
         Map.of(
             BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
@@ -108,7 +109,7 @@ final class OptimizerFiles {
   private static long read(
       SafetensorsFile file, SegmentRange saved, long at, OptimizerState optimizer)
       throws IOException {
-    Backend backend = optimizer.backend();
+    ArrayMemory memory = optimizer.memory();
     long read = 0;
     long into = 0;
     for (SegmentRange owned : optimizer.owned()) {
@@ -118,7 +119,7 @@ final class OptimizerFiles {
         for (Map.Entry<String, NdArray> entry : optimizer.moments().entrySet()) {
           int first = Math.toIntExact(into + begin - owned.begin());
           NdArray target = entry.getValue().slice(first, first + (int) (end - begin));
-          read(file, entry.getKey(), at + begin - saved.begin(), target, backend);
+          read(file, entry.getKey(), at + begin - saved.begin(), target, memory);
         }
         read += end - begin;
       }
@@ -128,14 +129,14 @@ final class OptimizerFiles {
   }
 
   private static void read(
-      SafetensorsFile file, String name, long at, NdArray target, Backend backend)
+      SafetensorsFile file, String name, long at, NdArray target, ArrayMemory memory)
       throws IOException {
     int size = Math.toIntExact(target.size());
     float[] buffer = new float[Math.min(size, Safetensors.BUFFER_ELEMENTS)];
     for (int from = 0; from < size; from += buffer.length) {
       int count = Math.min(buffer.length, size - from);
       file.read(name, at + from, buffer, count);
-      backend.upload(buffer, 0, target.slice(from, from + count));
+      memory.upload(buffer, 0, target.slice(from, from + count));
     }
   }
 
@@ -209,7 +210,7 @@ final class OptimizerFiles {
   }
 
   /** An array of rank 1 as a tensor. */
-  private record Array(String name, NdArray array, Backend backend) implements TensorSource {
+  private record Array(String name, NdArray array, ArrayMemory memory) implements TensorSource {
     @Override
     public Shape shape() {
       return array.shape();
@@ -218,7 +219,7 @@ final class OptimizerFiles {
     @Override
     public void read(long from, float[] into, int count) {
       int first = Math.toIntExact(from);
-      backend.download(array.slice(first, first + count), into, 0);
+      memory.download(array.slice(first, first + count), into, 0);
     }
   }
 }

@@ -2,9 +2,9 @@ package dev.firesteel.checkpoint.state;
 
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
@@ -15,7 +15,7 @@ import dev.firesteel.optim.AdamW;
  */
 public final class TrainingSnapshot implements AutoCloseable {
   private final ModelState model;
-  private final Backend host = new ReferenceBackend();
+  private final HostMemory host = new HostMemory();
   private final Segment weights; // null but on rank 0
   private final OptimizerState moments; // null where the model does not learn
 
@@ -66,6 +66,5 @@ public final class TrainingSnapshot implements AutoCloseable {
     if (weights != null) {
       weights.close();
     }
-    host.close();
   }
 }
