@@ -276,7 +276,7 @@ public final class StartingModel {
     CRC32C crc = new CRC32C();
     for (Parameter parameter : weights.parameters().parameters()) {
       float[] values = new float[Math.toIntExact(parameter.size())];
-      weights.backend().download(weights.view(parameter), values, 0);
+      weights.memory().download(weights.view(parameter), values, 0);
       ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * Math.min(values.length, 1 << 16));
       for (float value : values) {
         if (!bytes.hasRemaining()) {

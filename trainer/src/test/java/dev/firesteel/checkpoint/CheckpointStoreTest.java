@@ -51,7 +51,7 @@ class CheckpointStoreTest {
     Checkpoint latest = store.latest().orElseThrow();
     latest.verify();
     assertThat(latest.step()).isEqualTo(100);
-    assertThat(latest.validationLoss()).hasValue(2.5);
+    assertThat(latest.score()).hasValue(2.5);
     assertThat(latest.text("config.json")).isEqualTo("{\"step\":100}");
     assertThat(latest.contains("trainer/state.json")).isTrue();
     assertThat(latest.bytes())
@@ -250,7 +250,7 @@ class CheckpointStoreTest {
     saved.verify();
     assertThat(saved.step()).isEqualTo(7);
     assertThat(saved.attempt()).isEqualTo(attempt);
-    assertThat(saved.validationLoss()).hasValue(2.5);
+    assertThat(saved.score()).hasValue(2.5);
   }
 
   @Test

@@ -12,6 +12,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
@@ -51,7 +52,7 @@ class KernelTraceTest {
 
   private final KernelTrace trace =
       new KernelTrace(
-          Heap.of(1L << 30), Backends.workspace(new BackendOptions("cpu", Precision.FP32, 2)));
+          Heap.of(1L << 30), Backends.workspace(new BackendOptions(BackendKind.CPU, Precision.FP32, 2)));
 
   /** Those of a backend, and those of its groups of kernels. */
   static Stream<Method> methods() {

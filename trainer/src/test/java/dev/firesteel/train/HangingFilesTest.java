@@ -12,6 +12,7 @@ import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.run.RunDirectory;
+import dev.firesteel.stage.Stages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -135,14 +136,13 @@ class HangingFilesTest {
     List<String> notices = new ArrayList<>();
     RunReport.atEndOf(
             run,
-            new TrainingListener() {
-              @Override
-              public void onNotice(String line) {
-                notices.add(line);
+            event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+                notices.add(notice.line());
               }
-            },
+},
             Duration.ofSeconds(1))
-        .onEnd(TrainingOutcome.COMPLETED, 12);
+        .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 12));
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0))
         .startsWith("The report of " + run + " was not written: ")
@@ -153,15 +153,15 @@ class HangingFilesTest {
   private static TrainingOutcome train(
       RunConfig config, Configuration hadoop, Collective collective) {
     try (Backend backend = new ReferenceBackend();
-        Pretraining training =
-            new Pretraining(
+        TrainingRun training =
+            Stages.pretrain(
                 config,
                 TinyRun.data(config),
                 new TrainingContext(
                     backend,
                     collective,
                     RunDirectory.of(config, hadoop),
-                    new TrainingListener() {},
+                    event -> {},
                     new RankListener() {},
                     new StopSignal()))) {
       return training.run();

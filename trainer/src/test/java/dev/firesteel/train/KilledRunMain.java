@@ -19,12 +19,11 @@ final class KilledRunMain {
     TrainingOutcome outcome =
         TinyRun.train(
             config(Path.of(arguments[0]), arguments[1]),
-            new TrainingListener() {
-              @Override
-              public void onStep(StepMetrics metrics) {
+            event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
                 out.println("step " + metrics.step());
               }
-            },
+},
             new StopSignal());
     out.println(outcome);
   }

@@ -68,14 +68,13 @@ class PlannedMemoryTest {
     try (Backend backend = backend(precision)) {
       long[] atStep = new long[1];
       TrainingListener listener =
-          new TrainingListener() {
-            @Override
-            public void onStep(StepMetrics metrics) {
+          event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
               if (metrics.step() == 3) {
                 atStep[0] = usedHeap();
               }
             }
-          };
+};
       long before = usedHeap();
       TinyRun.train(config, backend, listener, new StopSignal());
       assertThat(atStep[0] - before).isCloseTo(plan.memory().peakHeapBytes(), withPercentage(15));

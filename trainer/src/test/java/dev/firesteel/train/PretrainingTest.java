@@ -130,10 +130,10 @@ class PretrainingTest {
     StopSignal always = new StopSignal();
     always.request();
     // Each session ends before its first step, and so must change nothing.
-    TinyRun.train(stopped, new TrainingListener() {}, always);
+    TinyRun.train(stopped, event -> {}, always);
     for (long step = 2; step < 12; step += 2) {
       TinyRun.trainUntil(stopped, step);
-      TinyRun.train(stopped, new TrainingListener() {}, always);
+      TinyRun.train(stopped, event -> {}, always);
     }
     assertThat(TinyRun.train(stopped)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameRun(whole, stopped);
@@ -146,14 +146,13 @@ class PretrainingTest {
     TinyRun.train(whole);
     RunConfig crashed = TinyRun.config(folder, "name=crashed");
     TrainingListener crash =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
+        event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 8) {
               throw new IllegalStateException("crash");
             }
           }
-        };
+};
     assertThatThrownBy(() -> TinyRun.train(crashed, crash, new StopSignal())).hasMessage("crash");
     assertThat(TinyRun.metrics(crashed)).hasSize(5);
     Path metrics = Path.of(TinyRun.directory(crashed).path() + "/metrics.jsonl");
@@ -206,12 +205,11 @@ class PretrainingTest {
                 Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1))));
     List<String> notices = Collections.synchronizedList(new ArrayList<>());
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onNotice(String notice) {
-            notices.add(notice);
+        event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+            notices.add(notice.line());
           }
-        };
+};
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       for (Future<TrainingOutcome> outcome :
@@ -233,14 +231,13 @@ class PretrainingTest {
   void takesTheOtherRanksAlongWhenOneFails() throws Exception {
     RunConfig config = TinyRun.config(folder);
     TrainingListener failing =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
+        event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 4) {
               throw new IllegalStateException("the disk is gone");
             }
           }
-        };
+};
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       List<Future<TrainingOutcome>> outcomes =
@@ -262,7 +259,7 @@ class PretrainingTest {
     assertThatThrownBy(() -> TinyRun.trainOnRanks(config, 3, ReferenceBackend::new, 12))
         .hasRootCauseInstanceOf(UserException.class)
         .hasRootCauseMessage(
-            "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (3), got 4 slots: change one of them");
+            "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (3), got 4 micro-batches: change one of them");
   }
 
   @Test
@@ -270,12 +267,11 @@ class PretrainingTest {
     RunConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
     List<String> skips = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onSkip(long step, double loss, double gradientNorm) {
-            skips.add(step + " " + loss);
+        event -> {
+if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+            skips.add(stepSkipped.step() + " " + stepSkipped.loss());
           }
-        };
+};
     // Four slots a step: slots 9 to 12 are step 3.
     try (Backend backend = poisoned(call -> call == 10)) {
       assertThat(TinyRun.train(config, backend, listener, new StopSignal()))
@@ -293,10 +289,10 @@ class PretrainingTest {
   void countsSkippedStepsOutOfTheBiasCorrection() throws IOException {
     RunConfig config = TinyRun.config(folder, "sample.max_tokens=0");
     try (Backend backend = poisoned(call -> call == 10)) {
-      TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
+      TinyRun.train(config, backend, event -> {}, new StopSignal());
     }
     assertThat(new String(TinyRun.file(config, 12, "trainer/state.json"), StandardCharsets.UTF_8))
-        .contains("\"step\" : 12,", "\"updates\" : 11,");
+        .contains("\"step\" : 12,", "\"model\" : 11");
   }
 
   @ParameterizedTest
@@ -310,12 +306,11 @@ class PretrainingTest {
         TinyRun.config(folder, "training.skip_non_finite_limit=" + limit, "sample.max_tokens=0");
     List<Long> skips = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onSkip(long step, double loss, double gradientNorm) {
-            skips.add(step);
+        event -> {
+if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+            skips.add(stepSkipped.step());
           }
-        };
+};
     try (Backend backend = poisoned(call -> call > 24)) {
       assertThatThrownBy(() -> TinyRun.train(config, backend, listener, new StopSignal()))
           .isInstanceOf(UserException.class)
@@ -370,37 +365,26 @@ class PretrainingTest {
     RunConfig config = TinyRun.config(folder);
     List<String> events = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onStart(TrainingPlan plan) {
-            events.add("start %d of %d".formatted(plan.fromStep(), plan.steps()));
+        event -> {
+if (event instanceof TrainingEvent.Started started) {
+            events.add("start %d of %d".formatted(started.plan().fromStep(), started.plan().steps()));
           }
-
-          @Override
-          public void onStep(StepMetrics metrics) {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             events.add("step " + metrics.step());
           }
-
-          @Override
-          public void onEvaluation(long step, EvaluationResult result) {
-            events.add("evaluation " + step);
+if (event instanceof TrainingEvent.Evaluated evaluated) {
+            events.add("evaluation " + evaluated.step());
           }
-
-          @Override
-          public void onCheckpoint(long step, String directory) {
-            events.add("checkpoint " + step);
+if (event instanceof TrainingEvent.CheckpointCommitted checkpointCommitted) {
+            events.add("checkpoint " + checkpointCommitted.step());
           }
-
-          @Override
-          public void onSample(long step, String text) {
-            events.add("sample " + step);
+if (event instanceof TrainingEvent.Sampled sampled) {
+            events.add("sample " + sampled.step());
           }
-
-          @Override
-          public void onEnd(TrainingOutcome outcome, long step) {
-            events.add(outcome + " " + step);
+if (event instanceof TrainingEvent.Ended ended) {
+            events.add(ended.outcome() + " " + ended.step());
           }
-        };
+};
     TinyRun.train(config, listener, new StopSignal());
     assertThat(events)
         .containsExactly(

@@ -90,7 +90,7 @@ class RecomputationTest {
 
   private static void train(RunConfig config, Precision precision, int threads) {
     try (Backend backend = backend(precision, threads)) {
-      TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
+      TinyRun.train(config, backend, event -> {}, new StopSignal());
     }
   }
 

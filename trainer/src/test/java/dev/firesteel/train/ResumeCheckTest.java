@@ -174,6 +174,6 @@ class ResumeCheckTest {
   private static TrainingOutcome open(RunConfig config) {
     StopSignal stop = new StopSignal();
     stop.request();
-    return TinyRun.train(config, new TrainingListener() {}, stop);
+    return TinyRun.train(config, event -> {}, stop);
   }
 }

@@ -17,12 +17,11 @@ class SteadyStateWatchTest {
   private int asked;
   private final SteadyStateWatch watch =
       new SteadyStateWatch(
-          new TrainingListener() {
-            @Override
-            public void onNotice(String line) {
-              notices.add(line);
+          event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+              notices.add(notice.line());
             }
-          },
+},
           () -> {
             asked++;
             return 100;
@@ -136,12 +135,11 @@ class SteadyStateWatchTest {
   void nothingIsExpectedOfAMachineThatWasNotMeasured() {
     SteadyStateWatch unmeasured =
         new SteadyStateWatch(
-            new TrainingListener() {
-              @Override
-              public void onNotice(String line) {
-                notices.add(line);
+            event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+                notices.add(notice.line());
               }
-            },
+},
             () -> Double.NaN);
     for (int i = 1; i < 30; i++) {
       unmeasured.onMeasured(measured(20L * i, 9000, 9000, 0));

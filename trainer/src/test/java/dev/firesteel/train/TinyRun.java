@@ -16,6 +16,7 @@ import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -160,13 +161,13 @@ final class TinyRun {
     TrainingContext context =
         new TrainingContext(
             backend, collective, directory(config), listener, new RankListener() {}, stop);
-    try (Pretraining training = new Pretraining(config, data(config), context)) {
+    try (TrainingRun training = Stages.pretrain(config, data(config), context)) {
       return training.run();
     }
   }
 
   static TrainingOutcome train(RunConfig config) {
-    return train(config, new TrainingListener() {}, new StopSignal());
+    return train(config, event -> {}, new StopSignal());
   }
 
   /** Runs until {@code steps} are done and the stop signal is seen. */
@@ -182,14 +183,13 @@ final class TinyRun {
   }
 
   private static TrainingListener stopAfter(long steps, StopSignal stop) {
-    return new TrainingListener() {
-      @Override
-      public void onStep(StepMetrics metrics) {
+    return event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
         if (metrics.step() >= steps) {
           stop.request();
         }
       }
-    };
+};
   }
 
   /** Trains on ranks that are threads, until {@code steps} are done. */
@@ -198,7 +198,7 @@ final class TinyRun {
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     try {
       for (Future<TrainingOutcome> outcome :
-          submitRanks(config, ranks, backends, new TrainingListener() {}, steps, threads)) {
+          submitRanks(config, ranks, backends, event -> {}, steps, threads)) {
         outcome.get();
       }
     } finally {
