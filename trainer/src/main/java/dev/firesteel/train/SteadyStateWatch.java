@@ -89,7 +89,7 @@ public final class SteadyStateWatch implements RankListener {
     tooSlow = cpuMillis / steps > MOST_TIMES_EXPECTED * expectedMillis ? tooSlow + 1 : 0;
     if (tooLarge == WINDOWS_TOO_LARGE) {
       tooLarge = Integer.MIN_VALUE; // Told once.
-      notices.onNotice(
+      notices.notice(
           String.format(
               Locale.ROOT,
               "%s allocates %,.1f MB of Java heap in each step, where a steady step allocates less than %d MB, and %.1f of %.1f ms go to collecting it: code of this start was compiled badly, so stop the run and start it again, it resumes; if that does not help, report it with a flight recording (docs/performance.md, \"A run that is slow\")",
@@ -101,7 +101,7 @@ public final class SteadyStateWatch implements RankListener {
     }
     if (tooSlow == WINDOWS_TOO_SLOW) {
       tooSlow = Integer.MIN_VALUE;
-      notices.onNotice(
+      notices.notice(
           String.format(
               Locale.ROOT,
               "%s computes %,.1f ms for each step, more than %d times the %,.1f ms that plan expects of this machine: stop the run and start it again, it resumes; if that does not help, compare with ./firesteel plan, and report it with a flight recording (docs/performance.md, \"A run that is slow\")",
