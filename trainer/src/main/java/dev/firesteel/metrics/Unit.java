@@ -37,6 +37,11 @@ public enum Unit {
     return String.format(Locale.ROOT, format, value);
   }
 
+  /** A value with its symbol, such as {@code 2.0413 nats per token}. */
+  public String text(double value) {
+    return symbol.isEmpty() ? format(value) : format(value) + " " + symbol;
+  }
+
   /** A value as it is stored: times and rates need no 17 digits. */
   public double rounded(double value) {
     return switch (this) {

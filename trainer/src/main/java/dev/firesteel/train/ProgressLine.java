@@ -1,9 +1,15 @@
 package dev.firesteel.train;
 
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.metrics.Measure;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Unit;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 
 /**
  * Shows a run to a person: on a terminal one line that is written over, else a line for each event.
@@ -11,9 +17,13 @@ import java.util.Locale;
  * <pre>
  * step 1200/2000 · loss 2.0413 · 45120 tokens/s · 1 min 20 s left
  * </pre>
+ *
+ * <p>It shows every metric that has a {@linkplain dev.firesteel.metrics.Metric#onProgressLine place}
+ * on it.
  */
 public final class ProgressLine implements TrainingListener {
   private static final String CLEAR = "\r\033[K";
+  private static final String SEPARATOR = " · ";
 
   private final PrintStream out;
   private final boolean terminal;
@@ -32,20 +42,44 @@ public final class ProgressLine implements TrainingListener {
   }
 
   @Override
-  public void onStart(TrainingPlan plan) {
+  public void onEvent(TrainingEvent event) {
+    if (event instanceof TrainingEvent.Started started) {
+      start(started.plan());
+    } else if (event instanceof TrainingEvent.StepLogged logged) {
+      step(logged);
+    } else if (event instanceof TrainingEvent.Evaluated evaluated) {
+      evaluation(evaluated);
+    } else if (event instanceof TrainingEvent.CheckpointCommitted checkpoint) {
+      line("Checkpoint " + HadoopFiles.withPlainPaths(checkpoint.directory()));
+    } else if (event instanceof TrainingEvent.Sampled sampled) {
+      line("Sample at step " + sampled.step() + ":\n" + sampled.text().stripTrailing() + "\n");
+    } else if (event instanceof TrainingEvent.StepSkipped skipped) {
+      line(skipped.line());
+    } else if (event instanceof TrainingEvent.Notice notice) {
+      line(HadoopFiles.withPlainPaths(notice.line()));
+    } else if (event instanceof TrainingEvent.Ended ended) {
+      end(ended.outcome(), ended.step());
+    }
+  }
+
+  private void start(TrainingPlan plan) {
     startNanos = System.nanoTime();
     fromStep = plan.fromStep();
     steps = plan.steps();
+    String epochs =
+        plan.trainingTokens() == 0
+            ? ""
+            : String.format(
+                Locale.ROOT, " (%.2f epochs of %,d tokens)", plan.epochs(), plan.trainingTokens());
     line(
         String.format(
             Locale.ROOT,
-            "%s: %,d parameters, %,d steps of %,d tokens (%.2f epochs of %,d tokens), %s%s",
+            "%s: %,d parameters, %,d steps of %,d tokens%s, %s%s",
             plan.run(),
             plan.parameters(),
             plan.steps(),
             plan.tokensPerStep(),
-            plan.epochs(),
-            plan.trainingTokens(),
+            epochs,
             plan.worldSize() == 1 ? "" : plan.worldSize() + " trainers of ",
             plan.backend()));
     directory = HadoopFiles.withPlainPaths(plan.directory());
@@ -60,20 +94,14 @@ public final class ProgressLine implements TrainingListener {
     }
   }
 
-  @Override
-  public void onStep(StepMetrics metrics) {
-    if (metrics.step() == 0) {
+  private void step(TrainingEvent.StepLogged logged) {
+    if (logged.step() == 0) {
       return;
     }
-    String text =
-        String.format(
-            Locale.ROOT,
-            "step %d/%d · loss %.4f · %.0f tokens/s · %s left",
-            metrics.step(),
-            steps,
-            metrics.loss(),
-            metrics.tokensPerSecond(),
-            duration(left(metrics.step())));
+    List<String> parts = numbers(logged.training(), Measure::text);
+    parts.add(0, "step " + logged.step() + "/" + steps);
+    parts.add(duration(left(logged.step())) + " left");
+    String text = String.join(SEPARATOR, parts);
     if (terminal) {
       out.print(CLEAR + text);
       out.flush();
@@ -83,47 +111,33 @@ public final class ProgressLine implements TrainingListener {
     }
   }
 
-  @Override
-  public void onEvaluation(long step, EvaluationResult result) {
-    line(
-        String.format(
-            Locale.ROOT,
-            "step %d/%d · validation loss %.4f · perplexity %.2f · %.4f bits per byte",
-            step,
-            steps,
-            result.loss(),
-            result.perplexity(),
-            result.bitsPerByte()));
+  private void evaluation(TrainingEvent.Evaluated evaluated) {
+    List<String> parts = numbers(evaluated.measures(), ProgressLine::withPerplexity);
+    if (!parts.isEmpty()) {
+      parts.add(0, "step " + evaluated.step() + "/" + steps);
+      line(String.join(SEPARATOR, parts));
+    }
   }
 
-  @Override
-  public void onCheckpoint(long step, String directory) {
-    line("Checkpoint " + HadoopFiles.withPlainPaths(directory));
+  private static List<String> numbers(Measures measures, Function<Measure, String> text) {
+    List<String> parts = new ArrayList<>();
+    for (Measure measure : measures) {
+      if (measure.metric().onProgressLine()) {
+        parts.add(text.apply(measure));
+      }
+    }
+    return parts;
   }
 
-  @Override
-  public void onSample(long step, String text) {
-    line("Sample at step " + step + ":\n" + text.stripTrailing() + "\n");
+  private static String withPerplexity(Measure measure) {
+    return measure.metric().unit() == Unit.NATS
+        ? measure.text()
+            + SEPARATOR
+            + String.format(Locale.ROOT, "perplexity %.2f", Math.exp(measure.value()))
+        : measure.text();
   }
 
-  @Override
-  public void onSkip(long step, double loss, double gradientNorm) {
-    line(
-        String.format(
-            Locale.ROOT,
-            "Skipped the update of step %d: loss %s, gradient norm %s",
-            step,
-            loss,
-            gradientNorm));
-  }
-
-  @Override
-  public void onNotice(String notice) {
-    line(HadoopFiles.withPlainPaths(notice));
-  }
-
-  @Override
-  public void onEnd(TrainingOutcome outcome, long step) {
+  private void end(TrainingOutcome outcome, long step) {
     if (fromStep >= steps) {
       return; // Said at the start.
     }

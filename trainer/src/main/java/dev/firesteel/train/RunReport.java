@@ -1,39 +1,139 @@
 package dev.firesteel.train;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.chart.Curve.Point;
+import dev.firesteel.chart.LineChart;
+import dev.firesteel.chart.PngImage;
+import dev.firesteel.chart.Theme;
+import dev.firesteel.checkpoint.CheckpointManifest;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunWriter;
 import dev.firesteel.run.StepRows;
 import java.awt.AWTError;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Base64;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.knowm.xchart.XYChart;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /**
- * {@code report.html} of a run, one file that needs no other: the facts, the loss and other curves,
- * the last texts and the configuration; and the loss curve as {@code loss.svg} and {@code
- * loss.png}. Made of the run directory's other files, so it can be made again at any time.
+ * {@code report.html} of a run, one file that needs no other: the facts, the curves of all numbers
+ * in {@code metrics.jsonl}, the last texts and the configuration; and the chart of the stage's
+ * headline as {@code loss.svg} and {@code loss.png}. Labels and units are those that {@code run.json}
+ * declares. Made of the run directory's other files, so it can be made again at any time.
  */
 public final class RunReport {
   public static final String FILE_NAME = "report.html";
   private static final int SAMPLES = 3;
+  private static final int PNG_SCALE = 2;
+
+  /** Numbers of a row that are no metrics. */
+  private static final Set<String> COUNTS = Set.of("step", "tokens");
+
+  /** A row of the table. */
+  private record Fact(String name, String value) {}
 
   private RunReport() {}
 
-  /** Writes the report of a run, over an earlier one. */
-  public static void write(RunDirectory run) {
-    List<JsonNode> metrics = rows(run, RunDirectory.METRICS);
-    RunCharts charts = new RunCharts(metrics);
-    XYChart loss = charts.loss();
-    if (!loss.getSeriesMap().isEmpty()) {
-      run.replace("loss.svg", bytes(RunCharts.svg(loss)));
-      run.replace("loss.png", RunCharts.png(loss));
+  /**
+   * Writes the report of a run, over an earlier one.
+   *
+   * @return why {@code loss.png} could not be drawn, if it could not: it comes last, and needs fonts
+   */
+  public static Optional<String> write(RunDirectory run) {
+    JsonNode facts = run.run();
+    List<JsonNode> rows = rows(run, RunDirectory.METRICS);
+    Map<String, Metric> metrics = metrics(rows, facts);
+    String headline = headline(metrics, facts);
+    List<LineChart> charts = LineChart.of(series(rows, metrics), headline);
+    run.replace(FILE_NAME, bytes(page(run, facts, rows, metrics, charts)));
+    Optional<String> svg =
+        charts.stream()
+            .filter(chart -> chart.has(headline))
+            .findFirst()
+            .map(chart -> chart.file(Theme.PAPER));
+    if (svg.isEmpty()) {
+      return Optional.empty();
     }
+    run.replace("loss.svg", bytes(svg.get()));
+    byte[] png;
+    try {
+      png = PngImage.of(svg.get(), PNG_SCALE);
+    } catch (RuntimeException | LinkageError | InternalError | AWTError e) { // No fonts, no AWT.
+      return Optional.of(e.toString());
+    }
+    run.replace("loss.png", png);
+    return Optional.empty();
+  }
+
+  /** The metrics that have a number in any row, in the order in which they first have one. */
+  private static Map<String, Metric> metrics(List<JsonNode> rows, JsonNode facts) {
+    Map<String, Metric> declared = new HashMap<>();
+    for (JsonNode metric : facts.path("metrics")) {
+      try {
+        declared.put(
+            metric.path("key").asText(),
+            CheckpointManifest.JSON.treeToValue(metric, Metric.class));
+      } catch (JsonProcessingException e) {
+        // Declared by a later version: then it is shown by its key alone.
+      }
+    }
+    Map<String, Metric> metrics = new LinkedHashMap<>();
+    for (JsonNode row : rows) {
+      for (Map.Entry<String, JsonNode> field : row.properties()) {
+        String key = field.getKey();
+        if (field.getValue().isNumber() && !COUNTS.contains(key)) {
+          metrics.computeIfAbsent(
+              key, same -> declared.containsKey(key) ? declared.get(key) : Metrics.of(key));
+        }
+      }
+    }
+    return metrics;
+  }
+
+  private static String headline(Map<String, Metric> metrics, JsonNode facts) {
+    return Stream.of(
+            facts.at("/headline/metric/key").asText(),
+            Metrics.VALIDATION_LOSS.key(),
+            Metrics.LOSS.key())
+        .filter(metrics::containsKey)
+        .findFirst()
+        .orElse("");
+  }
+
+  private static List<LineChart.Series> series(List<JsonNode> rows, Map<String, Metric> metrics) {
+    Map<String, List<Point>> points = new HashMap<>();
+    for (JsonNode row : rows) {
+      long step = row.path("step").asLong();
+      for (String key : metrics.keySet()) {
+        if (row.path(key).isNumber()) {
+          points
+              .computeIfAbsent(key, same -> new ArrayList<>())
+              .add(new Point(step, row.get(key).asDouble()));
+        }
+      }
+    }
+    return metrics.entrySet().stream()
+        .map(metric -> new LineChart.Series(metric.getValue(), points.get(metric.getKey())))
+        .toList();
+  }
+
+  private static String page(
+      RunDirectory run,
+      JsonNode facts,
+      List<JsonNode> rows,
+      Map<String, Metric> metrics,
+      List<LineChart> charts) {
     StringBuilder page = new StringBuilder();
     String title = escape(run.path().getName());
     page.append(
@@ -48,25 +148,15 @@ public final class RunReport {
         h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
         table { border-collapse: collapse; } th { text-align: left; padding-right: 1.5em; font-weight: normal; color: #666; vertical-align: top; }
         pre { background: #f6f6f6; padding: 1em; overflow-x: auto; white-space: pre-wrap; }
-        img { width: 100%%; height: auto; }
+        svg { width: 100%%; height: auto; margin-top: 1.5em; }
         </style>
         </head>
         <body>
         <h1>%s</h1>
         """
             .formatted(title, title));
-    facts(page, metrics, run.run().path("sessions"));
-    for (XYChart chart :
-        List.of(loss, charts.learningRate(), charts.gradientNorm(), charts.throughput())) {
-      if (!chart.getSeriesMap().isEmpty()) {
-        // As images, since ids within one chart would be taken for those of another.
-        page.append("<img alt=\"")
-            .append(escape(chart.getTitle()))
-            .append("\" src=\"data:image/svg+xml;base64,")
-            .append(Base64.getEncoder().encodeToString(bytes(RunCharts.svg(chart))))
-            .append("\">\n");
-      }
-    }
+    table(page, facts(rows, metrics, facts.path("sessions")));
+    charts.forEach(chart -> page.append(chart.html(Theme.PAPER)));
     List<JsonNode> samples = rows(run, RunDirectory.SAMPLES);
     for (JsonNode sample : samples.subList(Math.max(0, samples.size() - SAMPLES), samples.size())) {
       page.append("<h2>Sample at step ")
@@ -82,83 +172,92 @@ public final class RunReport {
                     .append(escape(new String(yaml, StandardCharsets.UTF_8)))
                     .append("</pre>\n"));
     page.append("</body>\n</html>\n");
-    run.replace(FILE_NAME, bytes(page.toString()));
+    return page.toString();
   }
 
   /**
-   * A listener that writes the report when the run has ended. A machine that cannot draw (no fonts)
-   * or a file system that hangs costs the report, and a notice, but not a run that is done.
+   * A listener that writes the report when the run has ended. A machine without fonts costs {@code
+   * loss.png}, a file system that hangs the report, and either a notice, but not a run that is done.
    *
    * @param limit after which the report is given up ({@code checkpoint.timeout_seconds})
    */
   public static TrainingListener atEndOf(
       RunDirectory run, TrainingListener notices, Duration limit) {
-    return new TrainingListener() {
-      @Override
-      public void onEnd(TrainingOutcome outcome, long step) {
-        try (RunWriter writer = new RunWriter(limit)) {
-          writer.submit("writing the report", () -> write(run));
-          writer.finish();
-        } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
-          notices.onNotice("The report of " + run + " was not written: " + e);
-        }
+    return event -> {
+      if (event instanceof TrainingEvent.Ended) {
+        writeAtEnd(run, notices, limit);
       }
     };
   }
 
-  private static void facts(StringBuilder page, List<JsonNode> metrics, JsonNode sessions) {
-    Map<String, String> facts = new LinkedHashMap<>();
-    if (!metrics.isEmpty()) {
-      JsonNode last = metrics.get(metrics.size() - 1);
-      facts.put("Steps", String.format(Locale.ROOT, "%,d", last.path("step").asLong()));
-      facts.put("Tokens", String.format(Locale.ROOT, "%,d", last.path("tokens").asLong()));
+  private static void writeAtEnd(RunDirectory run, TrainingListener notices, Duration limit) {
+    AtomicReference<Optional<String>> undrawn = new AtomicReference<>(Optional.empty());
+    try (RunWriter writer = new RunWriter(limit)) {
+      writer.submit("writing the report", () -> undrawn.set(write(run)));
+      writer.finish();
+      undrawn
+          .get()
+          .ifPresent(
+              why ->
+                  notices.notice(
+                      "loss.png of " + run + " was not drawn, loss.svg and the report are there: " + why));
+    } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
+      notices.notice("The report of " + run + " was not written: " + e);
     }
-    metrics.stream()
-        .filter(row -> row.has("val_loss"))
-        .reduce((earlier, later) -> later)
-        .ifPresent(
-            row ->
-                facts.put(
-                    "Validation loss",
-                    String.format(
-                        Locale.ROOT,
-                        "%.4f nats per token, %.4f bits per byte, at step %,d",
-                        row.get("val_loss").asDouble(),
-                        row.get("val_bpb").asDouble(),
-                        row.get("step").asLong())));
-    metrics.stream()
-        .filter(row -> row.has("allocated_bytes_per_step"))
-        .reduce((earlier, later) -> later)
-        .ifPresent(
-            row ->
-                facts.put(
-                    "Java heap, a step",
-                    String.format(
-                        Locale.ROOT,
-                        "%,.0f bytes allocated, %.1f ms of collecting garbage, at step %,d",
-                        row.get("allocated_bytes_per_step").asDouble(),
-                        row.path("gc_ms").asDouble(),
-                        row.get("step").asLong())));
+  }
+
+  private static List<Fact> facts(
+      List<JsonNode> rows, Map<String, Metric> metrics, JsonNode sessions) {
+    List<Fact> facts = new ArrayList<>();
+    if (!rows.isEmpty()) {
+      JsonNode last = rows.get(rows.size() - 1);
+      facts.add(new Fact("Steps", String.format(Locale.ROOT, "%,d", last.path("step").asLong())));
+      facts.add(new Fact("Tokens", String.format(Locale.ROOT, "%,d", last.path("tokens").asLong())));
+    }
+    metrics.forEach(
+        (key, metric) -> facts.add(new Fact(capitalized(metric.label()), last(rows, metric))));
     if (!sessions.isEmpty()) {
       JsonNode last = sessions.get(sessions.size() - 1);
-      facts.put("Sessions", Integer.toString(sessions.size()));
-      facts.put("Started", sessions.get(0).path("started").asText());
-      facts.put("Host", last.path("host").asText() + ", " + last.path("os").asText());
-      facts.put("Java", last.path("java").asText());
-      facts.put("Firesteel", last.path("firesteel").asText());
-      facts.put("Backend", last.path("backend").asText());
-      facts.put("Seed", last.path("seed").asText());
-      facts.put("Configuration, SHA-256", last.path("config_sha256").asText());
-      facts.put("Data, SHA-256", last.path("data_sha256").asText());
-      facts.put("Tokenizer, SHA-256", last.path("tokenizer_sha256").asText());
+      facts.add(new Fact("Sessions", Integer.toString(sessions.size())));
+      facts.add(new Fact("Started", sessions.get(0).path("started").asText()));
+      facts.add(new Fact("Host", last.path("host").asText() + ", " + last.path("os").asText()));
+      facts.add(new Fact("Java", last.path("java").asText()));
+      facts.add(new Fact("Firesteel", last.path("firesteel").asText()));
+      facts.add(new Fact("Backend", last.path("backend").asText()));
+      facts.add(new Fact("Seed", last.path("seed").asText()));
+      facts.add(new Fact("Configuration, SHA-256", last.path("config_sha256").asText()));
+      facts.add(new Fact("Data, SHA-256", last.path("data_sha256").asText()));
+      facts.add(new Fact("Tokenizer, SHA-256", last.path("tokenizer_sha256").asText()));
     }
+    return facts;
+  }
+
+  /** The last number of a metric, and its step. */
+  private static String last(List<JsonNode> rows, Metric metric) {
+    JsonNode row =
+        rows.stream()
+            .filter(each -> each.path(metric.key()).isNumber())
+            .reduce((earlier, later) -> later)
+            .orElseThrow();
+    return String.format(
+        Locale.ROOT,
+        "%s, at step %,d",
+        metric.unit().text(row.get(metric.key()).asDouble()),
+        row.path("step").asLong());
+  }
+
+  private static String capitalized(String label) {
+    return label.substring(0, 1).toUpperCase(Locale.ROOT) + label.substring(1);
+  }
+
+  private static void table(StringBuilder page, List<Fact> facts) {
     page.append("<table>\n");
     facts.forEach(
-        (name, value) ->
+        fact ->
             page.append("<tr><th>")
-                .append(escape(name))
+                .append(escape(fact.name()))
                 .append("</th><td>")
-                .append(escape(value))
+                .append(escape(fact.value()))
                 .append("</td></tr>\n"));
     page.append("</table>\n");
   }

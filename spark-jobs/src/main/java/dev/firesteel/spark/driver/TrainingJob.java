@@ -13,8 +13,8 @@ import dev.firesteel.spark.rpc.AttemptWatch;
 import dev.firesteel.spark.rpc.Order;
 import dev.firesteel.spark.rpc.TrainAssignment;
 import dev.firesteel.spark.rpc.TrainReport;
-import dev.firesteel.spark.rpc.TrainingEvents;
 import dev.firesteel.spark.rpc.TrainingPlugin;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.IOException;
@@ -92,7 +92,14 @@ public final class TrainingJob {
     refuseDynamicAllocation();
     refuseTrainersWithoutExecutors();
     WorldSize.requireShares(config);
-    plugin.listen(event -> TrainingEvents.dispatch(event, listener, end -> tellEnd = end));
+    plugin.listen(
+        event -> {
+          if (event instanceof TrainingEvent.Ended) {
+            tellEnd = () -> listener.onEvent(event);
+          } else {
+            listener.onEvent(event);
+          }
+        });
     // A killed task shall hear of it while it computes, not after.
     context.setInterruptOnCancel(true);
     context.addSparkListener(removed);
@@ -139,13 +146,13 @@ public final class TrainingJob {
       }
       executors.unused().stream()
           .filter(unused -> toldUnused.add(unused.id()))
-          .forEach(unused -> listener.onNotice(unused.why()));
+          .forEach(unused -> listener.notice(unused.why()));
       int awaited = count.awaited();
       int room = executors.trainers();
       int worldSize = count.next(room);
-      count.disappointment(worldSize).ifPresent(listener::onNotice);
+      count.disappointment(worldSize).ifPresent(listener::notice);
       if (worldSize < awaited) {
-        listener.onNotice(
+        listener.notice(
             "There is room for %d of %d trainers: the run goes on with %d"
                 .formatted(room, awaited, worldSize));
       }
@@ -160,7 +167,7 @@ public final class TrainingJob {
       count.ended(failure.isEmpty() || (grew && lastStep() > stepBefore));
       if (failure.isEmpty()) {
         count.grow(worldSize);
-        listener.onNotice("There is room for more trainers: the run goes on with them");
+        listener.notice("There is room for more trainers: the run goes on with them");
         continue;
       }
       if (plugin.stopRequested()) {
@@ -181,7 +188,7 @@ public final class TrainingJob {
   private Optional<Attempt> beginAttempt(TrainingListener listener) {
     return executors.embedded() && !directory.hasAttempts()
         ? Optional.empty()
-        : Optional.of(directory.beginAttempt(listener::onNotice));
+        : Optional.of(directory.beginAttempt(listener::notice));
   }
 
   /** What the configuration says, else the submission, else what there is. */
@@ -242,7 +249,7 @@ public final class TrainingJob {
               : new TrainReport.TrainingFailure(report.failure(), report.stackTrace()));
     }
     Duration pause = budget.pause();
-    listener.onNotice(
+    listener.notice(
         "Attempt %d ended: %s; going on from %s%s (%s)"
             .formatted(
                 attempt,

@@ -14,7 +14,7 @@ import java.util.function.ToDoubleFunction;
  * A run's numbers in Spark's metrics system, for whatever sinks the user has there. A number that
  * is not known is NaN.
  *
- * <p>The driver has {@code run.*} and, for each rank, {@code ranks.<rank>.*}: Spark's sink for
+ * <p>The driver has {@code run.*}, of it one for each metric of the run by its key, and, for each rank, {@code ranks.<rank>.*}: Spark's sink for
  * Prometheus answers on the driver alone. Each executor that is a process of its own has {@code
  * trainer.*}, what its rank measured, for sinks that every process feeds (Graphite, StatsD, JMX,
  * files).
@@ -22,6 +22,7 @@ import java.util.function.ToDoubleFunction;
 public final class RunGauges {
   private final MetricRegistry registry;
   private final RunStatus status;
+  private final Set<String> metrics = new HashSet<>();
   private final Set<Integer> ranks = new HashSet<>();
 
   private RunGauges(MetricRegistry registry, RunStatus status) {
@@ -35,21 +36,22 @@ public final class RunGauges {
     gauges.run("step", Numbers::step);
     gauges.run("steps", Numbers::steps);
     gauges.run("tokens", Numbers::tokens);
-    gauges.run("loss", Numbers::loss);
-    gauges.run("learning_rate", Numbers::learningRate);
-    gauges.run("gradient_norm", Numbers::gradientNorm);
-    gauges.run("tokens_per_second", Numbers::tokensPerSecond);
-    gauges.run("step_millis", Numbers::stepMillis);
-    gauges.run("allocated_bytes_per_step", Numbers::allocatedBytesPerStep);
-    gauges.run("gc_millis", Numbers::gcMillis);
-    gauges.run("validation_loss", Numbers::validationLoss);
-    gauges.run("bits_per_byte", Numbers::bitsPerByte);
     gauges.run("checkpoint_step", Numbers::checkpointStep);
     gauges.run("attempt", Numbers::attempt);
     gauges.run("world_size", Numbers::worldSize);
     gauges.run("stragglers", Numbers::stragglers);
     gauges.run("seconds_left", Numbers::secondsLeft);
     return gauges;
+  }
+
+  /**
+   * Registers a metric's gauge, {@code run.<key>}, the first time that it is heard of. A key that a
+   * gauge above has already has none of its own.
+   */
+  public synchronized void heardOf(String key) {
+    if (metrics.add(key) && !registry.getNames().contains("run." + key)) {
+      run(key, numbers -> numbers.metric(key));
+    }
   }
 
   /** Registers a rank's gauges, the first time that it is heard of. */

@@ -1,11 +1,15 @@
 package dev.firesteel.spark.monitor;
 
+import dev.firesteel.chart.LineChart;
+import dev.firesteel.chart.Theme;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.metrics.Unit;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.spark.monitor.RunSnapshot.Attempt;
 import dev.firesteel.spark.monitor.RunSnapshot.Numbers;
 import dev.firesteel.spark.monitor.RunSnapshot.RankState;
 import dev.firesteel.spark.monitor.RunSnapshot.SavedCheckpoint;
+import dev.firesteel.spark.monitor.RunSnapshot.Series;
 import dev.firesteel.train.TrainingPlan;
 import java.time.Duration;
 import java.time.Instant;
@@ -23,10 +27,9 @@ import org.apache.spark.ui.UIUtils;
  * is escaped.
  */
 final class RunHtml {
-  /** Of the theme that the reader chose. */
-  private static final String BLUE = "var(--bs-link-color)";
+  /** Text, links and what lies behind them are of the theme that the reader chose. */
+  private static final Theme THEME = theme();
 
-  private static final String ORANGE = "#d6600a";
   private static final String UNKNOWN = "–";
 
   /** Of checkpoints and notices, the newest; the JSON has more. */
@@ -55,7 +58,7 @@ final class RunHtml {
           .append("</p>\n");
     } else {
       headline(run.plan(), run.now());
-      charts();
+      charts(run.plan());
       facts(run.plan(), run.now());
     }
     ranks();
@@ -76,19 +79,16 @@ final class RunHtml {
             share, share));
     List<String> parts = new ArrayList<>();
     parts.add(format("step %,d of %,d (%.1f %%)", now.step(), plan.steps(), share));
-    addKnown(parts, now.loss(), "loss %.4f");
-    addKnown(parts, now.tokensPerSecond(), "%,.0f tokens/s");
-    addKnown(parts, now.stepMillis(), "%,.1f ms a step");
+    for (Series series : run.series()) {
+      double value = now.metric(series.metric().key());
+      if (series.metric().onProgressLine() && Double.isFinite(value)) {
+        parts.add(series.metric().text(value));
+      }
+    }
     if (Double.isFinite(now.secondsLeft()) && run.state() == RunSnapshot.State.TRAINING) {
       parts.add(Quantities.duration(now.secondsLeft()) + " left");
     }
     html.append("<p><b>").append(text(String.join(" · ", parts))).append("</b></p>\n");
-  }
-
-  private static void addKnown(List<String> parts, double value, String format) {
-    if (Double.isFinite(value)) {
-      parts.add(format(format, value));
-    }
   }
 
   private String state() {
@@ -101,54 +101,68 @@ final class RunHtml {
     };
   }
 
-  private void charts() {
-    html.append("<div class=\"row\">\n<div class=\"col-lg-6\"><h5>Loss, nats per token</h5>\n")
-        .append(
-            new CurveChart("Loss over the step", false)
-                .add("training", BLUE, run.loss())
-                .add("validation", ORANGE, run.validationLoss())
-                .html())
-        .append("</div>\n<div class=\"col-lg-6\"><h5>Throughput, tokens per second</h5>\n")
-        .append(
-            new CurveChart("Tokens per second over the step", true)
-                .add("tokens/s", BLUE, run.tokensPerSecond())
-                .html())
-        .append("</div>\n</div>\n");
+  private static Theme theme() {
+    List<String> lines = new ArrayList<>(Theme.LINES);
+    lines.set(0, "var(--bs-link-color)");
+    return new Theme("inherit", "", "currentColor", lines);
+  }
+
+  private void charts(TrainingPlan plan) {
+    List<LineChart> charts =
+        LineChart.of(
+            run.series().stream()
+                .map(series -> new LineChart.Series(series.metric(), series.points()))
+                .toList(),
+            plan.headline().metric().key());
+    if (charts.isEmpty()) {
+      html.append("<p class=\"text-muted\">Nothing has been reported yet.</p>\n");
+      return;
+    }
+    html.append("<div class=\"row\">\n");
+    for (LineChart chart : charts) {
+      html.append("<div class=\"col-lg-6\">\n").append(chart.html(THEME)).append("</div>\n");
+    }
+    html.append("</div>\n");
   }
 
   private void facts(TrainingPlan plan, Numbers now) {
     heading("Run");
     List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("Stage", plan.stage()));
     rows.add(List.of("Directory", HadoopFiles.withPlainPaths(plan.directory())));
     rows.add(List.of("Ranks", format("%,d, %s", plan.worldSize(), plan.backend())));
     rows.add(List.of("Parameters", format("%,d", plan.parameters())));
     rows.add(
         List.of(
             "Tokens",
-            format(
-                "%,d trained on, %,d a step, %.2f epochs of %,d in all",
-                now.tokens(), plan.tokensPerStep(), plan.epochs(), plan.trainingTokens())));
-    rows.add(
-        List.of(
-            "Validation",
-            Double.isFinite(now.validationLoss())
-                ? format(
-                    "loss %.4f, perplexity %.2f, %.4f bits per byte",
-                    now.validationLoss(), Math.exp(now.validationLoss()), now.bitsPerByte())
-                : UNKNOWN));
-    rows.add(
-        List.of(
-            "Learning rate, gradient norm",
-            number("%.3g", now.learningRate()) + ", " + number("%.4g", now.gradientNorm())));
-    rows.add(
-        List.of(
-            "Java heap, a step",
-            bytes(now.allocatedBytesPerStep())
-                + " allocated, "
-                + number("%,.1f", now.gcMillis())
-                + " ms of collecting garbage"));
+            format("%,d trained on, %,d a step", now.tokens(), plan.tokensPerStep())
+                + (plan.trainingTokens() == 0
+                    ? ""
+                    : format(
+                        ", %.2f epochs of %,d in all", plan.epochs(), plan.trainingTokens()))));
+    for (Series series : run.series()) {
+      rows.add(List.of(capitalized(series.metric().label()), value(series, now)));
+    }
     rows.add(List.of("Began", time(run.started()) + ", at step " + plan.fromStep()));
     table("run", List.of(), rows);
+  }
+
+  /** The last value of a metric; with its step where that is not the run's. */
+  private static String value(Series series, Numbers now) {
+    Unit unit = series.metric().unit();
+    double value = now.metric(series.metric().key());
+    if (!Double.isFinite(value)) {
+      return UNKNOWN;
+    }
+    String text = unit == Unit.BYTES ? bytes(value) : unit.text(value);
+    if (unit == Unit.NATS) {
+      text += format(", perplexity %.2f", Math.exp(value));
+    }
+    return series.step() == now.step() ? text : text + format(", at step %,d", series.step());
+  }
+
+  private static String capitalized(String label) {
+    return label.substring(0, 1).toUpperCase(Locale.ROOT) + label.substring(1);
   }
 
   private void ranks() {

@@ -1,5 +1,6 @@
 package dev.firesteel.spark.monitor;
 
+import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.JsonSerializer;
@@ -9,10 +10,14 @@ import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
+import dev.firesteel.chart.Curve.Point;
+import dev.firesteel.metrics.Metric;
 import dev.firesteel.train.TrainingPlan;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A {@link RunStatus} at one instant.
@@ -22,9 +27,7 @@ import java.util.List;
  * @param started when they did; null before the first
  * @param taken when the snapshot was
  * @param now the last numbers
- * @param loss of training, in nats per token, over the step
- * @param validationLoss likewise
- * @param tokensPerSecond over the step
+ * @param series the metrics over the step, in the order in which they were first reported
  * @param ranks of the present attempt that have reported, in order
  * @param attempts the last ones, the present one at the end
  * @param checkpoints committed in this application, the newest at the end
@@ -36,9 +39,7 @@ public record RunSnapshot(
     Instant started,
     Instant taken,
     Numbers now,
-    List<Curve.Point> loss,
-    List<Curve.Point> validationLoss,
-    List<Curve.Point> tokensPerSecond,
+    List<Series> series,
     List<RankState> ranks,
     List<Attempt> attempts,
     List<SavedCheckpoint> checkpoints,
@@ -50,6 +51,7 @@ public record RunSnapshot(
           .addModule(
               new SimpleModule()
                   .addSerializer(Double.TYPE, new FiniteOrNull())
+                  .addSerializer(Double.class, new FiniteOrNull())
                   .addSerializer(Instant.class, ToStringSerializer.instance))
           .build();
 
@@ -73,15 +75,7 @@ public record RunSnapshot(
    * @param step steps done, as far as was reported
    * @param steps in all; 0 before the plan
    * @param tokens trained on
-   * @param loss in nats per token
-   * @param learningRate of the step
-   * @param gradientNorm before clipping
-   * @param tokensPerSecond of training alone
-   * @param stepMillis of training alone
-   * @param allocatedBytesPerStep of training alone, on the Java heap of rank 0
-   * @param gcMillis of a step, what garbage collections took there
-   * @param validationLoss in nats per token, of the last evaluation
-   * @param bitsPerByte of the last evaluation
+   * @param metrics the last value of each metric by its key, in the order of the series
    * @param checkpointStep of the last checkpoint; -1 where none was committed in this application
    * @param attempt number of the last one; 0 before the first
    * @param worldSize ranks
@@ -92,20 +86,39 @@ public record RunSnapshot(
       long step,
       long steps,
       long tokens,
-      double loss,
-      double learningRate,
-      double gradientNorm,
-      double tokensPerSecond,
-      double stepMillis,
-      double allocatedBytesPerStep,
-      double gcMillis,
-      double validationLoss,
-      double bitsPerByte,
+      Map<String, Double> metrics,
       long checkpointStep,
       int attempt,
       int worldSize,
       int stragglers,
-      double secondsLeft) {}
+      double secondsLeft) {
+
+    /** The last value of the metric of a key; NaN where none is known. */
+    double metric(String key) {
+      return metrics.getOrDefault(key, Double.NaN);
+    }
+  }
+
+  /**
+   * A metric over the step.
+   *
+   * @param metric as the stage declares it
+   * @param step of its last value
+   * @param points its curve
+   */
+  record Series(Metric metric, long step, List<Point> points) {
+    /** What a tool needs to draw it. */
+    @JsonValue
+    Map<String, Object> json() {
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("key", metric.key());
+      json.put("label", metric.label());
+      json.put("unit", metric.unit().symbol());
+      json.put("chart", metric.chart());
+      json.put("points", points);
+      return json;
+    }
+  }
 
   /**
    * A rank's last report: see {@link dev.firesteel.train.RankStep}.

@@ -1,12 +1,16 @@
 package dev.firesteel.spark.monitor;
 
+import dev.firesteel.chart.Curve;
+import dev.firesteel.metrics.Measure;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
 import dev.firesteel.spark.monitor.RunSnapshot.Attempt;
 import dev.firesteel.spark.monitor.RunSnapshot.Numbers;
 import dev.firesteel.spark.monitor.RunSnapshot.RankState;
 import dev.firesteel.spark.monitor.RunSnapshot.SavedCheckpoint;
+import dev.firesteel.spark.monitor.RunSnapshot.Series;
 import dev.firesteel.spark.monitor.RunSnapshot.State;
-import dev.firesteel.train.EvaluationResult;
-import dev.firesteel.train.StepMetrics;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import dev.firesteel.train.TrainingPlan;
@@ -15,9 +19,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -41,23 +49,23 @@ public final class RunStatus implements TrainingListener {
   /** More than a chart has pixels. */
   static final int MOST_POINTS = 2000;
 
+  /** Metrics that are kept; the first ones that are reported. */
+  static final int MOST_METRICS = 64;
+
   /** Of attempts, checkpoints and notices each, the last ones. */
   static final int MOST_ENTRIES = 100;
 
   private final Clock clock;
-  private final Curve loss = new Curve(MOST_POINTS);
-  private final Curve validationLoss = new Curve(MOST_POINTS);
-  private final Curve tokensPerSecond = new Curve(MOST_POINTS);
+  private final Map<String, History> metrics = new LinkedHashMap<>();
   private final SortedMap<Integer, RankHistory> ranks = new TreeMap<>();
   private final Deque<Attempt> attempts = new ArrayDeque<>();
   private final Deque<SavedCheckpoint> checkpoints = new ArrayDeque<>();
   private final Deque<String> notices = new ArrayDeque<>();
   private TrainingPlan plan; // null before the first
   private Instant started; // of the plan
-  private StepMetrics last; // null before the plan's first step
+  private long lastStep = -1; // before the plan's first step
   private Instant lastAt;
-  private EvaluationResult evaluation; // null before the first
-  private long evaluationStep;
+  private boolean saidThatNotAllAreShown;
   private TrainingOutcome outcome; // null while the run goes on
 
   public RunStatus() {
@@ -70,7 +78,7 @@ public final class RunStatus implements TrainingListener {
 
   /**
    * A group of ranks begins to train; the first of a run has number 1. The step it goes on from is
-   * that of the {@linkplain #onStart plan} that follows, its hosts are those of the ranks' reports.
+   * that of the plan that follows, its hosts are those of the ranks' reports.
    */
   public synchronized void attemptStarted(int number, int worldSize) {
     if (number == 1) {
@@ -109,64 +117,66 @@ public final class RunStatus implements TrainingListener {
   }
 
   @Override
-  public synchronized void onStart(TrainingPlan newPlan) {
+  public synchronized void onEvent(TrainingEvent event) {
+    if (event instanceof TrainingEvent.Started begun) {
+      start(begun.plan());
+    } else if (event instanceof TrainingEvent.StepLogged logged) {
+      lastStep = logged.step();
+      lastAt = clock.instant();
+      measured(logged.step(), logged.training());
+    } else if (event instanceof TrainingEvent.Evaluated evaluated) {
+      measured(evaluated.step(), evaluated.measures());
+    } else if (event instanceof TrainingEvent.CheckpointCommitted checkpoint) {
+      add(
+          checkpoints,
+          new SavedCheckpoint(checkpoint.step(), checkpoint.directory(), clock.instant()));
+    } else if (event instanceof TrainingEvent.StepSkipped skipped) {
+      add(notices, skipped.line());
+    } else if (event instanceof TrainingEvent.Notice notice) {
+      add(notices, notice.line());
+    } else if (event instanceof TrainingEvent.Ended ended) {
+      outcome = ended.outcome();
+    }
+  }
+
+  private void start(TrainingPlan newPlan) {
     if (plan != null && !plan.directory().equals(newPlan.directory())) {
       forgetRun();
     }
     plan = newPlan;
     started = clock.instant();
-    last = null;
+    lastStep = -1;
     outcome = null;
     if (attemptRuns()) {
       attempts.addLast(attempts.removeLast().from(plan.fromStep()));
     }
-    if (evaluationStep > plan.fromStep()) {
-      evaluation = null; // It will come again.
+    metrics.values().forEach(metric -> metric.cutAfter(plan.fromStep()));
+  }
+
+  private void measured(long step, Measures measures) {
+    for (Measure measure : measures) {
+      String key = measure.metric().key();
+      if (!metrics.containsKey(key) && metrics.size() == MOST_METRICS) {
+        sayThatNotAllAreShown(key);
+      } else {
+        metrics.computeIfAbsent(key, first -> new History()).add(step, measure);
+      }
     }
-    loss.cutAfter(plan.fromStep());
-    validationLoss.cutAfter(plan.fromStep());
-    tokensPerSecond.cutAfter(plan.fromStep());
   }
 
-  @Override
-  public synchronized void onStep(StepMetrics metrics) {
-    last = metrics;
-    lastAt = clock.instant();
-    loss.add(metrics.step(), metrics.loss());
-    tokensPerSecond.add(metrics.step(), metrics.tokensPerSecond());
+  private void sayThatNotAllAreShown(String key) {
+    if (!saidThatNotAllAreShown) {
+      saidThatNotAllAreShown = true;
+      add(
+          notices,
+          "The page and the gauges show the first %d metrics of a run, so %s and later ones are in metrics.jsonl and the report alone"
+              .formatted(MOST_METRICS, key));
+    }
   }
 
-  @Override
-  public synchronized void onEvaluation(long step, EvaluationResult result) {
-    evaluation = result;
-    evaluationStep = step;
-    validationLoss.add(step, result.loss());
-  }
-
-  @Override
-  public synchronized void onCheckpoint(long step, String directory) {
-    add(checkpoints, new SavedCheckpoint(step, directory, clock.instant()));
-  }
-
-  @Override
-  public synchronized void onSkip(long step, double skippedLoss, double gradientNorm) {
-    onNotice(
-        "The update of step "
-            + step
-            + " was skipped: loss "
-            + skippedLoss
-            + ", gradient norm "
-            + gradientNorm);
-  }
-
-  @Override
-  public synchronized void onNotice(String line) {
-    add(notices, line);
-  }
-
-  @Override
-  public synchronized void onEnd(TrainingOutcome newOutcome, long step) {
-    outcome = newOutcome;
+  /** Keys of the metrics that were reported. */
+  public synchronized Set<String> metrics() {
+    return Set.copyOf(metrics.keySet());
   }
 
   /** All that is known now. */
@@ -177,9 +187,7 @@ public final class RunStatus implements TrainingListener {
         started,
         clock.instant(),
         numbers(),
-        loss.points(),
-        validationLoss.points(),
-        tokensPerSecond.points(),
+        metrics.values().stream().map(History::series).toList(),
         rankStates(),
         List.copyOf(attempts),
         List.copyOf(checkpoints),
@@ -188,20 +196,13 @@ public final class RunStatus implements TrainingListener {
 
   /** The numbers of a snapshot alone, which are cheap. */
   synchronized Numbers numbers() {
-    boolean known = last != null;
+    Map<String, Double> values = new LinkedHashMap<>();
+    metrics.forEach((key, history) -> values.put(key, history.value));
     return new Numbers(
         step(),
         plan == null ? 0 : plan.steps(),
         step() * (plan == null ? 0 : plan.tokensPerStep()),
-        known ? last.loss() : Double.NaN,
-        known ? last.learningRate() : Double.NaN,
-        known ? last.gradientNorm() : Double.NaN,
-        known ? last.tokensPerSecond() : Double.NaN,
-        known ? last.stepMillis() : Double.NaN,
-        known ? last.allocatedBytesPerStep() : Double.NaN,
-        known ? last.gcMillis() : Double.NaN,
-        evaluation == null ? Double.NaN : evaluation.loss(),
-        evaluation == null ? Double.NaN : evaluation.bitsPerByte(),
+        Collections.unmodifiableMap(values),
         checkpoints.isEmpty() ? -1 : checkpoints.getLast().step(),
         attempts.isEmpty() ? 0 : attempts.getLast().number(),
         plan == null ? 0 : plan.worldSize(),
@@ -232,16 +233,16 @@ public final class RunStatus implements TrainingListener {
     if (plan == null) {
       return 0;
     }
-    return last == null ? plan.fromStep() : last.step();
+    return lastStep < 0 ? plan.fromStep() : lastStep;
   }
 
   /** At the pace since the plan's start, evaluations and checkpoints included. */
   private double secondsLeft() {
-    if (outcome != null || last == null || last.step() <= plan.fromStep()) {
+    if (outcome != null || plan == null || lastStep <= plan.fromStep()) {
       return outcome == TrainingOutcome.COMPLETED ? 0 : Double.NaN;
     }
     double seconds = Duration.between(started, lastAt).toMillis() / 1000.0;
-    return seconds / (last.step() - plan.fromStep()) * (plan.steps() - last.step());
+    return seconds / (lastStep - plan.fromStep()) * (plan.steps() - lastStep);
   }
 
   private List<RankState> rankStates() {
@@ -261,13 +262,11 @@ public final class RunStatus implements TrainingListener {
   }
 
   private void forgetRun() {
-    loss.cutAfter(-1);
-    validationLoss.cutAfter(-1);
-    tokensPerSecond.cutAfter(-1);
+    metrics.clear();
+    saidThatNotAllAreShown = false;
     checkpoints.clear();
     notices.clear();
-    last = null;
-    evaluation = null;
+    lastStep = -1;
     outcome = null;
   }
 
@@ -275,6 +274,34 @@ public final class RunStatus implements TrainingListener {
     entries.addLast(entry);
     if (entries.size() > MOST_ENTRIES) {
       entries.removeFirst();
+    }
+  }
+
+  /** What was reported of a metric. */
+  private static final class History {
+    private final Curve curve = new Curve(MOST_POINTS);
+    private Metric metric;
+    private long step;
+    private double value;
+
+    void add(long newStep, Measure measure) {
+      metric = measure.metric();
+      step = newStep;
+      value = measure.value();
+      curve.add(newStep, value);
+    }
+
+    /** Forgets what a resumed run will report again. */
+    void cutAfter(long newStep) {
+      curve.cutAfter(newStep);
+      if (step > newStep) {
+        step = newStep;
+        value = Double.NaN;
+      }
+    }
+
+    Series series() {
+      return new Series(metric, step, curve.points());
     }
   }
 

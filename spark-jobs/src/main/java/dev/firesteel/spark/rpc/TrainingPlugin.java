@@ -6,11 +6,12 @@ import dev.firesteel.spark.monitor.RunGauges;
 import dev.firesteel.spark.monitor.RunStatus;
 import dev.firesteel.spark.process.ProcessLocale;
 import dev.firesteel.train.RankStep;
+import dev.firesteel.train.TrainingEvent;
+import dev.firesteel.train.TrainingListener;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -57,8 +58,8 @@ public final class TrainingPlugin implements SparkPlugin {
    * Tells the driver of one event and returns when its listener has heard it, so that nothing is
    * still under way when the task's result arrives.
    */
-  public static void send(String event) {
-    ask(event);
+  public static void send(TrainingEvent event) {
+    ask(JsonLines.write(event));
   }
 
   /**
@@ -115,7 +116,7 @@ public final class TrainingPlugin implements SparkPlugin {
     private final RunStatus status = new RunStatus();
     private Optional<FiresteelTab> tab = Optional.empty();
     private volatile RunGauges gauges;
-    private volatile Consumer<String> listener = event -> {};
+    private volatile TrainingListener listener = event -> {};
     private volatile AttemptWatch watch = new AttemptWatch(0);
     private volatile boolean stop;
 
@@ -165,8 +166,10 @@ public final class TrainingPlugin implements SparkPlugin {
         status.rankReported(report);
         gauges.heardOf(report.measured().rank());
       } else {
-        TrainingEvents.dispatch(line, status);
-        listener.accept(line);
+        TrainingEvent event = JsonLines.read(line, TrainingEvent.class, "a training event");
+        status.onEvent(event);
+        status.metrics().forEach(gauges::heardOf);
+        listener.onEvent(event);
       }
       return null;
     }
@@ -177,7 +180,7 @@ public final class TrainingPlugin implements SparkPlugin {
     }
 
     /** Who gets the events from now on; called from Spark's RPC thread, in order of arrival. */
-    public void listen(Consumer<String> newListener) {
+    public void listen(TrainingListener newListener) {
       listener = newListener;
     }
 

@@ -1,8 +1,8 @@
-package dev.firesteel.spark.monitor;
+package dev.firesteel.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.firesteel.spark.monitor.Curve.Point;
+import dev.firesteel.chart.Curve.Point;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

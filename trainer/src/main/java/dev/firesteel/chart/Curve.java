@@ -1,4 +1,4 @@
-package dev.firesteel.spark.monitor;
+package dev.firesteel.chart;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -8,9 +8,9 @@ import java.util.List;
  * and from then on only as many of the new ones are kept. So points stay evenly spread however long
  * the run is; the last one added is always there.
  */
-final class Curve {
+public final class Curve {
   /** A value at a step. */
-  record Point(long step, double value) {}
+  public record Point(long step, double value) {}
 
   private final int mostPoints;
   private final List<Point> kept = new ArrayList<>();
@@ -21,12 +21,12 @@ final class Curve {
   /**
    * @param mostPoints at least 2
    */
-  Curve(int mostPoints) {
+  public Curve(int mostPoints) {
     this.mostPoints = mostPoints;
   }
 
-  /** Adds a point behind the others; one that is not finite is no point of a curve. */
-  void add(long step, double value) {
+  /** Adds a point after the others; one that is not finite is no point of a curve. */
+  public void add(long step, double value) {
     if (!Double.isFinite(value)) {
       return;
     }
@@ -42,8 +42,8 @@ final class Curve {
     }
   }
 
-  /** Forgets what lies behind a step, which a resumed run will do again. */
-  void cutAfter(long step) {
+  /** Forgets what lies after a step, which a resumed run will do again. */
+  public void cutAfter(long step) {
     kept.removeIf(point -> point.step() > step);
     if (last != null && last.step() > step) {
       last = null;
@@ -53,7 +53,8 @@ final class Curve {
     }
   }
 
-  List<Point> points() {
+  /** The points that were kept, and the last one. */
+  public List<Point> points() {
     List<Point> all = new ArrayList<>(kept);
     if (last != null) {
       all.add(last);
