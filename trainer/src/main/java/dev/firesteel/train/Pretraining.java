@@ -13,7 +13,7 @@ import dev.firesteel.checkpoint.state.TrainingState;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.Batch;
 import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TrainingBatches;
@@ -63,7 +63,7 @@ public final class Pretraining implements AutoCloseable {
   /** How long ranks that wait for rank 0's files let it look before they ask again. */
   private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
 
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final TrainingData data;
   private final TrainingContext context;
   private final Collective collective;
@@ -107,7 +107,7 @@ public final class Pretraining implements AutoCloseable {
    *
    * @throws UserException if data, configuration and checkpoint do not fit together
    */
-  public Pretraining(RunConfig configured, TrainingData data, TrainingContext context) {
+  public Pretraining(PretrainConfig configured, TrainingData data, TrainingContext context) {
     config = data.resolveSteps(configured);
     this.data = data;
     this.context = context;
@@ -594,7 +594,7 @@ public final class Pretraining implements AutoCloseable {
     }
   }
 
-  private static ModelConfig modelConfig(RunConfig config, Tokenizer tokenizer) {
+  private static ModelConfig modelConfig(PretrainConfig config, Tokenizer tokenizer) {
     int size = config.model().vocabularySize();
     if (size == 0) {
       return config.model().withVocabularySize(tokenizer.vocabularySize());

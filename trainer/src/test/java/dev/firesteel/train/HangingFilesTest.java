@@ -9,7 +9,7 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.run.RunDirectory;
 import java.io.IOException;
@@ -65,7 +65,7 @@ class HangingFilesTest {
     "samples.jsonl, SYNC, samples.jsonl",
   })
   void endsTheRun(String file, HangingFileSystem.Operation operation, String named) {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of(file, operation);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
@@ -76,7 +76,7 @@ class HangingFilesTest {
 
   @Test
   void endsTheRunOfAllRanks() throws Exception {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.SYNC);
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
@@ -96,9 +96,9 @@ class HangingFilesTest {
 
   @Test
   void leavesARunThatIsResumedToTheSameNumbers() {
-    RunConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
+    PretrainConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
     TinyRun.train(whole);
-    RunConfig hung = TinyRun.config(folder, SHORT);
+    PretrainConfig hung = TinyRun.config(folder, SHORT);
     TinyRun.trainUntil(hung, 6);
     // The rows of this session are never written; the checkpoint that should cover them neither.
     assertThatThrownBy(
@@ -117,7 +117,7 @@ class HangingFilesTest {
 
   @Test
   void aFileThatHangsWhenItIsClosedIsLeftToItself() {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.CLOSE);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
@@ -127,7 +127,7 @@ class HangingFilesTest {
 
   @Test
   void aReportThatHangsIsANotice() throws IOException {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     Configuration hadoop =
         HangingFileSystem.of(".report.html.new", HangingFileSystem.Operation.CREATE);
@@ -151,7 +151,7 @@ class HangingFilesTest {
   }
 
   private static TrainingOutcome train(
-      RunConfig config, Configuration hadoop, Collective collective) {
+      PretrainConfig config, Configuration hadoop, Collective collective) {
     try (Backend backend = new ReferenceBackend();
         Pretraining training =
             new Pretraining(

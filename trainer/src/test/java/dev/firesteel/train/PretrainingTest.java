@@ -13,7 +13,7 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.collective.CollectiveException;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -60,7 +60,7 @@ class PretrainingTest {
 
   @Test
   void learns() {
-    RunConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
+    PretrainConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
     assertThat(TinyRun.train(config)).isEqualTo(TrainingOutcome.COMPLETED);
     List<JsonNode> rows = TinyRun.metrics(config);
     double before = rows.get(0).get("val_loss").asDouble();
@@ -73,7 +73,7 @@ class PretrainingTest {
   @Test
   void overfitsATinyText() throws IOException {
     TinyRun.prepare(folder, "abcabdabe", "");
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=150",
@@ -89,7 +89,7 @@ class PretrainingTest {
 
   @Test
   void writesEachLoggedStepOnce() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     List<JsonNode> rows = TinyRun.metrics(config);
     assertThat(rows)
@@ -110,10 +110,10 @@ class PretrainingTest {
   @ParameterizedTest
   @ValueSource(longs = {0, 4, 10, 12})
   void goesOnAsIfNothingHadHappened(long stopAt) throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
 
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     TrainingOutcome outcome = TinyRun.trainUntil(stopped, stopAt);
     assertThat(outcome)
         .isEqualTo(stopAt == 12 ? TrainingOutcome.COMPLETED : TrainingOutcome.INTERRUPTED);
@@ -125,9 +125,9 @@ class PretrainingTest {
 
   @Test
   void goesOnAfterEachStepHasEndedASession() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     StopSignal always = new StopSignal();
     always.request();
     // Each session ends before its first step, and so must change nothing.
@@ -143,9 +143,9 @@ class PretrainingTest {
 
   @Test
   void dropsMetricsThatNoCheckpointCovers() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig crashed = TinyRun.config(folder, "name=crashed");
+    PretrainConfig crashed = TinyRun.config(folder, "name=crashed");
     TrainingListener crash =
         new TrainingListener() {
           @Override
@@ -166,10 +166,10 @@ class PretrainingTest {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together = TinyRun.config(folder, "name=ranks" + ranks);
+      PretrainConfig together = TinyRun.config(folder, "name=ranks" + ranks);
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
     }
@@ -177,10 +177,10 @@ class PretrainingTest {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanksThatShareNoPowerOfTwoOfSlots() throws Exception {
-    RunConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
+    PretrainConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together =
+      PretrainConfig together =
           TinyRun.config(folder, "name=twelfths" + ranks, "training.global_batch_size=24");
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
@@ -189,9 +189,9 @@ class PretrainingTest {
 
   @Test
   void goesOnWithAnotherNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
-    RunConfig changing = TinyRun.config(folder, "name=changing");
+    PretrainConfig changing = TinyRun.config(folder, "name=changing");
     TinyRun.trainUntil(changing, 4);
     TinyRun.trainOnRanks(changing, 4, ReferenceBackend::new, 12);
     assertSameNumbers(alone, changing);
@@ -199,7 +199,7 @@ class PretrainingTest {
 
   @Test
   void tellsThatRanksComputeByDifferentArithmetic() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     Queue<Backend> backends =
         new ConcurrentLinkedQueue<>(
             List.of(
@@ -232,7 +232,7 @@ class PretrainingTest {
 
   @Test
   void takesTheOtherRanksAlongWhenOneFails() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TrainingListener failing =
         new TrainingListener() {
           @Override
@@ -259,7 +259,7 @@ class PretrainingTest {
 
   @Test
   void refusesRanksThatDoNotShareTheSlotsEvenly() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     assertThatThrownBy(() -> TinyRun.trainOnRanks(config, 3, ReferenceBackend::new, 12))
         .hasRootCauseInstanceOf(UserException.class)
         .hasRootCauseMessage(
@@ -268,7 +268,7 @@ class PretrainingTest {
 
   @Test
   void skipsAndReportsWhatIsNotFinite() {
-    RunConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
     List<String> skips = new ArrayList<>();
     TrainingListener listener =
         new TrainingListener() {
@@ -292,7 +292,7 @@ class PretrainingTest {
 
   @Test
   void countsSkippedStepsOutOfTheBiasCorrection() throws IOException {
-    RunConfig config = TinyRun.config(folder, "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "sample.max_tokens=0");
     try (Backend backend = poisoned(call -> call == 10)) {
       TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
     }
@@ -307,7 +307,7 @@ class PretrainingTest {
     "2, 9, after 3 consecutive skipped steps"
   })
   void stopsAfterTooManyStepsInARowThatAreNotFinite(int limit, long last, String counted) {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(folder, "training.skip_non_finite_limit=" + limit, "sample.max_tokens=0");
     List<Long> skips = new ArrayList<>();
     TrainingListener listener =
@@ -329,7 +329,7 @@ class PretrainingTest {
 
   @Test
   void refusesAPromptThatDoesNotFitBeforeItTrains() {
-    RunConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
+    PretrainConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("prompt 1 must have 1 to 7 tokens");
@@ -338,7 +338,7 @@ class PretrainingTest {
 
   @Test
   void keepsTheNewestCheckpointsAndTheBest() {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=24",
@@ -368,7 +368,7 @@ class PretrainingTest {
 
   @Test
   void tellsItsListenerWhatHappens() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     List<String> events = new ArrayList<>();
     TrainingListener listener =
         new TrainingListener() {
@@ -427,14 +427,14 @@ class PretrainingTest {
 
   @Test
   void refusesAVocabularySmallerThanTheTokenizers() {
-    RunConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
+    PretrainConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "model.vocabulary_size must be at least the tokenizer's (22), got 5: raise it, or set it to 0");
   }
 
-  private void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+  private void assertSameRun(PretrainConfig expected, PretrainConfig got) throws IOException {
     for (String file : EXACT_FILES) {
       assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));
     }
@@ -442,7 +442,8 @@ class PretrainingTest {
   }
 
   /** All but the optimizer's files, which are as many as there were ranks. */
-  private static void assertSameNumbers(RunConfig expected, RunConfig got) throws IOException {
+  private static void assertSameNumbers(PretrainConfig expected, PretrainConfig got)
+      throws IOException {
     assertThat(TinyRun.file(got, 12, "model.safetensors"))
         .isEqualTo(TinyRun.file(expected, 12, "model.safetensors"));
     assertThat(TinyRun.metrics(got)).isEqualTo(TinyRun.metrics(expected));

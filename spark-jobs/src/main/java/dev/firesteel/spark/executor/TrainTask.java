@@ -6,7 +6,7 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.run.RunDirectory;
@@ -165,7 +165,7 @@ public final class TrainTask
       RankStanding standing,
       List<String> gpus,
       StopSignal stop) {
-    RunConfig config = (RunConfig) assignment.config();
+    PretrainConfig config = (PretrainConfig) assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
@@ -206,7 +206,7 @@ public final class TrainTask
    * NaN for a backend that the plan's estimate was not made for.
    */
   private static double expectedMillis(
-      Backend backend, RunConfig config, int tokens, int threads, int trainers) {
+      Backend backend, PretrainConfig config, int tokens, int threads, int trainers) {
     if (config.compute().backend() != BackendKind.CPU) {
       return Double.NaN;
     }
