@@ -48,7 +48,7 @@ public record PretrainConfig(
     if (name.isEmpty()) {
       name = "run";
     }
-    Require.run(name, runsFolder);
+    StageConfig.requirePlace(name, runsFolder);
     if (data.tokenType() == DataConfig.TokenType.UINT16
         && tokenizer.kind() == TokenizerConfig.Kind.BPE
         && tokenizer.vocabularySize() > DataConfig.UINT16_VOCABULARY) {

@@ -7,6 +7,7 @@ import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
@@ -61,6 +62,7 @@ public final class StartingModel {
     if (from.isEmpty()) {
       return draft.resolve();
     }
+    StageConfig.requirePlace(draft.value("name"), draft.value("runs_folder"));
     Path run = new Path(draft.value("runs_folder"), draft.value("name"));
     Optional<Checkpoint> own =
         RunDirectory.at(run, hadoop).checkpoints(notice -> LOG.debug("{}", notice)).latest();
@@ -75,8 +77,7 @@ public final class StartingModel {
       ConfigDraft<PretrainConfig> draft, String from, Checkpoint own, Configuration hadoop) {
     PretrainConfig saved = TrainingCheckpoint.config(own, PretrainConfig.class);
     String source = saved.model().from();
-    String given = qualified(new Path(from), hadoop).toString();
-    if (!source.equals(given) && !source.startsWith(given + Path.SEPARATOR)) {
+    if (source.isEmpty() || !isWithin(new Path(source), qualified(new Path(from), hadoop))) {
       throw UserException.usage(
           "%s must be %s as in the checkpoint %s, got %s: change it back, or train under another name (name=...)"
               .formatted(FROM, source.isEmpty() ? "empty" : source, own, from));
@@ -89,6 +90,12 @@ public final class StartingModel {
           draft, ModelDirectory.readTokenizer(own.fileSystem(), own.directory()), owner, hadoop);
     }
     draft.set("tokenizer", saved.tokenizer());
+  }
+
+  /** Whether a checkpoint or model is the given one, or one of the given run. */
+  private static boolean isWithin(Path source, Path given) {
+    Path folder = source.getParent();
+    return source.equals(given) || (folder != null && given.equals(folder.getParent()));
   }
 
   private static PretrainConfig start(

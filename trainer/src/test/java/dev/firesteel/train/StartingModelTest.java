@@ -212,6 +212,13 @@ class StartingModelTest {
   }
 
   @Test
+  void refusesANameThatIsNone() {
+    assertThatThrownBy(() -> TinyRun.from(run("source"), folder, "name=a:b"))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("name must begin with a letter or digit");
+  }
+
+  @Test
   void refusesWhatIsNoModel() {
     assertThatThrownBy(() -> TinyRun.from(run("none"), folder, "name=more"))
         .isInstanceOf(UserException.class)
