@@ -4,7 +4,7 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.data.DatasetManifest.Inputs;
@@ -72,9 +72,9 @@ public final class NanoGptCpuRecipe {
     for (int i = 3; i < arguments.length; i++) {
       String seed = arguments[i].split(":", -1)[0];
       boolean bf16 = arguments[i].endsWith(":bf16");
-      RunConfig run =
+      PretrainConfig run =
           ConfigLoader.load(
-              RunConfig.class,
+              PretrainConfig.class,
               config,
               List.of(
                   "name=seed-" + seed + (bf16 ? "-bf16" : ""),
@@ -121,7 +121,7 @@ public final class NanoGptCpuRecipe {
     }
   }
 
-  private static double train(RunConfig config, List<String> losses) {
+  private static double train(PretrainConfig config, List<String> losses) {
     Configuration hadoop = new Configuration();
     RunDirectory run = RunDirectory.of(config, hadoop);
     deleteEarlier(run, hadoop);

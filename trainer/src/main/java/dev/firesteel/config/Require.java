@@ -1,25 +1,10 @@
 package dev.firesteel.config;
 
 import dev.firesteel.error.UserException;
-import java.util.regex.Pattern;
 
 /** The checks of the records: each names the key, what is required and what was got. */
 final class Require {
-  /** It names a folder, on any file system. */
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
-
   private Require() {}
-
-  /** The keys that name a run and its place, which all stages have. */
-  static void run(String name, String runsFolder) {
-    that(
-        NAME.matcher(name).matches(),
-        "name must begin with a letter or digit and hold only letters, digits, dots, dashes and"
-            + " underscores, got \""
-            + name
-            + "\"");
-    that(!runsFolder.isBlank(), "runs_folder must name a folder, got an empty text");
-  }
 
   static void atLeast(String key, long value, long least) {
     if (value < least) {

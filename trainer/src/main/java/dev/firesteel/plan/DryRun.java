@@ -8,7 +8,7 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
@@ -32,12 +32,12 @@ final class DryRun {
   /** Shards are cut at multiples, so that some are larger than others. */
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final ModelConfig modelConfig;
   private final Heap heap;
   private final int threads;
 
-  DryRun(RunConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+  DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
     this.config = config;
     this.modelConfig = modelConfig;
     this.heap = heap;

@@ -7,7 +7,7 @@ import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.Batch;
 import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TrainingBatches;
@@ -46,7 +46,7 @@ public final class Pretraining implements Objective {
   /** Once, after the warm-up. */
   private static final Duration PROBE = Duration.ofMillis(300);
 
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final TrainingData data;
   private final TrainingContext context;
   private final TrainingBatches batches;
@@ -62,7 +62,7 @@ public final class Pretraining implements Objective {
    *
    * @throws UserException if configuration and data do not fit together
    */
-  public Pretraining(RunConfig config, TrainingData data, TrainingContext context) {
+  public Pretraining(PretrainConfig config, TrainingData data, TrainingContext context) {
     this.config = config;
     this.data = data;
     this.context = context;
@@ -221,7 +221,7 @@ public final class Pretraining implements Objective {
         .build();
   }
 
-  private static ModelConfig modelConfig(RunConfig config, Tokenizer tokenizer) {
+  private static ModelConfig modelConfig(PretrainConfig config, Tokenizer tokenizer) {
     int size = config.model().vocabularySize();
     if (size == 0) {
       return config.model().withVocabularySize(tokenizer.vocabularySize());

@@ -1,6 +1,6 @@
 package dev.firesteel.stage;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
@@ -11,7 +11,7 @@ import org.apache.hadoop.fs.Path;
 
 /** The table of training stages: which configuration is trained by which objective. */
 public final class Stages {
-  private static final List<Stage<?>> ALL = List.of(new Stage<>(RunConfig.class, Stages::pretrain));
+  private static final List<Stage<?>> ALL = List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
 
   /** Opens the data of a stage and makes its run. */
   @FunctionalInterface
@@ -45,14 +45,14 @@ public final class Stages {
   }
 
   private static TrainingRun pretrain(
-      RunConfig config, Path data, Configuration hadoop, TrainingContext context) {
+      PretrainConfig config, Path data, Configuration hadoop, TrainingContext context) {
     return pretrain(config, TrainingData.open(data, hadoop), context);
   }
 
   /** A pretraining run on data that is open. */
   public static TrainingRun pretrain(
-      RunConfig config, TrainingData data, TrainingContext context) {
-    RunConfig resolved = data.resolveSteps(config);
+      PretrainConfig config, TrainingData data, TrainingContext context) {
+    PretrainConfig resolved = data.resolveSteps(config);
     return new TrainingRun(resolved, context, new Pretraining(resolved, data, context));
   }
 }

@@ -6,7 +6,8 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
@@ -56,11 +57,12 @@ public final class StartingModel {
    *
    * @throws UserException if there is no such model, or a given key contradicts it
    */
-  public static RunConfig resolve(ConfigDraft<RunConfig> draft, Configuration hadoop) {
+  public static PretrainConfig resolve(ConfigDraft<PretrainConfig> draft, Configuration hadoop) {
     String from = draft.value(FROM);
     if (from.isEmpty()) {
       return draft.resolve();
     }
+    StageConfig.requirePlace(draft.value("name"), draft.value("runs_folder"));
     Path run = new Path(draft.value("runs_folder"), draft.value("name"));
     Optional<Checkpoint> own =
         RunDirectory.at(run, hadoop).checkpoints(notice -> LOG.debug("{}", notice)).latest();
@@ -72,11 +74,10 @@ public final class StartingModel {
   }
 
   private static void resume(
-      ConfigDraft<RunConfig> draft, String from, Checkpoint own, Configuration hadoop) {
-    RunConfig saved = TrainingCheckpoint.config(own, RunConfig.class);
+      ConfigDraft<PretrainConfig> draft, String from, Checkpoint own, Configuration hadoop) {
+    PretrainConfig saved = TrainingCheckpoint.config(own, PretrainConfig.class);
     String source = saved.model().from();
-    String given = qualified(new Path(from), hadoop).toString();
-    if (!source.equals(given) && !source.startsWith(given + Path.SEPARATOR)) {
+    if (source.isEmpty() || !isWithin(new Path(source), qualified(new Path(from), hadoop))) {
       throw UserException.usage(
           "%s must be %s as in the checkpoint %s, got %s: change it back, or train under another name (name=...)"
               .formatted(FROM, source.isEmpty() ? "empty" : source, own, from));
@@ -91,7 +92,14 @@ public final class StartingModel {
     draft.set("tokenizer", saved.tokenizer());
   }
 
-  private static RunConfig start(ConfigDraft<RunConfig> draft, String from, Configuration hadoop) {
+  /** Whether a checkpoint or model is the given one, or one of the given run. */
+  private static boolean isWithin(Path source, Path given) {
+    Path folder = source.getParent();
+    return source.equals(given) || (folder != null && given.equals(folder.getParent()));
+  }
+
+  private static PretrainConfig start(
+      ConfigDraft<PretrainConfig> draft, String from, Configuration hadoop) {
     String owner = "the model " + from;
     Path directory = qualified(SavedModel.find(new Path(from), hadoop), hadoop);
     FileSystem fs = fileSystem(directory, hadoop);
@@ -115,14 +123,14 @@ public final class StartingModel {
   }
 
   /** The data that the model was trained on, where the configuration asks for the same again. */
-  private static Optional<RunConfig> withPreparedData(
-      ConfigDraft<RunConfig> draft,
+  private static Optional<PretrainConfig> withPreparedData(
+      ConfigDraft<PretrainConfig> draft,
       TokenizerConfig trained,
       Tokenizer tokenizer,
       Configuration hadoop) {
-    ConfigDraft<RunConfig> same = draft.copy();
+    ConfigDraft<PretrainConfig> same = draft.copy();
     same.set("tokenizer", trained);
-    RunConfig config = same.resolve();
+    PretrainConfig config = same.resolve();
     Optional<Tokenizer> given =
         trained.file().isEmpty() ? Optional.empty() : Optional.of(tokenizer);
     String settings = TrainingData.settingsSha256(config.preparation(), given);
@@ -132,8 +140,8 @@ public final class StartingModel {
         .map(manifest -> config);
   }
 
-  private static RunConfig withTokenizer(
-      ConfigDraft<RunConfig> draft, Tokenizer tokenizer, Path directory) {
+  private static PretrainConfig withTokenizer(
+      ConfigDraft<PretrainConfig> draft, Tokenizer tokenizer, Path directory) {
     draft.set(
         "tokenizer",
         new TokenizerConfig(
@@ -146,7 +154,7 @@ public final class StartingModel {
 
   /** A key may say what the tokenizer is, or what it was trained with. */
   private static void requireTokenizer(
-      ConfigDraft<RunConfig> draft,
+      ConfigDraft<PretrainConfig> draft,
       Tokenizer tokenizer,
       Optional<TokenizerConfig> trained,
       String owner,
@@ -166,7 +174,7 @@ public final class StartingModel {
   }
 
   private static void requireOneOf(
-      ConfigDraft<RunConfig> draft,
+      ConfigDraft<PretrainConfig> draft,
       String key,
       String actual,
       Optional<String> trained,
@@ -183,7 +191,7 @@ public final class StartingModel {
   }
 
   private static void requireFile(
-      ConfigDraft<RunConfig> draft, Tokenizer tokenizer, String owner, Configuration hadoop) {
+      ConfigDraft<PretrainConfig> draft, Tokenizer tokenizer, String owner, Configuration hadoop) {
     String given = draft.value("tokenizer.file");
     if (given.isEmpty()) {
       return;

@@ -1,7 +1,7 @@
 package dev.firesteel.train;
 
 import dev.firesteel.config.PreparationSettings;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
@@ -79,7 +79,7 @@ public record TrainingData(
   }
 
   /** The configuration with the number of steps that {@code training.epochs} takes of this text. */
-  public RunConfig resolveSteps(RunConfig config) {
+  public PretrainConfig resolveSteps(PretrainConfig config) {
     return resolveSteps(config, train.tokens());
   }
 
@@ -90,7 +90,7 @@ public record TrainingData(
    * @throws UserException if {@code training.steps} is given as well and differs, or the text is
    *     shorter than one sequence
    */
-  public static RunConfig resolveSteps(RunConfig config, long trainingTokens) {
+  public static PretrainConfig resolveSteps(PretrainConfig config, long trainingTokens) {
     return config.withSamples(
         SampleOrder.of(
                 config.data().sampling(),

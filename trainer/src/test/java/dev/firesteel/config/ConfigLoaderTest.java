@@ -34,9 +34,9 @@ class ConfigLoaderTest {
               beta2: 0.99
             """);
 
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
-            RunConfig.class,
+            PretrainConfig.class,
             file,
             List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
 
@@ -50,9 +50,9 @@ class ConfigLoaderTest {
 
   @Test
   void readsOverrideValuesAsYaml() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
-            RunConfig.class,
+            PretrainConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt=\"public class \"",
@@ -101,19 +101,19 @@ class ConfigLoaderTest {
         "<<"
       })
   void textKeysKeepTheTextAsItIsWritten(String text) {
-    RunConfig overridden =
+    PretrainConfig overridden =
         ConfigLoader.load(
-            RunConfig.class, List.of("data.source=" + text, "sample.prompt= " + text));
-    RunConfig nested =
+            PretrainConfig.class, List.of("data.source=" + text, "sample.prompt= " + text));
+    PretrainConfig nested =
         ConfigLoader.load(
-            RunConfig.class,
+            PretrainConfig.class,
             List.of("data={source: %s}".formatted(text), "sample={prompt: %s}".formatted(text)));
-    RunConfig parsed =
+    PretrainConfig parsed =
         parse("sample: {prompt: %s}  # a comment\ndata:\n  source: %s\n".formatted(text, text));
-    RunConfig quoted =
+    PretrainConfig quoted =
         parse("sample: {prompt: '%s'}\ndata: {source: \"%s\"}\n".formatted(text, text));
 
-    for (RunConfig config : List.of(overridden, nested, parsed, quoted)) {
+    for (PretrainConfig config : List.of(overridden, nested, parsed, quoted)) {
       assertThat(config.sample().prompt()).isEqualTo(text);
       assertThat(config.data().source()).isEqualTo(text);
       assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -123,7 +123,9 @@ class ConfigLoaderTest {
 
   @Test
   void twoNamesThatAreOneNumberAreTwoRuns() {
-    assertThat(ConfigLoader.load(RunConfig.class, List.of("data.source=text", "name=1.10")).name())
+    assertThat(
+            ConfigLoader.load(PretrainConfig.class, List.of("data.source=text", "name=1.10"))
+                .name())
         .isEqualTo("1.10");
     assertThat(parse(SOURCE + "name: 1.1").name()).isEqualTo("1.1");
     assertThat(parse(SOURCE + "name: 2024_01_02").name()).isEqualTo("2024_01_02");
@@ -145,8 +147,9 @@ class ConfigLoaderTest {
         "- a"
       })
   void aTextOnTheCommandLineIsTakenAsItStands(String text) {
-    RunConfig config =
-        ConfigLoader.load(RunConfig.class, List.of("data.source=text", "sample.prompt=" + text));
+    PretrainConfig config =
+        ConfigLoader.load(
+            PretrainConfig.class, List.of("data.source=text", "sample.prompt=" + text));
 
     assertThat(config.sample().prompt()).isEqualTo(text);
     assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -177,9 +180,9 @@ class ConfigLoaderTest {
 
   @Test
   void theResolvedYamlReadsBackAsTheSameConfiguration() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
-            RunConfig.class,
+            PretrainConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt='on: yes # \"no\" \\ é 🙂'",
@@ -187,7 +190,7 @@ class ConfigLoaderTest {
                 "model.architecture=gpt2",
                 "optimizer.epsilon=1e-12"));
 
-    RunConfig again = parse(ConfigLoader.toYaml(config));
+    PretrainConfig again = parse(ConfigLoader.toYaml(config));
 
     assertThat(again).isEqualTo(config);
     assertThat(ConfigLoader.contentHash(again)).isEqualTo(ConfigLoader.contentHash(config));
@@ -195,7 +198,7 @@ class ConfigLoaderTest {
 
   @Test
   void aConfigurationOfBeforeAKeyWasAddedIsTheSameWithItsDefault() {
-    RunConfig config = parse(SOURCE);
+    PretrainConfig config = parse(SOURCE);
     String now = ConfigLoader.toYaml(config);
     String before = now.replaceAll("(?m)^  (from|epochs): .*\n", "");
     assertThat(now.lines().count() - before.lines().count()).isEqualTo(2);
@@ -211,7 +214,7 @@ class ConfigLoaderTest {
 
   @Test
   void fillsInWhatTheArchitectureAndTheLengthsImply() {
-    RunConfig gpt2 = parse(SOURCE + "model: {architecture: gpt2, width: 768, heads: 12}");
+    PretrainConfig gpt2 = parse(SOURCE + "model: {architecture: gpt2, width: 768, heads: 12}");
     assertThat(gpt2.model().feedForwardWidth()).isEqualTo(3072);
     assertThat(gpt2.model().headWidth()).isEqualTo(64);
     assertThat(gpt2.model().kvHeads()).isEqualTo(12);
@@ -220,13 +223,13 @@ class ConfigLoaderTest {
     assertThat(gpt2.model().activation()).isEqualTo(ModelConfig.Activation.GELU_TANH);
 
     // LLaMA-7B's feed-forward width (Touvron et al. 2023).
-    RunConfig llama = parse(SOURCE + "model: {architecture: llama, width: 4096, heads: 32}");
+    PretrainConfig llama = parse(SOURCE + "model: {architecture: llama, width: 4096, heads: 32}");
     assertThat(llama.model().feedForwardWidth()).isEqualTo(11008);
     assertThat(llama.model().bias()).isFalse();
     assertThat(llama.model().tieEmbeddings()).isFalse();
     assertThat(llama.model().activation()).isEqualTo(ModelConfig.Activation.SWIGLU);
 
-    RunConfig lengths =
+    PretrainConfig lengths =
         parse(
             SOURCE
                 + "model: {context_length: 100}\n"
@@ -246,7 +249,7 @@ class ConfigLoaderTest {
     "wsd, 100, 1000, 200"
   })
   void derivesTheDecayFromTheStepsAndTheKind(String kind, int warmup, int steps, int decay) {
-    RunConfig config =
+    PretrainConfig config =
         parse(
             SOURCE
                 + "training: {steps: %d}\nschedule: {kind: %s, warmup_steps: %d}"
@@ -257,7 +260,7 @@ class ConfigLoaderTest {
 
   @Test
   void epochsBecomeStepsOnceTheSamplesAreCounted() {
-    RunConfig config =
+    PretrainConfig config =
         parse(
             SOURCE
                 + "training: {epochs: 2.5, global_batch_size: 16}\n"
@@ -266,7 +269,7 @@ class ConfigLoaderTest {
     assertThat(config.schedule().decaySteps()).isZero();
 
     // 2.5 x 33 samples are 82.5: 5.2 batches.
-    RunConfig resolved = config.withSamples(33);
+    PretrainConfig resolved = config.withSamples(33);
     assertThat(resolved.training().steps()).isEqualTo(6);
     assertThat(resolved.schedule().decaySteps()).isEqualTo(3);
     assertThat(parse(ConfigLoader.toYaml(resolved))).isEqualTo(resolved);
@@ -284,7 +287,7 @@ class ConfigLoaderTest {
 
   @Test
   void stepsAndTokensNeedNoSamples() {
-    RunConfig config = parse(SOURCE + "training: {tokens: 1e6}");
+    PretrainConfig config = parse(SOURCE + "training: {tokens: 1e6}");
     assertThat(config.withSamples(5)).isSameAs(config);
   }
 
@@ -317,7 +320,7 @@ class ConfigLoaderTest {
     assertThatThrownBy(
             () ->
                 ConfigLoader.load(
-                    RunConfig.class, List.of("data.source=text", "training.step.count=4")))
+                    PretrainConfig.class, List.of("data.source=text", "training.step.count=4")))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "unknown key \"training.step\" in the command line: did you mean \"training.steps\"?");
@@ -424,14 +427,14 @@ class ConfigLoaderTest {
     refused("seed: 1\nseed: 2\n")
         .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
         .hasMessageContaining("seed");
-    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("model={")))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, List.of("model={")))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("the value of model in the command line is not valid YAML at line");
   }
 
   @Test
   void refusesAnOverrideWithoutAnEqualsSign() {
-    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, List.of("quickstart")))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, List.of("quickstart")))
         .isInstanceOf(UserException.class)
         .hasMessage("an override must have the form key.path=value, got \"quickstart\"");
   }
@@ -439,24 +442,24 @@ class ConfigLoaderTest {
   @Test
   void refusesAFileThatIsMissingOrNoText() throws IOException {
     Path missing = folder.resolve("none.yaml");
-    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, missing, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, missing, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "configuration file " + missing + " does not exist: give the path of a YAML file");
 
     Path bytes = folder.resolve("bytes.yaml");
     Files.write(bytes, new byte[] {(byte) 0xff, (byte) 0xfe, 0});
-    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, bytes, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, bytes, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage("configuration file " + bytes + " must be UTF-8 text, got other bytes");
 
-    assertThatThrownBy(() -> ConfigLoader.load(RunConfig.class, folder, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, folder, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("configuration file " + folder + " cannot be read: ");
   }
 
-  private static RunConfig parse(String yaml) {
-    return ConfigLoader.parse(RunConfig.class, yaml, "test.yaml", List.of());
+  private static PretrainConfig parse(String yaml) {
+    return ConfigLoader.parse(PretrainConfig.class, yaml, "test.yaml", List.of());
   }
 
   private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> refused(

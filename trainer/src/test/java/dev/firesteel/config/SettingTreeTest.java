@@ -103,7 +103,7 @@ class SettingTreeTest {
   @Test
   void everyKeyHasTheDefaultListedHere() {
     Map<String, String> actual =
-        SettingTree.of(RunConfig.class).keys().stream()
+        SettingTree.of(PretrainConfig.class).keys().stream()
             .collect(
                 Collectors.toMap(
                     SettingTree.Key::path,
@@ -158,7 +158,7 @@ class SettingTreeTest {
         This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
 
         """
-        + table(SettingTree.of(RunConfig.class));
+        + table(SettingTree.of(PretrainConfig.class));
   }
 
   private static String table(SettingTree tree) {

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A second root beside {@link RunConfig}. */
+/** A second root beside {@link PretrainConfig}. */
 class StageConfigTest {
   @Test
   void aRootHasItsOwnDefaultsForSharedSections() {
@@ -21,7 +21,7 @@ class StageConfigTest {
     assertThat(toy.training().steps()).isEqualTo(3);
     assertThat(load("optimizer.learning_rate=1").optimizer().learningRate()).isEqualTo(1);
 
-    RunConfig other = ConfigLoader.load(RunConfig.class, List.of("data.source=t"));
+    PretrainConfig other = ConfigLoader.load(PretrainConfig.class, List.of("data.source=t"));
     assertThat(other.optimizer().learningRate()).isEqualTo(1e-3);
   }
 

@@ -40,7 +40,7 @@ record ToyConfig(
   }
 
   ToyConfig {
-    Require.run(name, runsFolder);
+    StageConfig.requirePlace(name, runsFolder);
   }
 
   @Override

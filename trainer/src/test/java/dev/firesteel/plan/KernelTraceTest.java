@@ -19,7 +19,7 @@ import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -119,9 +119,9 @@ class KernelTraceTest {
     }
     for (String backend : List.of("reference", "cpu", "opencl")) {
       for (String recompute : List.of("none", "attention", "block")) {
-        RunConfig run =
+        PretrainConfig run =
             ConfigLoader.load(
-                RunConfig.class,
+                PretrainConfig.class,
                 List.of(
                     "data.source=none",
                     "compute.backend=" + backend,

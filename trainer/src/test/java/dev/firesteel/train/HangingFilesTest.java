@@ -9,7 +9,7 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.stage.Stages;
@@ -66,7 +66,7 @@ class HangingFilesTest {
     "samples.jsonl, SYNC, samples.jsonl",
   })
   void endsTheRun(String file, HangingFileSystem.Operation operation, String named) {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of(file, operation);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
@@ -77,7 +77,7 @@ class HangingFilesTest {
 
   @Test
   void endsTheRunOfAllRanks() throws Exception {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.SYNC);
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
@@ -97,9 +97,9 @@ class HangingFilesTest {
 
   @Test
   void leavesARunThatIsResumedToTheSameNumbers() {
-    RunConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
+    PretrainConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
     TinyRun.train(whole);
-    RunConfig hung = TinyRun.config(folder, SHORT);
+    PretrainConfig hung = TinyRun.config(folder, SHORT);
     TinyRun.trainUntil(hung, 6);
     // The rows of this session are never written; the checkpoint that should cover them neither.
     assertThatThrownBy(
@@ -118,7 +118,7 @@ class HangingFilesTest {
 
   @Test
   void aFileThatHangsWhenItIsClosedIsLeftToItself() {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.CLOSE);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
@@ -128,7 +128,7 @@ class HangingFilesTest {
 
   @Test
   void aReportThatHangsIsANotice() throws IOException {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     Configuration hadoop =
         HangingFileSystem.of(".report.html.new", HangingFileSystem.Operation.CREATE);
@@ -151,7 +151,7 @@ if (event instanceof TrainingEvent.Notice notice) {
   }
 
   private static TrainingOutcome train(
-      RunConfig config, Configuration hadoop, Collective collective) {
+      PretrainConfig config, Configuration hadoop, Collective collective) {
     try (Backend backend = new ReferenceBackend();
         TrainingRun training =
             Stages.pretrain(

@@ -1,6 +1,6 @@
 package dev.firesteel.train;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -9,7 +9,7 @@ import java.nio.file.Path;
 final class KilledRunMain {
   private KilledRunMain() {}
 
-  static RunConfig config(Path folder, String name) {
+  static PretrainConfig config(Path folder, String name) {
     return TinyRun.config(
         folder, "name=" + name, "checkpoint.every=1", "checkpoint.keep_last=2", "logging.every=1");
   }

@@ -9,7 +9,7 @@ import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.RunPlan;
@@ -41,7 +41,7 @@ class PlannedMemoryTest {
   void theHeapIsWhatThePlanSaid(String architecture, String precision, String recompute)
       throws IOException {
     TinyRun.prepare(folder);
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "compute.backend=cpu",

@@ -14,7 +14,7 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.collective.CollectiveException;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -59,7 +59,7 @@ class PretrainingTest {
 
   @Test
   void learns() {
-    RunConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
+    PretrainConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
     assertThat(TinyRun.train(config)).isEqualTo(TrainingOutcome.COMPLETED);
     List<JsonNode> rows = TinyRun.metrics(config);
     double before = rows.get(0).get("val_loss").asDouble();
@@ -72,7 +72,7 @@ class PretrainingTest {
   @Test
   void overfitsATinyText() throws IOException {
     TinyRun.prepare(folder, "abcabdabe", "");
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=150",
@@ -88,7 +88,7 @@ class PretrainingTest {
 
   @Test
   void writesEachLoggedStepOnce() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     List<JsonNode> rows = TinyRun.metrics(config);
     assertThat(rows)
@@ -109,10 +109,10 @@ class PretrainingTest {
   @ParameterizedTest
   @ValueSource(longs = {0, 4, 10, 12})
   void goesOnAsIfNothingHadHappened(long stopAt) throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
 
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     TrainingOutcome outcome = TinyRun.trainUntil(stopped, stopAt);
     assertThat(outcome)
         .isEqualTo(stopAt == 12 ? TrainingOutcome.COMPLETED : TrainingOutcome.INTERRUPTED);
@@ -124,9 +124,9 @@ class PretrainingTest {
 
   @Test
   void goesOnAfterEachStepHasEndedASession() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     StopSignal always = new StopSignal();
     always.request();
     // Each session ends before its first step, and so must change nothing.
@@ -142,9 +142,9 @@ class PretrainingTest {
 
   @Test
   void dropsMetricsThatNoCheckpointCovers() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig crashed = TinyRun.config(folder, "name=crashed");
+    PretrainConfig crashed = TinyRun.config(folder, "name=crashed");
     TrainingListener crash =
         event -> {
 if (event instanceof TrainingEvent.StepLogged metrics) {
@@ -164,10 +164,10 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together = TinyRun.config(folder, "name=ranks" + ranks);
+      PretrainConfig together = TinyRun.config(folder, "name=ranks" + ranks);
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
     }
@@ -175,10 +175,10 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanksThatShareNoPowerOfTwoOfSlots() throws Exception {
-    RunConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
+    PretrainConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together =
+      PretrainConfig together =
           TinyRun.config(folder, "name=twelfths" + ranks, "training.global_batch_size=24");
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
@@ -187,9 +187,9 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void goesOnWithAnotherNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
-    RunConfig changing = TinyRun.config(folder, "name=changing");
+    PretrainConfig changing = TinyRun.config(folder, "name=changing");
     TinyRun.trainUntil(changing, 4);
     TinyRun.trainOnRanks(changing, 4, ReferenceBackend::new, 12);
     assertSameNumbers(alone, changing);
@@ -197,7 +197,7 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void tellsThatRanksComputeByDifferentArithmetic() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     Queue<Backend> backends =
         new ConcurrentLinkedQueue<>(
             List.of(
@@ -229,7 +229,7 @@ if (event instanceof TrainingEvent.Notice notice) {
 
   @Test
   void takesTheOtherRanksAlongWhenOneFails() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TrainingListener failing =
         event -> {
 if (event instanceof TrainingEvent.StepLogged metrics) {
@@ -255,7 +255,7 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void refusesRanksThatDoNotShareTheSlotsEvenly() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     assertThatThrownBy(() -> TinyRun.trainOnRanks(config, 3, ReferenceBackend::new, 12))
         .hasRootCauseInstanceOf(UserException.class)
         .hasRootCauseMessage(
@@ -264,7 +264,7 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
 
   @Test
   void skipsAndReportsWhatIsNotFinite() {
-    RunConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
     List<String> skips = new ArrayList<>();
     TrainingListener listener =
         event -> {
@@ -287,7 +287,7 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
 
   @Test
   void countsSkippedStepsOutOfTheBiasCorrection() throws IOException {
-    RunConfig config = TinyRun.config(folder, "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "sample.max_tokens=0");
     try (Backend backend = poisoned(call -> call == 10)) {
       TinyRun.train(config, backend, event -> {}, new StopSignal());
     }
@@ -302,7 +302,7 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
     "2, 9, after 3 consecutive skipped steps"
   })
   void stopsAfterTooManyStepsInARowThatAreNotFinite(int limit, long last, String counted) {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(folder, "training.skip_non_finite_limit=" + limit, "sample.max_tokens=0");
     List<Long> skips = new ArrayList<>();
     TrainingListener listener =
@@ -323,7 +323,7 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
 
   @Test
   void refusesAPromptThatDoesNotFitBeforeItTrains() {
-    RunConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
+    PretrainConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("prompt 1 must have 1 to 7 tokens");
@@ -332,7 +332,7 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
 
   @Test
   void keepsTheNewestCheckpointsAndTheBest() {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=24",
@@ -362,7 +362,7 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
 
   @Test
   void tellsItsListenerWhatHappens() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     List<String> events = new ArrayList<>();
     TrainingListener listener =
         event -> {
@@ -410,14 +410,14 @@ if (event instanceof TrainingEvent.Ended ended) {
 
   @Test
   void refusesAVocabularySmallerThanTheTokenizers() {
-    RunConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
+    PretrainConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "model.vocabulary_size must be at least the tokenizer's (22), got 5: raise it, or set it to 0");
   }
 
-  private void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+  private void assertSameRun(PretrainConfig expected, PretrainConfig got) throws IOException {
     for (String file : EXACT_FILES) {
       assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));
     }
@@ -425,7 +425,8 @@ if (event instanceof TrainingEvent.Ended ended) {
   }
 
   /** All but the optimizer's files, which are as many as there were ranks. */
-  private static void assertSameNumbers(RunConfig expected, RunConfig got) throws IOException {
+  private static void assertSameNumbers(PretrainConfig expected, PretrainConfig got)
+      throws IOException {
     assertThat(TinyRun.file(got, 12, "model.safetensors"))
         .isEqualTo(TinyRun.file(expected, 12, "model.safetensors"));
     assertThat(TinyRun.metrics(got)).isEqualTo(TinyRun.metrics(expected));

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
 import java.awt.image.BufferedImage;
@@ -28,7 +28,7 @@ class RunReportTest {
 
   @Test
   void holdsCurvesFactsSampleAndConfiguration() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     RunDirectory run = TinyRun.directory(config);
     run.writeConfig(config);
     writeRows(run, 2000);
@@ -86,7 +86,7 @@ class RunReportTest {
 
   @Test
   void needsNoMetrics() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     RunDirectory run = TinyRun.directory(config);
     run.writeConfig(config);
     RunReport.write(run);

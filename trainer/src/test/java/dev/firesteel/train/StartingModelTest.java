@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.tokenizer.BpeTokenizer;
@@ -40,9 +40,10 @@ class StartingModelTest {
   @ParameterizedTest
   @ValueSource(strings = {"model.dropout=0.1", LLAMA})
   void beginsWithTheLossThatTheSourceEndedWith(String model) throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source", model);
+    PretrainConfig source = TinyRun.config(folder, "name=source", model);
     TinyRun.train(source);
-    RunConfig more = TinyRun.from(run("source"), folder, "name=more", model, "training.steps=4");
+    PretrainConfig more =
+        TinyRun.from(run("source"), folder, "name=more", model, "training.steps=4");
     TinyRun.train(more);
 
     assertThat(validationLoss(more, 0)).isEqualTo(validationLoss(source, 12));
@@ -56,20 +57,20 @@ class StartingModelTest {
 
   @Test
   void beginsFromACheckpointThatIsNotTheLast() throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source", "checkpoint.every=4");
+    PretrainConfig source = TinyRun.config(folder, "name=source", "checkpoint.every=4");
     TinyRun.train(source);
     String checkpoint = TinyRun.checkpoint(source, 8).toString();
-    RunConfig more = TinyRun.from(checkpoint, folder, "name=more", "training.steps=4");
+    PretrainConfig more = TinyRun.from(checkpoint, folder, "name=more", "training.steps=4");
     TinyRun.train(more);
     assertThat(validationLoss(more, 0)).isEqualTo(validationLoss(source, 8));
   }
 
   @Test
   void beginsFromAHuggingFaceDirectory() throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source");
+    PretrainConfig source = TinyRun.config(folder, "name=source");
     TinyRun.train(source);
     Path published = publish(source);
-    RunConfig more =
+    PretrainConfig more =
         TinyRun.from(published.toString(), folder, "name=more", "model=", "training.steps=4");
     TinyRun.train(more);
 
@@ -85,12 +86,12 @@ class StartingModelTest {
   @Test
   void resumesWithoutItsSource() throws IOException {
     TinyRun.train(TinyRun.config(folder, "name=source"));
-    RunConfig whole = TinyRun.from(run("source"), folder, "name=whole");
+    PretrainConfig whole = TinyRun.from(run("source"), folder, "name=whole");
     TinyRun.train(whole);
     TinyRun.trainUntil(TinyRun.from(run("source"), folder, "name=stopped"), 6);
     FileUtil.fullyDelete(folder.resolve("runs").resolve("source").toFile());
 
-    RunConfig stopped = TinyRun.from(run("source"), folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.from(run("source"), folder, "name=stopped");
     assertThat(TinyRun.train(stopped)).isEqualTo(TrainingOutcome.COMPLETED);
     assertThat(TinyRun.metrics(stopped)).isEqualTo(TinyRun.metrics(whole));
     assertThat(TinyRun.file(stopped, 12, "model.safetensors"))
@@ -100,9 +101,9 @@ class StartingModelTest {
 
   @Test
   void resumesFromTheCheckpointThoughTheSourceTrainedOn() throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source", "schedule.kind=constant");
+    PretrainConfig source = TinyRun.config(folder, "name=source", "schedule.kind=constant");
     TinyRun.trainUntil(source, 4);
-    RunConfig more = TinyRun.from(run("source"), folder, "name=more");
+    PretrainConfig more = TinyRun.from(run("source"), folder, "name=more");
     TinyRun.trainUntil(more, 6);
     TinyRun.train(source);
     assertThat(TinyRun.from(run("source"), folder, "name=more")).isEqualTo(more);
@@ -113,8 +114,8 @@ class StartingModelTest {
   @Test
   void ranksBeginWithTheSameBits() throws IOException, InterruptedException, ExecutionException {
     TinyRun.train(TinyRun.config(folder, "name=source"));
-    RunConfig alone = TinyRun.from(run("source"), folder, "name=alone");
-    RunConfig two = TinyRun.from(run("source"), folder, "name=two");
+    PretrainConfig alone = TinyRun.from(run("source"), folder, "name=alone");
+    PretrainConfig two = TinyRun.from(run("source"), folder, "name=two");
     TinyRun.train(alone);
     TinyRun.trainOnRanks(two, 2, ReferenceBackend::new, 12);
     assertThat(TinyRun.file(two, 12, "model.safetensors"))
@@ -140,7 +141,7 @@ class StartingModelTest {
   @Test
   void takesAnotherDropoutAndZerosThatMeanDerived() throws IOException {
     TinyRun.train(TinyRun.config(folder, "name=source"));
-    RunConfig more =
+    PretrainConfig more =
         TinyRun.from(run("source"), folder, "name=more", "model.dropout=0.3", "model.kv_heads=0");
     assertThat(more.model().dropout()).isEqualTo(0.3);
     assertThat(more.model().kvHeads()).isEqualTo(2);
@@ -167,7 +168,7 @@ class StartingModelTest {
     TinyRun.train(TinyRun.config(folder, "name=source"));
     Path elsewhere = folder.resolve("elsewhere");
     TinyRun.prepare(elsewhere, "1 and 0 ".repeat(50), "0 and 1 ".repeat(20));
-    RunConfig more =
+    PretrainConfig more =
         TinyRun.from(run("source"), folder, "name=more", "data.path=" + elsewhere.resolve("data"));
     assertThatThrownBy(() -> TinyRun.train(more))
         .isInstanceOf(UserException.class)
@@ -176,7 +177,7 @@ class StartingModelTest {
 
   @Test
   void takesTheDataThatTheModelWasTrainedOn() throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source");
+    PretrainConfig source = TinyRun.config(folder, "name=source");
     Path manifest = folder.resolve("data").resolve("manifest.json");
     String settings = TrainingData.settingsSha256(source.preparation(), Optional.empty());
     Files.writeString(
@@ -184,15 +185,15 @@ class StartingModelTest {
         Files.readString(manifest).replaceFirst("(settings_sha256\"[ :]*\")00", "$1" + settings));
     TinyRun.train(source);
 
-    RunConfig more = TinyRun.from(run("source"), folder, "name=more");
+    PretrainConfig more = TinyRun.from(run("source"), folder, "name=more");
     assertThat(more.preparation()).isEqualTo(source.preparation());
-    RunConfig otherText = TinyRun.from(run("source"), folder, "name=more", "data.source=else");
+    PretrainConfig otherText = TinyRun.from(run("source"), folder, "name=more", "data.source=else");
     assertThat(otherText.tokenizer().file()).endsWith("/step-00000012/tokenizer.json");
   }
 
   @Test
   void refusesToResumeFromAnotherSource() throws IOException {
-    RunConfig source = TinyRun.config(folder, "name=source");
+    PretrainConfig source = TinyRun.config(folder, "name=source");
     TinyRun.train(source);
     TinyRun.train(TinyRun.config(folder, "name=other"));
     TinyRun.trainUntil(TinyRun.from(run("source"), folder, "name=more"), 4);
@@ -211,6 +212,13 @@ class StartingModelTest {
   }
 
   @Test
+  void refusesANameThatIsNone() {
+    assertThatThrownBy(() -> TinyRun.from(run("source"), folder, "name=a:b"))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("name must begin with a letter or digit");
+  }
+
+  @Test
   void refusesWhatIsNoModel() {
     assertThatThrownBy(() -> TinyRun.from(run("none"), folder, "name=more"))
         .isInstanceOf(UserException.class)
@@ -224,7 +232,7 @@ class StartingModelTest {
   }
 
   /** The model alone, as others publish it. */
-  private Path publish(RunConfig source) throws IOException {
+  private Path publish(PretrainConfig source) throws IOException {
     Path published = Files.createDirectories(folder.resolve("published"));
     for (String name :
         List.of("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")) {
@@ -234,7 +242,7 @@ class StartingModelTest {
   }
 
   /** With all its digits. */
-  private static String validationLoss(RunConfig config, long step) {
+  private static String validationLoss(PretrainConfig config, long step) {
     for (JsonNode row : TinyRun.metrics(config)) {
       if (row.path("step").asLong() == step && row.has("val_loss")) {
         return row.get("val_loss").asText();

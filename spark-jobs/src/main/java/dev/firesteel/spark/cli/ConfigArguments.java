@@ -2,7 +2,7 @@ package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.train.StartingModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,11 +27,11 @@ final class ConfigArguments {
   private List<String> overrides = new ArrayList<>();
 
   /** The configuration, with what comes from the model that it starts from, if it names one. */
-  RunConfig load() {
-    ConfigDraft<RunConfig> draft =
+  PretrainConfig load() {
+    ConfigDraft<PretrainConfig> draft =
         file == null
-            ? ConfigLoader.draft(RunConfig.class, overrides)
-            : ConfigLoader.draft(RunConfig.class, file, overrides);
+            ? ConfigLoader.draft(PretrainConfig.class, overrides)
+            : ConfigLoader.draft(PretrainConfig.class, file, overrides);
     return StartingModel.resolve(draft, SparkHadoopUtil.get().newConfiguration(new SparkConf()));
   }
 }

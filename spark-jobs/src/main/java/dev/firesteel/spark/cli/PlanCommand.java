@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.spark.driver.TrainerProcess;
@@ -55,12 +55,12 @@ public final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig given = arguments.load();
+    PretrainConfig given = arguments.load();
     SparkConf spark = new SparkConf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainerProcess process = TrainerProcess.of(spark);
     PlannedData data = PlannedData.of(given, hadoop);
-    RunConfig config = data.resolveSteps(given);
+    PretrainConfig config = data.resolveSteps(given);
     RunPlan plan = process.plan(config, data.vocabularySize());
     Double flopsPerSecond = noProbe ? null : probe(config, spark);
     PrintWriter out = spec.commandLine().getOut();
@@ -73,7 +73,7 @@ public final class PlanCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static double probe(RunConfig config, SparkConf spark) {
+  private static double probe(PretrainConfig config, SparkConf spark) {
     try (Backend backend =
         Backends.create(TrainTask.options(config.compute(), List.of(), TrainTask.cores(spark)))) {
       return ThroughputProbe.flopsPerSecond(backend, config, PROBE);

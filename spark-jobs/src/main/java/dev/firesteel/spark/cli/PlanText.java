@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.FlopPlan;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.ParameterPart;
@@ -44,7 +44,7 @@ final class PlanText {
   private PlanText() {}
 
   static List<String> lines(
-      RunPlan plan, RunConfig config, PlannedData data, Double flopsPerSecond) {
+      RunPlan plan, PretrainConfig config, PlannedData data, Double flopsPerSecond) {
     List<String> lines = new ArrayList<>();
     lines.add(format("%s: %,d parameters", plan.name(), plan.parameterCount()));
     for (ParameterPart part : plan.parameters()) {

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
@@ -25,7 +25,7 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
 
   private static final int BYTES = 256;
 
-  static PlannedData of(RunConfig config, Configuration hadoop) {
+  static PlannedData of(PretrainConfig config, Configuration hadoop) {
     Path folder = new Path(config.data().path());
     if (exists(new Path(folder, DatasetManifest.FILE_NAME), hadoop)) {
       DatasetManifest manifest = DatasetManifest.read(folder, hadoop);
@@ -43,7 +43,7 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
    *
    * @throws UserException if that is not known yet
    */
-  RunConfig resolveSteps(RunConfig config) {
+  PretrainConfig resolveSteps(PretrainConfig config) {
     if (config.training().epochs() == 0) {
       return config;
     }
@@ -56,12 +56,12 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
     return TrainingData.resolveSteps(config, trainingTokens);
   }
 
-  private static int rows(RunConfig config, int tokens) {
+  private static int rows(PretrainConfig config, int tokens) {
     return config.model().vocabularySize() == 0 ? tokens : config.model().vocabularySize();
   }
 
   /** Of a tokenizer that may not exist yet. */
-  private static int tokens(RunConfig config, Configuration hadoop) {
+  private static int tokens(PretrainConfig config, Configuration hadoop) {
     TokenizerConfig tokenizer = config.tokenizer();
     if (!tokenizer.file().isEmpty()) {
       return tokensOf(new Path(tokenizer.file()), hadoop);

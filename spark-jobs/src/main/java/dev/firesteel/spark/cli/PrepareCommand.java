@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.spark.prepare.PrepareJob;
 import dev.firesteel.spark.session.SparkSessions;
@@ -36,7 +36,7 @@ public final class PrepareCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    PretrainConfig config = arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession spark = SparkSessions.open("prepare", Map.of())) {
       PrepareJob.Prepared prepared = PrepareJob.run(spark.session(), config, rebuild, out::println);
@@ -45,7 +45,7 @@ public final class PrepareCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static void report(PrepareJob.Prepared prepared, RunConfig config, PrintWriter out) {
+  private static void report(PrepareJob.Prepared prepared, PretrainConfig config, PrintWriter out) {
     DatasetManifest manifest = prepared.manifest();
     if (prepared.upToDate()) {
       out.println(PrepareJob.describe(manifest.documents()));

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.spark.driver.TrainerProcess;
@@ -44,7 +44,7 @@ public final class PretrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    PretrainConfig config = arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
@@ -52,7 +52,7 @@ public final class PretrainCommand implements Callable<Integer> {
       PrepareJob.run(open.session(), config, false, out::println);
       PlannedData data =
           PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
-      RunConfig resolved = data.resolveSteps(config);
+      PretrainConfig resolved = data.resolveSteps(config);
       tellMemory(open.session(), resolved, data, out);
       TrainingOutcome outcome = pretrain(open.session(), resolved);
       return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
@@ -61,7 +61,7 @@ public final class PretrainCommand implements Callable<Integer> {
 
   /** Before the first step, since a heap that is too small would end the run at any later one. */
   private static void tellMemory(
-      SparkSession spark, RunConfig config, PlannedData data, PrintWriter out) {
+      SparkSession spark, PretrainConfig config, PlannedData data, PrintWriter out) {
     TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
     RunPlan plan = process.planWithin(config, data.vocabularySize());
     out.println(
@@ -73,7 +73,7 @@ public final class PretrainCommand implements Callable<Integer> {
     process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
   }
 
-  private static TrainingOutcome pretrain(SparkSession spark, RunConfig config) {
+  private static TrainingOutcome pretrain(SparkSession spark, PretrainConfig config) {
     var progress = new ProgressLine(System.out, onTerminal());
     return Interruption.graceful(
         TrainingPlugin.driver()::requestStop, () -> new TrainingJob(spark, config).run(progress));

@@ -6,7 +6,7 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.run.RunDirectory;

@@ -1,7 +1,7 @@
 package dev.firesteel.spark.prepare;
 
 import dev.firesteel.config.DataConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
@@ -49,12 +49,12 @@ public final class PrepareJob {
           "(train|validation)-\\d+\\.(bin|idx)|(tokenizer|tokenizer_config|manifest)\\.json|_.*");
 
   private final SparkSession spark;
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final Consumer<String> progress;
   private final Configuration conf;
   private final Path folder;
 
-  private PrepareJob(SparkSession spark, RunConfig config, Consumer<String> progress) {
+  private PrepareJob(SparkSession spark, PretrainConfig config, Consumer<String> progress) {
     this.spark = spark;
     this.config = config;
     this.progress = progress;
@@ -72,7 +72,7 @@ public final class PrepareJob {
    * @param progress is told in sentences what is being done
    */
   public static Prepared run(
-      SparkSession spark, RunConfig config, boolean rebuild, Consumer<String> progress) {
+      SparkSession spark, PretrainConfig config, boolean rebuild, Consumer<String> progress) {
     var job = new PrepareJob(spark, config, progress);
     try {
       return job.run(rebuild);
@@ -83,7 +83,7 @@ public final class PrepareJob {
 
   /** Trains the tokenizer as {@link #run} does, and writes nothing. */
   public static Tokenizer trainTokenizer(
-      SparkSession spark, RunConfig config, Consumer<String> progress) {
+      SparkSession spark, PretrainConfig config, Consumer<String> progress) {
     var job = new PrepareJob(spark, config, progress);
     SourceFiles source = SourceFiles.find(config.data(), job.conf, progress);
     return job.withDocuments(source, source.inputs(), Selected::train);

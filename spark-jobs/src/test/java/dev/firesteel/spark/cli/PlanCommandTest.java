@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.spark.Firesteel;
 import dev.firesteel.spark.driver.TrainerProcess;
@@ -140,9 +140,9 @@ class PlanCommandTest {
 
   @Test
   void warnsOfAHeapThatIsTooSmall() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
-            RunConfig.class,
+            PretrainConfig.class,
             List.of(
                 "data.source=none",
                 "model.architecture=gpt2",

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.TokenDataset;
@@ -791,7 +791,7 @@ class PrepareJobTest {
     overrides.addAll(List.of(settings));
     overrides.add("data.source=" + from);
     return PrepareJob.run(
-            spark, ConfigLoader.load(RunConfig.class, overrides), false, progress::add)
+            spark, ConfigLoader.load(PretrainConfig.class, overrides), false, progress::add)
         .manifest();
   }
 
@@ -799,7 +799,7 @@ class PrepareJobTest {
     List<String> overrides =
         new ArrayList<>(List.of("data.source=" + source, "data.path=" + prepared));
     overrides.addAll(List.of(settings));
-    RunConfig config = ConfigLoader.load(RunConfig.class, overrides);
+    PretrainConfig config = ConfigLoader.load(PretrainConfig.class, overrides);
     return PrepareJob.run(spark, config, rebuild, progress::add);
   }
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.github.luben.zstd.ZstdOutputStream;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.error.UserException;
@@ -375,7 +375,7 @@ class PrepareOddInputsTest {
                 "tokenizer.kind=byte"));
     overrides.addAll(List.of(settings));
     return PrepareJob.run(
-            spark, ConfigLoader.load(RunConfig.class, overrides), false, sentence -> {})
+            spark, ConfigLoader.load(PretrainConfig.class, overrides), false, sentence -> {})
         .manifest();
   }
 

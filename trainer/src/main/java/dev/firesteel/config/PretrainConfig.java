@@ -13,7 +13,7 @@ import dev.firesteel.error.UserException;
  * compute.threads}, and, where {@code training.epochs} is given, {@code training.steps} until
  * {@link #withSamples}.
  */
-public record RunConfig(
+public record PretrainConfig(
     @Setting(
             byDefault = "run",
             resume = Resume.FREE,
@@ -44,11 +44,11 @@ public record RunConfig(
     SampleConfig sample)
     implements StageConfig {
 
-  public RunConfig {
+  public PretrainConfig {
     if (name.isEmpty()) {
       name = "run";
     }
-    Require.run(name, runsFolder);
+    StageConfig.requirePlace(name, runsFolder);
     if (data.tokenType() == DataConfig.TokenType.UINT16
         && tokenizer.kind() == TokenizerConfig.Kind.BPE
         && tokenizer.vocabularySize() > DataConfig.UINT16_VOCABULARY) {
@@ -83,11 +83,11 @@ public record RunConfig(
    * @param samplesPerEpoch training sequences in one pass over the training text
    * @throws UserException if {@code training.steps} is given, too, and is another number
    */
-  public RunConfig withSamples(long samplesPerEpoch) {
+  public PretrainConfig withSamples(long samplesPerEpoch) {
     TrainingConfig longEnough = training.withSamples(samplesPerEpoch);
     return longEnough.equals(training)
         ? this
-        : new RunConfig(
+        : new PretrainConfig(
             name,
             seed,
             runsFolder,
