@@ -4,11 +4,9 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.data.DatasetManifest.Inputs;
@@ -16,6 +14,8 @@ import dev.firesteel.data.DatasetManifest.SplitInfo;
 import dev.firesteel.data.DatasetManifest.TokenizerInfo;
 import dev.firesteel.data.ShardWriter;
 import dev.firesteel.data.TokenEncoding;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.run.RunDirectory;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.EvaluationResult;
@@ -171,7 +171,7 @@ public final class NanoGptCpuRecipe {
     int cut = (int) (TRAINING_SHARE * text.length());
     org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(folder.toString());
     Configuration hadoop = new Configuration();
-    FileSystem fs = DataFiles.fileSystem(path, hadoop);
+    FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
     new DatasetManifest(
             DatasetManifest.VERSION,
             "tinyshakespeare",

@@ -1,17 +1,26 @@
 package dev.firesteel.spark;
 
-import dev.firesteel.data.LocalNames;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.LocalNames;
+import dev.firesteel.spark.cli.DoctorCommand;
+import dev.firesteel.spark.cli.EvalCommand;
+import dev.firesteel.spark.cli.GenerateCommand;
+import dev.firesteel.spark.cli.PlanCommand;
+import dev.firesteel.spark.cli.PrepareCommand;
+import dev.firesteel.spark.cli.PretrainCommand;
+import dev.firesteel.spark.cli.TokenizerCommand;
+import dev.firesteel.spark.cli.Version;
+import dev.firesteel.spark.process.Failures;
+import dev.firesteel.spark.process.Interruption;
+import dev.firesteel.spark.process.ProcessLocale;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,7 +39,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "firesteel",
     description = "Trains language models on Apache Spark.",
     mixinStandardHelpOptions = true,
-    versionProvider = Firesteel.Version.class,
+    versionProvider = Version.class,
     subcommands = {
       PrepareCommand.class,
       TokenizerCommand.class,
@@ -55,7 +64,7 @@ public final class Firesteel implements Runnable {
   private Firesteel() {}
 
   public static void main(String[] args) {
-    useOneLocale();
+    ProcessLocale.set();
     int exitCode = run(args, System.out, System.err);
     // The process is then Spark's, not ours: YARN's application master takes any exit, of code 0
     // too, for a failed application, and tries it again.
@@ -64,17 +73,8 @@ public final class Firesteel implements Runnable {
     }
   }
 
-  /**
-   * Makes this process speak as every other does. Names, hashes and messages must not depend on the
-   * language of the machine, as a lower case in Turkish and a digit in Arabic would, in libraries
-   * too.
-   */
-  static void useOneLocale() {
-    Locale.setDefault(Locale.ROOT);
-  }
-
   /** Runs one command line and returns its exit code. */
-  static int run(String[] args, PrintStream out, PrintStream err) {
+  public static int run(String[] args, PrintStream out, PrintStream err) {
     if (List.of(args).contains(VERBOSE)) {
       // Before the first logger exists: firesteel-log4j2.properties reads it.
       System.setProperty("firesteel.log.level", "debug");
@@ -156,19 +156,6 @@ public final class Firesteel implements Runnable {
       return unmatched.isUnknownOption() || commands.isEmpty()
           ? ""
           : ", the commands are " + String.join(", ", commands);
-    }
-  }
-
-  /** Reads the version that the build wrote into the job jar. */
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      return new String[] {"firesteel " + number()};
-    }
-
-    static String number() {
-      String version = Firesteel.class.getPackage().getImplementationVersion();
-      return version == null ? "(not packaged)" : version;
     }
   }
 }

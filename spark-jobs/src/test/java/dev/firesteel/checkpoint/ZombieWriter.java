@@ -1,7 +1,8 @@
 package dev.firesteel.checkpoint;
 
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.run.RunDirectory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
@@ -13,40 +14,40 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * Saves a checkpoint as a process does that has been given up and does not know: with the number
- * and the token of the generation that was the last when it was made. In the package of what it
- * uses, for the product has no way to save in another generation's name.
+ * and the token of the attempt that was the last when it was made. In the package of what it uses,
+ * for the product has no way to save in another attempt's name.
  */
 public final class ZombieWriter {
   private final FileSystem fs;
   private final Path run;
-  private final Generation generation;
+  private final Attempt attempt;
   private final CheckpointStore store;
 
   @FunctionalInterface
-  private interface Attempt {
+  private interface Act {
     void make() throws IOException;
   }
 
-  private ZombieWriter(FileSystem fs, Path run, Generation generation, CheckpointStore store) {
+  private ZombieWriter(FileSystem fs, Path run, Attempt attempt, CheckpointStore store) {
     this.fs = fs;
     this.run = run;
-    this.generation = generation;
+    this.attempt = attempt;
     this.store = store;
   }
 
-  /** A writer of the generation that is at work in a run directory. */
+  /** A writer of the attempt that is at work in a run directory. */
   public static ZombieWriter of(java.nio.file.Path directory) throws IOException {
     Path run = new Path("file", null, directory.toString()); // As executors are told of it.
-    FileSystem fs = DataFiles.fileSystem(run, new Configuration());
-    GenerationRecords records = new GenerationRecords(fs, run);
+    FileSystem fs = HadoopFiles.fileSystem(run, new Configuration());
+    AttemptRecords records = new AttemptRecords(fs, run);
     long number = records.last().orElseThrow();
-    Generation generation = Generation.of(records, number, records.token(number));
-    generation.check(); // What refuses it later is neither the number nor the token.
+    Attempt attempt = Attempt.of(records, number, records.token(number));
+    attempt.check(); // What refuses it later is neither the number nor the token.
     CheckpointStore store =
         RunDirectory.at(run, new Configuration())
-            .ofGeneration(number, generation.token())
+            .ofAttempt(number, attempt.token())
             .checkpoints(notice -> {});
-    return new ZombieWriter(fs, run, generation, store);
+    return new ZombieWriter(fs, run, attempt, store);
   }
 
   /**
@@ -66,9 +67,9 @@ public final class ZombieWriter {
     return lines;
   }
 
-  private static String told(Attempt attempt) throws IOException {
+  private static String told(Act act) throws IOException {
     try {
-      attempt.make();
+      act.make();
       return "done";
     } catch (UserException e) {
       return e.getMessage();
@@ -79,7 +80,7 @@ public final class ZombieWriter {
   private void complete(Path target, long step) throws IOException {
     Path beside = new Path(run, "of-a-zombie");
     try (OutputStream out = fs.create(new Path(beside, CheckpointManifest.FILE_NAME))) {
-      out.write(CheckpointManifest.of(step, generation.number(), null, List.of()).toJson());
+      out.write(CheckpointManifest.of(step, attempt.number(), null, List.of()).toJson());
     }
     if (!fs.rename(beside, target)) {
       throw new IOException("cannot rename " + beside + " to " + target);

@@ -163,7 +163,7 @@ class ClusterNumbers {
   }
 
   private static boolean trainsAgain(String output) {
-    int ended = output.indexOf("Generation 1 ended");
+    int ended = output.indexOf("Attempt 1 ended");
     return ended >= 0 && output.indexOf("\nstep ", ended) >= 0;
   }
 

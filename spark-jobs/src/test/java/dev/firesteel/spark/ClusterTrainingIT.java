@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.spark.FaultInjection.Fault;
+import dev.firesteel.spark.monitor.TrainingPageTest;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,7 @@ class ClusterTrainingIT {
     }
   }
 
-  /** How Spark's jobs stand, of the generation and after it. */
+  /** How Spark's jobs stand, of the attempt and after it. */
   private static List<String> trainingJobs(String name) throws Exception {
     Matcher page = PAGE.matcher(cluster.text(name + ".out"));
     assertThat(page.find()).isTrue();
@@ -118,7 +119,7 @@ class ClusterTrainingIT {
     List<String> states = new ArrayList<>();
     for (JsonNode job : jobs) { // The last one first.
       states.add(job.get("status").asText());
-      if (job.path("jobGroup").asText().startsWith("firesteel-generation-")) {
+      if (job.path("jobGroup").asText().startsWith("firesteel-attempt-")) {
         return states;
       }
     }
@@ -191,7 +192,7 @@ class ClusterTrainingIT {
 
     assertThat(plan.happened()).as("the fault was injected").exists();
     if (plan.fault() != Fault.SLOW && !plan.resumes()) {
-      assertThat(outcome.out()).containsPattern("Generation 1 ended: " + plan.sentence());
+      assertThat(outcome.out()).containsPattern("Attempt 1 ended: " + plan.sentence());
     }
     if (plan.truncatesCommitted()) {
       deleteAsTold(outcome);
@@ -221,13 +222,13 @@ class ClusterTrainingIT {
   private static void assertRefused(FaultInjection.Plan plan, SparkCluster.Outcome outcome)
       throws Exception {
     String refusal =
-        "this process belongs to generation 1 of the run file:%s, generation 2 has begun: it ends here, and the later one goes on from the last checkpoint"
+        "this process belongs to attempt 1 of the run file:%s, attempt 2 has begun: it ends here, and the later one goes on from the last checkpoint"
             .formatted(plan.run());
     assertThat(plan.told())
         .hasContent("prepare: %s\nwrite: %s\ncommit: %s".formatted(refusal, refusal, refusal));
     assertThat(outcome.out())
         .contains(
-            "Deleted %s/checkpoints/step-%08d, which was completed after a later generation of the run had begun"
+            "Deleted %s/checkpoints/step-%08d, which was completed after a later attempt of the run had begun"
                 .formatted(plan.run(), plan.step()));
   }
 
@@ -244,7 +245,7 @@ class ClusterTrainingIT {
         cluster.submit(options, arguments("secured"), TinyTraining.LIMIT);
 
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
-    assertThat(outcome.out()).contains("2 trainers").doesNotContain("Generation 1 ended");
+    assertThat(outcome.out()).contains("2 trainers").doesNotContain("Attempt 1 ended");
     assertThat(runs.numbers("secured")).isEqualTo(undisturbed);
   }
 

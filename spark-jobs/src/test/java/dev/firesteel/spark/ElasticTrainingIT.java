@@ -74,13 +74,13 @@ class ElasticTrainingIT {
       assertThat(outcome.out())
           .containsSubsequence(
               "2 trainers of ",
-              "Generation 1 ended: rank ",
+              "Attempt 1 ended: rank ",
               "Resuming at step ",
               "There is room for more trainers",
               "2 trainers of ",
               "step 300/300",
               "Done: 300 steps")
-          // The first generation saved itself to grow; the run was not interrupted.
+          // The first attempt saved itself to grow; the run was not interrupted.
           .doesNotContain("Interrupted at step");
       assertThat(runs.numbers("elastic")).isEqualTo(undisturbed);
     } finally {

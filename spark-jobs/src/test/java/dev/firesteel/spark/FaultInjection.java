@@ -144,8 +144,8 @@ public final class FaultInjection implements RankListener {
       }
     },
     /**
-     * A writer is left behind, in a thread that outlives the task. It saves when the next
-     * generation comes to the same point, which waits there for it.
+     * A writer is left behind, in a thread that outlives the task. It saves when the next attempt
+     * comes to the same point, which waits there for it.
      */
     ZOMBIE {
       @Override
@@ -193,7 +193,7 @@ public final class FaultInjection implements RankListener {
 
     abstract void happen(Plan plan, Collective collective);
 
-    /** The rank of a later generation comes to the point, or the same one once more. */
+    /** The rank of a later attempt comes to the point, or the same one once more. */
     void happenAgain(Plan plan) {}
 
     /** The rank's file of the optimizer; the last one of a checkpoint that has fewer. */

@@ -89,7 +89,7 @@ class StockSparkIT {
     SparkCluster.Outcome outcome = cluster.await(submitted, "killed", LIMIT);
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
     assertThat(outcome.out())
-        .contains("2 trainers of cpu", "Generation 1 ended: ", "Resuming at step ")
+        .contains("2 trainers of cpu", "Attempt 1 ended: ", "Resuming at step ")
         .contains("Done: " + STEPS + " steps");
     assertThat(runs.numbers("killed")).isEqualTo(runs.numbers("undisturbed"));
   }

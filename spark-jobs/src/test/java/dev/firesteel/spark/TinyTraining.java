@@ -156,7 +156,7 @@ final class TinyTraining {
         .orElse(-1L);
   }
 
-  /** The last committed checkpoint, {@code step-00000010} or {@code step-00000010-g2}. */
+  /** The last committed checkpoint, {@code step-00000010} or {@code step-00000010-a2}. */
   private Optional<Path> lastCheckpoint(String name) throws IOException {
     return committed(name).stream().max(Comparator.comparing(Path::getFileName));
   }

@@ -3,8 +3,8 @@ package dev.firesteel.checkpoint;
 import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
@@ -192,7 +192,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
       failure = e.getCause();
       vote =
           Ballot.failed(
-              DataFiles.explain("writing the checkpoint " + upload.target, failure).getMessage());
+              HadoopFiles.explain("writing the checkpoint " + upload.target, failure).getMessage());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CollectiveException("rank " + collective.rank() + " was interrupted", e);

@@ -1,8 +1,9 @@
 package dev.firesteel.checkpoint;
 
 import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.safetensors.SafetensorsFile;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,7 +44,7 @@ public final class Checkpoint {
   }
 
   /** The checkpoint of a directory; empty where it was not written to the end. */
-  static Optional<Checkpoint> find(FileSystem fs, Path directory) {
+  public static Optional<Checkpoint> find(FileSystem fs, Path directory) {
     Path file = new Path(directory, CheckpointManifest.FILE_NAME);
     byte[] json;
     try (InputStream in = fs.open(file)) {
@@ -51,7 +52,7 @@ public final class Checkpoint {
     } catch (FileNotFoundException e) {
       return Optional.empty();
     } catch (IOException e) {
-      throw DataFiles.explain("reading " + file, e);
+      throw HadoopFiles.explain("reading " + file, e);
     }
     return CheckpointManifest.isComplete(json)
         ? Optional.of(
@@ -69,9 +70,9 @@ public final class Checkpoint {
     return manifest.step();
   }
 
-  /** The generation of the run that saved it. */
-  public long generation() {
-    return manifest.generation();
+  /** The attempt of the run that saved it. */
+  public long attempt() {
+    return manifest.attempt();
   }
 
   /** The validation loss at this step, in nats per token, where it was measured. */
@@ -114,7 +115,7 @@ public final class Checkpoint {
       } catch (FileNotFoundException e) {
         throw damaged(file, "exist, got nothing there");
       } catch (IOException e) {
-        throw DataFiles.explain("reading " + file, e);
+        throw HadoopFiles.explain("reading " + file, e);
       }
     }
   }
@@ -126,7 +127,7 @@ public final class Checkpoint {
   }
 
   /** The paths of all files but the manifest, in order. */
-  List<String> files() {
+  public List<String> files() {
     return manifest.files().stream().map(FileEntry::path).toList();
   }
 
@@ -141,7 +142,7 @@ public final class Checkpoint {
     try (InputStream in = fs.open(file)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
-      throw DataFiles.explain("reading " + file, e);
+      throw HadoopFiles.explain("reading " + file, e);
     }
   }
 
@@ -151,7 +152,7 @@ public final class Checkpoint {
     try {
       return SafetensorsFile.open(fs, file);
     } catch (IOException e) {
-      throw DataFiles.explain("reading " + file, e);
+      throw HadoopFiles.explain("reading " + file, e);
     }
   }
 

@@ -21,28 +21,31 @@ import java.util.zip.CRC32C;
  *
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
- * @param generation of the run that saved it
+ * @param attempt of the run that saved it
  * @param validationLoss in nats per token where it was measured at this step, else null; retention
  *     of the best goes by it
  * @param files every other file, in order of path
  * @param crc32c of this manifest's JSON with an empty text here
  */
-record CheckpointManifest(
+public record CheckpointManifest(
     int formatVersion,
     long step,
-    long generation,
+    long attempt,
     Double validationLoss,
     List<FileEntry> files,
     String crc32c) {
   static final String FILE_NAME = "MANIFEST.json";
-  static final int FORMAT_VERSION = 2;
+  static final int FORMAT_VERSION = 3;
 
-  /** The version before generations: all of it was written by the first. */
-  private static final int WITHOUT_GENERATION = 1;
+  /** The version before attempts: all of it was written by the first. */
+  private static final int WITHOUT_ATTEMPT = 1;
+
+  /** The version that called attempts generations. */
+  private static final int WITH_GENERATION = 2;
 
   private static final String CHECKSUM = "crc32c";
 
-  static final ObjectMapper JSON =
+  public static final ObjectMapper JSON =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .enable(SerializationFeature.INDENT_OUTPUT)
@@ -59,17 +62,16 @@ record CheckpointManifest(
    */
   record FileEntry(String path, long bytes, String crc32c) {}
 
-  CheckpointManifest {
+  public CheckpointManifest {
     files = List.copyOf(files);
   }
 
   static CheckpointManifest of(
-      long step, long generation, Double validationLoss, List<FileEntry> files) {
+      long step, long attempt, Double validationLoss, List<FileEntry> files) {
     CheckpointManifest unsigned =
-        new CheckpointManifest(FORMAT_VERSION, step, generation, validationLoss, files, "");
+        new CheckpointManifest(FORMAT_VERSION, step, attempt, validationLoss, files, "");
     String checksum = checksum(JSON.valueToTree(unsigned));
-    return new CheckpointManifest(
-        FORMAT_VERSION, step, generation, validationLoss, files, checksum);
+    return new CheckpointManifest(FORMAT_VERSION, step, attempt, validationLoss, files, checksum);
   }
 
   byte[] toJson() {
@@ -98,15 +100,17 @@ record CheckpointManifest(
     try {
       JsonNode tree = JSON.readTree(json);
       int version = tree.path("format_version").asInt();
-      if (version != FORMAT_VERSION && version != WITHOUT_GENERATION) {
+      if (version < WITHOUT_ATTEMPT || version > FORMAT_VERSION) {
         throw UserException.failure(
             "the checkpoint's %s must have format_version %d, got %d: use the version of Firesteel that wrote it"
                 .formatted(origin, FORMAT_VERSION, version));
       }
       ObjectNode manifest = (ObjectNode) tree;
       requireChecksum(manifest, origin);
-      if (version == WITHOUT_GENERATION) {
-        manifest.put("generation", 1);
+      if (version == WITHOUT_ATTEMPT) {
+        manifest.put("attempt", 1);
+      } else if (version == WITH_GENERATION) {
+        manifest.set("attempt", manifest.remove("generation"));
       }
       return JSON.treeToValue(manifest, CheckpointManifest.class);
     } catch (IOException e) {

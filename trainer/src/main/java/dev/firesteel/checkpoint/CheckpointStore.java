@@ -1,8 +1,8 @@
 package dev.firesteel.checkpoint;
 
 import dev.firesteel.checkpoint.CheckpointManifest.FileEntry;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -29,18 +29,18 @@ import org.apache.hadoop.fs.Path;
  * notice, and deleted when the next one is saved. No rename is needed, so any Hadoop file system
  * will do whose files appear with their content when they are closed.
  *
- * <p>One generation of the run writes at a time, readers may come and go. A process of an earlier
- * {@link Generation} finds out and stops; whatever it does until then, and even if it is suspended
- * in the midst of it, concerns directories that no later generation writes into ({@code
- * step-00000100-g4}) or reads.
+ * <p>One attempt of the run writes at a time, readers may come and go. A process of an earlier
+ * {@link Attempt} finds out and stops; whatever it does until then, and even if it is suspended in
+ * the midst of it, concerns directories that no later attempt writes into ({@code
+ * step-00000100-a4}) or reads.
  */
 public final class CheckpointStore {
-  private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-g(\\d+))?");
+  private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-[ag](\\d+))?");
 
   private final FileSystem fs;
   private final Path directory;
-  private final GenerationRecords records;
-  private final Generation generation;
+  private final AttemptRecords records;
+  private final Attempt attempt;
   private final Consumer<String> notices;
 
   /** Writes the files of one rank. */
@@ -51,20 +51,20 @@ public final class CheckpointStore {
 
   /**
    * @param directory of all checkpoints of a run; made when the first is saved
-   * @param records of the run's generations
-   * @param generation that this process belongs to
+   * @param records of the run's attempts
+   * @param attempt that this process belongs to
    * @param notices takes a line about each directory that is met and not used
    */
-  CheckpointStore(
+  public CheckpointStore(
       FileSystem fs,
       Path directory,
-      GenerationRecords records,
-      Generation generation,
+      AttemptRecords records,
+      Attempt attempt,
       Consumer<String> notices) {
     this.fs = fs;
     this.directory = directory;
     this.records = records;
-    this.generation = generation;
+    this.attempt = attempt;
     this.notices = notices;
   }
 
@@ -74,16 +74,16 @@ public final class CheckpointStore {
   }
 
   /**
-   * The directory's name of a step. Only one generation ever gives it: a name that is free may yet
-   * be taken by a process of an earlier one that slept between looking and writing.
+   * The directory's name of a step. Only one attempt ever gives it: a name that is free may yet be
+   * taken by a process of an earlier one that slept between looking and writing.
    */
-  static String name(long step, long generation) {
+  static String name(long step, long attempt) {
     String name = String.format(Locale.ROOT, "step-%08d", step);
-    return generation == 1 ? name : name + "-g" + generation;
+    return attempt == 1 ? name : name + "-a" + attempt;
   }
 
-  /** The generation that a directory's name belongs to. */
-  private static long generation(Path folder) {
+  /** The attempt that a directory's name belongs to. */
+  private static long attempt(Path folder) {
     Matcher matcher = NAME.matcher(folder.getName());
     return matcher.matches() && matcher.group(1) != null ? Long.parseLong(matcher.group(1)) : 1;
   }
@@ -94,7 +94,7 @@ public final class CheckpointStore {
   }
 
   /**
-   * The committed checkpoints, oldest first; of one step, the one of the latest generation last.
+   * The committed checkpoints, oldest first; of one step, the one of the latest attempt last.
    *
    * @throws UserException if a manifest is damaged or of another version
    */
@@ -109,14 +109,14 @@ public final class CheckpointStore {
                 .formatted(folder, CheckpointManifest.FILE_NAME));
       } else if (!trusted.test(checkpoint.get())) {
         notices.accept(
-            "Ignoring %s: generation %d of the run completed it after a later one had begun; the next save deletes it"
-                .formatted(folder, checkpoint.get().generation()));
+            "Ignoring %s: attempt %d of the run completed it after a later one had begun; the next save deletes it"
+                .formatted(folder, checkpoint.get().attempt()));
       } else {
         committed.add(checkpoint.get());
       }
     }
     committed.sort(
-        Comparator.comparingLong(Checkpoint::step).thenComparingLong(Checkpoint::generation));
+        Comparator.comparingLong(Checkpoint::step).thenComparingLong(Checkpoint::attempt));
     return committed;
   }
 
@@ -166,29 +166,29 @@ public final class CheckpointStore {
     try {
       deleteFolder(checkpoint.directory());
     } catch (IOException e) {
-      throw DataFiles.explain("deleting the checkpoint " + checkpoint, e);
+      throw HadoopFiles.explain("deleting the checkpoint " + checkpoint, e);
     }
   }
 
-  /** The generation that this process belongs to. */
-  long generation() {
-    return generation.number();
+  /** The attempt that this process belongs to. */
+  long attempt() {
+    return attempt.number();
   }
 
-  /** Where this generation saves a step. */
+  /** Where this attempt saves a step. */
   Path target(long step) {
-    return new Path(directory, name(step, generation.number()));
+    return new Path(directory, name(step, attempt.number()));
   }
 
   CheckpointWriter writer(Path target, CheckpointWriter.Permit permit) {
-    return new CheckpointWriter(fs, target, generation, permit);
+    return new CheckpointWriter(fs, target, attempt, permit);
   }
 
   private List<Path> foldersToRead() {
     try {
       return folders();
     } catch (IOException e) {
-      throw DataFiles.explain("listing the checkpoints in " + directory, e);
+      throw HadoopFiles.explain("listing the checkpoints in " + directory, e);
     }
   }
 
@@ -207,11 +207,11 @@ public final class CheckpointStore {
   }
 
   /**
-   * Deletes what no reader uses, and makes the directory. Those of later generations are left
-   * alone: if there are any, the next check tells so.
+   * Deletes what no reader uses, and makes the directory. Those of later attempts are left alone:
+   * if there are any, the next check tells so.
    */
   void prepare(Path target) throws IOException {
-    generation.requireBegun(records);
+    attempt.requireBegun(records);
     Predicate<Checkpoint> trusted = records.trusted();
     for (Path folder : folders()) {
       Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
@@ -219,18 +219,18 @@ public final class CheckpointStore {
       if (used && folder.getName().equals(target.getName())) {
         throw new IllegalStateException("checkpoint " + target + " exists already");
       }
-      if (!used && generation(folder) <= generation.number()) {
+      if (!used && attempt(folder) <= attempt.number()) {
         deleteFolder(folder);
         notices.accept(
             "Deleted %s, which was %s"
                 .formatted(
                     folder,
                     checkpoint.isPresent()
-                        ? "completed after a later generation of the run had begun"
+                        ? "completed after a later attempt of the run had begun"
                         : "not written to the end"));
       }
     }
-    generation.check();
+    attempt.check();
     fs.mkdirs(target);
   }
 
@@ -240,7 +240,7 @@ public final class CheckpointStore {
     CheckpointManifest manifest =
         CheckpointManifest.of(
             step,
-            generation.number(),
+            attempt.number(),
             validationLoss.isPresent() ? validationLoss.getAsDouble() : null,
             sorted);
     for (FileEntry file : sorted) {
@@ -251,7 +251,7 @@ public final class CheckpointStore {
                 .formatted(new Path(target, file.path()), length, file.bytes()));
       }
     }
-    generation.check();
+    attempt.check();
     try (FSDataOutputStream out = fs.create(new Path(target, CheckpointManifest.FILE_NAME), true)) {
       out.write(manifest.toJson());
       CheckpointWriter.sync(out);
@@ -259,7 +259,7 @@ public final class CheckpointStore {
   }
 
   private void deleteFolder(Path folder) throws IOException {
-    generation.check();
+    attempt.check();
     Path manifest = new Path(folder, CheckpointManifest.FILE_NAME);
     if (fs.exists(manifest) && !fs.delete(manifest, false)) {
       throw new IOException("the file system refused to delete " + manifest);

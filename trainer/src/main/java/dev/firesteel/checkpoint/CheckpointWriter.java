@@ -20,20 +20,20 @@ import org.apache.hadoop.fs.StreamCapabilities;
 public final class CheckpointWriter {
   private final FileSystem fs;
   private final Path directory;
-  private final Generation generation;
+  private final Attempt attempt;
   private final Permit permit;
   private final List<FileEntry> entries = new ArrayList<>();
 
-  CheckpointWriter(FileSystem fs, Path directory, Generation generation, Permit permit) {
+  public CheckpointWriter(FileSystem fs, Path directory, Attempt attempt, Permit permit) {
     this.fs = fs;
     this.directory = directory;
-    this.generation = generation;
+    this.attempt = attempt;
     this.permit = permit;
   }
 
   /** Asked before each file and each block of it. */
   @FunctionalInterface
-  interface Permit {
+  public interface Permit {
     /** Throws if nothing more is to be written. */
     void require() throws IOException;
   }
@@ -42,11 +42,11 @@ public final class CheckpointWriter {
    * A new file; it belongs to the checkpoint once it is closed.
    *
    * @param path relative to the checkpoint's directory, with slashes
-   * @throws dev.firesteel.error.UserException if a later generation of the run has begun
+   * @throws dev.firesteel.error.UserException if a later attempt of the run has begun
    */
   public OutputStream create(String path) throws IOException {
     permit.require();
-    generation.check();
+    attempt.check();
     FSDataOutputStream out = fs.create(new Path(directory, path), true);
     return new Counted(path, out);
   }

@@ -32,7 +32,7 @@ public record CollectiveFailure(
     SILENT,
     /** A frame of the rank does not fit its checksum. */
     DAMAGED,
-    /** The rank is in another call, at another step or in another generation. */
+    /** The rank is in another call, at another step or in another attempt. */
     DESYNCHRONISED,
     /** The rank called {@link Collective#abort}, or met an error of its own. */
     ABORTED,
@@ -40,7 +40,7 @@ public record CollectiveFailure(
     DEPARTED,
     /** The rank could not be reached when the ranks connected. */
     UNREACHABLE,
-    /** The rank did not accept this process: of another run or generation. */
+    /** The rank did not accept this process: of another run or attempt. */
     REFUSED,
     /** This rank closed its collective. */
     CLOSED

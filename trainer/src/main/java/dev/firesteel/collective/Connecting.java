@@ -181,7 +181,7 @@ final class Connecting implements AutoCloseable {
       }
       send(socket, handshake.verdict(receive(socket, Handshake.PROOF_BYTES)));
       if (!handshake.welcome()) {
-        throw new IOException("it does not know the secret of this generation");
+        throw new IOException("it does not know the secret of this attempt");
       }
       unproven.remove(socket);
       keep(handshake.peer(), handshake.channel(), socket);

@@ -11,7 +11,7 @@ import java.util.zip.CRC32C;
  * <pre>
  * offset  0 int  magic           32 long elements of the call's operand
  *         4 int  kind of call    40 int  exchange within the call
- *         8 long generation      44 int  frame within the exchange
+ *         8 long attempt      44 int  frame within the exchange
  *        16 long step            48 int  bytes of payload
  *        24 long number of call  52 int  CRC32C of the payload
  *                                60 int  CRC32C of bytes 0 to 59
@@ -30,7 +30,7 @@ public final class Frame {
   private static final int MAGIC = 0x46534631;
   private static final int MAGIC_AT = 0;
   private static final int KIND_AT = 4;
-  private static final int GENERATION_AT = 8;
+  private static final int ATTEMPT_AT = 8;
   private static final int STEP_AT = 16;
   private static final int SEQUENCE_AT = 24;
   private static final int OPERAND_AT = 32;
@@ -49,7 +49,7 @@ public final class Frame {
    * @param sequence the number of the call, from 0
    * @param operand the operand's number of elements; 0 where ranks may differ
    */
-  record CallId(CallKind kind, long generation, long step, long sequence, long operand) {
+  record CallId(CallKind kind, long attempt, long step, long sequence, long operand) {
     /** For messages: which call. */
     String text() {
       return describe(kind.code(), operand, sequence);
@@ -66,7 +66,7 @@ public final class Frame {
     frame.order(ByteOrder.LITTLE_ENDIAN);
     frame.putInt(MAGIC_AT, MAGIC);
     frame.putInt(KIND_AT, call.kind().code());
-    frame.putLong(GENERATION_AT, call.generation());
+    frame.putLong(ATTEMPT_AT, call.attempt());
     frame.putLong(STEP_AT, call.step());
     frame.putLong(SEQUENCE_AT, call.sequence());
     frame.putLong(OPERAND_AT, call.operand());
@@ -105,9 +105,9 @@ public final class Frame {
   /** How an undamaged header differs from the one that is expected; null if it does not. */
   static String difference(
       ByteBuffer frame, CallId call, int exchange, int index, int payloadBytes) {
-    if (frame.getLong(GENERATION_AT) != call.generation()) {
-      return "expected generation %d, got generation %d"
-          .formatted(call.generation(), frame.getLong(GENERATION_AT));
+    if (frame.getLong(ATTEMPT_AT) != call.attempt()) {
+      return "expected attempt %d, got attempt %d"
+          .formatted(call.attempt(), frame.getLong(ATTEMPT_AT));
     }
     boolean sameCall =
         frame.getInt(KIND_AT) == call.kind().code()

@@ -10,12 +10,12 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * How two processes convince each other that they are ranks of the same generation, each side
- * proving that it knows the secret without showing it:
+ * How two processes convince each other that they are ranks of the same attempt, each side proving
+ * that it knows the secret without showing it:
  *
  * <pre>
  * connecting                                accepting
- * hello     magic, generation, rank,   ->
+ * hello     magic, attempt, rank,   ->
  *           world size, channel, nonce
  *                                      <-   challenge   verdict, nonce, HMAC("accepting", hello, nonce, rank)
  * proof     HMAC("connecting", hello,  ->
@@ -58,9 +58,9 @@ public final class Handshake {
   enum Verdict {
     WELCOME(0, ""),
     NO_RANK(1, "it is no rank of a run, or of another version of Firesteel"),
-    OTHER_GENERATION(2, "it is of another generation of the run, or of another run"),
+    OTHER_ATTEMPT(2, "it is of another attempt of the run, or of another run"),
     OTHER_WORLD(3, "it takes the world for one of another size"),
-    WRONG_SECRET(4, "it does not know the secret of this generation");
+    WRONG_SECRET(4, "it does not know the secret of this attempt");
 
     private final byte code;
     private final String reason;
@@ -97,7 +97,7 @@ public final class Handshake {
     byte[] hello =
         ByteBuffer.allocate(HELLO_BYTES)
             .putLong(MAGIC)
-            .putLong(me.generation())
+            .putLong(me.attempt())
             .putInt(me.rank())
             .putInt(me.worldSize())
             .put((byte) channel)
@@ -132,8 +132,8 @@ public final class Handshake {
     if (message.getLong() != MAGIC) {
       return Verdict.NO_RANK;
     }
-    if (message.getLong() != me.generation()) {
-      return Verdict.OTHER_GENERATION;
+    if (message.getLong() != me.attempt()) {
+      return Verdict.OTHER_ATTEMPT;
     }
     peer = message.getInt();
     if (message.getInt() != me.worldSize()) {
@@ -156,7 +156,7 @@ public final class Handshake {
     byte[] mac = Arrays.copyOfRange(challenge, 1 + NONCE_BYTES, CHALLENGE_BYTES);
     if (!MessageDigest.isEqual(mac, mac("accepting", peer))) {
       throw refused(
-          "whoever listens at its address does not know the secret of this generation, or has"
+          "whoever listens at its address does not know the secret of this attempt, or has"
               + " another rank");
     }
     return mac("connecting", peer);

@@ -1,22 +1,22 @@
 package dev.firesteel.collective;
 
 /**
- * Who a process is among the ranks of one generation, and the secret that they share. A generation
- * is one start of a run: whatever is left of an earlier one has another number and another secret.
+ * Who a process is among the ranks of one attempt, and the secret that they share. An attempt is
+ * one start of a run: whatever is left of an earlier one has another number and another secret.
  */
 public final class Membership {
   /** Bytes that a secret has at least. */
   public static final int SECRET_BYTES = 32;
 
-  private final long generation;
+  private final long attempt;
   private final int rank;
   private final int worldSize;
   private final byte[] secret;
 
   /**
-   * @param secret at least {@link #SECRET_BYTES} random bytes, made anew for each generation
+   * @param secret at least {@link #SECRET_BYTES} random bytes, made anew for each attempt
    */
-  public Membership(long generation, int rank, int worldSize, byte[] secret) {
+  public Membership(long attempt, int rank, int worldSize, byte[] secret) {
     if (rank < 0 || rank >= worldSize) {
       throw new IllegalArgumentException(
           "rank must lie in 0 to %d, got %d".formatted(worldSize - 1, rank));
@@ -25,14 +25,14 @@ public final class Membership {
       throw new IllegalArgumentException(
           "a secret must have %d bytes, got %d".formatted(SECRET_BYTES, secret.length));
     }
-    this.generation = generation;
+    this.attempt = attempt;
     this.rank = rank;
     this.worldSize = worldSize;
     this.secret = secret.clone();
   }
 
-  public long generation() {
-    return generation;
+  public long attempt() {
+    return attempt;
   }
 
   public int rank() {

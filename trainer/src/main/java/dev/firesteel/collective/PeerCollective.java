@@ -237,8 +237,7 @@ public final class PeerCollective implements Collective {
   }
 
   private Call submit(CallKind kind, long operand, Body body) {
-    Frame.CallId id =
-        new Frame.CallId(kind, transport.me().generation(), step, sequence++, operand);
+    Frame.CallId id = new Frame.CallId(kind, transport.me().attempt(), step, sequence++, operand);
     Call call = new Call(id, body);
     if (firstFailure.get() == null) {
       calls.add(call);

@@ -3,8 +3,8 @@ package dev.firesteel.collective;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Moves frames between the ranks of one generation, and notices past them. What frames and notices
- * say is {@link PeerCollective}'s; a transport knows a frame's size alone.
+ * Moves frames between the ranks of one attempt, and notices past them. What frames and notices say
+ * is {@link PeerCollective}'s; a transport knows a frame's size alone.
  *
  * <p>Frames between two ranks arrive whole and in order. {@link #exchange} and {@link #awaitNotice}
  * belong to one thread; all other methods may be called by any. After {@link #close} or an
@@ -21,7 +21,7 @@ public interface Transport extends AutoCloseable {
    */
   long REASON_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-  /** Who this process is among the ranks; a process of another generation has no entry. */
+  /** Who this process is among the ranks; a process of another attempt has no entry. */
   Membership me();
 
   /** This process's number, from 0. */

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -133,7 +134,7 @@ public record DatasetManifest(
   /** SHA-256 of the manifest's JSON: stands for all bytes of the data. */
   public String sha256() {
     return HexFormat.of()
-        .formatHex(DataFiles.sha256().digest(toJson().getBytes(StandardCharsets.UTF_8)));
+        .formatHex(HadoopFiles.sha256().digest(toJson().getBytes(StandardCharsets.UTF_8)));
   }
 
   /** The text of {@code manifest.json}. */
@@ -149,12 +150,12 @@ public record DatasetManifest(
   public void write(Path folder, Configuration conf) {
     Path file = new Path(folder, FILE_NAME);
     try {
-      FileSystem fs = DataFiles.fileSystem(folder, conf);
+      FileSystem fs = HadoopFiles.fileSystem(folder, conf);
       try (OutputStream out = fs.create(file, true)) {
         out.write(toJson().getBytes(StandardCharsets.UTF_8));
       }
     } catch (IOException e) {
-      throw DataFiles.explain("writing the manifest " + file, e);
+      throw HadoopFiles.explain("writing the manifest " + file, e);
     }
   }
 
@@ -163,14 +164,14 @@ public record DatasetManifest(
     Path file = new Path(folder, FILE_NAME);
     byte[] json;
     try {
-      FileSystem fs = DataFiles.fileSystem(folder, conf);
+      FileSystem fs = HadoopFiles.fileSystem(folder, conf);
       try (var in = fs.open(file)) {
         json = in.readAllBytes();
       }
     } catch (FileNotFoundException e) {
       return Optional.empty();
     } catch (IOException e) {
-      throw DataFiles.explain("reading the manifest " + file, e);
+      throw HadoopFiles.explain("reading the manifest " + file, e);
     }
     return Optional.of(parse(json, file));
   }

@@ -1,5 +1,6 @@
 package dev.firesteel.data;
 
+import dev.firesteel.files.HadoopFiles;
 import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
@@ -43,7 +44,7 @@ public final class ShardWriter implements Closeable {
   private final Path folder;
   private final String name;
   private final TokenEncoding encoding;
-  private final MessageDigest binDigest = DataFiles.sha256();
+  private final MessageDigest binDigest = HadoopFiles.sha256();
   private final OutputStream bin;
   private int[] lengths = new int[1024];
   private int documents;
@@ -82,7 +83,7 @@ public final class ShardWriter implements Closeable {
   /** Writes the index and closes both files; what the manifest says of them. */
   public DatasetManifest.ShardInfo finish() throws IOException {
     bin.close();
-    MessageDigest idxDigest = DataFiles.sha256();
+    MessageDigest idxDigest = HadoopFiles.sha256();
     try (OutputStream idx = open(".idx", idxDigest)) {
       idx.write(
           littleEndian(HEADER_BYTES)

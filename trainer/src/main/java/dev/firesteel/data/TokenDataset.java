@@ -1,6 +1,7 @@
 package dev.firesteel.data;
 
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -69,7 +70,7 @@ public final class TokenDataset {
               .formatted(folder, part.title()));
     }
     try {
-      FileSystem fs = DataFiles.fileSystem(folder, conf);
+      FileSystem fs = HadoopFiles.fileSystem(folder, conf);
       Verification verification = new Verification(fs, folder, manifest);
       TokenFile[] files = new TokenFile[shards.size()];
       long[] starts = new long[shards.size() + 1];
@@ -82,7 +83,7 @@ public final class TokenDataset {
       verification.finish();
       return new TokenDataset(manifest, part, files, starts);
     } catch (IOException e) {
-      throw DataFiles.explain("opening the prepared data " + folder, e);
+      throw HadoopFiles.explain("opening the prepared data " + folder, e);
     }
   }
 
@@ -165,7 +166,7 @@ public final class TokenDataset {
         }
       }
       return HexFormat.of()
-          .formatHex(DataFiles.sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8)));
+          .formatHex(HadoopFiles.sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8)));
     }
 
     private void checkLength(Path file, DatasetManifest.FileInfo expected, StringBuilder text)
@@ -190,7 +191,7 @@ public final class TokenDataset {
     /** The shard's {@code .bin} as a local file. */
     File open(DatasetManifest.ShardInfo shard) throws IOException {
       Path bin = path(shard, ".bin");
-      File local = DataFiles.localFile(fs, bin);
+      File local = HadoopFiles.localFile(fs, bin);
       if (local == null) {
         return cached(bin, shard.bin());
       }
@@ -199,9 +200,9 @@ public final class TokenDataset {
 
     private void checkHashes(DatasetManifest.ShardInfo shard) throws IOException {
       Path bin = path(shard, ".bin");
-      checkHash(bin, shard.bin().sha256(), DataFiles.sha256(fs, bin));
+      checkHash(bin, shard.bin().sha256(), HadoopFiles.sha256(fs, bin));
       Path idx = path(shard, ".idx");
-      checkHash(idx, shard.idx().sha256(), DataFiles.sha256(fs, idx));
+      checkHash(idx, shard.idx().sha256(), HadoopFiles.sha256(fs, idx));
     }
 
     private static void checkHash(Path file, String expected, String got) {
@@ -225,10 +226,10 @@ public final class TokenDataset {
       LOG.info("Copying {} to the local cache {}", bin, target);
       java.nio.file.Path partial = Files.createTempFile(cache, "partial-", ".bin");
       try {
-        var digest = DataFiles.sha256();
+        var digest = HadoopFiles.sha256();
         try (InputStream in = new java.security.DigestInputStream(fs.open(bin), digest);
             OutputStream out = Files.newOutputStream(partial)) {
-          DataFiles.copy(in, out);
+          HadoopFiles.copy(in, out);
         }
         checkHash(bin, expected.sha256(), HexFormat.of().formatHex(digest.digest()));
         try {
@@ -252,7 +253,7 @@ public final class TokenDataset {
 
     /** Both parts, whichever is being opened: what is remembered speaks for both. */
     void finish() throws IOException {
-      if (verified || DataFiles.localFile(fs, folder) == null) {
+      if (verified || HadoopFiles.localFile(fs, folder) == null) {
         return;
       }
       for (DatasetManifest.Part part : DatasetManifest.Part.values()) {

@@ -50,14 +50,7 @@ final class Decoder implements LanguageModel {
   private final ParameterSet parameters;
   private final Layers layers;
 
-  /**
-   * Declares the model.
-   *
-   * @throws IllegalStateException when a checkpoint would lack a parameter: found here, before
-   *     anything is trained
-   */
   Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
-    HuggingFaceNames.tensors(config, parameters);
     this.config = config;
     this.parameters = parameters;
     this.layers = layers;

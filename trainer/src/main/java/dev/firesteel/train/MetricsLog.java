@@ -2,9 +2,9 @@ package dev.firesteel.train;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.RunWriter;
-import dev.firesteel.checkpoint.StepRows;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.RunWriter;
+import dev.firesteel.run.StepRows;
 
 /**
  * Writes {@code metrics.jsonl} and {@code samples.jsonl}. A number that is not finite, or not

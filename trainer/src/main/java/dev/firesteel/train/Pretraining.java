@@ -6,13 +6,10 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
-import dev.firesteel.checkpoint.RankNumbers;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.RunSession;
-import dev.firesteel.checkpoint.RunWriter;
-import dev.firesteel.checkpoint.TrainingCheckpoint;
-import dev.firesteel.checkpoint.TrainingSnapshot;
-import dev.firesteel.checkpoint.TrainingState;
+import dev.firesteel.checkpoint.state.RankNumbers;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingSnapshot;
+import dev.firesteel.checkpoint.state.TrainingState;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
@@ -21,6 +18,8 @@ import dev.firesteel.data.Batch;
 import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TrainingBatches;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HostName;
+import dev.firesteel.format.huggingface.HuggingFaceNames;
 import dev.firesteel.generate.GenerationOptions;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.model.LanguageModel;
@@ -34,6 +33,9 @@ import dev.firesteel.optim.GradientExchange;
 import dev.firesteel.optim.LearningRateSchedule;
 import dev.firesteel.optim.TreeSum;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.RunSession;
+import dev.firesteel.run.RunWriter;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -143,6 +145,7 @@ public final class Pretraining implements AutoCloseable {
 
     pool = new ArrayPool(context.backend());
     model = Models.declare(modelConfig(config, data.tokenizer()));
+    HuggingFaceNames.tensors(model); // A model that cannot be saved is refused before it trains.
     model.parameters().allocate(context.backend(), DType.F32);
     exchange = new GradientExchange(model.parameters(), collective);
     optimizer = new AdamW(model.parameters(), config.optimizer(), exchange.owned());
@@ -159,7 +162,7 @@ public final class Pretraining implements AutoCloseable {
             config.checkpoint().keepBest(),
             Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
     files = new RunWriter(Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
-    meter = new RankMeter(collective.rank(), RunSession.hostName());
+    meter = new RankMeter(collective.rank(), HostName.get());
     generator = new Generator(model, data.tokenizer(), pool);
     if (last.isPresent()) {
       resume(last.get());

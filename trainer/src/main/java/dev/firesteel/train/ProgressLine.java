@@ -1,6 +1,6 @@
 package dev.firesteel.train;
 
-import dev.firesteel.data.DataFiles;
+import dev.firesteel.files.HadoopFiles;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
@@ -48,7 +48,7 @@ public final class ProgressLine implements TrainingListener {
             plan.trainingTokens(),
             plan.worldSize() == 1 ? "" : plan.worldSize() + " trainers of ",
             plan.backend()));
-    directory = DataFiles.withPlainPaths(plan.directory());
+    directory = HadoopFiles.withPlainPaths(plan.directory());
     if (fromStep >= steps) {
       line(
           "The run is complete: all "
@@ -98,7 +98,7 @@ public final class ProgressLine implements TrainingListener {
 
   @Override
   public void onCheckpoint(long step, String directory) {
-    line("Checkpoint " + DataFiles.withPlainPaths(directory));
+    line("Checkpoint " + HadoopFiles.withPlainPaths(directory));
   }
 
   @Override
@@ -119,7 +119,7 @@ public final class ProgressLine implements TrainingListener {
 
   @Override
   public void onNotice(String notice) {
-    line(DataFiles.withPlainPaths(notice));
+    line(HadoopFiles.withPlainPaths(notice));
   }
 
   @Override

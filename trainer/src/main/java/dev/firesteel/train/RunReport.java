@@ -1,9 +1,9 @@
 package dev.firesteel.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.RunWriter;
-import dev.firesteel.checkpoint.StepRows;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.RunWriter;
+import dev.firesteel.run.StepRows;
 import java.awt.AWTError;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

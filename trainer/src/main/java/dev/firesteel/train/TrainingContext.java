@@ -1,8 +1,8 @@
 package dev.firesteel.train;
 
 import dev.firesteel.backend.Backend;
-import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.collective.Collective;
+import dev.firesteel.run.RunDirectory;
 
 /**
  * Where a run takes place; the caller owns and closes it.

@@ -1,12 +1,12 @@
 package dev.firesteel.train;
 
-import dev.firesteel.checkpoint.TokenizerFiles;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -45,9 +45,9 @@ public record TrainingData(
     Path file = new Path(folder, manifest.tokenizer().file());
     Tokenizer tokenizer;
     try {
-      tokenizer = TokenizerFiles.read(DataFiles.fileSystem(folder, hadoop), file);
+      tokenizer = TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
     } catch (IOException e) {
-      throw DataFiles.explain("reading the tokenizer " + file, e);
+      throw HadoopFiles.explain("reading the tokenizer " + file, e);
     }
     if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
       throw UserException.failure(
@@ -62,7 +62,7 @@ public record TrainingData(
    * hash it does not change when equal data is prepared again.
    */
   public String sha256() {
-    MessageDigest digest = DataFiles.sha256();
+    MessageDigest digest = HadoopFiles.sha256();
     for (Part part : Part.values()) {
       for (ShardInfo shard : train.manifest().part(part).shards()) {
         digest.update(

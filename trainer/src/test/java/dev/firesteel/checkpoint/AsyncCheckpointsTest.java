@@ -9,6 +9,7 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.error.UserException;
+import dev.firesteel.run.RunDirectory;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
@@ -317,26 +318,26 @@ class AsyncCheckpointsTest {
   }
 
   @Test
-  void aLaterGenerationStopsTheUploadOfAnEarlierOne() throws Exception {
+  void aLaterAttemptStopsTheUploadOfAnEarlierOne() throws Exception {
     RunDirectory run = RunDirectory.at(new Path(folder.toString(), "run"), local.getConf());
-    Generation first = run.beginGeneration(notices::add);
+    Attempt first = run.beginAttempt(notices::add);
     CountDownLatch goOn = new CountDownLatch(1);
     onRanks(
         2,
-        rank -> run.ofGeneration(first.number(), first.token()).checkpoints(notices::add),
+        rank -> run.ofAttempt(first.number(), first.token()).checkpoints(notices::add),
         (checkpoints, collective) -> {
           checkpoints.start(1, OptionalDouble.empty(), slow(collective.rank(), goOn));
           checkpoints.poll();
           collective.barrier();
           if (collective.rank() == 0) {
-            run.beginGeneration(notices::add);
+            run.beginAttempt(notices::add);
             goOn.countDown();
           }
           // Of two ranks that are about to write, the later one hears it from the other.
           assertThatThrownBy(checkpoints::finish)
               .isInstanceOfAny(UserException.class, CollectiveException.class)
               .hasMessageContaining(
-                  "this process belongs to generation 1 of the run %s/run, generation 2 has begun"
+                  "this process belongs to attempt 1 of the run %s/run, attempt 2 has begun"
                       .formatted(folder));
         });
     assertThat(run.checkpoints(notices::add).list()).isEmpty();
@@ -378,7 +379,7 @@ class AsyncCheckpointsTest {
   private CheckpointStore store(FileSystem fs) {
     Path path = new Path(folder.toString());
     return new CheckpointStore(
-        fs, path, new GenerationRecords(fs, path), Generation.unfenced(), notices::add);
+        fs, path, new AttemptRecords(fs, path), Attempt.unfenced(), notices::add);
   }
 
   private void onRanks(int world, FileSystem fs, Rank rank) throws Exception {

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.array.Shape;
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.safetensors.HostTensor;
+import dev.firesteel.format.safetensors.Safetensors;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -22,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @ParameterizedClass
@@ -211,39 +214,42 @@ class CheckpointStoreTest {
     String json = new String(read(file), StandardCharsets.UTF_8);
     write(
         file,
-        json.replace("\"format_version\" : 2", "\"format_version\" : 3")
+        json.replace("\"format_version\" : 3", "\"format_version\" : 4")
             .getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(store::latest)
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "the checkpoint's %s/MANIFEST.json must have format_version 2, got 3: use the version of Firesteel that wrote it"
+            "the checkpoint's %s/MANIFEST.json must have format_version 3, got 4: use the version of Firesteel that wrote it"
                 .formatted(checkpoint(7)));
   }
 
-  /** As the version before generations wrote it. */
-  @Test
-  void readsFormatVersion1() throws IOException {
+  /** As the versions before attempts, and with generations, wrote it. */
+  @ParameterizedTest
+  @CsvSource({"1, '', 7add983e, 1", "2, '\"generation\" : 4,', 5b441915, 4"})
+  void readsOlderFormatVersions(int version, String generation, String crc32c, long attempt)
+      throws IOException {
     write(file(7, "config.json"), "{}".getBytes(StandardCharsets.UTF_8));
     write(
         file(7, "MANIFEST.json"),
         """
             {
-              "format_version" : 1,
-              "step" : 7,
+              "format_version" : %d,
+              "step" : 7, %s
               "validation_loss" : 2.5,
               "files" : [ {
                 "path" : "config.json",
                 "bytes" : 2,
                 "crc32c" : "297bd0aa"
               } ],
-              "crc32c" : "7add983e"
+              "crc32c" : "%s"
             }
             """
+            .formatted(version, generation, crc32c)
             .getBytes(StandardCharsets.UTF_8));
     Checkpoint saved = store.latest().orElseThrow();
     saved.verify();
     assertThat(saved.step()).isEqualTo(7);
-    assertThat(saved.generation()).isEqualTo(1);
+    assertThat(saved.attempt()).isEqualTo(attempt);
     assertThat(saved.validationLoss()).hasValue(2.5);
   }
 
@@ -331,7 +337,7 @@ class CheckpointStoreTest {
 
   private CheckpointStore store(FileSystem on, Path directory) {
     return new CheckpointStore(
-        on, directory, new GenerationRecords(on, folder), Generation.unfenced(), notices::add);
+        on, directory, new AttemptRecords(on, folder), Attempt.unfenced(), notices::add);
   }
 
   private Checkpoint save(CheckpointStore to, long step, OptionalDouble validationLoss) {

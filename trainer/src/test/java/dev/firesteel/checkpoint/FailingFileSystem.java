@@ -5,9 +5,9 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 
 /** A file system whose operations that change something fail from a given one on. */
-final class FailingFileSystem extends WatchedFileSystem {
+public final class FailingFileSystem extends WatchedFileSystem {
   /** What the operations after the first failing one do. */
-  enum Mode {
+  public enum Mode {
     /** They fail too: the process is dead. */
     KILLED,
     /** Those that free space succeed, the others fail: the disk is full. */
@@ -24,15 +24,15 @@ final class FailingFileSystem extends WatchedFileSystem {
     this.allowed = allowed;
   }
 
-  static FileSystem local() throws IOException {
+  public static FileSystem local() throws IOException {
     return FileSystem.getLocal(new Configuration()).getRawFileSystem();
   }
 
-  static FailingFileSystem after(Mode mode, int allowed) throws IOException {
+  public static FailingFileSystem after(Mode mode, int allowed) throws IOException {
     return after(local(), mode, allowed);
   }
 
-  static FailingFileSystem after(FileSystem fs, Mode mode, int allowed) {
+  public static FailingFileSystem after(FileSystem fs, Mode mode, int allowed) {
     return new FailingFileSystem(fs, mode, allowed);
   }
 

@@ -1,6 +1,6 @@
 package dev.firesteel.checkpoint;
 
-import dev.firesteel.data.DataFiles;
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -23,7 +23,7 @@ import org.gaul.s3proxy.blobstore.BlobStore;
  * server over memory that speaks its protocol). Servers run in the tests' process, begin with the
  * first test that needs them and end with the process.
  */
-enum Storage {
+public enum Storage {
   FILE,
   HDFS,
   S3A;
@@ -32,26 +32,26 @@ enum Storage {
   private static final Map<Storage, FileSystem> OTHERS = new ConcurrentHashMap<>();
 
   /** A folder that no other test uses and that does not exist yet. */
-  Path newFolder() {
+  public Path newFolder() {
     return new Path(server().root(), "test-" + FOLDERS.incrementAndGet());
   }
 
   /** What names the servers to Hadoop. */
-  Configuration configuration() {
+  public Configuration configuration() {
     return new Configuration(server().configuration());
   }
 
   /** The file system as a run sees it. */
-  FileSystem fileSystem() {
+  public FileSystem fileSystem() {
     try {
-      return DataFiles.fileSystem(server().root(), server().configuration());
+      return HadoopFiles.fileSystem(server().root(), server().configuration());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   /** As another process has it: nothing is shared with {@link #fileSystem()}. */
-  FileSystem anotherClient() {
+  public FileSystem anotherClient() {
     return OTHERS.computeIfAbsent(this, Storage::newClient);
   }
 

@@ -138,27 +138,27 @@ class NioTransportTest {
   }
 
   @Test
-  void aProcessOfAnotherGenerationIsRefused() throws Exception {
-    Membership stale = new Membership(PeerWorld.GENERATION - 1, 1, 2, PeerWorld.secret());
+  void aProcessOfAnotherAttemptIsRefused() throws Exception {
+    Membership stale = new Membership(PeerWorld.ATTEMPT - 1, 1, 2, PeerWorld.secret());
 
     refuses(
         stale,
-        "rank 0 refused this process: it is of another generation of the run, or of another run (seen by rank 1)");
+        "rank 0 refused this process: it is of another attempt of the run, or of another run (seen by rank 1)");
   }
 
   @Test
   void aProcessThatDoesNotKnowTheSecretIsRefused() throws Exception {
     byte[] wrong = new byte[Membership.SECRET_BYTES];
-    Membership stranger = new Membership(PeerWorld.GENERATION, 1, 2, wrong);
+    Membership stranger = new Membership(PeerWorld.ATTEMPT, 1, 2, wrong);
 
     refuses(
         stranger,
-        "rank 0 refused this process: whoever listens at its address does not know the secret of this generation, or has another rank (seen by rank 1)");
+        "rank 0 refused this process: whoever listens at its address does not know the secret of this attempt, or has another rank (seen by rank 1)");
   }
 
   @Test
   void aProcessOfAWorldOfAnotherSizeIsRefused() throws Exception {
-    Membership other = new Membership(PeerWorld.GENERATION, 1, 3, PeerWorld.secret());
+    Membership other = new Membership(PeerWorld.ATTEMPT, 1, 3, PeerWorld.secret());
 
     refuses(
         other,
@@ -196,7 +196,7 @@ class NioTransportTest {
   void aProofOfAnotherSecretIsRefused() {
     byte[] wrong = new byte[Membership.SECRET_BYTES];
     Handshake honest = Handshake.accepting(member(0, 2));
-    Handshake liar = Handshake.connecting(new Membership(PeerWorld.GENERATION, 1, 2, wrong), 0, 0);
+    Handshake liar = Handshake.connecting(new Membership(PeerWorld.ATTEMPT, 1, 2, wrong), 0, 0);
     honest.challenge(liar.hello());
 
     byte[] verdict = honest.verdict(new byte[Handshake.PROOF_BYTES]);
@@ -204,7 +204,7 @@ class NioTransportTest {
     assertThat(honest.welcome()).isFalse();
     assertThatThrownBy(() -> liar.conclude(verdict))
         .isInstanceOf(CollectiveException.class)
-        .hasMessageContaining("it does not know the secret of this generation");
+        .hasMessageContaining("it does not know the secret of this attempt");
   }
 
   @Test
@@ -317,6 +317,6 @@ class NioTransportTest {
   }
 
   private static Membership member(int rank, int worldSize) {
-    return new Membership(PeerWorld.GENERATION, rank, worldSize, PeerWorld.secret());
+    return new Membership(PeerWorld.ATTEMPT, rank, worldSize, PeerWorld.secret());
   }
 }

@@ -24,7 +24,7 @@ import java.util.function.UnaryOperator;
 
 /** Ranks with real connections between them, each used by a thread of its own. */
 final class PeerWorld implements AutoCloseable {
-  static final long GENERATION = 7;
+  static final long ATTEMPT = 7;
   private static final Duration CONNECTING = Duration.ofSeconds(30);
   private static final long PATIENCE_SECONDS = 60;
 
@@ -111,7 +111,7 @@ final class PeerWorld implements AutoCloseable {
     }
     List<Callable<NioTransport>> joins = new ArrayList<>();
     for (int rank = 0; rank < ways.size(); rank++) {
-      Membership me = new Membership(GENERATION, rank, ways.size(), secret());
+      Membership me = new Membership(ATTEMPT, rank, ways.size(), secret());
       NioListener listener = listeners.get(rank);
       joins.add(() -> listener.join(me, addresses, CONNECTING));
     }

@@ -1,5 +1,6 @@
 package dev.firesteel.data;
 
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +19,7 @@ final class Fixture {
    */
   static DatasetManifest write(Path folder, TokenEncoding encoding, int[][]... shards)
       throws IOException {
-    FileSystem fs = DataFiles.fileSystem(folder, CONF);
+    FileSystem fs = HadoopFiles.fileSystem(folder, CONF);
     List<DatasetManifest.ShardInfo> train = new ArrayList<>();
     long tokens = 0;
     long documents = 0;

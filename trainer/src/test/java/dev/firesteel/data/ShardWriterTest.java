@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.config.DataConfig;
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +23,10 @@ class ShardWriterTest {
     DatasetManifest.ShardInfo info;
     try (var writer =
         new ShardWriter(
-            DataFiles.fileSystem(path, Fixture.CONF), path, "train-00000", TokenEncoding.UINT16)) {
+            HadoopFiles.fileSystem(path, Fixture.CONF),
+            path,
+            "train-00000",
+            TokenEncoding.UINT16)) {
       writer.add(1, 65535, 3);
       writer.add(256);
       info = writer.finish();
@@ -51,9 +55,9 @@ class ShardWriterTest {
     assertThat(info.bin().bytes()).isEqualTo(bin.length);
     assertThat(info.idx().bytes()).isEqualTo(idx.length);
     assertThat(info.bin().sha256())
-        .isEqualTo(HexFormat.of().formatHex(DataFiles.sha256().digest(bin)));
+        .isEqualTo(HexFormat.of().formatHex(HadoopFiles.sha256().digest(bin)));
     assertThat(info.idx().sha256())
-        .isEqualTo(HexFormat.of().formatHex(DataFiles.sha256().digest(idx)));
+        .isEqualTo(HexFormat.of().formatHex(HadoopFiles.sha256().digest(idx)));
     try (var files = Files.list(folder)) {
       assertThat(files.map(file -> file.getFileName().toString()))
           .containsExactlyInAnyOrder("train-00000.bin", "train-00000.idx");

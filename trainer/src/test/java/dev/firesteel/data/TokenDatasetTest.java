@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -235,21 +236,21 @@ class TokenDatasetTest {
 
   @Test
   void explainsFailuresInASentence() {
-    assertThat(DataFiles.explain("writing x", new IOException("No space left on device")))
+    assertThat(HadoopFiles.explain("writing x", new IOException("No space left on device")))
         .hasMessage(
             "writing x failed, the disk or quota is full: free space or choose another folder");
     assertThat(
-            DataFiles.explain(
+            HadoopFiles.explain(
                 "writing x", new RuntimeException(new java.nio.file.AccessDeniedException("x"))))
         .hasMessage(
             "writing x failed, permission denied: change the permissions or choose another folder");
     assertThat(
-            DataFiles.explain(
+            HadoopFiles.explain(
                 "writing x", new org.apache.hadoop.fs.ParentNotDirectoryException("y")))
         .hasMessage("writing x failed, a file is where a folder must be: choose another folder");
-    assertThat(DataFiles.explain("reading x", new java.io.FileNotFoundException("x")))
+    assertThat(HadoopFiles.explain("reading x", new java.io.FileNotFoundException("x")))
         .hasMessage("reading x failed, the file does not exist");
-    assertThat(DataFiles.explain("reading x", new IOException("broken\n at y")))
+    assertThat(HadoopFiles.explain("reading x", new IOException("broken\n at y")))
         .hasMessage("reading x failed: broken");
   }
 
@@ -257,7 +258,7 @@ class TokenDatasetTest {
   void saysWhichFileSystemIsNotHere() {
     assertThatThrownBy(
             () ->
-                DataFiles.fileSystem(
+                HadoopFiles.fileSystem(
                     new org.apache.hadoop.fs.Path("nowhere://h/x"), new Configuration()))
         .isInstanceOf(UserException.class)
         .hasMessage(
@@ -265,7 +266,7 @@ class TokenDatasetTest {
     Configuration conf = new Configuration();
     conf.set("fs.absent.impl", "org.example.AbsentFileSystem");
     assertThatThrownBy(
-            () -> DataFiles.fileSystem(new org.apache.hadoop.fs.Path("absent://h/x"), conf))
+            () -> HadoopFiles.fileSystem(new org.apache.hadoop.fs.Path("absent://h/x"), conf))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "absent://h/x needs a file system whose classes are not here: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)");

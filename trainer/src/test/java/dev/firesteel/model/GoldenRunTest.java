@@ -14,6 +14,8 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.config.OptimizerConfig;
+import dev.firesteel.format.huggingface.HuggingFaceNames;
+import dev.firesteel.format.huggingface.HuggingFaceTensor;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.checkpoint.RunDirectory;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
+import dev.firesteel.run.RunDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

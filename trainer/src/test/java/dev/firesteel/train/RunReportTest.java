@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.StepRows;
 import dev.firesteel.config.RunConfig;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.StepRows;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

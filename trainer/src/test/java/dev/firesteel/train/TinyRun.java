@@ -4,18 +4,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.checkpoint.RunDirectory;
-import dev.firesteel.checkpoint.StepRows;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.RunConfig;
-import dev.firesteel.data.DataFiles;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
 import dev.firesteel.data.ShardWriter;
 import dev.firesteel.data.TokenEncoding;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.StepRows;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -110,7 +110,7 @@ final class TinyRun {
     if (text.isEmpty()) {
       return new DatasetManifest.SplitInfo(0, 0, 0, List.of());
     }
-    FileSystem fs = DataFiles.fileSystem(path, HADOOP);
+    FileSystem fs = HadoopFiles.fileSystem(path, HADOOP);
     try (ShardWriter writer = new ShardWriter(fs, path, name, TokenEncoding.UINT16)) {
       int[] tokens = tokenizer.encode(text);
       writer.add(tokens);

@@ -1,0 +1,93 @@
+package dev.firesteel.spark.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.choice.Backends;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.ThroughputProbe;
+import dev.firesteel.spark.driver.TrainerProcess;
+import dev.firesteel.spark.executor.TrainTask;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code plan}: parameters, operations, memory and time of a run, before any work. */
+@Command(
+    name = "plan",
+    description =
+        "Tells what a run will need: parameters, operations, memory, time, disk. Nothing is read but"
+            + " the configuration and, if there are prepared data, their manifest; products are"
+            + " timed for a few seconds.",
+    footer = {
+      "",
+      "Examples:",
+      "  ./firesteel plan --config configs/quickstart.yaml",
+      "  ./firesteel plan --config configs/gpt2-124m.yaml compute.recompute=block --no-probe",
+      "  spark-submit --executor-memory 8g --class dev.firesteel.spark.Firesteel firesteel.jar \\",
+      "      plan --config my.yaml"
+    })
+public final class PlanCommand implements Callable<Integer> {
+  private static final Duration PROBE = Duration.ofSeconds(3);
+
+  @Spec private CommandSpec spec;
+  @Mixin private ConfigArguments arguments;
+
+  @Option(names = "--json", description = "One JSON object instead of text.")
+  private boolean json;
+
+  @Option(
+      names = "--no-probe",
+      description = "Do not time products on this machine; no time is estimated then.")
+  private boolean noProbe;
+
+  @Override
+  public Integer call() {
+    RunConfig config = arguments.load();
+    SparkConf spark = new SparkConf();
+    Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
+    TrainerProcess process = TrainerProcess.of(spark);
+    PlannedData data = PlannedData.of(config, hadoop);
+    RunPlan plan = process.plan(config, data.vocabularySize());
+    Double flopsPerSecond = noProbe ? null : probe(config, spark);
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(json(new PlanText.Document(plan, data, process.heapBytes(), flopsPerSecond)));
+    } else {
+      PlanText.lines(plan, config, data, flopsPerSecond).forEach(out::println);
+      process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
+    }
+    return 0;
+  }
+
+  private static double probe(RunConfig config, SparkConf spark) {
+    try (Backend backend =
+        Backends.create(TrainTask.options(config.compute(), List.of(), TrainTask.cores(spark)))) {
+      return ThroughputProbe.flopsPerSecond(backend, config, PROBE);
+    }
+  }
+
+  private static String json(PlanText.Document document) {
+    try {
+      return JsonMapper.builder()
+          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .build()
+          .writeValueAsString(document);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("records of plain values can be written", e);
+    }
+  }
+}

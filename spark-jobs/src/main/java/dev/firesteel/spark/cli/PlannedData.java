@@ -1,0 +1,82 @@
+package dev.firesteel.spark.cli;
+
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.TokenizerConfig;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.io.InputStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * What a plan knows of a run's data.
+ *
+ * @param folder where they are or will be
+ * @param prepared whether they are there
+ * @param vocabularySize the embedding's rows
+ * @param trainingTokens 0 where the data are not prepared
+ */
+record PlannedData(String folder, boolean prepared, int vocabularySize, long trainingTokens) {
+
+  private static final int BYTES = 256;
+
+  static PlannedData of(RunConfig config, Configuration hadoop) {
+    Path folder = new Path(config.data().path());
+    if (exists(new Path(folder, DatasetManifest.FILE_NAME), hadoop)) {
+      DatasetManifest manifest = DatasetManifest.read(folder, hadoop);
+      return new PlannedData(
+          folder.toString(),
+          true,
+          rows(config, manifest.tokenizer().vocabularySize()),
+          manifest.train().tokens());
+    }
+    return new PlannedData(folder.toString(), false, rows(config, tokens(config, hadoop)), 0);
+  }
+
+  private static int rows(RunConfig config, int tokens) {
+    return config.model().vocabularySize() == 0 ? tokens : config.model().vocabularySize();
+  }
+
+  /** Of a tokenizer that may not exist yet. */
+  private static int tokens(RunConfig config, Configuration hadoop) {
+    TokenizerConfig tokenizer = config.tokenizer();
+    if (!tokenizer.file().isEmpty()) {
+      return tokensOf(new Path(tokenizer.file()), hadoop);
+    }
+    return switch (tokenizer.kind()) {
+      case BPE -> tokenizer.vocabularySize();
+      case BYTE -> BYTES + 1;
+      case CHAR -> {
+        if (config.model().vocabularySize() == 0) {
+          throw UserException.usage(
+              "a plan needs the number of characters in the text, which only prepare counts, got"
+                  + " tokenizer.kind char and no prepared data in "
+                  + config.data().path()
+                  + ": run prepare first, or set model.vocabulary_size");
+        }
+        yield config.model().vocabularySize();
+      }
+    };
+  }
+
+  private static int tokensOf(Path file, Configuration hadoop) {
+    try (InputStream in = HadoopFiles.fileSystem(file, hadoop).open(file)) {
+      return Tokenizers.load(in, file.toString()).vocabularySize();
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the tokenizer " + file, e);
+    }
+  }
+
+  private static boolean exists(Path file, Configuration hadoop) {
+    try {
+      FileSystem fs = HadoopFiles.fileSystem(file, hadoop);
+      return fs.exists(file);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("looking for " + file, e);
+    }
+  }
+}

@@ -1,0 +1,314 @@
+package dev.firesteel.spark.monitor;
+
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.plan.Quantities;
+import dev.firesteel.spark.monitor.RunSnapshot.Attempt;
+import dev.firesteel.spark.monitor.RunSnapshot.Numbers;
+import dev.firesteel.spark.monitor.RunSnapshot.RankState;
+import dev.firesteel.spark.monitor.RunSnapshot.SavedCheckpoint;
+import dev.firesteel.train.TrainingPlan;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.function.IntPredicate;
+import org.apache.commons.text.StringEscapeUtils;
+import org.apache.spark.ui.UIUtils;
+
+/**
+ * A {@link RunSnapshot} as HTML, with the style sheets of Spark's UI. Whatever comes from outside
+ * is escaped.
+ */
+final class RunHtml {
+  /** Of the theme that the reader chose. */
+  private static final String BLUE = "var(--bs-link-color)";
+
+  private static final String ORANGE = "#d6600a";
+  private static final String UNKNOWN = "–";
+
+  /** Of checkpoints and notices, the newest; the JSON has more. */
+  private static final int SHOWN = 10;
+
+  private final RunSnapshot run;
+  private final StringBuilder html = new StringBuilder();
+
+  private RunHtml(RunSnapshot run) {
+    this.run = run;
+  }
+
+  /** An element with the id {@code firesteel}. */
+  static String of(RunSnapshot run) {
+    return new RunHtml(run).page();
+  }
+
+  private String page() {
+    html.append("<div id=\"firesteel\">\n");
+    html.append("<p id=\"firesteel-taken\" class=\"text-muted\">As of ")
+        .append(text(time(run.taken())))
+        .append(". <a href=\"json/\">JSON</a></p>\n");
+    if (run.plan() == null) {
+      html.append("<p>No training has begun in this application")
+          .append(run.attempts().isEmpty() ? "." : " yet; its ranks are being started.")
+          .append("</p>\n");
+    } else {
+      headline(run.plan(), run.now());
+      charts();
+      facts(run.plan(), run.now());
+    }
+    ranks();
+    attempts();
+    checkpoints();
+    notices();
+    return html.append("</div>\n").toString();
+  }
+
+  private void headline(TrainingPlan plan, Numbers now) {
+    double share = plan.steps() == 0 ? 100 : 100.0 * now.step() / plan.steps();
+    html.append("<h4>").append(text(plan.run())).append(": ").append(state()).append("</h4>\n");
+    html.append(
+        format(
+            "<div class=\"progress mb-2\" role=\"progressbar\" aria-label=\"steps done\""
+                + " aria-valuenow=\"%.0f\" aria-valuemin=\"0\" aria-valuemax=\"100\">"
+                + "<div class=\"progress-bar\" style=\"width: %.2f%%\"></div></div>%n",
+            share, share));
+    List<String> parts = new ArrayList<>();
+    parts.add(format("step %,d of %,d (%.1f %%)", now.step(), plan.steps(), share));
+    addKnown(parts, now.loss(), "loss %.4f");
+    addKnown(parts, now.tokensPerSecond(), "%,.0f tokens/s");
+    addKnown(parts, now.stepMillis(), "%,.1f ms a step");
+    if (Double.isFinite(now.secondsLeft()) && run.state() == RunSnapshot.State.TRAINING) {
+      parts.add(Quantities.duration(now.secondsLeft()) + " left");
+    }
+    html.append("<p><b>").append(text(String.join(" · ", parts))).append("</b></p>\n");
+  }
+
+  private static void addKnown(List<String> parts, double value, String format) {
+    if (Double.isFinite(value)) {
+      parts.add(format(format, value));
+    }
+  }
+
+  private String state() {
+    return switch (run.state()) {
+      case PREPARING -> "preparing";
+      case TRAINING -> "training";
+      case STOPPED -> "between two attempts";
+      case COMPLETED -> "completed";
+      case INTERRUPTED -> "interrupted";
+    };
+  }
+
+  private void charts() {
+    html.append("<div class=\"row\">\n<div class=\"col-lg-6\"><h5>Loss, nats per token</h5>\n")
+        .append(
+            new CurveChart("Loss over the step", false)
+                .add("training", BLUE, run.loss())
+                .add("validation", ORANGE, run.validationLoss())
+                .html())
+        .append("</div>\n<div class=\"col-lg-6\"><h5>Throughput, tokens per second</h5>\n")
+        .append(
+            new CurveChart("Tokens per second over the step", true)
+                .add("tokens/s", BLUE, run.tokensPerSecond())
+                .html())
+        .append("</div>\n</div>\n");
+  }
+
+  private void facts(TrainingPlan plan, Numbers now) {
+    heading("Run");
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("Directory", HadoopFiles.withPlainPaths(plan.directory())));
+    rows.add(List.of("Ranks", format("%,d, %s", plan.worldSize(), plan.backend())));
+    rows.add(List.of("Parameters", format("%,d", plan.parameters())));
+    rows.add(
+        List.of(
+            "Tokens",
+            format(
+                "%,d trained on, %,d a step, %.2f epochs of %,d in all",
+                now.tokens(), plan.tokensPerStep(), plan.epochs(), plan.trainingTokens())));
+    rows.add(
+        List.of(
+            "Validation",
+            Double.isFinite(now.validationLoss())
+                ? format(
+                    "loss %.4f, perplexity %.2f, %.4f bits per byte",
+                    now.validationLoss(), Math.exp(now.validationLoss()), now.bitsPerByte())
+                : UNKNOWN));
+    rows.add(
+        List.of(
+            "Learning rate, gradient norm",
+            number("%.3g", now.learningRate()) + ", " + number("%.4g", now.gradientNorm())));
+    rows.add(
+        List.of(
+            "Java heap, a step",
+            bytes(now.allocatedBytesPerStep())
+                + " allocated, "
+                + number("%,.1f", now.gcMillis())
+                + " ms of collecting garbage"));
+    rows.add(List.of("Began", time(run.started()) + ", at step " + plan.fromStep()));
+    table("run", List.of(), rows);
+  }
+
+  private void ranks() {
+    if (run.ranks().isEmpty()) {
+      return;
+    }
+    heading("Ranks");
+    List<List<String>> rows = new ArrayList<>();
+    for (RankState rank : run.ranks()) {
+      rows.add(
+          List.of(
+              Integer.toString(rank.rank()),
+              rank.host(),
+              rank.executor(),
+              format("%,d", rank.step()),
+              format("%,.1f", rank.stepMillis()),
+              format("%,.1f", rank.computeMillis()),
+              format("%,.1f", rank.communicationMillis()),
+              format("%,.1f", rank.waitMillis()),
+              number("%.0f %%", 100 * rank.overlapShare()),
+              format("%,.1f", rank.gcMillis()),
+              bytes(rank.allocatedBytes()),
+              Quantities.bytes(rank.heapUsedBytes()),
+              number("%.2f", rank.computeRatio()) + (rank.straggler() ? " straggler" : ""),
+              ago(rank.reported())));
+    }
+    table(
+        "ranks",
+        List.of(
+            "Rank",
+            "Host",
+            "Executor",
+            "Step",
+            "Step, ms",
+            "Own work, ms",
+            "Communication, ms",
+            "Waited, ms",
+            "Overlap",
+            "GC, ms",
+            "Allocated",
+            "Heap used",
+            "Own work / median",
+            "Reported"),
+        rows,
+        row -> run.ranks().get(row).straggler());
+  }
+
+  private void attempts() {
+    if (run.attempts().isEmpty()) {
+      return;
+    }
+    heading("Attempts");
+    List<List<String>> rows = new ArrayList<>();
+    for (Attempt attempt : newestFirst(run.attempts(), run.attempts().size())) {
+      boolean ended = attempt.ended() != null;
+      rows.add(
+          List.of(
+              Integer.toString(attempt.number()),
+              Integer.toString(attempt.worldSize()),
+              String.join(", ", attempt.hosts()),
+              time(attempt.began()),
+              ended ? time(attempt.ended()) : UNKNOWN,
+              attempt.fromStep() < 0 ? UNKNOWN : format("%,d", attempt.fromStep()),
+              ended ? format("%,d", attempt.atStep()) : UNKNOWN,
+              ended ? attempt.cause() : "running"));
+    }
+    table(
+        "attempts",
+        List.of("Number", "Ranks", "Hosts", "Began", "Ended", "From step", "To step", "End"),
+        rows);
+  }
+
+  private void checkpoints() {
+    if (run.checkpoints().isEmpty()) {
+      return;
+    }
+    heading("Checkpoints");
+    List<List<String>> rows = new ArrayList<>();
+    for (SavedCheckpoint checkpoint : newestFirst(run.checkpoints(), SHOWN)) {
+      rows.add(
+          List.of(
+              format("%,d", checkpoint.step()),
+              time(checkpoint.committed()),
+              HadoopFiles.withPlainPaths(checkpoint.directory())));
+    }
+    table("checkpoints", List.of("Step", "Committed", "Directory"), rows);
+  }
+
+  private void notices() {
+    if (run.notices().isEmpty()) {
+      return;
+    }
+    heading("Notices");
+    table(
+        "notices",
+        List.of(),
+        newestFirst(run.notices(), SHOWN).stream()
+            .map(notice -> List.of(HadoopFiles.withPlainPaths(notice)))
+            .toList());
+  }
+
+  private static <T> List<T> newestFirst(List<T> entries, int most) {
+    List<T> newest =
+        new ArrayList<>(entries.subList(Math.max(0, entries.size() - most), entries.size()));
+    Collections.reverse(newest);
+    return newest;
+  }
+
+  private void heading(String title) {
+    html.append("<h5 class=\"mt-3\">").append(text(title)).append("</h5>\n");
+  }
+
+  private void table(String name, List<String> columns, List<List<String>> rows) {
+    table(name, columns, rows, row -> false);
+  }
+
+  /**
+   * @param marked whether a row should be seen first
+   */
+  private void table(
+      String name, List<String> columns, List<List<String>> rows, IntPredicate marked) {
+    html.append("<div class=\"table-responsive\">\n<table id=\"firesteel-")
+        .append(name)
+        .append("\" class=\"")
+        .append(UIUtils.TABLE_CLASS_STRIPED())
+        .append(" w-auto\">\n");
+    if (!columns.isEmpty()) {
+      html.append("<thead><tr>");
+      columns.forEach(column -> html.append("<th>").append(text(column)).append("</th>"));
+      html.append("</tr></thead>\n");
+    }
+    for (int row = 0; row < rows.size(); row++) {
+      html.append(marked.test(row) ? "<tr class=\"table-warning\">" : "<tr>");
+      rows.get(row).forEach(cell -> html.append("<td>").append(text(cell)).append("</td>"));
+      html.append("</tr>\n");
+    }
+    html.append("</table>\n</div>\n");
+  }
+
+  private String ago(Instant then) {
+    return Quantities.duration(Duration.between(then, run.taken()).toMillis() / 1000.0) + " ago";
+  }
+
+  private static String time(Instant instant) {
+    return UIUtils.formatDate(instant.toEpochMilli());
+  }
+
+  private static String bytes(double value) {
+    return Double.isFinite(value) ? Quantities.bytes(Math.round(value)) : UNKNOWN;
+  }
+
+  private static String number(String format, double value) {
+    return Double.isFinite(value) ? format(format, value) : UNKNOWN;
+  }
+
+  private static String format(String format, Object... values) {
+    return String.format(Locale.ROOT, format, values);
+  }
+
+  private static String text(String value) {
+    return StringEscapeUtils.escapeHtml4(Objects.requireNonNull(value));
+  }
+}

@@ -1,0 +1,60 @@
+package dev.firesteel.spark.monitor;
+
+import jakarta.servlet.http.HttpServletRequest;
+import java.util.function.Supplier;
+import org.apache.spark.ui.CspNonce$;
+import org.apache.spark.ui.UIUtils;
+import org.apache.spark.ui.WebUIPage;
+import org.json4s.JValue;
+import org.json4s.jackson.JsonMethods$;
+import scala.Option;
+import scala.collection.immutable.Seq;
+import scala.xml.Node;
+import scala.xml.Unparsed;
+
+/**
+ * The page of the {@link FiresteelTab}, which shows itself anew every few seconds; under {@code
+ * json/} the same as JSON, for tools.
+ */
+final class TrainingPage extends WebUIPage {
+  /** Only the part that changes is replaced, so a reader stays at the place. */
+  private static final String REFRESH =
+      """
+      <script nonce="%s">
+      setInterval(async () => {
+        if (document.hidden) {
+          return;
+        }
+        try {
+          const answer = await fetch(location.href);
+          const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+          document.getElementById('firesteel').replaceWith(page.getElementById('firesteel'));
+        } catch (failure) {
+          document.getElementById('firesteel-taken').textContent =
+              'The driver does not answer any more: the application may have ended.';
+        }
+      }, 5000);
+      </script>
+      """;
+
+  private final FiresteelTab tab;
+  private final Supplier<RunSnapshot> run;
+
+  TrainingPage(FiresteelTab tab, Supplier<RunSnapshot> run) {
+    super("");
+    this.tab = tab;
+    this.run = run;
+  }
+
+  @Override
+  public Seq<Node> render(HttpServletRequest request) {
+    Node content = new Unparsed(RunHtml.of(run.get()) + REFRESH.formatted(CspNonce$.MODULE$.get()));
+    return UIUtils.headerSparkPage(
+        request, "Training", () -> content, tab, Option.empty(), false, false, false);
+  }
+
+  @Override
+  public JValue renderJson(HttpServletRequest request) {
+    return JsonMethods$.MODULE$.fromJsonNode(run.get().json());
+  }
+}

@@ -1,0 +1,413 @@
+package dev.firesteel.spark.prepare;
+
+import dev.firesteel.config.DataConfig;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.data.TokenEncoding;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.FolderLock;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.TokenizerFiles;
+import dev.firesteel.spark.process.Failures;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes prepared data of text: reads, drops what is no text and what occurred before, sets
+ * validation text apart, trains or loads the tokenizer, tokenizes, packs, writes shards and, last,
+ * the manifest.
+ *
+ * <p>The same settings and the same files give the same bytes, whatever the partitions, threads and
+ * executors. Data that is there already is used again if it was made of the same settings and
+ * files; other data is never written over.
+ *
+ * <p>Runs on the driver.
+ */
+public final class PrepareJob {
+  private static final Logger LOG = LoggerFactory.getLogger(PrepareJob.class);
+
+  static final String TOKENIZER_FILE = "tokenizer.json";
+
+  /** Part of the settings' hash: raise it when the same settings give other bytes. */
+  private static final int VERSION = 2;
+
+  /** What an interrupted run may leave behind, and a new one may delete. */
+  private static final Pattern OWN_FILE =
+      Pattern.compile(
+          "(train|validation)-\\d+\\.(bin|idx)|(tokenizer|tokenizer_config|manifest)\\.json|_.*");
+
+  private final SparkSession spark;
+  private final RunConfig config;
+  private final Consumer<String> progress;
+  private final Configuration conf;
+  private final Path folder;
+
+  private PrepareJob(SparkSession spark, RunConfig config, Consumer<String> progress) {
+    this.spark = spark;
+    this.config = config;
+    this.progress = progress;
+    this.conf = spark.sparkContext().hadoopConfiguration();
+    this.folder = new Path(config.data().path());
+  }
+
+  /** The data's manifest, and whether it was there already. */
+  public record Prepared(DatasetManifest manifest, boolean upToDate) {}
+
+  /**
+   * Prepares the data of a configuration, or finds it prepared.
+   *
+   * @param rebuild delete what is in the folder, if it is prepared data, and make it anew
+   * @param progress is told in sentences what is being done
+   */
+  public static Prepared run(
+      SparkSession spark, RunConfig config, boolean rebuild, Consumer<String> progress) {
+    var job = new PrepareJob(spark, config, progress);
+    try {
+      return job.run(rebuild);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("preparing " + job.folder, e);
+    }
+  }
+
+  /** Trains the tokenizer as {@link #run} does, and writes nothing. */
+  public static Tokenizer trainTokenizer(
+      SparkSession spark, RunConfig config, Consumer<String> progress) {
+    var job = new PrepareJob(spark, config, progress);
+    SourceFiles source = SourceFiles.find(config.data(), job.conf, progress);
+    return job.withDocuments(source, source.inputs(), Selected::train);
+  }
+
+  @SuppressWarnings("try") // The lock is held, not used.
+  private Prepared run(boolean rebuild) throws IOException {
+    DataConfig data = config.data();
+    String tokenizerFile = config.tokenizer().file();
+    Optional<Tokenizer> given =
+        tokenizerFile.isEmpty()
+            ? Optional.empty()
+            : Optional.of(TokenizerTraining.load(tokenizerFile, conf));
+    given.ifPresent(tokenizer -> TokenEncoding.of(data.tokenType(), tokenizer.vocabularySize()));
+    SourceFiles source = SourceFiles.find(data, conf, progress);
+    DatasetManifest.Inputs inputs = source.inputs();
+    String settings = settingsHash(given);
+
+    FileSystem fs = HadoopFiles.fileSystem(folder, conf);
+    Optional<DatasetManifest> existing = DatasetManifest.find(folder, conf);
+    if (existing.isPresent() && !rebuild) {
+      requireSame(existing.get(), settings, inputs);
+      return new Prepared(existing.get(), true);
+    }
+    requireOwnFolder(fs);
+    try (FolderLock lock = FolderLock.take(fs, folder, "set data.path to another folder")) {
+      return new Prepared(build(source, inputs, settings, given, fs), false);
+    }
+  }
+
+  private String settingsHash(Optional<Tokenizer> given) {
+    String text =
+        VERSION
+            + "\n"
+            + config.preparation().hash()
+            + "\n"
+            + given.map(tokenizer -> tokenizer.sha256() + otherSeparator(tokenizer)).orElse("");
+    return HexFormat.of()
+        .formatHex(HadoopFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /** The token that separates documents, where it is another than in all earlier data. */
+  private static String otherSeparator(Tokenizer tokenizer) {
+    OptionalInt end = tokenizer.endOfText();
+    String token = end.isPresent() ? tokenizer.token(end.getAsInt()) : Tokenizer.END_OF_TEXT;
+    return token.equals(Tokenizer.END_OF_TEXT) ? "" : "\n" + token;
+  }
+
+  private void requireSame(
+      DatasetManifest existing, String settings, DatasetManifest.Inputs inputs) {
+    if (!existing.settingsSha256().equals(settings)) {
+      throw UserException.usage(
+          "%s holds data that was prepared with other settings: set data.path to another folder, or prepare with --rebuild"
+              .formatted(folder));
+    }
+    if (!existing.inputs().equals(inputs)) {
+      throw UserException.usage(
+          "%s holds data that was prepared from other files (%d files, %d bytes) than those of data.source now (%d files, %d bytes, or changed since): set data.path to another folder, or prepare with --rebuild"
+              .formatted(
+                  folder,
+                  existing.inputs().files(),
+                  existing.inputs().bytes(),
+                  inputs.files(),
+                  inputs.bytes()));
+    }
+  }
+
+  /** A folder that can be written to, and that holds nobody else's files. */
+  private void requireOwnFolder(FileSystem fs) {
+    Path probe = new Path(folder, "_writable");
+    try {
+      if (fs.exists(folder)) {
+        if (fs.getFileStatus(folder).isFile()) {
+          throw UserException.usage(
+              "data.path %s must be a folder, got a file: set data.path to another folder"
+                  .formatted(folder));
+        }
+        for (FileStatus file : fs.listStatus(folder)) {
+          if (!OWN_FILE.matcher(file.getPath().getName()).matches()) {
+            throw UserException.usage(
+                "data.path %s must be empty or hold prepared data, got %s: set data.path to another folder"
+                    .formatted(folder, file.getPath().getName()));
+          }
+        }
+      } else if (!fs.mkdirs(folder)) {
+        throw new IOException("Permission denied");
+      }
+      fs.create(probe, true).close();
+      fs.delete(probe, false);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("creating the folder data.path " + folder, e);
+    }
+  }
+
+  /** The manifest first: without it there is no data, should this be interrupted. */
+  private void deleteOwnFiles(FileSystem fs) throws IOException {
+    fs.delete(new Path(folder, DatasetManifest.FILE_NAME), false);
+    for (FileStatus file : fs.listStatus(folder)) {
+      String name = file.getPath().getName();
+      if (OWN_FILE.matcher(name).matches() && !name.equals(FolderLock.FILE_NAME)) {
+        fs.delete(file.getPath(), true);
+      }
+    }
+  }
+
+  private DatasetManifest build(
+      SourceFiles source,
+      DatasetManifest.Inputs inputs,
+      String settings,
+      Optional<Tokenizer> given,
+      FileSystem fs) {
+    return withDocuments(
+        source,
+        inputs,
+        selected -> {
+          Tokenizer tokenizer = given.orElseGet(selected::train);
+          requireSeparator(tokenizer, selected.counts.kept());
+          // Earlier data stays until here, where all that could be wrong with the text was seen.
+          boolean done = false;
+          try {
+            deleteOwnFiles(fs);
+            DatasetManifest manifest = write(selected, inputs, settings, tokenizer, fs);
+            manifest.write(folder, conf);
+            done = true;
+            return manifest;
+          } catch (IOException | FSError e) {
+            throw HadoopFiles.explain("preparing " + folder, e);
+          } finally {
+            if (!done) {
+              deleteAfterFailure(fs);
+            }
+          }
+        });
+  }
+
+  /** One document needs none; nanoGPT's vocabulary has none. */
+  private void requireSeparator(Tokenizer tokenizer, long documents) {
+    if (documents > 1 && tokenizer.endOfText().isEmpty()) {
+      throw UserException.usage(
+          "tokenizer.file %s must have a special token that ends each of the %d documents, got none that eos_token of a tokenizer_config.json beside it or a well-known name (%s, </s>) points out: name it in a tokenizer_config.json, or train a tokenizer on this text"
+              .formatted(config.tokenizer().file(), documents, Tokenizer.END_OF_TEXT));
+    }
+  }
+
+  private DatasetManifest write(
+      Selected selected,
+      DatasetManifest.Inputs inputs,
+      String settings,
+      Tokenizer tokenizer,
+      FileSystem fs)
+      throws IOException {
+    TokenEncoding encoding =
+        TokenEncoding.of(config.data().tokenType(), tokenizer.vocabularySize());
+    TokenizerFiles.write(fs, folder, tokenizer);
+    String separator = otherSeparator(tokenizer).strip();
+    progress.accept(
+        "Tokenizing with %d tokens%s"
+            .formatted(
+                tokenizer.vocabularySize(),
+                separator.isEmpty() ? "" : ", of which " + separator + " separates documents"));
+    Sharding.Written written =
+        Sharding.write(
+            selected.documents,
+            selected.split,
+            tokenizer,
+            encoding,
+            config.data().shardTokens(),
+            folder,
+            conf);
+    return new DatasetManifest(
+        DatasetManifest.VERSION,
+        config.data().source(),
+        settings,
+        inputs,
+        new DatasetManifest.TokenizerInfo(
+            TOKENIZER_FILE, tokenizer.sha256(), tokenizer.vocabularySize()),
+        encoding,
+        selected.split.kind().name().toLowerCase(Locale.ROOT),
+        selected.counts,
+        written.train(),
+        written.validation());
+  }
+
+  /** A full disk is not left full; what cannot be deleted is deleted by the next run. */
+  private void deleteAfterFailure(FileSystem fs) {
+    try {
+      deleteOwnFiles(fs);
+    } catch (IOException e) {
+      LOG.warn("Cannot delete what is unfinished in {}: {}", folder, e.getMessage());
+    }
+  }
+
+  /** The documents that are kept, and in which part of the text each is. */
+  private final class Selected {
+    private final JavaRDD<Document> documents;
+    private final Split split;
+    private final DatasetManifest.DocumentCounts counts;
+
+    Selected(JavaRDD<Document> documents, SourceFiles source) {
+      this.documents = documents;
+      Tally[] tallies = Tally.of(documents);
+      Tally all = Tally.sum(tallies);
+      requireText(all, source);
+      long limit = config.data().maxDocuments();
+      long keep = limit == 0 ? all.documents() : Math.min(all.documents(), limit);
+      this.counts = counts(all, keep, source);
+      progress.accept(describe(counts));
+      this.split = Split.of(config.data(), keep, tallies, documents);
+    }
+
+    Tokenizer train() {
+      return TokenizerTraining.train(config.tokenizer(), documents, split, counts.kept(), progress);
+    }
+  }
+
+  private <T> T withDocuments(
+      SourceFiles source, DatasetManifest.Inputs inputs, Function<Selected, T> work) {
+    progress.accept(
+        "Reading %d %s, %.1f MB, from %s"
+            .formatted(
+                inputs.files(),
+                inputs.files() == 1 ? "file" : "files",
+                inputs.bytes() / 1e6,
+                config.data().source()));
+    JavaRDD<Document> documents = DocumentReader.read(spark, source, config.data());
+    try {
+      return work.apply(select(documents, source));
+    } finally {
+      documents.unpersist(false);
+    }
+  }
+
+  /** Reads all files for the first time: one that is damaged is found here. */
+  private Selected select(JavaRDD<Document> documents, SourceFiles source) {
+    try {
+      return new Selected(documents, source);
+    } catch (Exception e) { // Spark's own is checked, and undeclared.
+      Optional<String> file = Failures.unreadFile(e);
+      if (file.isPresent() && Failures.surroundings(e).isEmpty()) {
+        throw UserException.failure(
+            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (%s): fetch it again"
+                .formatted(file.get(), reason(Failures.root(e))),
+            e);
+      }
+      throw e;
+    }
+  }
+
+  private static String reason(Throwable root) {
+    return root.getMessage() == null
+        ? root.getClass().getSimpleName()
+        : Failures.firstLine(root.getMessage());
+  }
+
+  private void requireText(Tally all, SourceFiles source) {
+    if (all.documents() > 0) {
+      return;
+    }
+    DataConfig data = config.data();
+    long missing = all.count(Document.MISSING_TEXT);
+    if (missing > 0) {
+      String first =
+          source.format() == DataConfig.Format.JSONL
+              ? DocumentReader.firstLines(spark, source, 1).stream()
+                  .findFirst()
+                  .map(line -> "; the first is " + shortened(line))
+                  .orElse("")
+              : "";
+      throw UserException.usage(
+          "data.text_field must name a field with text, got \"%s\", which none of the %d records of %s has%s"
+              .formatted(data.textField(), missing, data.source(), first));
+    }
+    DatasetManifest.DocumentCounts counts = counts(all, 0, source);
+    throw UserException.usage(
+        "data.source %s must hold text, got none: of %d documents %d are empty and %d are malformed (%s)"
+            .formatted(
+                data.source(),
+                counts.read(),
+                counts.empty(),
+                all.count(Document.MALFORMED),
+                source.format() == DataConfig.Format.JSONL
+                    ? "not one JSON object a line, no UTF-8, or a zero character"
+                    : "no UTF-8, or a zero character"));
+  }
+
+  private static String shortened(String line) {
+    int most = 120;
+    return line.codePointCount(0, line.length()) <= most
+        ? line
+        : line.substring(0, line.offsetByCodePoints(0, most)) + "...";
+  }
+
+  private DatasetManifest.DocumentCounts counts(Tally all, long keep, SourceFiles source) {
+    long emptyFiles = source.emptyDocuments(config.data().documentUnit());
+    long read = emptyFiles;
+    for (byte outcome = 0; outcome < Document.OUTCOMES; outcome++) {
+      read += all.count(outcome);
+    }
+    return new DatasetManifest.DocumentCounts(
+        read,
+        all.count(Document.EMPTY) + emptyFiles,
+        all.count(Document.MALFORMED),
+        all.count(Document.MISSING_TEXT),
+        all.count(Document.DUPLICATE),
+        all.documents() - keep,
+        keep);
+  }
+
+  /** The counts in a line. */
+  public static String describe(DatasetManifest.DocumentCounts counts) {
+    return "Read %d documents, dropped %d (%d empty, %d malformed, %d without text field, %d duplicates, %d over the limit), kept %d"
+        .formatted(
+            counts.read(),
+            counts.dropped(),
+            counts.empty(),
+            counts.malformed(),
+            counts.missingText(),
+            counts.duplicate(),
+            counts.overLimit(),
+            counts.kept());
+  }
+}

@@ -1,0 +1,174 @@
+package dev.firesteel.spark.prepare;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.firesteel.files.HadoopFiles;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HexFormat;
+
+/**
+ * Decides what one record of the source is: a document, or which kind of record that is dropped.
+ * The table of {@code docs/data.md} is this class.
+ */
+final class RecordRules {
+  private static final char REPLACEMENT = '\uFFFD';
+
+  /**
+   * JSON of any size and depth: a limit would make a record malformed that is not. Names are kept
+   * in no table, which strange fields could fill. What is allowed beyond the standard is what
+   * Python writes: {@code NaN}, and single quotes where somebody printed a dictionary.
+   */
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+          .enable(JsonReadFeature.ALLOW_SINGLE_QUOTES)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(Integer.MAX_VALUE)
+                  .maxStringLength(Integer.MAX_VALUE)
+                  .maxNumberLength(Integer.MAX_VALUE)
+                  .maxNameLength(Integer.MAX_VALUE)
+                  .build())
+          .build();
+
+  private RecordRules() {}
+
+  /** A text file, a line of one or a value of a column. */
+  static Document ofText(byte[] bytes, int file) {
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    if (isBlank(text)) {
+      return Document.dropped(Document.EMPTY);
+    }
+    return isUtf8(text, bytes) ? ofText(text, bytes, file) : Document.dropped(Document.MALFORMED);
+  }
+
+  /** A whole file: as {@link #ofText}, less the byte order mark that some editors begin it with. */
+  static Document ofFile(byte[] bytes, int file) {
+    boolean marked =
+        bytes.length >= 3
+            && bytes[0] == (byte) 0xEF
+            && bytes[1] == (byte) 0xBB
+            && bytes[2] == (byte) 0xBF;
+    return ofText(marked ? Arrays.copyOfRange(bytes, 3, bytes.length) : bytes, file);
+  }
+
+  /** A line of JSON: one object whose {@code field} is the text. */
+  static Document ofJson(byte[] line, String field) {
+    String json = new String(line, StandardCharsets.UTF_8);
+    if (isBlank(json)) {
+      return Document.dropped(Document.EMPTY);
+    }
+    if (!isUtf8(json, line)) {
+      return Document.dropped(Document.MALFORMED);
+    }
+    String text;
+    try {
+      text = field(json, field);
+    } catch (JsonProcessingException e) {
+      return Document.dropped(Document.MALFORMED);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a string is read without a file", e);
+    }
+    if (text == null) {
+      return Document.dropped(Document.MISSING_TEXT);
+    }
+    if (isBlank(text)) {
+      return Document.dropped(Document.EMPTY);
+    }
+    String whole = withoutHalfPairs(text);
+    return ofText(whole, whole.getBytes(StandardCharsets.UTF_8), 0);
+  }
+
+  /** Whether a line is the beginning of a JSON array. */
+  static boolean beginsArray(byte[] line) {
+    return new String(line, StandardCharsets.UTF_8).stripLeading().startsWith("[");
+  }
+
+  /** A value of a column of text, or null. */
+  static Document ofColumn(byte[] value) {
+    return value == null ? Document.dropped(Document.MISSING_TEXT) : ofText(value, 0);
+  }
+
+  private static Document ofText(String text, byte[] bytes, int file) {
+    // UTF-16 of Latin letters is UTF-8 too, with a zero byte beside each.
+    if (text.indexOf(0) >= 0) {
+      return Document.dropped(Document.MALFORMED);
+    }
+    String hash = HexFormat.of().formatHex(HadoopFiles.sha256().digest(bytes));
+    return Document.text(hash, file, text);
+  }
+
+  /**
+   * The field's text, of several with this name the last; null where there is none or where it is
+   * no string.
+   */
+  private static String field(String json, String field) throws IOException {
+    String text = null;
+    try (JsonParser parser = JSON.createParser(json)) {
+      if (parser.nextToken() != JsonToken.START_OBJECT) {
+        throw new NotOneObject(parser);
+      }
+      for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
+        JsonToken value = parser.nextToken();
+        if (name.equals(field)) {
+          text = value == JsonToken.VALUE_STRING ? parser.getText() : null;
+        }
+        parser.skipChildren();
+      }
+      if (parser.nextToken() != null) {
+        throw new NotOneObject(parser);
+      }
+    }
+    return text;
+  }
+
+  /** A line that holds JSON, but something else or more than one object. */
+  private static final class NotOneObject extends JsonProcessingException {
+    private static final long serialVersionUID = 1L;
+
+    NotOneObject(JsonParser parser) {
+      super("a line must be one JSON object", parser.currentLocation());
+    }
+  }
+
+  /** White space of files; the Unicode spaces are text. */
+  private static boolean isBlank(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Whether the bytes that were decoded to {@code text} are UTF-8. */
+  private static boolean isUtf8(String text, byte[] bytes) {
+    return text.indexOf(REPLACEMENT) < 0
+        || Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes);
+  }
+
+  /** JSON can spell half a surrogate pair, which is no text: U+FFFD, as tokenizers read it. */
+  private static String withoutHalfPairs(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        int[] codePoints = text.codePoints().map(c -> isHalfPair(c) ? REPLACEMENT : c).toArray();
+        return new String(codePoints, 0, codePoints.length);
+      }
+    }
+    return text;
+  }
+
+  private static boolean isHalfPair(int codePoint) {
+    return codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
+  }
+}

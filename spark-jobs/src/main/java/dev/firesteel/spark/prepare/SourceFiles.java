@@ -1,0 +1,289 @@
+package dev.firesteel.spark.prepare;
+
+import dev.firesteel.config.DataConfig;
+import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.io.compress.CompressionCodecFactory;
+
+/**
+ * The files that {@code data.source} names, in the order of their paths, and their format. Names
+ * that begin with a dot or an underscore are left out, as Spark and Hadoop do.
+ *
+ * <p>Lives on the driver.
+ */
+final class SourceFiles {
+  /** How Hadoop's message begins; what is wrong follows after a colon. */
+  private static final String BROKEN_GLOB = "Illegal file pattern";
+
+  private static final Pattern COMPRESSED =
+      Pattern.compile("\\.(gz|gzip|bz2|zst|zstd|lz4|snappy|deflate)$");
+
+  /** Archives, and what no codec here reads; as text they would be noise. */
+  private static final Pattern PACKED =
+      Pattern.compile("\\.(tar|tgz|tbz2|txz|zip|7z|rar|xz|lzma|br|z)$");
+
+  private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\{}\\[\\]*?]");
+
+  private final List<FileStatus> files;
+  private final DataConfig.Format format;
+
+  private SourceFiles(List<FileStatus> files, DataConfig.Format format) {
+    this.files = files;
+    this.format = format;
+  }
+
+  /** Lists the files; a recipe makes its own first. */
+  static SourceFiles find(DataConfig data, Configuration conf, Consumer<String> progress) {
+    String location =
+        JavaSources.find(data.source())
+            .map(recipe -> JavaSources.documents(recipe, progress).toUri().toString())
+            .orElse(data.source());
+    if (location.matches("(?i)https?:.*")) {
+      throw UserException.usage(
+          "data.source must be on a file system, got the web address %s: download it (curl -LO) and name the file"
+              .formatted(location));
+    }
+    List<FileStatus> files;
+    try {
+      files = list(location, conf);
+    } catch (IllegalArgumentException e) {
+      throw UserException.usage(
+          "data.source %s must be a path or a URI: %s".formatted(data.source(), e.getMessage()), e);
+    } catch (IOException e) {
+      if (e.getMessage() != null && e.getMessage().startsWith(BROKEN_GLOB)) {
+        throw UserException.usage(
+            "data.source %s must be a glob where it has one of {}[]*?, got one that cannot be read%s: close what it opens, or put a backslash before a character that is meant as it is"
+                .formatted(data.source(), e.getMessage().substring(BROKEN_GLOB.length())),
+            e);
+      }
+      throw HadoopFiles.explain("listing data.source " + data.source(), e);
+    }
+    if (files.isEmpty()) {
+      throw UserException.usage(
+          "data.source %s must hold files, got none".formatted(data.source()));
+    }
+    files.forEach(file -> requireReadable(file, conf));
+    return new SourceFiles(files, format(data, files));
+  }
+
+  /** Refuses what Spark would read as noise, or leave out. */
+  private static void requireReadable(FileStatus file, Configuration conf) {
+    String name = file.getPath().getName();
+    String path = HadoopFiles.withPlainPaths(file.getPath().toString());
+    if (isHidden(name)) {
+      throw UserException.usage(
+          "%s cannot be read, as Spark leaves out files whose names begin with _ or a dot or end with ._COPYING_: rename it"
+              .formatted(path));
+    }
+    String lower = name.toLowerCase(Locale.ROOT);
+    boolean compressed = COMPRESSED.matcher(lower).find();
+    if (compressed && file.getLen() == 0) {
+      throw UserException.failure(
+          "%s must hold compressed text, got a file of 0 bytes: fetch it again or delete it"
+              .formatted(path));
+    }
+    if (compressed && !COMPRESSED.matcher(name).find()) {
+      throw UserException.usage(
+          "%s cannot be read, as Hadoop knows compressed files by endings in small letters: rename it"
+              .formatted(path));
+    }
+    if (PACKED.matcher(COMPRESSED.matcher(lower).replaceFirst("")).find()
+        && (compressed || new CompressionCodecFactory(conf).getCodec(file.getPath()) == null)) {
+      throw UserException.usage(
+          "%s cannot be read: unpack it, and compress the text with gzip or zstd if it should stay small"
+              .formatted(path));
+    }
+    if (name.contains(":") && GLOB_CHARACTER.matcher(name).find()) {
+      throw UserException.usage(
+          "%s cannot be read, as Hadoop takes no name with both a colon and one of {}[]*?\\: rename it"
+              .formatted(path));
+    }
+  }
+
+  /** Spark reads no such file. */
+  private static boolean isHidden(String name) {
+    return name.startsWith(".") || name.startsWith("_") || name.endsWith("._COPYING_");
+  }
+
+  /**
+   * How files are read: local ones as they are, for whose {@code .crc} companions Hadoop's paths
+   * fail at a colon, and compressed ones to their end or not at all.
+   */
+  static Map<String, String> hadoopOptions(Configuration conf) {
+    return Map.of(
+        "fs.file.impl",
+        RawLocalFileSystem.class.getName(),
+        // One with companions may be there already.
+        "fs.file.impl.disable.cache",
+        "true",
+        "io.compression.codecs",
+        StrictCodecs.names(conf));
+  }
+
+  private static List<FileStatus> list(String location, Configuration conf) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = HadoopFiles.fileSystem(path, conf);
+    List<FileStatus> found = new ArrayList<>();
+    FileStatus[] roots;
+    try {
+      // A path that exists is taken as it is, though it may hold characters of a glob.
+      roots = new FileStatus[] {fs.getFileStatus(path)};
+    } catch (FileNotFoundException e) {
+      roots = fs.globStatus(path);
+    }
+    if (roots == null || roots.length == 0) {
+      throw UserException.usage(
+          "data.source %s does not exist (looked for %s): give a file, a folder, a glob, a URI or the recipe %s"
+              .formatted(location, fs.makeQualified(path), JavaSources.NAME));
+    }
+    for (FileStatus root : roots) {
+      collect(fs, root, found);
+    }
+    found.sort(Comparator.comparing(file -> file.getPath().toString()));
+    return found;
+  }
+
+  private static void collect(FileSystem fs, FileStatus status, List<FileStatus> into)
+      throws IOException {
+    if (status.isFile()) {
+      into.add(status);
+      return;
+    }
+    FileStatus[] children = fs.listStatus(status.getPath());
+    if ("file".equals(fs.getUri().getScheme())) {
+      requireSoundLinks(java.nio.file.Path.of(status.getPath().toUri().getPath()));
+    }
+    for (FileStatus child : children) {
+      if (!isHidden(child.getPath().getName())) {
+        collect(fs, child, into);
+      }
+    }
+  }
+
+  /** Refuses links of a local folder that Hadoop leaves out silently or follows again and again. */
+  private static void requireSoundLinks(java.nio.file.Path folder) throws IOException {
+    try (DirectoryStream<java.nio.file.Path> files = Files.newDirectoryStream(folder)) {
+      for (java.nio.file.Path link : files) {
+        if (!Files.isSymbolicLink(link) || isHidden(link.getFileName().toString())) {
+          continue;
+        }
+        if (!Files.exists(link)) {
+          throw UserException.usage(
+              "%s must lead to a file or a folder, got a symbolic link to %s, which does not exist: correct it or delete it"
+                  .formatted(link, Files.readSymbolicLink(link)));
+        }
+        if (Files.isDirectory(link) && folder.toRealPath().startsWith(link.toRealPath())) {
+          throw UserException.usage(
+              "%s must not lead to a folder that it is in, got a symbolic link to %s: delete it"
+                  .formatted(link, Files.readSymbolicLink(link)));
+        }
+      }
+    }
+  }
+
+  private static DataConfig.Format format(DataConfig data, List<FileStatus> files) {
+    if (data.format() != DataConfig.Format.AUTO) {
+      return data.format();
+    }
+    Set<DataConfig.Format> formats = new TreeSet<>();
+    for (FileStatus file : files) {
+      formats.add(formatOf(file.getPath().getName()));
+    }
+    if (formats.size() > 1) {
+      throw UserException.usage(
+          "data.source %s must hold files of one format, got %s by their endings: set data.format, or a glob that takes one kind"
+              .formatted(data.source(), formats.toString().toLowerCase(Locale.ROOT)));
+    }
+    return formats.iterator().next();
+  }
+
+  private static DataConfig.Format formatOf(String name) {
+    String plain = COMPRESSED.matcher(name.toLowerCase(Locale.ROOT)).replaceFirst("");
+    String ending = plain.substring(plain.lastIndexOf('.') + 1);
+    return switch (ending) {
+      case "jsonl", "ndjson", "json" -> DataConfig.Format.JSONL;
+      case "parquet" -> DataConfig.Format.PARQUET;
+      default -> DataConfig.Format.TEXT;
+    };
+  }
+
+  /** TEXT, JSONL or PARQUET. */
+  DataConfig.Format format() {
+    return format;
+  }
+
+  /** Documents that Spark does not give: it leaves out files without a byte. */
+  long emptyDocuments(DataConfig.DocumentUnit unit) {
+    return format == DataConfig.Format.TEXT && unit == DataConfig.DocumentUnit.FILE
+        ? files.stream().filter(file -> file.getLen() == 0).count()
+        : 0;
+  }
+
+  /** The files' paths for Spark, which takes them for globs. */
+  String[] globs() {
+    return files.stream()
+        .map(file -> GLOB_CHARACTER.matcher(file.getPath().toString()).replaceAll("\\\\$0"))
+        .toArray(String[]::new);
+  }
+
+  /** The files' paths, in order. */
+  String[] paths() {
+    return files.stream().map(file -> file.getPath().toString()).toArray(String[]::new);
+  }
+
+  /** The files' paths within their file system, in order. */
+  String[] names() {
+    return files.stream().map(file -> file.getPath().toUri().getPath()).toArray(String[]::new);
+  }
+
+  /** What tells these files from others, or from themselves changed. */
+  DatasetManifest.Inputs inputs() {
+    StringBuilder text = new StringBuilder();
+    int prefix = commonPrefix();
+    long bytes = 0;
+    for (FileStatus file : files) {
+      text.append(file.getPath().toUri().getPath().substring(prefix))
+          .append('\t')
+          .append(file.getLen())
+          .append('\t')
+          .append(file.getModificationTime())
+          .append('\n');
+      bytes += file.getLen();
+    }
+    byte[] hash = HadoopFiles.sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8));
+    return new DatasetManifest.Inputs(files.size(), bytes, HexFormat.of().formatHex(hash));
+  }
+
+  /** Length of the folder that all files lie under: the text may move as a whole. */
+  private int commonPrefix() {
+    String first = names()[0];
+    int end = first.lastIndexOf('/') + 1;
+    for (String name : names()) {
+      while (!name.startsWith(first.substring(0, end))) {
+        end = first.lastIndexOf('/', end - 2) + 1;
+      }
+    }
+    return end;
+  }
+}

@@ -1,0 +1,63 @@
+package dev.firesteel.spark.rpc;
+
+import dev.firesteel.train.RankPhase;
+
+/**
+ * Where a rank stands, as it tells the driver from time to time. Travels by Spark's RPC, and within
+ * a task's result.
+ */
+public final class Heartbeat {
+  private long attempt;
+  private int rank;
+  private String host;
+  private String executor;
+  private long step;
+  private RankPhase phase;
+
+  /** For Kryo and JSON. */
+  public Heartbeat() {}
+
+  /**
+   * @param attempt that the rank belongs to
+   * @param executor id that Spark gave the process
+   * @param step steps done
+   */
+  public Heartbeat(
+      long attempt, int rank, String host, String executor, long step, RankPhase phase) {
+    this.attempt = attempt;
+    this.rank = rank;
+    this.host = host;
+    this.executor = executor;
+    this.step = step;
+    this.phase = phase;
+  }
+
+  public long attempt() {
+    return attempt;
+  }
+
+  public int rank() {
+    return rank;
+  }
+
+  public String host() {
+    return host;
+  }
+
+  public String executor() {
+    return executor;
+  }
+
+  public long step() {
+    return step;
+  }
+
+  public RankPhase phase() {
+    return phase;
+  }
+
+  /** The rank as a sentence names it. */
+  public String who() {
+    return "rank %d (%s, executor %s)".formatted(rank, host, executor);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.firesteel.spark.rpc;
+
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.RunConfig;
+import dev.firesteel.run.RunDirectory;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * What the training tasks of an attempt are told: the run, where they read and write, as full
+ * paths, and how to know each other.
+ */
+public final class TrainAssignment {
+  private String config;
+  private String data;
+  private String run;
+  private long attempt;
+  private int worldSize;
+  private int threads;
+  private byte[] secret;
+  private String fence;
+
+  /** For Kryo. */
+  public TrainAssignment() {}
+
+  /**
+   * @param data folder of the prepared data
+   * @param run directory of the run
+   * @param attempt number of this group of tasks, unlike that of any before
+   * @param worldSize how many tasks there are
+   * @param threads of one of them where the configuration does not say; 0: all of the machine
+   * @param secret known to the tasks of this attempt alone
+   * @param fence token of the attempt in the run directory; empty where there are none
+   */
+  public TrainAssignment(
+      RunConfig config,
+      String data,
+      String run,
+      long attempt,
+      int worldSize,
+      int threads,
+      byte[] secret,
+      String fence) {
+    this.config = ConfigLoader.toYaml(config);
+    this.data = data;
+    this.run = run;
+    this.attempt = attempt;
+    this.worldSize = worldSize;
+    this.threads = threads;
+    this.secret = secret.clone();
+    this.fence = fence;
+  }
+
+  public RunConfig config() {
+    return ConfigLoader.parse(config, "the driver's configuration", List.of());
+  }
+
+  public String data() {
+    return data;
+  }
+
+  public long attempt() {
+    return attempt;
+  }
+
+  public int worldSize() {
+    return worldSize;
+  }
+
+  public int threads() {
+    return threads;
+  }
+
+  public byte[] secret() {
+    return secret.clone();
+  }
+
+  /** The run directory as this attempt may write it. */
+  public RunDirectory directory(Configuration hadoop) {
+    RunDirectory directory = RunDirectory.at(new Path(run), hadoop);
+    return fence.isEmpty() ? directory : directory.ofAttempt(attempt, fence);
+  }
+}

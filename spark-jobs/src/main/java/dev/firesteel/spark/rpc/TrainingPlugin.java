@@ -1,0 +1,234 @@
+package dev.firesteel.spark.rpc;
+
+import dev.firesteel.spark.monitor.FiresteelTab;
+import dev.firesteel.spark.monitor.RankReport;
+import dev.firesteel.spark.monitor.RunGauges;
+import dev.firesteel.spark.monitor.RunStatus;
+import dev.firesteel.spark.process.ProcessLocale;
+import dev.firesteel.train.RankStep;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.apache.spark.SparkContext;
+import org.apache.spark.SparkContext$;
+import org.apache.spark.api.plugin.DriverPlugin;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.api.plugin.SparkPlugin;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The line between the training tasks and the driver while they run: events of the run,
+ * measurements and heartbeats of its ranks go up; orders come down. It is Spark's own plugin RPC,
+ * so it is authenticated and encrypted as Spark is, and costs no Spark job. On the driver they end
+ * in {@link RunStatus}, which the {@linkplain FiresteelTab tab} of Spark's UI and the {@linkplain
+ * RunGauges metrics system} show.
+ *
+ * <p>Set by {@code spark.plugins}, which {@code SparkSessions} does.
+ */
+public final class TrainingPlugin implements SparkPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingPlugin.class);
+  private static final String TIME_QUESTION = "firesteel:time?";
+  private static final String HEARTBEAT = "firesteel:heartbeat ";
+  private static final String REPORT = "firesteel:report ";
+  private static final String RANK = "firesteel:rank ";
+  private static final AtomicReference<Driver> DRIVER = new AtomicReference<>();
+  private static final AtomicReference<Executor> EXECUTOR = new AtomicReference<>();
+
+  @Override
+  public DriverPlugin driverPlugin() {
+    return new Driver();
+  }
+
+  @Override
+  public ExecutorPlugin executorPlugin() {
+    return new Executor();
+  }
+
+  /** The driver's end in this JVM. */
+  public static Driver driver() {
+    return required(DRIVER.get(), "driver");
+  }
+
+  /**
+   * Tells the driver of one event and returns when its listener has heard it, so that nothing is
+   * still under way when the task's result arrives.
+   */
+  public static void send(String event) {
+    ask(event);
+  }
+
+  /**
+   * Tells the driver what a rank measured, without waiting for it: a report that is late or lost
+   * shall not hold the ranks up. Any rank may call it, from any thread.
+   */
+  public static void sendRankStep(RankStep measured) {
+    Executor executor = required(EXECUTOR.get(), "executor");
+    executor.lastMeasured.set(measured);
+    try {
+      executor.context.send(
+          RANK + JsonLines.write(new RankReport(executor.context.executorID(), measured)));
+    } catch (IOException e) {
+      LOG.warn("The driver was not told what rank {} measured.", measured.rank(), e);
+    }
+  }
+
+  /** Tells the driver where a rank stands, and asks what it is to do. */
+  public static Order beat(Heartbeat heartbeat) {
+    return Order.valueOf((String) ask(HEARTBEAT + JsonLines.write(heartbeat)));
+  }
+
+  /** Tells the driver how a rank ended. */
+  public static void sendReport(TrainReport report) {
+    ask(REPORT + JsonLines.write(report));
+  }
+
+  /** The driver's clock, in milliseconds since 1970. */
+  public static long driverMillis() {
+    return (Long) ask(TIME_QUESTION);
+  }
+
+  private static Object ask(String message) {
+    try {
+      return required(EXECUTOR.get(), "executor").context.ask(message);
+    } catch (Exception e) {
+      throw new IllegalStateException("the driver does not answer the training task", e);
+    }
+  }
+
+  private static <T> T required(T end, String side) {
+    if (end == null) {
+      throw new IllegalStateException(
+          "the training plugin is not running on this "
+              + side
+              + ": spark.plugins must contain "
+              + TrainingPlugin.class.getName());
+    }
+    return end;
+  }
+
+  /** Receives events and reports, and answers heartbeats. */
+  public static final class Driver implements DriverPlugin {
+    private final RunStatus status = new RunStatus();
+    private Optional<FiresteelTab> tab = Optional.empty();
+    private volatile RunGauges gauges;
+    private volatile Consumer<String> listener = event -> {};
+    private volatile AttemptWatch watch = new AttemptWatch(0);
+    private volatile boolean stop;
+
+    @Override
+    public Map<String, String> init(SparkContext context, PluginContext plugin) {
+      tab = attachTab(context);
+      DRIVER.set(this);
+      return Map.of();
+    }
+
+    /** The classes of Spark's UI are not public: another Spark may lack them, and still train. */
+    private Optional<FiresteelTab> attachTab(SparkContext context) {
+      try {
+        return FiresteelTab.attach(context, status::snapshot);
+      } catch (LinkageError e) {
+        LOG.warn(
+            "Spark's UI has no tab Firesteel, which needs the UI of Spark 4.2; this is Spark {}",
+            context.version(),
+            e);
+        return Optional.empty();
+      }
+    }
+
+    @Override
+    public void registerMetrics(String appId, PluginContext plugin) {
+      gauges = RunGauges.onDriver(plugin.metricRegistry(), status);
+    }
+
+    @Override
+    public Object receive(Object message) {
+      if (TIME_QUESTION.equals(message)) {
+        return System.currentTimeMillis();
+      }
+      String line = (String) message;
+      if (line.startsWith(HEARTBEAT)) {
+        Heartbeat beat =
+            JsonLines.read(line.substring(HEARTBEAT.length()), Heartbeat.class, "a heartbeat");
+        return watch.heard(beat).name();
+      }
+      if (line.startsWith(REPORT)) {
+        watch.reported(
+            JsonLines.read(
+                line.substring(REPORT.length()), TrainReport.class, "a training report"));
+      } else if (line.startsWith(RANK)) {
+        RankReport report =
+            JsonLines.read(line.substring(RANK.length()), RankReport.class, "a rank's report");
+        status.rankReported(report);
+        gauges.heardOf(report.measured().rank());
+      } else {
+        TrainingEvents.dispatch(line, status);
+        listener.accept(line);
+      }
+      return null;
+    }
+
+    @Override
+    public void shutdown() {
+      DRIVER.compareAndSet(this, null);
+    }
+
+    /** Who gets the events from now on; called from Spark's RPC thread, in order of arrival. */
+    public void listen(Consumer<String> newListener) {
+      listener = newListener;
+    }
+
+    /** What is known of the run that goes on. */
+    public RunStatus status() {
+      return status;
+    }
+
+    /** Where the run is shown while it goes on, where Spark's UI is enabled. */
+    public Optional<String> pageUrl() {
+      return tab.map(FiresteelTab::url);
+    }
+
+    /** Who gets heartbeats and the reports of ranks from now on. */
+    public void watch(AttemptWatch attempt) {
+      watch = attempt;
+      if (stop) {
+        attempt.order(Order.STOP);
+      }
+    }
+
+    /** Asks running and later tasks to checkpoint and end. */
+    public void requestStop() {
+      stop = true;
+      watch.order(Order.STOP);
+    }
+
+    /** Whether {@link #requestStop} was called. */
+    public boolean stopRequested() {
+      return stop;
+    }
+  }
+
+  private static final class Executor implements ExecutorPlugin {
+    private final AtomicReference<RankStep> lastMeasured = new AtomicReference<>();
+    private PluginContext context;
+
+    @Override
+    public void init(PluginContext newContext, Map<String, String> extraConf) {
+      context = newContext;
+      if (!SparkContext$.MODULE$.DRIVER_IDENTIFIER().equals(newContext.executorID())) {
+        ProcessLocale.set();
+        // A local session is driver and executor in one, and registers before Spark has its name.
+        RunGauges.onExecutor(newContext.metricRegistry(), lastMeasured);
+      }
+      EXECUTOR.set(this);
+    }
+
+    @Override
+    public void shutdown() {
+      EXECUTOR.compareAndSet(this, null);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package dev.firesteel.spark.session;
+
+import com.esotericsoftware.kryo.Kryo;
+import dev.firesteel.spark.prepare.Document;
+import dev.firesteel.spark.prepare.Tally;
+import dev.firesteel.spark.prepare.TokenizedDocument;
+import dev.firesteel.spark.rpc.Heartbeat;
+import dev.firesteel.spark.rpc.TrainAssignment;
+import dev.firesteel.spark.rpc.TrainReport;
+import dev.firesteel.train.RankPhase;
+import org.apache.spark.serializer.KryoRegistrator;
+
+/**
+ * Every class of ours that travels between Spark's processes. Spark refuses to ship any other
+ * ({@code spark.kryo.registrationRequired}), so that nothing large or unforeseen travels unseen.
+ *
+ * <p>A class that ships is a plain one with fields: Spark's Kryo 4 takes neither records nor {@code
+ * List.of}.
+ */
+public final class FiresteelRegistrator implements KryoRegistrator {
+  @Override
+  public void registerClasses(Kryo kryo) {
+    kryo.register(Object[].class);
+    kryo.register(MachineReport.class);
+    kryo.register(MachineReport.Finding.class);
+    kryo.register(MachineReport.Finding[].class);
+    kryo.register(Document.class);
+    kryo.register(Tally.class);
+    kryo.register(TokenizedDocument.class);
+    kryo.register(Heartbeat.class);
+    kryo.register(RankPhase.class);
+    kryo.register(byte[].class);
+    kryo.register(TrainAssignment.class);
+    kryo.register(TrainReport.class);
+    kryo.register(TrainReport[].class);
+  }
+}

@@ -1,0 +1,42 @@
+package dev.firesteel.checkpoint.state;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.SegmentRange;
+import dev.firesteel.optim.AdamW;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One rank's moments: those of an optimizer, or a copy of them.
+ *
+ * @param parameters that they belong to
+ * @param owned the ranges of a segment that they are of, one after the other
+ * @param backend in whose memory they are
+ */
+record OptimizerState(
+    ParameterSet parameters,
+    List<SegmentRange> owned,
+    NdArray firstMoments,
+    NdArray secondMoments,
+    Backend backend) {
+
+  static OptimizerState of(AdamW optimizer) {
+    return new OptimizerState(
+        optimizer.parameters(),
+        optimizer.owned(),
+        optimizer.firstMoments(),
+        optimizer.secondMoments(),
+        optimizer.parameters().backend());
+  }
+
+  /** By the names that they have in files. */
+  Map<String, NdArray> moments() {
+    Map<String, NdArray> moments = new LinkedHashMap<>();
+    moments.put("first_moments", firstMoments);
+    moments.put("second_moments", secondMoments);
+    return moments;
+  }
+}

@@ -1,0 +1,156 @@
+package dev.firesteel.format.huggingface;
+
+import dev.firesteel.array.Shape;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.RopeLayout;
+import dev.firesteel.format.huggingface.HuggingFaceTensor.Layout;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The tensors of a model as the classes {@code GPT2LMHeadModel} and {@code LlamaForCausalLM} of
+ * Hugging Face's transformers name and lay them out. Each element of each parameter appears once; a
+ * tied head is not written a second time.
+ */
+public final class HuggingFaceNames {
+  private final ModelConfig config;
+  private final ParameterSet parameters;
+  private final List<HuggingFaceTensor> tensors = new ArrayList<>();
+
+  private HuggingFaceNames(ModelConfig config, ParameterSet parameters) {
+    this.config = config;
+    this.parameters = parameters;
+  }
+
+  /** All tensors, in the order of the network. */
+  public static List<HuggingFaceTensor> tensors(LanguageModel model) {
+    return tensors(model.config(), model.parameters());
+  }
+
+  /**
+   * As above, of a model's declaration.
+   *
+   * @throws IllegalStateException that names the first parameter of which no tensor holds a part:
+   *     checkpoints hold these tensors alone, so it would be 0 after a resume
+   */
+  static List<HuggingFaceTensor> tensors(ModelConfig config, ParameterSet parameters) {
+    HuggingFaceNames names = new HuggingFaceNames(config, parameters);
+    switch (config.architecture()) {
+      case GPT2 -> names.gpt2();
+      case LLAMA -> names.llama();
+    }
+    names.requireEveryRowOnce();
+    return List.copyOf(names.tensors);
+  }
+
+  /** The tensors of a packed parameter follow each other, from its first row to its last. */
+  private void requireEveryRowOnce() {
+    int[] held = new int[parameters.parameters().size()];
+    for (HuggingFaceTensor tensor : tensors) {
+      if (tensor.layout() != Layout.ZERO) {
+        int index = tensor.parameter().index();
+        if (tensor.firstRow() != held[index]) {
+          throw notHeld(tensor.parameter(), held[index], tensor.firstRow());
+        }
+        held[index] += tensor.rows();
+      }
+    }
+    for (Parameter parameter : parameters.parameters()) {
+      int rows = parameter.shape().dim(0);
+      if (held[parameter.index()] != rows) {
+        throw notHeld(parameter, held[parameter.index()], rows);
+      }
+    }
+  }
+
+  private static IllegalStateException notHeld(Parameter parameter, int from, int to) {
+    return new IllegalStateException(
+        "parameter %s cannot be saved: no tensor of a Hugging Face checkpoint holds rows %d to %d of %d; name it in HuggingFaceNames"
+            .formatted(parameter.name(), from, to, parameter.shape().dim(0)));
+  }
+
+  private void gpt2() {
+    whole("transformer.wte.weight", "embedding.weight");
+    whole("transformer.wpe.weight", "positions.weight");
+    for (int i = 0; i < config.layers(); i++) {
+      String theirs = "transformer.h." + i + ".";
+      String ours = "blocks." + i + ".";
+      layerNorm(theirs + "ln_1", ours + "attention_norm");
+      conv1d(theirs + "attn.c_attn", ours + "attention.qkv");
+      conv1d(theirs + "attn.c_proj", ours + "attention.output");
+      layerNorm(theirs + "ln_2", ours + "feed_forward_norm");
+      conv1d(theirs + "mlp.c_fc", ours + "feed_forward.up");
+      conv1d(theirs + "mlp.c_proj", ours + "feed_forward.down");
+    }
+    layerNorm("transformer.ln_f", "final_norm");
+    untiedHead();
+  }
+
+  private void llama() {
+    int queries = config.heads() * config.headWidth();
+    int keys = config.kvHeads() * config.headWidth();
+    int inner = config.feedForwardWidth();
+    Layout turned =
+        config.ropeLayout() == RopeLayout.INTERLEAVED ? Layout.HALF_OF_INTERLEAVED : Layout.ROWS;
+    whole("model.embed_tokens.weight", "embedding.weight");
+    for (int i = 0; i < config.layers(); i++) {
+      String theirs = "model.layers." + i + ".";
+      String ours = "blocks." + i + ".";
+      String qkv = ours + "attention.qkv.weight";
+      String gateUp = ours + "feed_forward.gate_up.weight";
+      whole(theirs + "input_layernorm.weight", ours + "attention_norm.gain");
+      rows(theirs + "self_attn.q_proj.weight", qkv, 0, queries, turned);
+      rows(theirs + "self_attn.k_proj.weight", qkv, queries, keys, turned);
+      rows(theirs + "self_attn.v_proj.weight", qkv, queries + keys, keys, Layout.ROWS);
+      whole(theirs + "self_attn.o_proj.weight", ours + "attention.output.weight");
+      whole(theirs + "post_attention_layernorm.weight", ours + "feed_forward_norm.gain");
+      rows(theirs + "mlp.gate_proj.weight", gateUp, 0, inner, Layout.ROWS);
+      rows(theirs + "mlp.up_proj.weight", gateUp, inner, inner, Layout.ROWS);
+      whole(theirs + "mlp.down_proj.weight", ours + "feed_forward.down.weight");
+    }
+    whole("model.norm.weight", "final_norm.gain");
+    untiedHead();
+  }
+
+  private void untiedHead() {
+    if (!config.tieEmbeddings()) {
+      whole("lm_head.weight", "head.weight");
+    }
+  }
+
+  private void whole(String theirs, String ours) {
+    Parameter parameter = parameters.parameter(ours);
+    tensors.add(new HuggingFaceTensor(theirs, parameter.shape(), Layout.ROWS, parameter, 0, 0));
+  }
+
+  private void rows(String theirs, String ours, int first, int count, Layout layout) {
+    Parameter parameter = parameters.parameter(ours);
+    int headWidth = layout == Layout.HALF_OF_INTERLEAVED ? config.headWidth() : 0;
+    Shape shape = parameter.shape().withDim(0, count);
+    tensors.add(new HuggingFaceTensor(theirs, shape, layout, parameter, first, headWidth));
+  }
+
+  private void layerNorm(String theirs, String ours) {
+    whole(theirs + ".weight", ours + ".gain");
+    bias(theirs + ".bias", ours + ".bias", config.width());
+  }
+
+  private void conv1d(String theirs, String ours) {
+    Parameter weight = parameters.parameter(ours + ".weight");
+    int out = weight.shape().dim(0);
+    Shape shape = Shape.of(weight.shape().dim(1), out);
+    tensors.add(new HuggingFaceTensor(theirs + ".weight", shape, Layout.TRANSPOSED, weight, 0, 0));
+    bias(theirs + ".bias", ours + ".bias", out);
+  }
+
+  private void bias(String theirs, String ours, int size) {
+    if (config.bias()) {
+      whole(theirs, ours);
+    } else {
+      tensors.add(new HuggingFaceTensor(theirs, Shape.of(size), Layout.ZERO, null, 0, 0));
+    }
+  }
+}

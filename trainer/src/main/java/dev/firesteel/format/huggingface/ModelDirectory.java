@@ -1,0 +1,266 @@
+package dev.firesteel.format.huggingface;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.checkpoint.CheckpointWriter;
+import dev.firesteel.config.SampleConfig;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.safetensors.Safetensors;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * A Hugging Face model directory, which each checkpoint is: {@code config.json}, {@code
+ * model.safetensors} (or several files and an index), {@code tokenizer.json}, {@code
+ * tokenizer_config.json}, {@code generation_config.json}. The weights have the bits that they have
+ * in memory.
+ */
+public final class ModelDirectory {
+  public static final String CONFIG = "config.json";
+
+  private ModelDirectory() {}
+
+  /** Writes a model's files; {@code sampling} becomes the default of whoever generates with it. */
+  public static void write(
+      CheckpointWriter writer, LanguageModel model, Tokenizer tokenizer, SampleConfig sampling)
+      throws IOException {
+    write(writer, model, model.parameters().weights(), tokenizer, sampling);
+  }
+
+  /** As above, with the weights of a segment instead of the model's own. */
+  public static void write(
+      CheckpointWriter writer,
+      LanguageModel model,
+      Segment weights,
+      Tokenizer tokenizer,
+      SampleConfig sampling)
+      throws IOException {
+    ModelTensors.write(writer, tensors(model, weights), ModelTensors.MAX_FILE_BYTES);
+    ObjectNode config = HuggingFaceConfig.write(model.config());
+    putTokenIds(config, tokenizer);
+    writer.write(CONFIG, json(config));
+    writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
+    writer.write(
+        TokenizerFiles.TOKENIZER_CONFIG,
+        json(tokenizerConfig(tokenizer, model.config().contextLength())));
+    writer.write(TokenizerFiles.GENERATION_CONFIG, json(generationConfig(tokenizer, sampling)));
+  }
+
+  /**
+   * Reads a model with its weights.
+   *
+   * @param notices receives a line about tensors that are ignored, if any are
+   * @throws UserException if the directory holds none, or one that cannot be loaded
+   */
+  public static LanguageModel read(
+      FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
+    LanguageModel model;
+    try {
+      model =
+          Models.declare(
+              HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG))));
+    } catch (JsonProcessingException e) {
+      throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
+    }
+    model.parameters().allocate(backend, DType.F32);
+    try {
+      readWeights(fs, directory, model, notices);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+    return model;
+  }
+
+  /**
+   * Overwrites a model's weights: those in float32 bit for bit, those in bfloat16 and float16 by
+   * the same values in float32. Buffers of published directories and a head that equals the
+   * embedding that it is tied to are ignored ({@link PublishedNames}).
+   *
+   * @param notices receives a line about tensors that are ignored, if any are
+   * @throws UserException that names the first tensor that is missing, of another shape, of no
+   *     floating-point type, or not one of the model's
+   */
+  public static void readWeights(
+      FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
+    try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
+      List<ParameterTensor> wanted = tensors(model, model.parameters().weights());
+      PublishedNames names = new PublishedNames(model.config(), tensors.names());
+      Set<String> more = new TreeSet<>(tensors.names());
+      for (ParameterTensor tensor : wanted) {
+        tensors.require(names.stored(tensor.name()), tensor.shape());
+        more.remove(names.stored(tensor.name()));
+      }
+      // The embedding is the first in the order of the network.
+      String ignored = ignored(directory, tensors, more, wanted.get(0), names);
+      for (ParameterTensor tensor : wanted) {
+        tensor.load(tensors, names.stored(tensor.name()));
+      }
+      if (!ignored.isEmpty()) {
+        notices.accept("Ignored in %s: %s".formatted(directory, ignored));
+      }
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    }
+  }
+
+  /**
+   * Lists the tensors that are ignored, for a notice.
+   *
+   * @param more all tensors that are not the model's
+   * @throws UserException that names the first which may be a weight
+   */
+  private static String ignored(
+      Path directory,
+      ModelTensors tensors,
+      Set<String> more,
+      ParameterTensor embedding,
+      PublishedNames names)
+      throws IOException {
+    Map<String, Integer> buffers = new TreeMap<>();
+    List<String> ignored = new ArrayList<>();
+    for (String name : more) {
+      Optional<String> buffer = names.buffer(name, tensors.shape(name));
+      if (buffer.isPresent()) {
+        buffers.merge(buffer.get(), 1, Integer::sum);
+      } else if (name.equals(PublishedNames.HEAD)) {
+        String tied = names.stored(embedding.name());
+        requireTiedHead(directory, tensors, tied, embedding.shape());
+        ignored.add("%s, a copy of %s".formatted(name, tied));
+      } else {
+        throw UserException.failure(
+            "the model in %s has the tensor %s, which this architecture does not have: it is another model"
+                .formatted(directory, name));
+      }
+    }
+    if (!buffers.isEmpty()) {
+      ignored.add(
+          buffers.entrySet().stream()
+              .map(entry -> entry.getValue() + " " + entry.getKey())
+              .collect(Collectors.joining(", ", "buffers that the model computes itself (", ")")));
+    }
+    return String.join("; ", ignored);
+  }
+
+  private static void requireTiedHead(
+      Path directory, ModelTensors tensors, String embedding, Shape shape) throws IOException {
+    tensors.require(PublishedNames.HEAD, shape);
+    float[] wanted = new float[Safetensors.BUFFER_ELEMENTS];
+    float[] got = new float[Safetensors.BUFFER_ELEMENTS];
+    for (long from = 0; from < shape.size(); from += wanted.length) {
+      int count = (int) Math.min(wanted.length, shape.size() - from);
+      tensors.read(embedding, from, wanted, count);
+      tensors.read(PublishedNames.HEAD, from, got, count);
+      int at = Arrays.mismatch(wanted, 0, count, got, 0, count);
+      if (at >= 0) {
+        throw UserException.failure(
+            "tensor %s of the model in %s must equal %s, to which %s ties it, got %s instead of %s at element %d: set tie_word_embeddings to false there if the model has a head of its own"
+                .formatted(
+                    PublishedNames.HEAD,
+                    directory,
+                    embedding,
+                    CONFIG,
+                    got[at],
+                    wanted[at],
+                    from + at));
+      }
+    }
+  }
+
+  /** Reads the tokenizer. */
+  public static Tokenizer readTokenizer(FileSystem fs, Path directory) {
+    Path file = new Path(directory, TokenizerFiles.TOKENIZER);
+    try {
+      return TokenizerFiles.read(fs, file);
+    } catch (FileNotFoundException e) {
+      throw missing(directory, TokenizerFiles.TOKENIZER, e);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading " + file, e);
+    }
+  }
+
+  private static List<ParameterTensor> tensors(LanguageModel model, Segment weights) {
+    return HuggingFaceNames.tensors(model).stream()
+        .map((HuggingFaceTensor tensor) -> new ParameterTensor(tensor, weights))
+        .toList();
+  }
+
+  private static String text(FileSystem fs, Path directory, String name) {
+    Path file = new Path(directory, name);
+    try (InputStream in = fs.open(file)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (FileNotFoundException e) {
+      throw missing(directory, name, e);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading " + file, e);
+    }
+  }
+
+  private static UserException missing(Path directory, String name, FileNotFoundException e) {
+    return UserException.usage(
+        "%s must be a model directory with a %s, got none".formatted(directory, name), e);
+  }
+
+  private static ObjectNode tokenizerConfig(Tokenizer tokenizer, int contextLength) {
+    ObjectNode json = Safetensors.JSON.createObjectNode();
+    json.put("tokenizer_class", "PreTrainedTokenizerFast");
+    json.put("model_max_length", contextLength);
+    json.put("clean_up_tokenization_spaces", false);
+    tokenizer
+        .endOfText()
+        .ifPresent(
+            id -> {
+              String token = tokenizer.token(id);
+              json.put("bos_token", token).put("eos_token", token).put("pad_token", token);
+            });
+    return json;
+  }
+
+  private static ObjectNode generationConfig(Tokenizer tokenizer, SampleConfig sampling) {
+    ObjectNode json = Safetensors.JSON.createObjectNode();
+    putTokenIds(json, tokenizer);
+    json.put("do_sample", sampling.temperature() > 0);
+    if (sampling.temperature() > 0) {
+      json.put("temperature", sampling.temperature());
+      json.put("top_k", sampling.topK());
+      json.put("top_p", sampling.topP());
+    }
+    json.put("max_new_tokens", Math.max(1, sampling.maxTokens()));
+    return json;
+  }
+
+  /** Documents are separated by one token, which therefore begins, ends and pads. */
+  private static void putTokenIds(ObjectNode json, Tokenizer tokenizer) {
+    tokenizer
+        .endOfText()
+        .ifPresent(
+            id -> json.put("bos_token_id", id).put("eos_token_id", id).put("pad_token_id", id));
+  }
+
+  private static String json(JsonNode tree) throws JsonProcessingException {
+    return Safetensors.JSON.writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";
+  }
+}

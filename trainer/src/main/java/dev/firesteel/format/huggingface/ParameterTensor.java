@@ -1,0 +1,100 @@
+package dev.firesteel.format.huggingface;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.error.UserException;
+import dev.firesteel.format.huggingface.HuggingFaceTensor.Layout;
+import dev.firesteel.format.safetensors.Safetensors;
+import dev.firesteel.format.safetensors.TensorSource;
+import dev.firesteel.nn.Segment;
+import java.io.IOException;
+
+/**
+ * One Hugging Face tensor and the weights that it is made of. What lies in one piece goes through a
+ * small buffer; a tensor in another order is converted whole on the host.
+ */
+final class ParameterTensor implements TensorSource {
+  private final HuggingFaceTensor tensor;
+  private final Segment weights;
+  private final Backend backend;
+  private float[] converted;
+
+  ParameterTensor(HuggingFaceTensor tensor, Segment weights) {
+    this.tensor = tensor;
+    this.weights = weights;
+    this.backend = weights.backend();
+  }
+
+  @Override
+  public String name() {
+    return tensor.name();
+  }
+
+  @Override
+  public Shape shape() {
+    return tensor.shape();
+  }
+
+  @Override
+  public void read(long from, float[] into, int count) {
+    if (tensor.layout() == Layout.ROWS) {
+      backend.download(range(from, count), into, 0);
+      return;
+    }
+    if (converted == null) {
+      converted = new float[tensor.size()];
+      tensor.fromParameter(tensor.layout() == Layout.ZERO ? new float[0] : download(), converted);
+    }
+    System.arraycopy(converted, Math.toIntExact(from), into, 0, count);
+    if (from + count == converted.length) {
+      converted = null;
+    }
+  }
+
+  /** Overwrites the weights by the tensor of that name, bit for bit. */
+  void load(ModelTensors tensors, String stored) throws IOException {
+    switch (tensor.layout()) {
+      case ROWS -> {
+        float[] buffer = new float[Math.min(tensor.size(), Safetensors.BUFFER_ELEMENTS)];
+        for (int from = 0; from < tensor.size(); from += buffer.length) {
+          int count = Math.min(buffer.length, tensor.size() - from);
+          tensors.read(stored, from, buffer, count);
+          backend.upload(buffer, 0, range(from, count));
+        }
+      }
+      case TRANSPOSED, HALF_OF_INTERLEAVED -> {
+        float[] theirs = readWhole(tensors, stored);
+        float[] ours = download();
+        tensor.toParameter(theirs, ours);
+        backend.upload(ours, 0, weights.view(tensor.parameter()));
+      }
+      case ZERO -> {
+        for (float value : readWhole(tensors, stored)) {
+          if (value != 0) {
+            throw UserException.failure(
+                "tensor %s must be all 0, since the model has no such parameter, got %s: load it as a model with biases"
+                    .formatted(stored, value));
+          }
+        }
+      }
+    }
+  }
+
+  private float[] readWhole(ModelTensors tensors, String stored) throws IOException {
+    float[] values = new float[tensor.size()];
+    tensors.read(stored, 0, values, values.length);
+    return values;
+  }
+
+  private float[] download() {
+    float[] values = new float[Math.toIntExact(tensor.parameter().size())];
+    backend.download(weights.view(tensor.parameter()), values, 0);
+    return values;
+  }
+
+  private NdArray range(long from, int count) {
+    long start = tensor.parameter().offset() + tensor.firstElement() + from;
+    return weights.range(start, start + count);
+  }
+}

@@ -1,0 +1,152 @@
+package dev.firesteel.format.huggingface;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.safetensors.Safetensors;
+import dev.firesteel.tokenizer.DocumentTokens;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.tokenizer.Tokenizers;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * A {@code tokenizer.json} with what Hugging Face keeps in files beside it: which of its tokens
+ * begin and end a document.
+ */
+public final class TokenizerFiles {
+  static final String TOKENIZER = "tokenizer.json";
+  static final String TOKENIZER_CONFIG = "tokenizer_config.json";
+  static final String GENERATION_CONFIG = "generation_config.json";
+  private static final String SPECIAL_TOKENS = "special_tokens_map.json";
+
+  private TokenizerFiles() {}
+
+  /**
+   * Reads a tokenizer. Its end of text is the first of these that is a special token of it: {@code
+   * eos_token} of {@code tokenizer_config.json} and {@code special_tokens_map.json}, {@code
+   * eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known name.
+   *
+   * @param file the {@code tokenizer.json}
+   * @throws FileNotFoundException if it is not there
+   */
+  public static Tokenizer read(FileSystem fs, Path file) throws IOException {
+    Tokenizer tokenizer;
+    try (InputStream in = fs.open(file)) {
+      tokenizer = Tokenizers.load(in, file.toString());
+    }
+    Path folder = file.getParent();
+    List<Integer> named = new ArrayList<>();
+    for (String name : List.of(TOKENIZER_CONFIG, SPECIAL_TOKENS)) {
+      token(json(fs, folder, name), "eos_token", tokenizer).ifPresent(named::add);
+    }
+    for (String name : List.of(GENERATION_CONFIG, ModelDirectory.CONFIG)) {
+      named.addAll(ids(json(fs, folder, name), "eos_token_id", new Path(folder, name), tokenizer));
+    }
+    return named.stream()
+        .filter(tokenizer::isSpecial)
+        .findFirst()
+        .map(tokenizer::endingWith)
+        .orElse(tokenizer);
+  }
+
+  /**
+   * Writes a tokenizer so that {@link #read} gives it back. {@code tokenizer.json} alone does where
+   * its end of text has the name that all of Firesteel's own have.
+   */
+  public static void write(FileSystem fs, Path folder, Tokenizer tokenizer) throws IOException {
+    try (OutputStream out = fs.create(new Path(folder, TOKENIZER), true)) {
+      tokenizer.save(out);
+    }
+    OptionalInt end = tokenizer.endOfText();
+    if (end.isPresent() && !tokenizer.token(end.getAsInt()).equals(Tokenizer.END_OF_TEXT)) {
+      String json =
+          Safetensors.JSON
+                  .createObjectNode()
+                  .put("eos_token", tokenizer.token(end.getAsInt()))
+                  .toPrettyString()
+              + "\n";
+      try (OutputStream out = fs.create(new Path(folder, TOKENIZER_CONFIG), true)) {
+        out.write(json.getBytes(StandardCharsets.UTF_8));
+      }
+    }
+  }
+
+  /**
+   * The tokens at the borders of a model's documents: all that {@code eos_token_id} of {@code
+   * generation_config.json} and {@code config.json} name end one, {@code bos_token_id} or {@code
+   * bos_token} begins one. Where they name none that the tokenizer has, its end of text does.
+   */
+  public static DocumentTokens documentTokens(FileSystem fs, Path directory, Tokenizer tokenizer) {
+    Set<Integer> ends = new LinkedHashSet<>();
+    List<Integer> starts = new ArrayList<>();
+    for (String name : List.of(GENERATION_CONFIG, ModelDirectory.CONFIG)) {
+      Path file = new Path(directory, name);
+      JsonNode json = json(fs, directory, name);
+      ends.addAll(ids(json, "eos_token_id", file, tokenizer));
+      starts.addAll(ids(json, "bos_token_id", file, tokenizer));
+    }
+    for (String name : List.of(TOKENIZER_CONFIG, SPECIAL_TOKENS)) {
+      token(json(fs, directory, name), "bos_token", tokenizer).ifPresent(starts::add);
+    }
+    tokenizer.endOfText().ifPresent(ends.isEmpty() ? ends::add : starts::add);
+    return new DocumentTokens(
+        Stream.concat(starts.stream(), ends.stream()).mapToInt(Integer::intValue).findFirst(),
+        ends);
+  }
+
+  /** A token by its text, which is either the value itself or in its {@code content}. */
+  private static OptionalInt token(JsonNode json, String key, Tokenizer tokenizer) {
+    JsonNode value = json.path(key);
+    JsonNode text = value.isObject() ? value.path("content") : value;
+    return text.isTextual() ? tokenizer.id(text.textValue()) : OptionalInt.empty();
+  }
+
+  /** One id or a list of them. Those that the tokenizer lacks are never generated. */
+  private static List<Integer> ids(JsonNode json, String key, Path file, Tokenizer tokenizer) {
+    JsonNode value = json.path(key);
+    if (value.isMissingNode() || value.isNull()) {
+      return List.of();
+    }
+    List<Integer> ids = new ArrayList<>();
+    for (JsonNode id : value.isArray() ? value : List.of(value)) {
+      if (!id.isIntegralNumber()) {
+        throw UserException.usage(
+            "%s of %s must be the id of a token or a list of ids, got %s: correct the file"
+                .formatted(key, file, id));
+      }
+      if (id.canConvertToInt()
+          && id.intValue() >= 0
+          && id.intValue() < tokenizer.vocabularySize()) {
+        ids.add(id.intValue());
+      }
+    }
+    return ids;
+  }
+
+  private static JsonNode json(FileSystem fs, Path folder, String name) {
+    Path file = new Path(folder, name);
+    try (InputStream in = fs.open(file)) {
+      return Safetensors.JSON.readTree(in);
+    } catch (FileNotFoundException e) {
+      return MissingNode.getInstance();
+    } catch (JsonProcessingException e) {
+      throw UserException.failure("%s is not valid JSON".formatted(file), e);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading " + file, e);
+    }
+  }
+}

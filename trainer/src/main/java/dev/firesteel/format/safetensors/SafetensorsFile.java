@@ -1,0 +1,284 @@
+package dev.firesteel.format.safetensors;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.error.UserException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * A safetensors file open for reading; its header has been checked against all rules of the format.
+ * Elements are read a range at a time, so files of any size need one small buffer. Not thread-safe.
+ *
+ * <p>Every rule that a file breaks is a {@link UserException} that names the file.
+ */
+public final class SafetensorsFile implements AutoCloseable {
+  private final Path path;
+  private final FSDataInputStream in;
+  private final long dataStart;
+  private final Map<String, TensorInfo> tensors;
+  private final Map<String, String> metadata;
+  private final ByteBuffer buffer =
+      ByteBuffer.allocate(Safetensors.BUFFER_ELEMENTS * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+
+  private SafetensorsFile(
+      Path path,
+      FSDataInputStream in,
+      long dataStart,
+      Map<String, TensorInfo> tensors,
+      Map<String, String> metadata) {
+    this.path = path;
+    this.in = in;
+    this.dataStart = dataStart;
+    this.tensors = tensors;
+    this.metadata = metadata;
+  }
+
+  /** Opens a file and checks its header against its length. */
+  public static SafetensorsFile open(FileSystem fs, Path path) throws IOException {
+    long length = fs.getFileStatus(path).getLen();
+    FSDataInputStream in = fs.open(path);
+    try {
+      return new Header(path, in, length).read();
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  /** The entries in the order of their data. */
+  public Map<String, TensorInfo> tensors() {
+    return tensors;
+  }
+
+  /** The header's {@code __metadata__}; empty where there is none. */
+  public Map<String, String> metadata() {
+    return metadata;
+  }
+
+  /**
+   * The entry of a tensor that {@link #read} can read.
+   *
+   * @throws UserException if the file has no such tensor, or its element type is none of {@link
+   *     Safetensors#FLOATS}
+   */
+  public TensorInfo requireFloats(String name) {
+    TensorInfo info = tensors.get(name);
+    if (info == null) {
+      throw UserException.failure("%s must hold the tensor %s, and does not".formatted(path, name));
+    }
+    if (!Safetensors.FLOATS.contains(info.dtype())) {
+      throw UserException.failure(
+          "tensor %s of %s must have the element type F32, BF16 or F16, got %s: convert it to one of them"
+              .formatted(name, path, info.dtype()));
+    }
+    return info;
+  }
+
+  /**
+   * Copies elements {@code [from, from + count)} of a tensor of type {@code F32}, {@code BF16} or
+   * {@code F16} to the start of {@code into}, each with its exact value.
+   *
+   * @throws UserException if the file has no such tensor, or it has another element type
+   */
+  public void read(String name, long from, float[] into, int count) throws IOException {
+    TensorInfo info = requireFloats(name);
+    Objects.checkFromIndexSize(from, (long) count, info.shape().size());
+    int bytes = Safetensors.DTYPE_BYTES.get(info.dtype());
+    in.seek(dataStart + info.begin() + from * bytes);
+    for (int done = 0; done < count; ) {
+      int part = Math.min(count - done, Safetensors.BUFFER_ELEMENTS);
+      in.readFully(buffer.array(), 0, part * bytes);
+      decode(info.dtype(), into, done, part);
+      done += part;
+    }
+  }
+
+  private void decode(String dtype, float[] into, int first, int count) {
+    buffer.clear();
+    switch (dtype) {
+      case "F32" -> buffer.asFloatBuffer().get(into, first, count);
+      case "BF16" -> {
+        for (int i = 0; i < count; i++) {
+          into[first + i] = Safetensors.fromBfloat(buffer.getShort());
+        }
+      }
+      case "F16" -> {
+        for (int i = 0; i < count; i++) {
+          into[first + i] = Safetensors.fromHalf(buffer.getShort());
+        }
+      }
+      default -> throw new IllegalArgumentException(dtype + " is not read as floats");
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
+  }
+
+  @Override
+  public String toString() {
+    return path.toString();
+  }
+
+  /** Reads and checks the header. */
+  private static final class Header {
+    private final Path path;
+    private final FSDataInputStream in;
+    private final long length;
+
+    Header(Path path, FSDataInputStream in, long length) {
+      this.path = path;
+      this.in = in;
+      this.length = length;
+    }
+
+    SafetensorsFile read() throws IOException {
+      if (length < Long.BYTES) {
+        throw wrong(
+            "must begin with a header length of 8 bytes, got a file of %d".formatted(length));
+      }
+      byte[] prefix = new byte[Long.BYTES];
+      in.readFully(prefix);
+      long headerBytes = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong();
+      if (headerBytes < 0 || headerBytes > Safetensors.MAX_HEADER_BYTES) {
+        throw wrong(
+            "must have a header of at most %d bytes, got %s"
+                .formatted(Safetensors.MAX_HEADER_BYTES, Long.toUnsignedString(headerBytes)));
+      }
+      long dataStart = Long.BYTES + headerBytes;
+      if (dataStart > length) {
+        throw wrong(
+            "is truncated: its header ends at byte %d, the file at byte %d"
+                .formatted(dataStart, length));
+      }
+      byte[] json = new byte[(int) headerBytes];
+      in.readFully(json);
+      if (json.length == 0 || json[0] != '{') {
+        throw wrong("must have a header that begins with '{'");
+      }
+      ObjectNode root;
+      try {
+        root = (ObjectNode) Safetensors.JSON.readTree(json);
+      } catch (JsonProcessingException e) {
+        throw UserException.failure(
+            "%s is not a valid safetensors file: its header is not valid JSON (%s)"
+                .formatted(path, e.getOriginalMessage().lines().findFirst().orElse("")),
+            e);
+      }
+      Map<String, String> metadata = metadata(root.remove(Safetensors.METADATA));
+      List<TensorInfo> infos = new ArrayList<>();
+      for (Map.Entry<String, JsonNode> entry : root.properties()) {
+        infos.add(info(entry.getKey(), entry.getValue()));
+      }
+      infos.sort(Comparator.comparingLong(TensorInfo::begin).thenComparing(TensorInfo::end));
+      checkCover(infos, length - dataStart);
+      Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+      infos.forEach(info -> tensors.put(info.name(), info));
+      return new SafetensorsFile(path, in, dataStart, tensors, metadata);
+    }
+
+    private Map<String, String> metadata(JsonNode node) {
+      Map<String, String> metadata = new LinkedHashMap<>();
+      if (node != null && !node.isNull()) {
+        if (!node.isObject()) {
+          throw wrong("must have an object as its %s".formatted(Safetensors.METADATA));
+        }
+        for (Map.Entry<String, JsonNode> entry : node.properties()) {
+          if (!entry.getValue().isTextual()) {
+            throw wrong(
+                "must have only texts in its %s, got another value for %s"
+                    .formatted(Safetensors.METADATA, entry.getKey()));
+          }
+          metadata.put(entry.getKey(), entry.getValue().asText());
+        }
+      }
+      return metadata;
+    }
+
+    private TensorInfo info(String name, JsonNode node) {
+      String dtype = node.path("dtype").asText("");
+      Integer bytes = Safetensors.DTYPE_BYTES.get(dtype);
+      if (bytes == null) {
+        throw wrong("has the tensor %s of the unknown element type \"%s\"".formatted(name, dtype));
+      }
+      long[] dims = numbers(name, node, "shape");
+      long elements = Safetensors.elements(dims);
+      if (elements < 0) {
+        throw wrong(
+            "has the tensor %s of the impossible shape %s".formatted(name, node.get("shape")));
+      }
+      long[] offsets = numbers(name, node, "data_offsets");
+      if (offsets.length != 2 || offsets[0] < 0 || offsets[1] < offsets[0]) {
+        throw wrong(
+            "must have data_offsets [begin, end] for the tensor %s, got %s"
+                .formatted(name, node.get("data_offsets")));
+      }
+      if ((offsets[1] - offsets[0]) / bytes != elements || (offsets[1] - offsets[0]) % bytes != 0) {
+        throw wrong(
+            "has the tensor %s of shape %s and element type %s in %d bytes, which do not fit"
+                .formatted(name, node.get("shape"), dtype, offsets[1] - offsets[0]));
+      }
+      return new TensorInfo(name, dtype, Safetensors.shape(dims), offsets[0], offsets[1]);
+    }
+
+    private long[] numbers(String name, JsonNode node, String key) {
+      JsonNode list = node.path(key);
+      if (!list.isArray()) {
+        throw wrong("must have a list as %s of the tensor %s".formatted(key, name));
+      }
+      long[] numbers = new long[list.size()];
+      for (int i = 0; i < numbers.length; i++) {
+        if (!list.get(i).isIntegralNumber() || !list.get(i).canConvertToLong()) {
+          throw wrong(
+              "must have whole numbers as %s of the tensor %s, got %s".formatted(key, name, list));
+        }
+        numbers[i] = list.get(i).asLong();
+      }
+      return numbers;
+    }
+
+    /** The tensors must cover the data from its first byte to its last, each byte once. */
+    private void checkCover(List<TensorInfo> infos, long dataBytes) {
+      long covered = 0;
+      String before = "";
+      for (TensorInfo info : infos) {
+        if (info.begin() < covered) {
+          throw wrong("has the overlapping tensors %s and %s".formatted(before, info.name()));
+        }
+        if (info.begin() > covered) {
+          throw wrong(
+              "has a hole of %d bytes before the tensor %s"
+                  .formatted(info.begin() - covered, info.name()));
+        }
+        covered = info.end();
+        before = info.name();
+      }
+      if (covered > dataBytes) {
+        throw wrong(
+            "is truncated: its tensors take %d bytes, it has %d for them"
+                .formatted(covered, dataBytes));
+      }
+      if (covered < dataBytes) {
+        throw wrong("has %d bytes after its last tensor".formatted(dataBytes - covered));
+      }
+    }
+
+    private UserException wrong(String what) {
+      return UserException.failure(
+          "%s is not a valid safetensors file: it %s".formatted(path, what));
+    }
+  }
+}

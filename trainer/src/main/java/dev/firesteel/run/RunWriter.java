@@ -1,0 +1,218 @@
+package dev.firesteel.run;
+
+import dev.firesteel.error.UserException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Writes what a run writes beside its checkpoints, on a thread of its own, one piece of work after
+ * the other: a file system that hangs then cannot hold the thread that trains. Each piece of work
+ * has a time limit. What failed or is late is thrown by the next call, whichever it is; after that
+ * nothing more is written.
+ *
+ * <p>All methods belong to one thread, which is not the one that writes.
+ */
+public final class RunWriter implements AutoCloseable {
+  /** So many pieces of work may wait, then {@link #submit} does: memory is bounded. */
+  static final int MOST_WAITING = 1000;
+
+  /** How long the thread may take to end, where the limit is not shorter. */
+  private static final Duration STOP = Duration.ofMinutes(1);
+
+  private final Duration limit;
+  private final ExecutorService thread;
+  private final Deque<Work> waiting = new ArrayDeque<>();
+  private final List<Runnable> atEnd = new ArrayList<>();
+  private volatile boolean failed;
+
+  /** A piece of work, and since when the thread has been at it. */
+  private static final class Work extends FutureTask<Void> {
+    private final String doing;
+    private long beganNanos;
+    private volatile boolean begun; // Publishes the time.
+
+    Work(String doing, Runnable work) {
+      super(work, null);
+      this.doing = doing;
+    }
+
+    @Override
+    public void run() {
+      beganNanos = System.nanoTime();
+      begun = true;
+      super.run();
+    }
+
+    /** What is left of the limit; all of it before the work has begun. */
+    Duration left(Duration limit) {
+      return begun ? limit.minusNanos(System.nanoTime() - beganNanos) : limit;
+    }
+  }
+
+  /**
+   * @param limit of each piece of work ({@code checkpoint.timeout_seconds})
+   */
+  public RunWriter(Duration limit) {
+    this.limit = limit;
+    this.thread =
+        Executors.newSingleThreadExecutor(
+            task -> {
+              Thread made = new Thread(task, "firesteel-run-files");
+              made.setDaemon(true);
+              return made;
+            });
+  }
+
+  /**
+   * Has a piece of work done after all that was submitted before; waits only while too much waits
+   * already.
+   *
+   * @param doing for messages, as in "writing runs/x/metrics.jsonl"
+   * @throws UserException if earlier work failed, or hangs
+   */
+  public void submit(String doing, Runnable work) {
+    poll();
+    while (waiting.size() >= MOST_WAITING) {
+      awaitFirst(limit);
+    }
+    Work next = new Work(doing, () -> runUnlessFailed(work));
+    waiting.addLast(next);
+    thread.execute(next);
+  }
+
+  private void runUnlessFailed(Runnable work) {
+    if (failed) {
+      return; // A row after one that was written by half would damage the file.
+    }
+    try {
+      work.run();
+    } catch (RuntimeException | Error e) {
+      failed = true;
+      throw e;
+    }
+  }
+
+  /** Has something done by the thread when it ends, whatever failed before: closing files. */
+  public void atEnd(Runnable last) {
+    atEnd.add(last);
+  }
+
+  /**
+   * Looks whether earlier work failed or hangs; costs next to nothing.
+   *
+   * @throws UserException if it does
+   */
+  public void poll() {
+    isIdle(Duration.ZERO);
+  }
+
+  /**
+   * Whether all that was submitted is done.
+   *
+   * @param patience how long to wait for it
+   * @throws UserException if it failed, or hangs
+   */
+  public boolean isIdle(Duration patience) {
+    long end = System.nanoTime() + patience.toNanos();
+    while (!waiting.isEmpty()) {
+      if (!awaitFirst(Duration.ofNanos(Math.max(0, end - System.nanoTime())))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Returns when all that was submitted is done.
+   *
+   * @throws UserException if it failed, or hangs
+   */
+  public void finish() {
+    while (!isIdle(limit)) {
+      // What hangs ends this.
+    }
+  }
+
+  /** Whether the oldest piece of work is done within {@code patience}. */
+  private boolean awaitFirst(Duration patience) {
+    Work first = waiting.getFirst();
+    Duration left = first.left(limit);
+    try {
+      first.get(min(patience, left).toNanos(), TimeUnit.NANOSECONDS);
+      waiting.removeFirst();
+      return true;
+    } catch (TimeoutException e) {
+      if (first.left(limit).isNegative()) {
+        throw late(first);
+      }
+      return false;
+    } catch (ExecutionException e) {
+      waiting.clear();
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw (RuntimeException) e.getCause(); // It is a Runnable.
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while waiting: " + first.doing, e);
+    }
+  }
+
+  private static Duration min(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
+  }
+
+  /** Gives up what hangs, and all that waits for it. */
+  private UserException late(Work hanging) {
+    failed = true;
+    waiting.clear();
+    hanging.cancel(true);
+    return UserException.failure(
+        "%s must end within %d s (checkpoint.timeout_seconds), and did not: see whether its file system works, or allow more"
+            .formatted(hanging.doing, limit.toSeconds()));
+  }
+
+  /**
+   * Has the rest of the work done and the files closed, and ends the thread. Waits a minute at
+   * most: a thread that hangs is left to itself. What it did not write belongs to no checkpoint.
+   *
+   * @throws UserException if the rest of the work or closing the files failed
+   */
+  @Override
+  public void close() {
+    if (atEnd.isEmpty() && waiting.isEmpty()) {
+      thread.shutdown();
+      return;
+    }
+    Work last = new Work("closing the files of the run", () -> atEnd.forEach(Runnable::run));
+    thread.execute(last);
+    thread.shutdown();
+    waiting.addLast(last);
+    Duration patience = min(limit, STOP);
+    try {
+      isIdle(patience);
+    } finally {
+      awaitEnd(patience);
+    }
+  }
+
+  private void awaitEnd(Duration patience) {
+    try {
+      if (!thread.awaitTermination(patience.toNanos(), TimeUnit.NANOSECONDS)) {
+        thread.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      thread.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

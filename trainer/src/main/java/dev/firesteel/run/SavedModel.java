@@ -1,0 +1,80 @@
+package dev.firesteel.run;
+
+import dev.firesteel.backend.Backend;
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.ModelDirectory;
+import dev.firesteel.format.huggingface.TokenizerFiles;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.tokenizer.DocumentTokens;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model as a user names it, with its tokenizer: by a run directory (its last checkpoint), by a
+ * checkpoint, or by any Hugging Face directory of an architecture that Firesteel knows.
+ *
+ * @param directory where the model was found
+ * @param model its weights in memory; {@link #close} gives them back
+ * @param tokenizer that it was trained with
+ * @param documents which of its tokens begin and end a document
+ */
+public record SavedModel(
+    Path directory, LanguageModel model, Tokenizer tokenizer, DocumentTokens documents)
+    implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(SavedModel.class);
+
+  /**
+   * Reads a model; a checkpoint's files are verified first.
+   *
+   * @throws UserException if there is none, or it is damaged
+   */
+  public static SavedModel open(Path path, Configuration hadoop, Backend backend) {
+    try {
+      FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
+      Path directory = locate(fs, path, hadoop);
+      Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
+      DocumentTokens documents = TokenizerFiles.documentTokens(fs, directory, tokenizer);
+      return new SavedModel(
+          directory, ModelDirectory.read(fs, directory, backend, LOG::warn), tokenizer, documents);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + path, e);
+    }
+  }
+
+  private static Path locate(FileSystem fs, Path path, Configuration hadoop) throws IOException {
+    CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(LOG::warn);
+    if (fs.exists(run.directory())) {
+      Checkpoint last =
+          run.latest()
+              .orElseThrow(
+                  () ->
+                      UserException.failure(
+                          "the run %s must have a complete checkpoint, got none yet: train it first"
+                              .formatted(path)));
+      last.verify();
+      return last.directory();
+    }
+    Optional<Checkpoint> itself = Checkpoint.find(fs, path);
+    itself.ifPresent(Checkpoint::verify);
+    if (itself.isEmpty() && !fs.exists(new Path(path, ModelDirectory.CONFIG))) {
+      throw UserException.usage(
+          "%s must be a run directory, a checkpoint or a Hugging Face model directory, got %s"
+              .formatted(path, fs.exists(path) ? "neither" : "nothing of that name"));
+    }
+    return path;
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}
