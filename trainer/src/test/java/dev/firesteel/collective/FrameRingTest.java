@@ -87,7 +87,7 @@ class FrameRingTest {
 
     assertThatThrownBy(() -> FrameRing.open(file, nonce(8)))
         .isInstanceOf(IOException.class)
-        .hasMessage(file + " is a file of another process than the one that told of it");
+        .hasMessage(file + " was not created by the process that announced it");
   }
 
   @Test

@@ -153,7 +153,7 @@ class NioTransportTest {
 
     refuses(
         stranger,
-        "rank 0 refused this process: whoever listens at its address does not know the secret of this attempt, or has another rank (seen by rank 1)");
+        "rank 0 refused this process: the process at its address does not know the secret of this attempt, or has another rank (seen by rank 1)");
   }
 
   @Test
@@ -162,7 +162,7 @@ class NioTransportTest {
 
     refuses(
         other,
-        "rank 0 refused this process: it takes the world for one of another size (seen by rank 1)");
+        "rank 0 refused this process: it has a different world size (seen by rank 1)");
   }
 
   /** The intruder fails, those who belong together come together. */
