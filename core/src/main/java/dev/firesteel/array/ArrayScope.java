@@ -8,8 +8,8 @@ import java.util.Set;
 
 /**
  * Owner of arrays with a common lifetime, such as a step or a micro-batch. {@link #close()} returns
- * every block to the pool; using an array after that throws. Not thread-safe: a scope belongs to one
- * thread at a time.
+ * every block to the pool; using an array after that throws. Not thread-safe: a scope belongs to
+ * one thread at a time.
  *
  * <pre>{@code
  * try (ArrayScope step = new ArrayScope("step", pool)) {

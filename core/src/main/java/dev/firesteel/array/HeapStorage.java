@@ -1,9 +1,9 @@
 package dev.firesteel.array;
 
 /**
- * A block backed by one Java array on the heap, as used by the CPU backends. Loops over heap
- * arrays run faster than over direct memory, nothing leaks, and the JVM's heap limit accounts for
- * all of it.
+ * A block backed by one Java array on the heap, as used by the CPU backends. Loops over heap arrays
+ * run faster than over direct memory, nothing leaks, and the JVM's heap limit accounts for all of
+ * it.
  */
 public abstract sealed class HeapStorage extends Storage
     permits FloatStorage, DoubleStorage, IntStorage {

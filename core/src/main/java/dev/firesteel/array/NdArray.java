@@ -4,9 +4,9 @@ package dev.firesteel.array;
  * A shape over a contiguous, row-major range of a {@link Storage}. Views share storage: {@link
  * #reshape} and {@link #slice} copy nothing. Has no gradient; see {@code tensor.Tensor} for that.
  *
- * <p>All arrays are contiguous. Kernels with strided access (attention over packed q, k, v;
- * columns of a matrix) take the stride from the layout in their contract, which
- * lets a backend keep arrays in an arena and identify them by offset alone.
+ * <p>All arrays are contiguous. Kernels with strided access (attention over packed q, k, v; columns
+ * of a matrix) take the stride from the layout in their contract, which lets a backend keep arrays
+ * in an arena and identify them by offset alone.
  */
 public final class NdArray {
   private final Storage storage;
@@ -78,8 +78,9 @@ public final class NdArray {
   }
 
   /**
-   * The form that a backend derived from the content (a packed weight, a bf16 copy) and attached, or
-   * null. Before using it, compare {@link Storage#version()} with the version it was derived from.
+   * The form that a backend derived from the content (a packed weight, a bf16 copy) and attached,
+   * or null. Before using it, compare {@link Storage#version()} with the version it was derived
+   * from.
    */
   public Object derived() {
     return derived;

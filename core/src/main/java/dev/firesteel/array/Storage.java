@@ -2,7 +2,8 @@ package dev.firesteel.array;
 
 /**
  * A block of elements in the memory of one backend: a Java array on the heap, or a range of a
- * device arena. A backend creates its own subclass and casts back to it; no other code looks inside.
+ * device arena. A backend creates its own subclass and casts back to it; no other code looks
+ * inside.
  *
  * <p>A storage counts its writes ({@link #version()}), so that data derived from its content (a
  * packed or bf16 copy of a weight) can be checked for being up to date; and its leases ({@link

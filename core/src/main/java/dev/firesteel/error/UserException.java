@@ -1,8 +1,8 @@
 package dev.firesteel.error;
 
 /**
- * An error that the user can fix: its message is shown as it is, without a stack trace (unless {@code
- * --verbose}), and says in one line what was required, what was got and what to do.
+ * An error that the user can fix: its message is shown as it is, without a stack trace (unless
+ * {@code --verbose}), and says in one line what was required, what was got and what to do.
  *
  * <p>Every other exception is a bug in Firesteel and keeps its stack trace.
  */

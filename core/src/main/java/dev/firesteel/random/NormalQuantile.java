@@ -2,8 +2,8 @@ package dev.firesteel.random;
 
 /**
  * The standard normal distribution's inverse, by the rational functions of PPND7 (Wichura 1988,
- * algorithm AS 241): relative error below 1.2e-7. Sums, products, quotients and square roots
- * of doubles and {@code StrictMath.log} give the same bits on any machine.
+ * algorithm AS 241): relative error below 1.2e-7. Sums, products, quotients and square roots of
+ * doubles and {@code StrictMath.log} give the same bits on any machine.
  */
 final class NormalQuantile {
   /** Within this distance of the median, one rational function of the square is enough. */

@@ -114,7 +114,7 @@ class FrameRingTest {
     assertThatThrownBy(writer::publish)
         .isInstanceOf(IOException.class)
         .hasMessage(
-            "a counter in the shared memory is wrong: -1 of 3 frames would be on their way");
+            "a counter in shared memory is corrupt: -1 of 3 frames would be in transit");
     assertThatThrownBy(reader::next).isInstanceOf(IOException.class);
   }
 }

@@ -156,7 +156,7 @@ class TokenizersTest {
             UserException.class, e -> assertThat(e.kind()).isEqualTo(UserException.Kind.FAILURE))
         .hasMessageMatching(
             "Cannot load tokenizer cut\\.json: it is damaged JSON at line \\d+, column \\d+ \\(.*\\);"
-                + " fetch or write it again");
+                + " download or create it again");
   }
 
   @ParameterizedTest
@@ -165,8 +165,8 @@ class TokenizersTest {
     assertThatThrownBy(() -> Tokenizers.load(json, "x"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "Cannot load tokenizer x: a Hugging Face tokenizer.json is one JSON object with a"
-                + " \"model\", and this is none");
+            "Cannot load tokenizer x: a Hugging Face tokenizer.json must be one JSON object with a"
+                + " \"model\", and this is not");
   }
 
   @Test
