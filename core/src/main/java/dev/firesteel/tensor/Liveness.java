@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Which arrays of a segment of a tape outlive it. Arrays are compared by their storage, so a
- * view keeps its underlying array alive.
+ * Which arrays of a segment of a tape outlive it. Arrays are compared by their storage, so a view
+ * keeps its underlying array alive.
  */
 final class Liveness {
   private Liveness() {}
@@ -37,8 +37,8 @@ final class Liveness {
   }
 
   /**
-   * Only the last node's arrays are kept, the result among them. The nodes whose arrays the segment's
-   * backward pass reads, and those that these need in turn, are rerun before it.
+   * Only the last node's arrays are kept, the result among them. The nodes whose arrays the
+   * segment's backward pass reads, and those that these need in turn, are rerun before it.
    */
   static void releaseForRecomputation(List<Node> segment, Tensor result) {
     Node last = segment.isEmpty() ? null : segment.get(segment.size() - 1);

@@ -110,8 +110,8 @@ final class Node {
 
   /**
    * Memory for the gradient of input {@code i} that the forward pass computes, for an output
-   * gradient of 1: the variable's own buffer if possible, else this node's. {@link #accumulateComputed}
-   * must follow in the backward pass.
+   * gradient of 1: the variable's own buffer if possible, else this node's. {@link
+   * #accumulateComputed} must follow in the backward pass.
    */
   NdArray gradientAhead(int i) {
     NdArray own = tape.claim(this, i);
@@ -139,8 +139,8 @@ final class Node {
   }
 
   /**
-   * Adds to the gradient of input {@code i} with a kernel that can set or add. Does nothing if
-   * the input needs no gradient.
+   * Adds to the gradient of input {@code i} with a kernel that can set or add. Does nothing if the
+   * input needs no gradient.
    */
   void accumulate(int i, GradientWriter writer) {
     if (wants(i)) {
@@ -149,8 +149,8 @@ final class Node {
   }
 
   /**
-   * The destination for the gradient of input {@code i}, for a kernel that computes several gradients
-   * at once and that the caller runs before anything else.
+   * The destination for the gradient of input {@code i}, for a kernel that computes several
+   * gradients at once and that the caller runs before anything else.
    */
   GradientTarget target(int i) {
     return wants(i) ? tape.target(inputs[i]) : GradientTarget.NONE;

@@ -12,14 +12,16 @@ interface Op {
     return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
   }
 
-  /** Whether an operand may have this element type: floating point, unless the op allows I32 (ids). */
+  /**
+   * Whether an operand may have this element type: floating point, unless the op allows I32 (ids).
+   */
   default boolean accepts(int operand, DType type) {
     return type != DType.I32;
   }
 
   /**
-   * Whether {@link #backward} reads the values of an operand, not only its shape. If no op
-   * does, the memory is released early.
+   * Whether {@link #backward} reads the values of an operand, not only its shape. If no op does,
+   * the memory is released early.
    */
   default boolean backwardReads(int operand) {
     return true;
@@ -35,8 +37,8 @@ interface Op {
   NdArray forward(Node node, NdArray... in);
 
   /**
-   * Adds to the gradient of each input that needs one, given {@code dy}, the gradient of the output;
-   * {@code dy} is read-only.
+   * Adds to the gradient of each input that needs one, given {@code dy}, the gradient of the
+   * output; {@code dy} is read-only.
    */
   void backward(Node node, NdArray dy, NdArray... in);
 }

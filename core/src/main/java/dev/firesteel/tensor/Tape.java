@@ -88,9 +88,9 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten regardless of its
-   * content (perhaps already by the forward pass), and zero if the loss does not depend on the leaf.
-   * The same array always gives the same tensor, so that a tied weight has a single gradient.
+   * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten regardless of
+   * its content (perhaps already by the forward pass), and zero if the loss does not depend on the
+   * leaf. The same array always gives the same tensor, so that a tied weight has a single gradient.
    *
    * @throws ShapeException when the shapes differ
    * @throws IllegalArgumentException when the element types differ, or when the array was passed
@@ -127,22 +127,22 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Runs a segment of a model whose inner tensors are not used outside of it. Only the result's array is
-   * kept and, on a training tape, those that {@link #backward} reads. A nested segment belongs to the
-   * outer one.
+   * Runs a segment of a model whose inner tensors are not used outside of it. Only the result's
+   * array is kept and, on a training tape, those that {@link #backward} reads. A nested segment
+   * belongs to the outer one.
    */
   public Tensor segment(Supplier<Tensor> part) {
     return segment(part, recording ? Liveness::releaseUnread : Liveness::releaseAll);
   }
 
   /**
-   * Activation checkpointing: like {@link #segment}, but only the result is kept on a training tape,
-   * too. When {@link #backward} reaches the segment, it recomputes the other arrays from the segment's
-   * inputs, with bit-identical results. The last op's own arrays are kept with its result, and ops whose
-   * arrays backward does not read are not rerun.
+   * Activation checkpointing: like {@link #segment}, but only the result is kept on a training
+   * tape, too. When {@link #backward} reaches the segment, it recomputes the other arrays from the
+   * segment's inputs, with bit-identical results. The last op's own arrays are kept with its
+   * result, and ops whose arrays backward does not read are not rerun.
    *
-   * @throws IllegalArgumentException on a training tape, when the result is not that of the segment's
-   *     last op
+   * @throws IllegalArgumentException on a training tape, when the result is not that of the
+   *     segment's last op
    */
   public Tensor recomputed(Supplier<Tensor> part) {
     return segment(part, recording ? Liveness::releaseForRecomputation : Liveness::releaseAll);
@@ -211,17 +211,17 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Computes the gradient of a scalar with respect to every variable. Activations are released as they
-   * are used up: afterwards only {@code loss} and leaves may be read. Once per tape.
+   * Computes the gradient of a scalar with respect to every variable. Activations are released as
+   * they are used up: afterwards only {@code loss} and leaves may be read. Once per tape.
    */
   public void backward(Tensor loss) {
     backward(loss, gradient -> {});
   }
 
   /**
-   * Like {@link #backward(Tensor)}; passes each variable to {@code complete} as soon as
-   * its gradient is final, in the order in which that happens. The order is that of
-   * the tape: the same for every pass of a model.
+   * Like {@link #backward(Tensor)}; passes each variable to {@code complete} as soon as its
+   * gradient is final, in the order in which that happens. The order is that of the tape: the same
+   * for every pass of a model.
    */
   public void backward(Tensor loss, Consumer<NdArray> complete) {
     if (loss.shape().size() != 1) {
@@ -298,7 +298,9 @@ public final class Tape implements AutoCloseable {
     return tensor.gradient != null && tensor.gradient.array == array;
   }
 
-  /** A claim is valid if its op produced the loss; otherwise the computed gradient moves to the op. */
+  /**
+   * A claim is valid if its op produced the loss; otherwise the computed gradient moves to the op.
+   */
   private void settleClaims(Tensor loss) {
     for (Claim claim : claims) {
       if (claim.node.output == loss) {

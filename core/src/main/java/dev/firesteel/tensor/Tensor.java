@@ -7,8 +7,9 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.RopeSpec;
 
 /**
- * An array in a computation that may be differentiated. Created by a {@link Tape} or by an op on other
- * tensors; formulas, shapes and gradients are documented at the op's record, linked from each method.
+ * An array in a computation that may be differentiated. Created by a {@link Tape} or by an op on
+ * other tensors; formulas, shapes and gradients are documented at the op's record, linked from each
+ * method.
  */
 public final class Tensor {
   private final Tape tape;

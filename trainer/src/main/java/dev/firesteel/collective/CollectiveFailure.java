@@ -10,14 +10,14 @@ import java.io.UncheckedIOException;
 
 /**
  * Why a {@link Collective} cannot continue: the first known failure, the same on every rank that
- * learned of it. A rank that detects a failure broadcasts it, so {@code seenBy} in a rank's exception
- * need not be the rank itself; {@code rank} is where to look for the cause.
+ * learned of it. A rank that detects a failure broadcasts it, so {@code seenBy} in a rank's
+ * exception need not be the rank itself; {@code rank} is where to look for the cause.
  *
  * @param kind what happened
  * @param rank the rank that failed or gave up; -1 if none is known
  * @param seenBy the rank that detected it first
- * @param call the call in which it was detected, for instance {@code reduce-scatter of 1000 (call 17)};
- *     empty outside of calls
+ * @param call the call in which it was detected, for instance {@code reduce-scatter of 1000 (call
+ *     17)}; empty outside of calls
  * @param step the optimizer step of that call
  * @param reason what was observed, or the reason given by an aborting rank
  */

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sets up a {@link NioTransport}: two connections, one for frames and one for notices, between
- * any two ranks. Each rank connects to those below it and accepts connections from those above. Each
+ * Sets up a {@link NioTransport}: two connections, one for frames and one for notices, between any
+ * two ranks. Each rank connects to those below it and accepts connections from those above. Each
  * connection is verified by a {@link Handshake}, on its own thread if it was accepted, so that a
  * silent stranger blocks nobody.
  */
@@ -130,7 +130,8 @@ final class Connecting implements AutoCloseable {
       try {
         return tryToConnect(peer, channel);
       } catch (IOException e) {
-        // The other process may be slow to answer, but it has published its address: its port is open.
+        // The other process may be slow to answer, but it has published its address: its port is
+        // open.
         if (millisLeft() <= RETRY_MILLIS) {
           throw new CollectiveException(
               unreachable(peer, "%s does not let it connect, %s".formatted(addresses.get(peer), e)),
@@ -164,7 +165,8 @@ final class Connecting implements AutoCloseable {
         threads.execute(() -> welcome(socket));
       }
     } catch (IOException e) {
-      // The port is closed: all ranks are connected, or the deadline has passed, as awaitAll reports.
+      // The port is closed: all ranks are connected, or the deadline has passed, as awaitAll
+      // reports.
       LOG.debug("no more connections are accepted", e);
     }
   }

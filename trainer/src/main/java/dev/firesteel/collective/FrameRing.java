@@ -11,9 +11,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
 /**
- * Frames in transit from one process to another on the same machine, in a file that both map:
- * a ring of {@value #SLOTS} slots. One thread of one process writes, one of the other
- * reads.
+ * Frames in transit from one process to another on the same machine, in a file that both map: a
+ * ring of {@value #SLOTS} slots. One thread of one process writes, one of the other reads.
  *
  * <pre>
  * offset    0 16 bytes  nonce of the file
@@ -23,13 +22,11 @@ import java.util.Arrays;
  * </pre>
  *
  * <p>Both counters only grow. A slot belongs to the reader from {@link #publish} to {@link
- * #release}; since the reader has at most {@code SLOTS - 1}, the writer always has one to fill.
- * The mapping is released when the garbage collector finds the ring unreachable.
+ * #release}; since the reader has at most {@code SLOTS - 1}, the writer always has one to fill. The
+ * mapping is released when the garbage collector finds the ring unreachable.
  */
 final class FrameRing {
-  /**
-   * Slots of a ring: one being filled, one being read, the others to decouple the two sides.
-   */
+  /** Slots of a ring: one being filled, one being read, the others to decouple the two sides. */
   static final int SLOTS = 4;
 
   static final int NONCE_BYTES = 16;
@@ -63,8 +60,8 @@ final class FrameRing {
    * Creates an empty ring.
    *
    * @param file an empty file
-   * @throws IOException if the file system's memory is exhausted: all of it is allocated here rather
-   *     than on first touch of a page, which would kill the process
+   * @throws IOException if the file system's memory is exhausted: all of it is allocated here
+   *     rather than on first touch of a page, which would kill the process
    */
   static FrameRing create(Path file, byte[] nonce) throws IOException {
     try (FileChannel channel = open(file)) {

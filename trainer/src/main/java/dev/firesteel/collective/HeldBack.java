@@ -3,7 +3,9 @@ package dev.firesteel.collective;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The rounding errors that {@link GradientFormat#BF16} carries over, per reduce-scatter of a step. */
+/**
+ * The rounding errors that {@link GradientFormat#BF16} carries over, per reduce-scatter of a step.
+ */
 final class HeldBack {
   private final List<float[]> ofCalls = new ArrayList<>();
   private int next;

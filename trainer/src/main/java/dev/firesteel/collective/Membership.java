@@ -1,8 +1,8 @@
 package dev.firesteel.collective;
 
 /**
- * A process's identity among the ranks of one attempt, and their shared secret. An attempt is
- * one start of a run: processes left over from an earlier one have another number and secret.
+ * A process's identity among the ranks of one attempt, and their shared secret. An attempt is one
+ * start of a run: processes left over from an earlier one have another number and secret.
  */
 public final class Membership {
   /** The minimum length of a secret, in bytes. */

@@ -7,9 +7,9 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 
 /**
- * Frames through shared memory between two processes of one machine, with a {@link FrameRing} for each
- * direction. The connection carries no frames, only wake-up bytes, so that a waiting rank can sleep;
- * when it closes, the other process has ended, as usual.
+ * Frames through shared memory between two processes of one machine, with a {@link FrameRing} for
+ * each direction. The connection carries no frames, only wake-up bytes, so that a waiting rank can
+ * sleep; when it closes, the other process has ended, as usual.
  */
 final class MemoryLane implements Lane {
   private final SocketChannel connection;

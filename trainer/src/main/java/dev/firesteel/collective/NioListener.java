@@ -22,8 +22,8 @@ public final class NioListener implements TransportListener {
   }
 
   /**
-   * Opens a free port. Frames between ranks of one machine go through shared memory if
-   * possible, all others over sockets.
+   * Opens a free port. Frames between ranks of one machine go through shared memory if possible,
+   * all others over sockets.
    *
    * @param bind the address of this machine at which the other ranks reach it
    */

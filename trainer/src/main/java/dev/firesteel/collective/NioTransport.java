@@ -20,15 +20,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Frames over plain, unencrypted sockets: two connections between any two ranks, one for frames and
- * one for notices, so that a notice can overtake a frame that is stuck. One thread sends and receives
- * concurrently without blocking, driven by one {@link Selector}. Ranks of one machine may use
- * {@link SharedMemory} for frames; their connection then only wakes the other side.
+ * one for notices, so that a notice can overtake a frame that is stuck. One thread sends and
+ * receives concurrently without blocking, driven by one {@link Selector}. Ranks of one machine may
+ * use {@link SharedMemory} for frames; their connection then only wakes the other side.
  *
  * <p>When a process ends, its sockets close: every rank in an exchange sees that immediately on the
  * connection for notices.
  *
- * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside
- * the process up to 8 MiB of socket buffers for each connection that carries frames, and 4 MiB of
+ * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside the
+ * process up to 8 MiB of socket buffers for each connection that carries frames, and 4 MiB of
  * shared memory for each rank on the same machine (which each maps for the other).
  */
 public final class NioTransport implements Transport {
@@ -65,7 +65,8 @@ public final class NioTransport implements Transport {
         links[peer] = new Link(peer, channels[peer], lane);
       }
     }
-    LOG.info("Frames to ranks {} go through shared memory, to others over sockets", ranksByMemory());
+    LOG.info(
+        "Frames to ranks {} go through shared memory, to others over sockets", ranksByMemory());
   }
 
   @Override

@@ -6,8 +6,8 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.zip.CRC32C;
 
 /**
- * Parses the stream of notices from one rank: each is its length, its CRC32C and its bytes. A length
- * of -1 announces that the rank closes normally.
+ * Parses the stream of notices from one rank: each is its length, its CRC32C and its bytes. A
+ * length of -1 announces that the rank closes normally.
  */
 final class NoticeReader {
   private static final int HEADER_BYTES = 2 * Integer.BYTES;

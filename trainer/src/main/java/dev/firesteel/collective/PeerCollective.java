@@ -14,8 +14,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Ranks in separate processes, over a {@link Transport}. All calls run one after the
- * other on the thread {@code firesteel-collective}.
+ * Ranks in separate processes, over a {@link Transport}. All calls run one after the other on the
+ * thread {@code firesteel-collective}.
  *
  * <p><b>Sums.</b> For a power of two the binary tree of {@link Collective}. For another number of
  * ranks W the shard of rank r is {@code ((x[r + 1] + x[r + 2]) + ... ) + x[r]}, ranks modulo W.
@@ -23,14 +23,14 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p><b>Deadline.</b> Each call has one, counted from its start on the collective's thread. It must
  * exceed any difference between ranks in computing time between two calls. On timeout, each rank
- * broadcasts which peer it is blocked on; following that wait-for chain ends at the rank that did not
- * respond.
+ * broadcasts which peer it is blocked on; following that wait-for chain ends at the rank that did
+ * not respond.
  *
- * <p><b>Failures.</b> The first one is broadcast to all ranks, so all of them stop at once; see {@link
- * CollectiveFailure}. Interrupting the thread that waits for a call aborts the collective.
+ * <p><b>Failures.</b> The first one is broadcast to all ranks, so all of them stop at once; see
+ * {@link CollectiveFailure}. Interrupting the thread that waits for a call aborts the collective.
  *
- * <p><b>Memory.</b> Negligible itself; the transport's buffers have a fixed size. An
- * array's transfer allocates a few objects and no buffer.
+ * <p><b>Memory.</b> Negligible itself; the transport's buffers have a fixed size. An array's
+ * transfer allocates a few objects and no buffer.
  */
 public final class PeerCollective implements Collective {
   private static final Duration LONGEST_GRACE = Duration.ofSeconds(1);
@@ -205,9 +205,7 @@ public final class PeerCollective implements Collective {
     return new CollectiveFailure(Kind.ABORTED, rank, rank, "", step, reason);
   }
 
-  /**
-   * Records the first failure, broadcasts it unless it was received, and ends all exchanges.
-   */
+  /** Records the first failure, broadcasts it unless it was received, and ends all exchanges. */
   private void fail(CollectiveException failure, boolean tell) {
     if (firstFailure.compareAndSet(null, failure)) {
       if (tell) {
@@ -399,7 +397,8 @@ public final class PeerCollective implements Collective {
         try {
           done.await();
         } catch (InterruptedException e) {
-          // Keep waiting for the end of an exchange whose connections are already closed: until then
+          // Keep waiting for the end of an exchange whose connections are already closed: until
+          // then
           // the array is written to.
           interrupted = true;
           abort("the thread that waited for a call was interrupted");

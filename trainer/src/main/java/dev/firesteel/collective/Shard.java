@@ -5,8 +5,8 @@ import dev.firesteel.backend.Backend;
 /**
  * One rank's part of an array: elements {@code [begin, end)}.
  *
- * <p>Arrays are halved recursively, each time at the multiple of {@link
- * #ALIGNMENT} nearest above the middle. So a shard for few ranks is a union of shards for more.
+ * <p>Arrays are halved recursively, each time at the multiple of {@link #ALIGNMENT} nearest above
+ * the middle. So a shard for few ranks is a union of shards for more.
  */
 public record Shard(int begin, int end) {
   /**
@@ -21,9 +21,9 @@ public record Shard(int begin, int end) {
   }
 
   /**
-   * The part of rank {@code rank} of {@code worldSize}. For a power of two its position is the rank with
-   * its bits reversed, the result of recursive halving that starts with the nearest neighbor; for any
-   * other number it is the rank itself.
+   * The part of rank {@code rank} of {@code worldSize}. For a power of two its position is the rank
+   * with its bits reversed, the result of recursive halving that starts with the nearest neighbor;
+   * for any other number it is the rank itself.
    */
   public static Shard of(int length, int rank, int worldSize) {
     if (Integer.bitCount(worldSize) != 1) {

@@ -3,21 +3,21 @@ package dev.firesteel.collective;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Moves frames between the ranks of one attempt, and out-of-band notices. Their content is defined by
- * {@link PeerCollective}; a transport only knows a frame's size.
+ * Moves frames between the ranks of one attempt, and out-of-band notices. Their content is defined
+ * by {@link PeerCollective}; a transport only knows a frame's size.
  *
- * <p>Frames between two ranks arrive complete and in order. {@link #exchange} and {@link #awaitNotice}
- * are confined to one thread; all other methods may be called by any. After {@link #close} or an
- * exception nothing more is exchanged.
+ * <p>Frames between two ranks arrive complete and in order. {@link #exchange} and {@link
+ * #awaitNotice} are confined to one thread; all other methods may be called by any. After {@link
+ * #close} or an exception nothing more is exchanged.
  *
- * <p>When a rank's process ends, all ranks in an exchange notice it at once, not only those
- * that exchange with it.
+ * <p>When a rank's process ends, all ranks in an exchange notice it at once, not only those that
+ * exchange with it.
  */
 public interface Transport extends AutoCloseable {
   /**
    * How long to wait for the notice that explains why a rank is gone, once its frame connection has
-   * closed: the notice comes on another connection. If the process has ended, all its connections have
-   * closed, and there is no wait.
+   * closed: the notice comes on another connection. If the process has ended, all its connections
+   * have closed, and there is no wait.
    */
   long REASON_NANOS = TimeUnit.SECONDS.toNanos(2);
 
@@ -35,8 +35,8 @@ public interface Transport extends AutoCloseable {
   }
 
   /**
-   * Sends all frames of {@code outgoing} to rank {@code to} and, at the same time, receives all that
-   * {@code incoming} expects from rank {@code from}, which may be the same rank. Returns when
+   * Sends all frames of {@code outgoing} to rank {@code to} and, at the same time, receives all
+   * that {@code incoming} expects from rank {@code from}, which may be the same rank. Returns when
    * everything expected has arrived, and sending needs nothing more from this side.
    *
    * @throws TransportException if a rank is lost, nothing arrives within {@code timeoutNanos}, a

@@ -19,7 +19,8 @@ public interface TransportListener extends AutoCloseable {
    *
    * @param addresses where each rank listens, in order of rank
    * @param deadline timeout for all connections together
-   * @throws CollectiveException if a rank cannot be reached, does not connect, or rejects this process
+   * @throws CollectiveException if a rank cannot be reached, does not connect, or rejects this
+   *     process
    */
   Transport join(Membership me, List<InetSocketAddress> addresses, Duration deadline);
 

@@ -14,8 +14,8 @@ import java.util.function.Predicate;
  * n^lengthPenalty}.
  *
  * <p>It ends at {@code maxTokens}, when no prefix is left, or when it has {@code beams} finished
- * completions and either {@code earlyStopping} is set or no prefix can still beat the worst of them:
- * log p only falls, so a prefix's best score is {@code log p / n^lengthPenalty} with the n
+ * completions and either {@code earlyStopping} is set or no prefix can still beat the worst of
+ * them: log p only falls, so a prefix's best score is {@code log p / n^lengthPenalty} with the n
  * (current or maximum) that gives the higher score. With as many beams as there are sequences the
  * search is exhaustive.
  */

@@ -40,7 +40,8 @@ final class CachedScores implements NextTokenScores, AutoCloseable {
   public float[][] first() {
     int batch = prompts.size();
     int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElseThrow();
-    // Short prompts are padded on the right with id 0: causality hides padding from earlier tokens, and
+    // Short prompts are padded on the right with id 0: causality hides padding from earlier tokens,
+    // and
     // the cache hides it from later ones.
     int[] ids = new int[batch * longest];
     int[] lengths = new int[batch];

@@ -5,8 +5,8 @@ import dev.firesteel.tokenizer.Tokenizer;
 import java.util.List;
 
 /**
- * The text of one completion as it grows, up to the first stop string. A possible beginning of
- * a stop string is held back until later tokens decide.
+ * The text of one completion as it grows, up to the first stop string. A possible beginning of a
+ * stop string is held back until later tokens decide.
  */
 final class CompletionText {
   private final StreamingDecoder decoder;

@@ -5,18 +5,19 @@ import dev.firesteel.error.UserException;
 import java.util.List;
 
 /**
- * How to choose tokens. The defaults decode greedily; see {@link TokenSampler} for the order in which
- * the sampling options apply.
+ * How to choose tokens. The defaults decode greedily; see {@link TokenSampler} for the order in
+ * which the sampling options apply.
  *
  * @param maxTokens the longest completion
  * @param temperature divides the logits; 0 selects the argmax
  * @param topK keep this many of the most likely tokens; 0 for all
- * @param topP keep the smallest set of most likely tokens whose probabilities reach this sum; 1 for all
+ * @param topP keep the smallest set of most likely tokens whose probabilities reach this sum; 1 for
+ *     all
  * @param minP keep tokens whose probability is at least this fraction of the highest; 0 for all
  * @param repetitionPenalty penalizes tokens that already occur in the text; 1 for none
  * @param beams width of beam search; 1 for none
- * @param lengthPenalty beam search ranks by {@code log p / length^lengthPenalty}: values above 0 favor
- *     long completions
+ * @param lengthPenalty beam search ranks by {@code log p / length^lengthPenalty}: values above 0
+ *     favor long completions
  * @param earlyStopping beam search ends when it has {@code beams} finished completions, without
  *     checking whether an unfinished one could still beat them
  * @param stopStrings strings that end a completion

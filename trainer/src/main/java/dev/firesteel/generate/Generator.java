@@ -14,9 +14,9 @@ import java.util.OptionalInt;
 /**
  * Completes prompts with a model.
  *
- * <p>Prompts of one call are computed as a batch. The random numbers for a prompt come from the stream
- * (seed, "generate", index of the prompt) and its logits do not depend on the others, so neither does
- * its completion.
+ * <p>Prompts of one call are computed as a batch. The random numbers for a prompt come from the
+ * stream (seed, "generate", index of the prompt) and its logits do not depend on the others, so
+ * neither does its completion.
  */
 public final class Generator {
   private final LanguageModel model;
@@ -56,8 +56,8 @@ public final class Generator {
   }
 
   /**
-   * Completes prompts; an empty one stands for the start of a document. Special tokens spelled out in a
-   * prompt are encoded as such.
+   * Completes prompts; an empty one stands for the start of a document. Special tokens spelled out
+   * in a prompt are encoded as such.
    *
    * @return one completion per prompt, in order
    * @throws UserException when a prompt leaves no room for a completion
@@ -116,7 +116,9 @@ public final class Generator {
               + context
               + ", got "
               + length
-              + (length < 1 ? ": give it text" : ": shorten it, or use a model with a longer context"));
+              + (length < 1
+                  ? ": give it text"
+                  : ": shorten it, or use a model with a longer context"));
     }
   }
 

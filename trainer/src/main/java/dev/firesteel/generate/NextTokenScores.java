@@ -6,7 +6,8 @@ interface NextTokenScores {
   float[][] first();
 
   /**
-   * Advances the batch: sequence i becomes the former sequence {@code sources[i]} plus {@code tokens[i]}.
+   * Advances the batch: sequence i becomes the former sequence {@code sources[i]} plus {@code
+   * tokens[i]}.
    */
   float[][] next(int[] sources, int[] tokens);
 }

@@ -16,13 +16,13 @@ import java.util.BitSet;
  *   <li>top-k: the k most likely are kept;
  *   <li>top-p (Holtzman et al. 2020): of those, with probabilities renormalized to sum to 1, the
  *       smallest set of most likely tokens whose sum reaches p is kept;
- *   <li>min-p (Nguyen et al. 2024): tokens at least minP times as likely as the most likely one
- *       are kept.
+ *   <li>min-p (Nguyen et al. 2024): tokens at least minP times as likely as the most likely one are
+ *       kept.
  * </ol>
  *
- * <p>Among equal logits the lower id ranks higher. The argmax is always kept. Everything
- * runs on the host in double precision, with StrictMath, so that a seed gives the same tokens
- * wherever the logits are the same.
+ * <p>Among equal logits the lower id ranks higher. The argmax is always kept. Everything runs on
+ * the host in double precision, with StrictMath, so that a seed gives the same tokens wherever the
+ * logits are the same.
  */
 final class TokenSampler {
   private final GenerationOptions options;
@@ -103,7 +103,10 @@ final class TokenSampler {
     }
   }
 
-  /** Temperature, top-k, top-p and min-p; ids in descending order of likelihood if any filter applies. */
+  /**
+   * Temperature, top-k, top-p and min-p; ids in descending order of likelihood if any filter
+   * applies.
+   */
   Distribution distribution(float[] logits) {
     int[] ids = candidates(logits);
     double highest = Double.NEGATIVE_INFINITY;

@@ -19,11 +19,11 @@ import java.util.function.Supplier;
 
 /**
  * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
- * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. Each architecture provides
- * its own layers.
+ * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. Each architecture
+ * provides its own layers.
  *
- * <p>In training passes, dropout is applied to the embedding and to each branch before it is added to
- * the residual stream.
+ * <p>In training passes, dropout is applied to the embedding and to each branch before it is added
+ * to the residual stream.
  */
 final class Decoder implements LanguageModel {
   /** One block: two branches that are each added to the residual stream. */
@@ -68,7 +68,8 @@ final class Decoder implements LanguageModel {
 
   /**
    * Initial values of the projections back to the residual stream: N(0, (initStd / sqrt(2 L))^2),
-   * so that the stream's variance does not grow with the 2 L branches (Radford et al. 2019, section 2.3).
+   * so that the stream's variance does not grow with the 2 L branches (Radford et al. 2019, section
+   * 2.3).
    */
   static Initializer residual(ModelConfig config) {
     return Initializer.normal(config.initStd() / Math.sqrt(2.0 * config.layers()));

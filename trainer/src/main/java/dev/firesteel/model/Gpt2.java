@@ -20,9 +20,9 @@ import java.util.List;
  * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false}, linear and
  * norm layers have no bias.
  *
- * <p>Differs from the released models in two ways: there is no dropout on attention probabilities (see
- * {@link CausalSelfAttention}), and positions are initialized with the same standard deviation as
- * all other weights, not with half of it.
+ * <p>Differs from the released models in two ways: there is no dropout on attention probabilities
+ * (see {@link CausalSelfAttention}), and positions are initialized with the same standard deviation
+ * as all other weights, not with half of it.
  */
 final class Gpt2 {
   private Gpt2() {}

@@ -24,8 +24,8 @@ public interface LanguageModel extends AutoCloseable {
   Tensor hidden(ForwardPass pass, Tensor ids);
 
   /**
-   * Like {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}. Their
-   * keys and values are written to the cache; {@link KeyValueCache#append} then counts them.
+   * Like {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}.
+   * Their keys and values are written to the cache; {@link KeyValueCache#append} then counts them.
    */
   Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache);
 

@@ -67,8 +67,8 @@ public final class CausalSelfAttention implements Layer {
   }
 
   /**
-   * Like {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those in
-   * {@code cache}, to which their keys and values are written.
+   * Like {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those
+   * in {@code cache}, to which their keys and values are written.
    *
    * @param layer the index of this layer in the cache
    */

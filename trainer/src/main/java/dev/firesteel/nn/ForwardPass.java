@@ -45,7 +45,8 @@ public final class ForwardPass {
   }
 
   /**
-   * A pass whose backward overwrites {@code gradients}, with the same bits for any {@code recompute}.
+   * A pass whose backward overwrites {@code gradients}, with the same bits for any {@code
+   * recompute}.
    *
    * @param dropoutKey see {@link #dropoutKey(long, long, long)}
    * @param recompute activation checkpointing: what backward recomputes instead of storing it
@@ -86,8 +87,8 @@ public final class ForwardPass {
   }
 
   /**
-   * Inverted dropout in a training pass; {@code x} itself in any other, or if the probability is
-   * 0. Each call has its own mask, numbered from 0 in the order of calls.
+   * Inverted dropout in a training pass; {@code x} itself in any other, or if the probability is 0.
+   * Each call has its own mask, numbered from 0 in the order of calls.
    */
   public Tensor dropout(Tensor x, double probability) {
     if (!tape.recording() || probability == 0) {

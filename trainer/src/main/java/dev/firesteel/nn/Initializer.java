@@ -93,6 +93,11 @@ public final class Initializer {
       first += part.rows();
     }
     throw new IllegalArgumentException(
-        parameter + ": its parts have " + first + " rows in total, but row " + row + " was requested");
+        parameter
+            + ": its parts have "
+            + first
+            + " rows in total, but row "
+            + row
+            + " was requested");
   }
 }

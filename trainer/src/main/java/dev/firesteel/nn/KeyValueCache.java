@@ -10,12 +10,12 @@ import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, G,
- * S, K]}. Sequences may differ in length.
+ * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, G, S,
+ * K]}. Sequences may differ in length.
  *
  * <p>A model's cached pass over {@code [B, T]} new tokens writes positions {@code length(b) + t};
- * {@link #append} then says how many of them count. Anything a pass wrote beyond that (the padding of a
- * short prompt) is overwritten by the next tokens before it can be attended to.
+ * {@link #append} then says how many of them count. Anything a pass wrote beyond that (the padding
+ * of a short prompt) is overwritten by the next tokens before it can be attended to.
  */
 public final class KeyValueCache implements AutoCloseable {
   private final Backend backend;
@@ -124,8 +124,8 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   /**
-   * Replaces sequence i by a copy of the current sequence {@code sources[i]}; the number of sequences
-   * may change.
+   * Replaces sequence i by a copy of the current sequence {@code sources[i]}; the number of
+   * sequences may change.
    */
   public void select(int... sources) {
     int[] selected = new int[sources.length];

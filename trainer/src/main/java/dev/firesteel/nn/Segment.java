@@ -7,10 +7,10 @@ import dev.firesteel.array.Storage;
 import dev.firesteel.backend.Backend;
 
 /**
- * One value per element of each parameter, in one flat array: weights, gradients, or a
- * moment. Decayed parameters come first; each is aligned to {@link
- * ParameterSet#ALIGNMENT} elements, and the padding between them is always zero. An optimizer, a
- * gradient bucket, a shard and a checkpoint all work on ranges of {@link #flat}.
+ * One value per element of each parameter, in one flat array: weights, gradients, or a moment.
+ * Decayed parameters come first; each is aligned to {@link ParameterSet#ALIGNMENT} elements, and
+ * the padding between them is always zero. An optimizer, a gradient bucket, a shard and a
+ * checkpoint all work on ranges of {@link #flat}.
  */
 public final class Segment implements AutoCloseable {
   private final ParameterSet parameters;

@@ -40,7 +40,10 @@ public final class GradientAccumulator implements AutoCloseable {
     this.sum = new TreeSum<>(this::plus, slots);
   }
 
-  /** A segment for the next micro-batch, to be overwritten: its content is undefined, except padding. */
+  /**
+   * A segment for the next micro-batch, to be overwritten: its content is undefined, except
+   * padding.
+   */
   public Segment next() {
     if (last != null) {
       earlier.forEach(free::push);

@@ -17,14 +17,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The communication between ranks in a step under ZeRO-1 (Rajbhandari et al. 2020, stage
- * 1): the sum of all ranks' gradients is reduce-scattered, each rank updates the weights whose sum it
+ * The communication between ranks in a step under ZeRO-1 (Rajbhandari et al. 2020, stage 1): the
+ * sum of all ranks' gradients is reduce-scattered, each rank updates the weights whose sum it
  * holds, and the new weights are all-gathered. This transfers as many bytes as an all-reduce of the
  * gradients, and shards the optimizer state across ranks.
  *
  * <p>A segment is sent in buckets of {@value #BUCKET_ELEMENTS} elements, each {@linkplain
- * Collective#shard sharded} separately. A bucket is sent as soon as backward has written the last of
- * its gradients, while those of earlier layers are still being computed.
+ * Collective#shard sharded} separately. A bucket is sent as soon as backward has written the last
+ * of its gradients, while those of earlier layers are still being computed.
  *
  * <pre>{@code
  * exchange.begin(accumulator, gradients);              // of the last micro-batch of a step
@@ -113,15 +113,17 @@ public final class GradientExchange {
     }
   }
 
-  /** The segment whose {@link #owned} ranges hold the sum over all ranks once {@link #norm} returns. */
+  /**
+   * The segment whose {@link #owned} ranges hold the sum over all ranks once {@link #norm} returns.
+   */
   public Segment sum() {
     return accumulator.total();
   }
 
   /**
    * Waits for the sums, and returns the 2-norm of all ranks' gradient over all parameters. It is
-   * the root of one sum over blocks of fixed size in order of index, whichever rank computed them: the
-   * same bits for any number of ranks.
+   * the root of one sum over blocks of fixed size in order of index, whichever rank computed them:
+   * the same bits for any number of ranks.
    */
   public double norm() {
     Segment sum = sum();
@@ -169,7 +171,9 @@ public final class GradientExchange {
     waitNanos += System.nanoTime() - began;
   }
 
-  /** Each rank sends its sums in bucket order; every rank can derive which blocks they belong to. */
+  /**
+   * Each rank sends its sums in bucket order; every rank can derive which blocks they belong to.
+   */
   private void gatherSums() {
     ByteBuffer mine = ByteBuffer.allocate(sums.length * Double.BYTES);
     for (Bucket bucket : buckets) {

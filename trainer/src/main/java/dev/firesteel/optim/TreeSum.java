@@ -7,15 +7,15 @@ import java.util.Objects;
 import java.util.function.BinaryOperator;
 
 /**
- * A sum of values that arrive one after the other, added in an order that does not depend on how many
- * ranks share them. Of {@code n = 2^k r} values, r odd, runs of r are added sequentially,
- * and the runs as a binary tree: runs i and i + 1 for even i, then the pairs, and so on.
- * Floating-point sums depend on their order; with this one, a power-of-two number of ranks that hold
- * equally many values each compute their own subtrees and add them pairwise, nearest ranks first, with
+ * A sum of values that arrive one after the other, added in an order that does not depend on how
+ * many ranks share them. Of {@code n = 2^k r} values, r odd, runs of r are added sequentially, and
+ * the runs as a binary tree: runs i and i + 1 for even i, then the pairs, and so on. Floating-point
+ * sums depend on their order; with this one, a power-of-two number of ranks that hold equally many
+ * values each compute their own subtrees and add them pairwise, nearest ranks first, with
  * bit-identical results.
  *
- * <p>Works like a binary counter: of n runs, a partial sum is kept for each 1 bit of n; if n is not a
- * power of two, the remaining sums are added from the smallest to the largest.
+ * <p>Works like a binary counter: of n runs, a partial sum is kept for each 1 bit of n; if n is not
+ * a power of two, the remaining sums are added from the smallest to the largest.
  *
  * @param <T> what is added up
  */

@@ -129,7 +129,7 @@ public final class RunDirectory {
               .getBytes(StandardCharsets.UTF_8));
     } catch (JsonProcessingException | ClassCastException e) {
       throw UserException.failure(
-          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to go on without the record of earlier sessions"
+          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to continue without the record of earlier sessions"
               .formatted(new Path(path, RUN)),
           e);
     } catch (IOException e) {

@@ -10,8 +10,8 @@ import java.util.List;
  * remaining text. If special tokens are to stay text, their matches are skipped. The cost does not
  * grow with the number of tokens.
  *
- * <p>One deliberate difference: white space consumed by a token with {@code rstrip} is gone.
- * That library can match an added token of white space inside it and then emits the text twice.
+ * <p>One deliberate difference: white space consumed by a token with {@code rstrip} is gone. That
+ * library can match an added token of white space inside it and then emits the text twice.
  */
 final class AddedTokens {
   /** Receives the parts of a text from left to right. */

@@ -10,8 +10,8 @@ import java.util.PriorityQueue;
 import java.util.Set;
 
 /**
- * The loop of BPE training. All distinct words are concatenated in one array of symbols,
- * and each pair of adjacent symbols knows where it occurs, so that a merge touches only its occurrences:
+ * The loop of BPE training. All distinct words are concatenated in one array of symbols, and each
+ * pair of adjacent symbols knows where it occurs, so that a merge touches only its occurrences:
  * training does not slow down as the vocabulary grows, and a very long word costs no more than many
  * short ones.
  */

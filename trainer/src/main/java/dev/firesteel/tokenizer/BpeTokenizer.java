@@ -36,8 +36,9 @@ public final class BpeTokenizer implements Tokenizer {
   private final int[] idOfByte;
 
   /**
-   * Cache of recent words, one per entry, newest wins: bounded and lock-free. Threads may race
-   * for an entry: a reader then sees one word or the other, never a mixture, because its fields are final.
+   * Cache of recent words, one per entry, newest wins: bounded and lock-free. Threads may race for
+   * an entry: a reader then sees one word or the other, never a mixture, because its fields are
+   * final.
    */
   private final CachedWord[] cache = new CachedWord[CACHE_SLOTS];
 

@@ -18,12 +18,13 @@ import org.slf4j.LoggerFactory;
  * Trains a byte-level BPE: starting from the 256 bytes, the most frequent pair of adjacent tokens
  * within words repeatedly becomes a new token, until the vocabulary is full.
  *
- * <p>Ids: 0 to 255 are the bytes in the order of GPT-2's byte alphabet ({@code !} is 0), followed by
- * one token per merge in the order of training; special tokens come last, as in GPT-2.
+ * <p>Ids: 0 to 255 are the bytes in the order of GPT-2's byte alphabet ({@code !} is 0), followed
+ * by one token per merge in the order of training; special tokens come last, as in GPT-2.
  *
- * <p>The result depends only on the word counts and the settings: ties go to the pair with the lower
- * left id, then to the one with the lower right id, as in Hugging Face's trainer. Neither the number of
- * threads nor the order of documents matters. A pair that spells a special token is never merged.
+ * <p>The result depends only on the word counts and the settings: ties go to the pair with the
+ * lower left id, then to the one with the lower right id, as in Hugging Face's trainer. Neither the
+ * number of threads nor the order of documents matters. A pair that spells a special token is never
+ * merged.
  *
  * <p>Source: Sennrich et al., Neural Machine Translation of Rare Words with Subword Units (2016),
  * algorithm 1, over bytes.
@@ -138,8 +139,8 @@ public final class BpeTrainer {
   /**
    * Trains on documents, which are read once.
    *
-   * <p>If the text is too small for the vocabulary, a warning is logged and the tokenizer is smaller
-   * ({@link Tokenizer#vocabularySize}).
+   * <p>If the text is too small for the vocabulary, a warning is logged and the tokenizer is
+   * smaller ({@link Tokenizer#vocabularySize}).
    *
    * @throws UserException if there is no text at all
    */

@@ -2,7 +2,9 @@ package dev.firesteel.tokenizer;
 
 import java.util.Arrays;
 
-/** A growing {@code int[]}: encoding a corpus into a {@code List<Integer>} would box every token. */
+/**
+ * A growing {@code int[]}: encoding a corpus into a {@code List<Integer>} would box every token.
+ */
 final class IntList {
   private int[] values;
   private int size;

@@ -3,8 +3,8 @@ package dev.firesteel.tokenizer;
 import java.util.Arrays;
 
 /**
- * The merge table of a BPE, and how one word is merged: while some adjacent pair is in the
- * table, the pair of lowest rank is merged, leftmost first.
+ * The merge table of a BPE, and how one word is merged: while some adjacent pair is in the table,
+ * the pair of lowest rank is merged, leftmost first.
  */
 final class Merges {
   private static final int NONE = Integer.MAX_VALUE;

@@ -3,8 +3,8 @@ package dev.firesteel.tokenizer;
 import java.util.Arrays;
 
 /**
- * Decodes ids one at a time and holds back the bytes of an incomplete character.
- * The pieces concatenate to {@link Tokenizer#decode} of all ids.
+ * Decodes ids one at a time and holds back the bytes of an incomplete character. The pieces
+ * concatenate to {@link Tokenizer#decode} of all ids.
  *
  * <p>Not thread-safe.
  */

@@ -30,8 +30,8 @@ public interface Tokenizer {
   int[] encode(String text);
 
   /**
-   * Like {@link #encode}, but special tokens spelled out in the text become their ids: for prompts and
-   * chat templates, never for training documents.
+   * Like {@link #encode}, but special tokens spelled out in the text become their ids: for prompts
+   * and chat templates, never for training documents.
    */
   int[] encodeWithSpecialTokens(String text);
 
@@ -61,14 +61,15 @@ public interface Tokenizer {
   boolean isSpecial(int id);
 
   /**
-   * The token that separates documents: the one set by {@link #endingWith}, else {@link #END_OF_TEXT},
-   * else a special token with another well-known name ({@code </s>}); empty if there is none.
+   * The token that separates documents: the one set by {@link #endingWith}, else {@link
+   * #END_OF_TEXT}, else a special token with another well-known name ({@code </s>}); empty if there
+   * is none.
    */
   OptionalInt endOfText();
 
   /**
-   * This tokenizer with token {@code id} as document separator. {@link #toJson} does not
-   * include that: {@code tokenizer.json} has no place for it.
+   * This tokenizer with token {@code id} as document separator. {@link #toJson} does not include
+   * that: {@code tokenizer.json} has no place for it.
    */
   Tokenizer endingWith(int id);
 

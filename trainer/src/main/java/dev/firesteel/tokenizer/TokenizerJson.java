@@ -186,9 +186,7 @@ final class TokenizerJson {
     tokens[id] = token;
   }
 
-  /**
-   * With as many tokens as ids and no duplicate id, any gap shows as an id beyond the last.
-   */
+  /** With as many tokens as ids and no duplicate id, any gap shows as an id beyond the last. */
   private int checkedId(String[] tokens, int id, String token) {
     if (id >= tokens.length) {
       throw damaged(

@@ -11,14 +11,16 @@ public final class Tokenizers {
    *
    * @param json the text of a {@code tokenizer.json}
    * @param source where it comes from, for messages: a path
-   * @throws dev.firesteel.error.UserException if the file is damaged, or of an unsupported
-   *     kind; the message says why
+   * @throws dev.firesteel.error.UserException if the file is damaged, or of an unsupported kind;
+   *     the message says why
    */
   public static Tokenizer load(String json, String source) {
     return load(TokenizerJson.parse(json, source));
   }
 
-  /** Like {@link #load(String, String)} for UTF-8; reads the stream to its end, does not close it. */
+  /**
+   * Like {@link #load(String, String)} for UTF-8; reads the stream to its end, does not close it.
+   */
   public static Tokenizer load(InputStream json, String source) {
     return load(TokenizerJson.parse(json, source));
   }

@@ -5,9 +5,9 @@ import java.util.Map;
 import java.util.function.ObjLongConsumer;
 
 /**
- * How often each word of {@link Gpt2Split} occurs: all that BPE training needs to know about a corpus.
- * Counts of parts of a corpus, made anywhere and in any order, {@link #merge} into those of the
- * whole.
+ * How often each word of {@link Gpt2Split} occurs: all that BPE training needs to know about a
+ * corpus. Counts of parts of a corpus, made anywhere and in any order, {@link #merge} into those of
+ * the whole.
  *
  * <p>Not thread-safe.
  */

@@ -113,8 +113,7 @@ class FrameRingTest {
 
     assertThatThrownBy(writer::publish)
         .isInstanceOf(IOException.class)
-        .hasMessage(
-            "a counter in shared memory is corrupt: -1 of 3 frames would be in transit");
+        .hasMessage("a counter in shared memory is corrupt: -1 of 3 frames would be in transit");
     assertThatThrownBy(reader::next).isInstanceOf(IOException.class);
   }
 }

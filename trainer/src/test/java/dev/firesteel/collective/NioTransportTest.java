@@ -160,9 +160,7 @@ class NioTransportTest {
   void aProcessOfAWorldOfAnotherSizeIsRefused() throws Exception {
     Membership other = new Membership(PeerWorld.ATTEMPT, 1, 3, PeerWorld.secret());
 
-    refuses(
-        other,
-        "rank 0 refused this process: it has a different world size (seen by rank 1)");
+    refuses(other, "rank 0 refused this process: it has a different world size (seen by rank 1)");
   }
 
   /** The intruder fails, those who belong together come together. */

@@ -308,8 +308,7 @@ class BpeTrainerTest {
         BpeTrainer.builder(300).specialTokens(List.of("<s>", "<s>", Tokenizer.END_OF_TEXT));
     assertThatThrownBy(twice::build)
         .isInstanceOf(UserException.class)
-        .hasMessage(
-            "Special tokens must be distinct and not empty, got [<s>, <s>, <|endoftext|>]");
+        .hasMessage("Special tokens must be distinct and not empty, got [<s>, <s>, <|endoftext|>]");
     BpeTrainer.Builder aByte =
         BpeTrainer.builder(300).specialTokens(List.of("x", Tokenizer.END_OF_TEXT));
     assertThatThrownBy(aByte::build)

@@ -33,7 +33,7 @@ final class ModelArguments {
       names = "--threads",
       paramLabel = "N",
       defaultValue = "0",
-      description = "Compute threads; 0, the default: one on each core.")
+      description = "Compute threads; 0, the default: one per core.")
   private int threads;
 
   @Option(
@@ -48,15 +48,15 @@ final class ModelArguments {
       paramLabel = "DEVICE",
       defaultValue = "",
       description =
-          "For the backend opencl: an index of the command doctor or a part of the name; the first"
+          "For the backend opencl: a device index printed by doctor or part of a name; the first"
               + " GPU by default.")
   private String device;
 
   @Option(
       names = "--no-tune",
       description =
-          "For the backend opencl: a fixed choice for matrix products, instead of measuring once"
-              + " which is fastest on the device.")
+          "For the backend opencl: use fixed matmul tiles instead of measuring once"
+              + " which are fastest on the device.")
   private boolean noTune;
 
   /** Reads the model, does the work, and gives all memory back. */

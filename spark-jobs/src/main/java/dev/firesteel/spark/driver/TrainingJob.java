@@ -109,7 +109,7 @@ public final class TrainingJob {
   private void refuseDynamicAllocation() {
     if (context.conf().getBoolean("spark.dynamicAllocation.enabled", false)) {
       throw UserException.usage(
-          "training needs executors that stay, got spark.dynamicAllocation.enabled=true: submit with --conf spark.dynamicAllocation.enabled=false and --num-executors (runs grow and shrink by themselves, see docs/cluster.md)");
+          "training needs a fixed set of executors, got spark.dynamicAllocation.enabled=true: submit with --conf spark.dynamicAllocation.enabled=false and --num-executors (runs grow and shrink by themselves, see docs/cluster.md)");
     }
   }
 
@@ -146,7 +146,7 @@ public final class TrainingJob {
       count.disappointment(worldSize).ifPresent(listener::onNotice);
       if (worldSize < awaited) {
         listener.onNotice(
-            "There is room for %d of %d trainers: the run goes on with %d"
+            "There is room for %d of %d trainers: the run continues with %d"
                 .formatted(room, awaited, worldSize));
       }
       boolean grew = count.isGrowing();
@@ -160,7 +160,7 @@ public final class TrainingJob {
       count.ended(failure.isEmpty() || (grew && lastStep() > stepBefore));
       if (failure.isEmpty()) {
         count.grow(worldSize);
-        listener.onNotice("There is room for more trainers: the run goes on with them");
+        listener.onNotice("There is room for more trainers: the run continues with them");
         continue;
       }
       if (plugin.stopRequested()) {
@@ -232,7 +232,7 @@ public final class TrainingJob {
         last.map(checkpoint -> "the checkpoint of step " + checkpoint.step()).orElse("the start");
     if (!budget.allows(failure.executorLost(), last.map(Checkpoint::step).orElse(-1L))) {
       throw UserException.failure(
-          "training failed too often (%s): %s: find the cause, in the executor's log or by --verbose, and run the same command to go on from %s"
+          "training failed too often (%s): %s: find the cause in the executor's log or with --verbose, and run the same command to resume from %s"
               .formatted(
                   budget.used(),
                   failure.sentence(),
@@ -243,7 +243,7 @@ public final class TrainingJob {
     }
     Duration pause = budget.pause();
     listener.onNotice(
-        "Attempt %d ended: %s; going on from %s%s (%s)"
+        "Attempt %d ended: %s; resuming from %s%s (%s)"
             .formatted(
                 attempt,
                 failure.sentence(),
@@ -359,7 +359,7 @@ public final class TrainingJob {
                   new AttemptFailure(
                       null,
                       false,
-                      "the trainers stopped unasked after %d steps: one of them was killed, or did not reach the driver"
+                      "training stopped unexpectedly after %d steps: a trainer was killed or lost its connection to the driver"
                           .formatted(watch.step()))));
         }
         plugin.status().attemptEnded(watch.step(), outcome.name().toLowerCase(Locale.ROOT));

@@ -67,8 +67,7 @@ class HuggingFaceNamesTest {
 
   @ParameterizedTest
   @MethodSource("unsaved")
-  void refusesAModelOfWhichAParameterWouldNotBeSaved(
-      String name, Shape shape, String rows) {
+  void refusesAModelOfWhichAParameterWouldNotBeSaved(String name, Shape shape, String rows) {
     LanguageModel model = Models.declare(TestModels.llama(2, 8, 2, 1, 12, 5, 11));
     ParameterSet.Builder parameters = ParameterSet.builder();
     for (Parameter parameter : model.parameters().parameters()) {
