@@ -5,10 +5,10 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /**
- * Sum {@code y = a + b}; b may have a trailing shape of a's and then repeats (a bias, a position
- * table).
+ * Sum {@code y = a + b}; b may have a trailing part of a's shape and is then broadcast (a bias, a
+ * position table).
  *
- * <p>{@code da = dy}; {@code db = dy}, summed over the repetitions.
+ * <p>{@code da = dy}; {@code db = dy}, summed over the broadcast axes.
  */
 record Add() implements Op {
   @Override

@@ -7,8 +7,8 @@ import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.AttentionSpec;
 
 /**
- * Attention of new tokens over a cache of keys and values, which it extends; for generation, so it
- * has no gradient.
+ * Attention of new tokens over a cache of keys and values, to which it appends them; for
+ * generation, so it has no gradient.
  *
  * <p>Shape: {@code qkv [B, T, (H + 2G) K], keys and values [B, G, S, K], positions [B] -> y [B, T,
  * H K]}.

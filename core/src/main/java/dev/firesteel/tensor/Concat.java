@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
-/** Operands one after the other along an axis; each gets its part of the gradient. */
+/** Concatenates operands along an axis; each gets its part of the gradient. */
 record Concat(int axis) implements Op {
   @Override
   public Shape outputShape(Shape... in) {

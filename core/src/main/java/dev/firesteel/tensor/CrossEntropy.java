@@ -6,8 +6,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /**
- * Cross-entropy of logits with target ids, in nats: {@code y[m] = logSumExp(x[m]) - x[m, t[m]]}; 0
- * and without gradient where the target is negative.
+ * Cross-entropy of logits and target ids, in nats: {@code y[m] = logSumExp(x[m]) - x[m, t[m]]}; 0
+ * and without gradient if the target is negative.
  *
  * <p>Shape: {@code logits [..., V], targets [...] of I32 -> losses [...]}. Saves the log-sum-exp;
  * {@code dx[m, v] = dy[m] (softmax(x[m])[v] - [v = t[m]])}.

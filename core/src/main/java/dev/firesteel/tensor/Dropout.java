@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 
 /**
  * Inverted dropout with a mask that is a function of {@code key} and the element's index, so that
- * backward draws it again instead of keeping it: {@code y = mask * x / (1 - p)}, {@code dx = mask *
+ * backward regenerates it instead of storing it: {@code y = mask * x / (1 - p)}, {@code dx = mask *
  * dy / (1 - p)}.
  */
 record Dropout(long key, double probability) implements Op {

@@ -4,8 +4,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 
 /**
- * Layer normalisation (Ba et al. 2016) over the last axis: {@code y = (x - mean) / sqrt(var +
- * epsilon) * gain + bias}.
+ * Layer normalization (Ba et al. 2016) over the last axis: {@code y = (x - mean) / sqrt(var +
+ * epsilon) * gain + bias}, where gain is the norm's weight.
  *
  * <p>Shape: {@code x [..., C], gain [C], bias [C] (optional) -> y [..., C]}. Saves mean and {@code
  * rstd} of each row. With {@code xHat = (x - mean) rstd} and {@code g = dy gain}: {@code dx = rstd

@@ -46,7 +46,7 @@ record Linear(Activation f, boolean bias) implements Op {
     GradientTarget db = bias ? node.target(2) : GradientTarget.NONE;
     NdArray du = dy;
     if (f != Activation.IDENTITY) {
-      // The saved sum is read for the last time here: its memory takes the gradient.
+      // The saved sum is last read here: its memory is reused for the gradient.
       du = node.saved(0);
       node.backend().elementwise().activationBackward(f, du, dy, du, db.array(), db.write());
     } else if (db.array() != null) {

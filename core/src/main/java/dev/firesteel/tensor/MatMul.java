@@ -6,7 +6,7 @@ import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
 /**
- * Batched matrix product {@code y = a b} over equal leading axes.
+ * Batched matmul {@code y = a b} over equal leading axes.
  *
  * <p>Shape: {@code a [..., M, K], b [..., K, N] -> y [..., M, N]}. {@code da = dy b^T}, {@code db =
  * a^T dy}.

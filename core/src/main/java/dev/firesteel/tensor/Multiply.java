@@ -4,7 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
-/** Product {@code y = a * b}, elementwise. {@code da = dy * b}, {@code db = dy * a}. */
+/** Elementwise product {@code y = a * b}. {@code da = dy * b}, {@code db = dy * a}. */
 record Multiply() implements Op {
   @Override
   public Shape outputShape(Shape... in) {

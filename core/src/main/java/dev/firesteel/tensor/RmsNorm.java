@@ -4,8 +4,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 
 /**
- * Root-mean-square normalisation (Zhang and Sennrich 2019) over the last axis: {@code y = x /
- * sqrt(mean(x^2) + epsilon) * gain}.
+ * Root-mean-square normalization (Zhang and Sennrich 2019) over the last axis: {@code y = x /
+ * sqrt(mean(x^2) + epsilon) * gain}, where gain is the norm's weight.
  *
  * <p>Shape: {@code x [..., C], gain [C] -> y [..., C]}. Saves {@code rstd} of each row. With {@code
  * g = dy gain}: {@code dx = rstd (g - x rstd^2 mean(g x))}, {@code dgain = sum dy x rstd}.

@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
-/** Elements {@code [start, end)} along an axis, copied; the gradient elsewhere is 0. */
+/** Elements {@code [start, end)} along an axis, copied; the gradient is 0 elsewhere. */
 record Slice(int axis, int start, int end) implements Op {
   @Override
   public Shape outputShape(Shape... in) {

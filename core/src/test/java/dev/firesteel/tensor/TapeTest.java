@@ -562,7 +562,7 @@ class TapeTest {
                       }))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
-              "recomputed: the result must be that of the part's last op, got TensorF64[2]");
+              "recomputed: the result must be that of the segment's last op, got TensorF64[2]");
     }
   }
 

@@ -206,7 +206,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   private UserException late() {
     return UserException.failure(
-        "the checkpoint %s must be %s within %d s (checkpoint.timeout_seconds), and was not: see whether its file system works, or allow more"
+        "the checkpoint %s must be %s within %d s (checkpoint.timeout_seconds), and was not: check its file system, or raise the timeout"
             .formatted(upload.target, upload.phase.done, limit.toSeconds()));
   }
 
@@ -337,7 +337,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   private static void requireGoingOn(Upload upload) throws InterruptedIOException {
     if (upload.stopped) {
-      throw new InterruptedIOException("the checkpoint " + upload.target + " was given up");
+      throw new InterruptedIOException("the checkpoint " + upload.target + " was abandoned");
     }
   }
 }

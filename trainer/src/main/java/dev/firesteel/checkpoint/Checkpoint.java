@@ -122,7 +122,7 @@ public final class Checkpoint {
 
   private UserException damaged(Path file, String required) {
     return UserException.failure(
-        "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to go on from the checkpoint before"
+        "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to resume from the previous checkpoint"
             .formatted(file, required, directory));
   }
 

@@ -118,7 +118,7 @@ public record CheckpointManifest(
       return JSON.treeToValue(manifest, CheckpointManifest.class);
     } catch (IOException e) {
       throw UserException.failure(
-          "%s is damaged, it must be JSON as Firesteel writes it: delete its folder to go on from the checkpoint before"
+          "%s is damaged, it must be JSON as Firesteel writes it: delete its folder to resume from the previous checkpoint"
               .formatted(origin),
           e);
     }
@@ -129,7 +129,7 @@ public record CheckpointManifest(
     String got = checksum(manifest);
     if (!got.equals(expected)) {
       throw UserException.failure(
-          "%s is damaged, it must have the CRC32C %s, got %s: delete its folder to go on from the checkpoint before"
+          "%s is damaged, it must have the CRC32C %s, got %s: delete its folder to resume from the previous checkpoint"
               .formatted(origin, expected, got));
     }
   }

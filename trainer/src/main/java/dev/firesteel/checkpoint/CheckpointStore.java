@@ -105,7 +105,7 @@ public final class CheckpointStore {
       Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
       if (checkpoint.isEmpty()) {
         notices.accept(
-            "Ignoring %s: it was not written to the end (no complete %s); the next save deletes it"
+            "Ignoring %s: it was not written completely (no complete %s); the next save deletes it"
                 .formatted(folder, CheckpointManifest.FILE_NAME));
       } else if (!trusted.test(checkpoint.get())) {
         notices.accept(
@@ -227,7 +227,7 @@ public final class CheckpointStore {
                     folder,
                     checkpoint.isPresent()
                         ? "completed after a later attempt of the run had begun"
-                        : "not written to the end"));
+                        : "not written completely"));
       }
     }
     attempt.check();
@@ -280,7 +280,7 @@ public final class CheckpointStore {
       }
     } catch (IOException | FSError | UserException e) {
       notices.accept(
-          "%s was not written to the end and cannot be deleted now (%s); the next save tries again"
+          "%s was not written completely and cannot be deleted now (%s); the next save tries again"
               .formatted(target, e.getMessage()));
     }
   }

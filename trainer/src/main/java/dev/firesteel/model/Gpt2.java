@@ -16,12 +16,12 @@ import java.util.List;
 
 /**
  * GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each branch and at the end,
- * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false} linear and
- * norm layers have none.
+ * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false}, linear and
+ * norm layers have no bias.
  *
- * <p>Differs from the released models in two ways: attention probabilities have no dropout (see
- * {@link CausalSelfAttention}), and positions start from the same standard deviation as everything
- * else, not from half of it.
+ * <p>Differs from the released models in two ways: there is no dropout on attention probabilities
+ * (see {@link CausalSelfAttention}), and positions are initialized with the same standard deviation
+ * as all other weights, not with half of it.
  */
 final class Gpt2 {
   private Gpt2() {}

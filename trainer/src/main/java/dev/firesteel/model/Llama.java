@@ -17,9 +17,9 @@ import java.util.List;
 
 /**
  * Llama (Touvron et al. 2023): rotary positions, RMSNorm before each branch and at the end, multi-
- * or grouped-query attention, SwiGLU, no biases, a head of its own unless {@code tie_embeddings}.
+ * or grouped-query attention, SwiGLU, no biases, an untied head unless {@code tie_embeddings}.
  *
- * <p>Initial weights are GPT-2's scheme, since the paper states none.
+ * <p>Initial weights follow GPT-2's scheme, because the paper specifies none.
  */
 final class Llama {
   private Llama() {}

@@ -7,10 +7,10 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.Storage;
 
 /**
- * One number for each element of each parameter, in one flat array: weights, gradients, or a
- * moment. Decayed parameters come first; each begins at a multiple of {@link
- * ParameterSet#ALIGNMENT}, and the padding between them is zero and stays so. An optimizer, a
- * gradient bucket, a shard and a checkpoint all work on ranges of {@link #flat}.
+ * One value per element of each parameter, in one flat array: weights, gradients, or a moment.
+ * Decayed parameters come first; each is aligned to {@link ParameterSet#ALIGNMENT} elements, and
+ * the padding between them is always zero. An optimizer, a gradient bucket, a shard and a
+ * checkpoint all work on ranges of {@link #flat}.
  */
 public final class Segment implements AutoCloseable {
   private final ParameterSet parameters;
@@ -32,7 +32,7 @@ public final class Segment implements AutoCloseable {
     }
   }
 
-  /** All elements with their padding: [{@link ParameterSet#segmentSize()}]. */
+  /** All elements including padding: [{@link ParameterSet#segmentSize()}]. */
   public NdArray flat() {
     return flat;
   }
@@ -43,14 +43,14 @@ public final class Segment implements AutoCloseable {
   }
 
   /**
-   * One parameter's elements under its shape; always the same object, so that a backend can hang
-   * what it derives from the content on it.
+   * One parameter's elements with its shape; always the same object, so that a backend can attach
+   * data derived from the content to it.
    */
   public NdArray view(Parameter parameter) {
     return views[parameters.require(parameter).index()];
   }
 
-  /** Whose gradient, or weights, an array of {@link #view} is. */
+  /** The parameter that an array from {@link #view} belongs to. */
   public Parameter parameterOf(NdArray view) {
     for (Parameter parameter : parameters.parameters()) {
       if (views[parameter.index()] == view) {
@@ -69,7 +69,7 @@ public final class Segment implements AutoCloseable {
     return storage.dtype();
   }
 
-  /** Which parameters, and where. */
+  /** The parameters and their layout. */
   public ParameterSet parameters() {
     return parameters;
   }
@@ -79,7 +79,7 @@ public final class Segment implements AutoCloseable {
     memory.fill(flat, 0);
   }
 
-  /** Gives the memory back; closing twice does nothing. */
+  /** Releases the memory; closing twice does nothing. */
   @Override
   public void close() {
     if (!closed) {

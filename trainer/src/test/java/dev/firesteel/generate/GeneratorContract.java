@@ -260,7 +260,7 @@ abstract class GeneratorContract {
         .isInstanceOf(UserException.class)
         .hasMessage(
             "prompt 1 must have 1 to 23 tokens, since the model's context holds 24, got 24: shorten"
-                + " it, or use a model of longer context");
+                + " it, or use a model with a longer context");
     assertThat(generator.generate("a".repeat(CONTEXT - 1), drawing().build()).tokens()).hasSize(1);
   }
 

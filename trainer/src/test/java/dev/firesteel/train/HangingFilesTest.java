@@ -71,7 +71,7 @@ class HangingFilesTest {
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "writing %s/%s must end within 1 s (checkpoint.timeout_seconds), and did not: see whether its file system works, or allow more",
+            "writing %s/%s must end within 1 s (checkpoint.timeout_seconds), and did not: check its file system, or raise the timeout",
             RunDirectory.of(config, hadoop), named);
   }
 

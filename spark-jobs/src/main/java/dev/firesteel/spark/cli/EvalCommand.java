@@ -47,14 +47,14 @@ public final class EvalCommand implements Callable<Integer> {
       names = "--batches",
       paramLabel = "N",
       defaultValue = "0",
-      description = "At most so many batches; 0, the default: the whole text.")
+      description = "Maximum number of batches; 0, the default: the whole text.")
   private int batches;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "8",
-      description = "Sequences of a batch; ${DEFAULT-VALUE} by default.")
+      description = "Sequences per batch; ${DEFAULT-VALUE} by default.")
   private int batchSize;
 
   @Override

@@ -28,8 +28,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "plan",
     description =
-        "Tells what a run will need: parameters, operations, memory, time, disk. Nothing is read but"
-            + " the configuration and, if there are prepared data, their manifest; products are"
+        "Estimates parameters, FLOPs, memory, time and disk usage before a run starts. Reads only"
+            + " the configuration and, if the data is prepared, its manifest; matmuls are"
             + " timed for a few seconds.",
     footer = {
       "",
@@ -50,7 +50,7 @@ public final class PlanCommand implements Callable<Integer> {
 
   @Option(
       names = "--no-probe",
-      description = "Do not time products on this machine; no time is estimated then.")
+      description = "Do not time matmuls on this machine; no time is estimated then.")
   private boolean noProbe;
 
   @Override

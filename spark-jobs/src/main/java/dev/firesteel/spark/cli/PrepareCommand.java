@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     name = "prepare",
     description =
         "Reads text, drops duplicates, trains a tokenizer and writes token shards; does nothing"
-            + " where that was done.",
+            + " if the data is already prepared.",
     footer = {
       "",
       "Examples:",
@@ -31,7 +31,7 @@ public final class PrepareCommand implements Callable<Integer> {
 
   @Option(
       names = "--rebuild",
-      description = "Delete the prepared data in data.path, and make it anew.")
+      description = "Delete the prepared data in data.path and prepare it again.")
   private boolean rebuild;
 
   @Override

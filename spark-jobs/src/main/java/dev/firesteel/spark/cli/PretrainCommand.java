@@ -25,11 +25,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "pretrain",
     description =
-        "Prepares the data if that was not done, and trains a language model on it; goes on from"
-            + " the last checkpoint where a run of that name was stopped.",
+        "Prepares the data if necessary and trains a language model on it; resumes from"
+            + " the last checkpoint if a run of that name was stopped.",
     footer = {
       "",
-      "Ctrl-C or SIGTERM checkpoints and ends with exit code 130; the same command goes on.",
+      "Ctrl-C or SIGTERM saves a checkpoint and exits with code 130; the same command resumes.",
       "",
       "Examples:",
       "  ./firesteel pretrain --config configs/quickstart.yaml",
@@ -69,7 +69,7 @@ public final class PretrainCommand implements Callable<Integer> {
             + Quantities.bytes(plan.memory().peakHeapBytes())
             + " of heap expected, of "
             + Quantities.bytes(process.heapBytes())
-            + " allowed; ./firesteel plan tells the parts");
+            + " allowed; ./firesteel plan shows the parts");
     process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
   }
 

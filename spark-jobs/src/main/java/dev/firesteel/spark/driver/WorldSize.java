@@ -24,7 +24,7 @@ final class WorldSize {
     int slots = config.training().microBatches();
     if (trainers > 0 && slots % trainers != 0) {
       throw UserException.usage(
-          "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
+          "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
               .formatted(slots, trainers));
     }
   }

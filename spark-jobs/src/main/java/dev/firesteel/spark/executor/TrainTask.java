@@ -156,7 +156,7 @@ public final class TrainTask
     try {
       TrainingPlugin.sendReport(report);
     } catch (IllegalStateException e) {
-      LOG.warn("The driver was not told how rank {} ended", report.rank(), e);
+      LOG.warn("Could not report to the driver how rank {} ended", report.rank(), e);
     }
   }
 

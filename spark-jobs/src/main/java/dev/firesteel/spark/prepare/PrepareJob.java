@@ -320,7 +320,7 @@ public final class PrepareJob {
       Optional<String> file = Failures.unreadFile(e);
       if (file.isPresent() && Failures.surroundings(e).isEmpty()) {
         throw UserException.failure(
-            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (%s): fetch it again"
+            "%s must be undamaged and of the format that its extension names, got a file that cannot be read to its end (%s): download it again"
                 .formatted(file.get(), reason(Failures.root(e))),
             e);
       }
@@ -361,8 +361,8 @@ public final class PrepareJob {
                 counts.empty(),
                 all.count(Document.MALFORMED),
                 source.format() == DataConfig.Format.JSONL
-                    ? "not one JSON object a line, no UTF-8, or a zero character"
-                    : "no UTF-8, or a zero character"));
+                    ? "not one JSON object a line, invalid UTF-8, or a NUL character"
+                    : "invalid UTF-8, or a NUL character"));
   }
 
   private static String shortened(String line) {

@@ -50,8 +50,8 @@ class PlanCommandTest {
         .contains(
             "run: 119,616 parameters",
             "embedding: 16,448 (13.8 %)",
-            "a step: 192 tokens in 2 slots of 2 x 48",
-            "the run: 10 steps, 1,920 tokens; the data are not prepared yet (no/such/data)",
+            "a step: 192 tokens in 2 micro-batches of 2 x 48",
+            "the run: 10 steps, 1,920 tokens; the data is not prepared yet (no/such/data)",
             "weights: 468 KiB",
             "a checkpoint: 1.4 MiB, of which the run keeps up to 4")
         .anyMatch(line -> line.matches("recommended: -Xmx512m \\(on a cluster .*"))

@@ -46,7 +46,7 @@ class WorldSizeTest {
     assertThatThrownBy(() -> WorldSize.choose(config(3, 8), 3))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = 8), got 3: change one of them");
+            "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = 8), got 3: change one of them");
   }
 
   private static PretrainConfig config(int trainers, int slots, String... more) {

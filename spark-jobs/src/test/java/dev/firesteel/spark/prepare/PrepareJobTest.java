@@ -536,7 +536,7 @@ class PrepareJobTest {
     assertThatThrownBy(() -> prepareFrom("nowhere://host/text"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "nowhere://host/text must be on a file system that Hadoop knows here: No"
+            "nowhere://host/text must be on a file system that Hadoop supports here: No"
                 + " FileSystem for scheme \"nowhere\"");
     refused().hasMessage("data.source " + source + " must hold files, got none");
   }
@@ -550,8 +550,8 @@ class PrepareJobTest {
         .hasMessage(
             "data.source "
                 + source
-                + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (no"
-                + " UTF-8, or a zero character)");
+                + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (invalid"
+                + " UTF-8, or a NUL character)");
     assertThat(prepared).isEmptyDirectory();
 
     Path empty = Files.createFile(folder.resolve("empty.txt"));
@@ -577,7 +577,7 @@ class PrepareJobTest {
     Files.write(file, Arrays.copyOf(bytes.toByteArray(), bytes.size() / 2));
     refused()
         .hasMessage(
-            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (Unexpected end of input stream): fetch it again",
+            "%s must be undamaged and of the format that its extension names, got a file that cannot be read to its end (Unexpected end of input stream): download it again",
             file);
     assertThat(prepared).isEmptyDirectory();
   }
@@ -621,8 +621,8 @@ class PrepareJobTest {
         .hasMessage(
             "data.source "
                 + source
-                + " must hold files of one format, got [text, jsonl] by their endings: set"
-                + " data.format, or a glob that takes one kind");
+                + " must hold files of one format, got [text, jsonl] by their extensions: set"
+                + " data.format, or a glob that matches one format");
     assertThat(prepareFrom(source + "/*.jsonl", "tokenizer.kind=byte").documents().kept())
         .isEqualTo(1);
   }
