@@ -18,10 +18,10 @@ class SteadyStateWatchTest {
   private final SteadyStateWatch watch =
       new SteadyStateWatch(
           event -> {
-if (event instanceof TrainingEvent.Notice notice) {
+            if (event instanceof TrainingEvent.Notice notice) {
               notices.add(notice.line());
             }
-},
+          },
           () -> {
             asked++;
             return 100;
@@ -136,10 +136,10 @@ if (event instanceof TrainingEvent.Notice notice) {
     SteadyStateWatch unmeasured =
         new SteadyStateWatch(
             event -> {
-if (event instanceof TrainingEvent.Notice notice) {
+              if (event instanceof TrainingEvent.Notice notice) {
                 notices.add(notice.line());
               }
-},
+            },
             () -> Double.NaN);
     for (int i = 1; i < 30; i++) {
       unmeasured.onMeasured(measured(20L * i, 9000, 9000, 0));
