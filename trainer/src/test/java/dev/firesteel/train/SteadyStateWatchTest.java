@@ -17,12 +17,7 @@ class SteadyStateWatchTest {
   private int asked;
   private final SteadyStateWatch watch =
       new SteadyStateWatch(
-          new TrainingListener() {
-            @Override
-            public void onNotice(String line) {
-              notices.add(line);
-            }
-          },
+          this::note,
           () -> {
             asked++;
             return 100;
@@ -136,17 +131,15 @@ class SteadyStateWatchTest {
   void nothingIsExpectedOfAMachineThatWasNotMeasured() {
     SteadyStateWatch unmeasured =
         new SteadyStateWatch(
-            new TrainingListener() {
-              @Override
-              public void onNotice(String line) {
-                notices.add(line);
-              }
-            },
-            () -> Double.NaN);
+            this::note, () -> Double.NaN);
     for (int i = 1; i < 30; i++) {
       unmeasured.onMeasured(measured(20L * i, 9000, 9000, 0));
     }
     assertThat(notices).isEmpty();
+  }
+
+  private void note(TrainingEvent event) {
+    notices.add(((TrainingEvent.Notice) event).line());
   }
 
   private void report(int steps, double stepMillis, double cpuMillis, double bytes) {
