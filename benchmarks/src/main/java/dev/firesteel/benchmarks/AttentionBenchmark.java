@@ -5,6 +5,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -33,7 +34,8 @@ final class AttentionBenchmark {
     int threads = Integer.parseInt(args[1]);
     System.out.println(Machine.describe());
     System.out.println();
-    try (Backend backend = Backends.create(new BackendOptions("cpu", precision, threads))) {
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, precision, threads))) {
       System.out.println(backend.description());
       System.out.println();
       System.out.println(
@@ -58,9 +60,9 @@ final class AttentionBenchmark {
     NdArray out = zeros(backend, batch, tokens, spec.outputWidth());
     NdArray logSumExp = zeros(backend, batch, spec.heads(), tokens);
     NdArray dQkv = zeros(backend, batch, tokens, spec.packedWidth());
-    Runnable forward = () -> backend.causalAttention(spec, qkv, out, logSumExp);
+    Runnable forward = () -> backend.attention().causalAttention(spec, qkv, out, logSumExp);
     Runnable backward =
-        () -> backend.causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
+        () -> backend.attention().causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
     for (int round = 0; round < WARM_UP_ROUNDS; round++) {
       seconds(forward);
       seconds(backward);

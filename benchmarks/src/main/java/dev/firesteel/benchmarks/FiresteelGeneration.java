@@ -3,6 +3,7 @@ package dev.firesteel.benchmarks;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -40,7 +41,7 @@ final class FiresteelGeneration extends Generation {
   public static void main(String[] args) throws IOException {
     Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
     Backend backend =
-        Backends.create(new BackendOptions("cpu", precision, Integer.parseInt(args[2])));
+        Backends.create(new BackendOptions(BackendKind.CPU, precision, Integer.parseInt(args[2])));
     try (FiresteelGeneration work = new FiresteelGeneration(GenerationTask.of(args[0]), backend)) {
       WorkServer.serve(work);
     }

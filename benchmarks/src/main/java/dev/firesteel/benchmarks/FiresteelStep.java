@@ -3,6 +3,7 @@ package dev.firesteel.benchmarks;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -31,7 +32,7 @@ final class FiresteelStep implements TrainingStep {
   private int steps;
 
   FiresteelStep(TrainingShape shape, Precision precision, int threads) {
-    this(shape, Backends.create(new BackendOptions("cpu", precision, threads)));
+    this(shape, Backends.create(new BackendOptions(BackendKind.CPU, precision, threads)));
   }
 
   /** Trains on {@code backend} and closes it in the end. */

@@ -84,11 +84,16 @@ public final class GemmBenchmark {
       Runnable ours =
           switch (product) {
             case FORWARD ->
-                () -> backend.linear(inputs, weights, null, Activation.IDENTITY, null, out);
+                () ->
+                    backend
+                        .products()
+                        .linear(inputs, weights, null, Activation.IDENTITY, null, out);
             case INPUT_GRADIENT ->
-                () -> backend.linearBackwardInput(gradients, weights, dInputs, Write.SET);
+                () ->
+                    backend.products().linearBackwardInput(gradients, weights, dInputs, Write.SET);
             case WEIGHT_GRADIENT ->
-                () -> backend.linearBackwardWeight(gradients, inputs, dWeights, Write.SET);
+                () ->
+                    backend.products().linearBackwardWeight(gradients, inputs, dWeights, Write.SET);
           };
       Runnable peer =
           switch (product) {

@@ -1,6 +1,7 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -67,7 +68,7 @@ public class KernelBenchmark {
 
   @Setup
   public void allocate() {
-    backend = Backends.create(new BackendOptions("cpu", precision(precision), threads));
+    backend = Backends.create(new BackendOptions(BackendKind.CPU, precision(precision), threads));
     call = Kernels.create(kernel, TrainingShape.of(shape), backend);
   }
 
@@ -150,7 +151,8 @@ public class KernelBenchmark {
     String label = result.getParams().getParam("shape");
     String precision = result.getParams().getParam("precision");
     KernelWork work;
-    try (Backend backend = Backends.create(new BackendOptions("cpu", precision(precision), 1))) {
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, precision(precision), 1))) {
       work = Kernels.work(kernel, TrainingShape.of(label), backend);
     }
     double micros = result.getPrimaryResult().getScore();

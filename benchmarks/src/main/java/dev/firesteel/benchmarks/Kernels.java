@@ -130,13 +130,13 @@ final class Kernels {
     NdArray bias = random(outputs);
     NdArray y = random(rows, outputs);
     if (name.endsWith(".dx")) {
-      return b -> b.linearBackwardInput(y, w, x, Write.SET);
+      return b -> b.products().linearBackwardInput(y, w, x, Write.SET);
     }
     if (name.endsWith(".dw")) {
-      return b -> b.linearBackwardWeight(y, x, w, Write.SET);
+      return b -> b.products().linearBackwardWeight(y, x, w, Write.SET);
     }
     NdArray before = f == Activation.IDENTITY ? null : random(rows, outputs);
-    return b -> b.linear(x, w, bias, f, before, y);
+    return b -> b.products().linear(x, w, bias, f, before, y);
   }
 
   private Consumer<Backend> head() {
@@ -147,7 +147,7 @@ final class Kernels {
     NdArray losses = random(rows);
     NdArray dx = random(rows, width);
     NdArray dw = random(vocabulary, width);
-    return b -> b.linearCrossEntropy(x, w, targets, 1.0 / rows, losses, dx, dw);
+    return b -> b.losses().linearCrossEntropy(x, w, targets, 1.0 / rows, losses, dx, dw);
   }
 
   private Consumer<Backend> attention(boolean backward) {
@@ -155,13 +155,13 @@ final class Kernels {
     NdArray qkv = random(batch, tokens, spec.packedWidth());
     NdArray out = random(batch, tokens, spec.outputWidth());
     NdArray logSumExp = random(batch, spec.heads(), tokens);
-    backend.causalAttention(spec, qkv, out, logSumExp);
+    backend.attention().causalAttention(spec, qkv, out, logSumExp);
     if (!backward) {
-      return b -> b.causalAttention(spec, qkv, out, logSumExp);
+      return b -> b.attention().causalAttention(spec, qkv, out, logSumExp);
     }
     NdArray dOut = random(batch, tokens, spec.outputWidth());
     NdArray dQkv = random(batch, tokens, spec.packedWidth());
-    return b -> b.causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
+    return b -> b.attention().causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
   }
 
   private Consumer<Backend> norm(String kernel, boolean backward) {
@@ -175,13 +175,14 @@ final class Kernels {
     if (kernel.equals("layerNorm")) {
       return backward
           ? b ->
-              b.layerNormBackward(
-                  x, gain, mean, rstd, out, dx, Write.ADD, gain, Write.SET, bias, Write.SET)
-          : b -> b.layerNorm(x, gain, bias, model.normEpsilon(), out, mean, rstd);
+              b.norms()
+                  .layerNormBackward(
+                      x, gain, mean, rstd, out, dx, Write.ADD, gain, Write.SET, bias, Write.SET)
+          : b -> b.norms().layerNorm(x, gain, bias, model.normEpsilon(), out, mean, rstd);
     }
     return backward
-        ? b -> b.rmsNormBackward(x, gain, rstd, out, dx, Write.ADD, gain, Write.SET)
-        : b -> b.rmsNorm(x, gain, model.normEpsilon(), out, rstd);
+        ? b -> b.norms().rmsNormBackward(x, gain, rstd, out, dx, Write.ADD, gain, Write.SET)
+        : b -> b.norms().rmsNorm(x, gain, model.normEpsilon(), out, rstd);
   }
 
   private Consumer<Backend> activation(Activation f, boolean backward) {
@@ -190,36 +191,40 @@ final class Kernels {
     NdArray dx = random(rows, inner);
     NdArray dBias = random(inner);
     return backward
-        ? b -> b.activationBackward(f, x, y, dx, dBias, Write.SET)
-        : b -> b.activation(f, x, y);
+        ? b -> b.elementwise().activationBackward(f, x, y, dx, dBias, Write.SET)
+        : b -> b.elementwise().activation(f, x, y);
   }
 
   private Consumer<Backend> swiGlu(boolean backward) {
     NdArray gateUp = random(rows, 2 * inner);
     NdArray y = random(rows, inner);
     NdArray dGateUp = random(rows, 2 * inner);
-    return backward ? b -> b.swiGluBackward(gateUp, y, dGateUp) : b -> b.swiGlu(gateUp, y);
+    return backward
+        ? b -> b.elementwise().swiGluBackward(gateUp, y, dGateUp)
+        : b -> b.elementwise().swiGlu(gateUp, y);
   }
 
   private Consumer<Backend> embedding(boolean backward) {
     NdArray ids = ids();
     NdArray table = random(model.vocabularySize(), width);
     NdArray out = random(rows, width);
-    return backward ? b -> b.embeddingBackward(ids, out, table) : b -> b.embedding(ids, table, out);
+    return backward
+        ? b -> b.products().embeddingBackward(ids, out, table)
+        : b -> b.products().embedding(ids, table, out);
   }
 
   private Consumer<Backend> optimizer(String kernel) {
     int size = (int) Math.min(OPTIMIZER_SIZE, Models.declare(model).parameters().count());
     NdArray gradients = random(size);
     if (kernel.equals("sumOfSquares")) {
-      return b -> b.sumOfSquares(gradients);
+      return b -> b.reductions().sumOfSquares(gradients);
     }
     NdArray first = random(size);
     NdArray second = random(size);
     NdArray weights = random(size);
     backend.fill(second, 1e-4);
     AdamWStep step = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 10, 1);
-    return b -> b.adamW(step, gradients, first, second, weights);
+    return b -> b.optimizer().adamW(step, gradients, first, second, weights);
   }
 
   private Consumer<Backend> rope() {
@@ -227,7 +232,7 @@ final class Kernels {
     RopeSpec spec =
         new RopeSpec(turned, model.headWidth(), model.ropeTheta(), RopeSpec.Layout.HALF);
     NdArray qkv = random(batch, tokens, (turned + model.kvHeads()) * model.headWidth());
-    return b -> b.rope(spec, qkv, null, false, qkv);
+    return b -> b.attention().rope(spec, qkv, null, false, qkv);
   }
 
   private Consumer<Backend> elementwise(String kernel) {
@@ -236,10 +241,10 @@ final class Kernels {
     NdArray z = random(rows, width);
     NdArray sums = random(width);
     return switch (kernel) {
-      case "softmax" -> b -> b.softmax(x, y);
-      case "dropout" -> b -> b.dropout(x, TrainingShape.SEED, 0.1, y);
-      case "add" -> b -> b.add(x, y, z);
-      default -> b -> b.sumRows(x, sums, Write.SET);
+      case "softmax" -> b -> b.attention().softmax(x, y);
+      case "dropout" -> b -> b.elementwise().dropout(x, TrainingShape.SEED, 0.1, y);
+      case "add" -> b -> b.elementwise().add(x, y, z);
+      default -> b -> b.reductions().sumRows(x, sums, Write.SET);
     };
   }
 

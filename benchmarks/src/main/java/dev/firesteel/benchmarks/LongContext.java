@@ -1,6 +1,7 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -57,7 +58,7 @@ final class LongContext {
     Map<Part, Double> nanos = new EnumMap<>(Part.class);
     Backend backend =
         BackendProbe.of(
-            Backends.create(new BackendOptions("cpu", precision, threads)),
+            Backends.create(new BackendOptions(BackendKind.CPU, precision, threads)),
             (method, arguments, took) -> nanos.merge(Part.of(method), (double) took, Double::sum));
     try (FiresteelStep trainer = new FiresteelStep(shape, backend)) {
       List<Double> all = new ArrayList<>();

@@ -243,7 +243,7 @@ record MachineCeilings(
           1,
           () ->
               new Repeatable(
-                  () -> backend.linear(x, w, null, Activation.IDENTITY, null, y),
+                  () -> backend.products().linear(x, w, null, Activation.IDENTITY, null, y),
                   2.0 * rows * PRODUCT * PRODUCT));
     }
   }

@@ -1,12 +1,10 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.BackendOptions;
-import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.data.DatasetManifest.Inputs;
@@ -74,8 +72,9 @@ public final class NanoGptCpuRecipe {
     for (int i = 3; i < arguments.length; i++) {
       String seed = arguments[i].split(":", -1)[0];
       boolean bf16 = arguments[i].endsWith(":bf16");
-      RunConfig run =
+      PretrainConfig run =
           ConfigLoader.load(
+              PretrainConfig.class,
               config,
               List.of(
                   "name=seed-" + seed + (bf16 ? "-bf16" : ""),
@@ -122,7 +121,7 @@ public final class NanoGptCpuRecipe {
     }
   }
 
-  private static double train(RunConfig config, List<String> losses) {
+  private static double train(PretrainConfig config, List<String> losses) {
     Configuration hadoop = new Configuration();
     RunDirectory run = RunDirectory.of(config, hadoop);
     deleteEarlier(run, hadoop);
@@ -136,12 +135,7 @@ public final class NanoGptCpuRecipe {
           }
         };
     ProgressLine progress = new ProgressLine(System.out, false);
-    try (Backend backend =
-            Backends.create(
-                new BackendOptions(
-                    "cpu",
-                    Precision.valueOf(config.compute().precision().name()),
-                    config.compute().threads()));
+    try (Backend backend = Backends.create(config.compute().options(0, config.compute().device()));
         Pretraining training =
             new Pretraining(
                 config,

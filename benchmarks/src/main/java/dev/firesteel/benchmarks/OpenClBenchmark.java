@@ -6,6 +6,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -98,9 +99,9 @@ final class OpenClBenchmark {
             p[1],
             p[2],
             tile.side(),
-            rate(flops, () -> backend.linear(x, w, null, Activation.IDENTITY, null, y)),
-            rate(flops, () -> backend.linearBackwardInput(y, w, x, Write.SET)),
-            rate(flops, () -> backend.linearBackwardWeight(y, x, w, Write.SET)));
+            rate(flops, () -> backend.products().linear(x, w, null, Activation.IDENTITY, null, y)),
+            rate(flops, () -> backend.products().linearBackwardInput(y, w, x, Write.SET)),
+            rate(flops, () -> backend.products().linearBackwardWeight(y, x, w, Write.SET)));
       }
     }
     backend.use(chosen);
@@ -127,7 +128,8 @@ final class OpenClBenchmark {
     OpenClBackend onDevice = OpenClBackend.tuned(device);
     Backend onCpu =
         Backends.create(
-            new BackendOptions("cpu", Precision.FP32, Runtime.getRuntime().availableProcessors()));
+            new BackendOptions(
+                BackendKind.CPU, Precision.FP32, Runtime.getRuntime().availableProcessors()));
     try (FiresteelStep theirs = new FiresteelStep(shape, onCpu);
         FiresteelStep ours = new FiresteelStep(shape, onDevice)) {
       List<Double> cpu = new ArrayList<>();

@@ -1,6 +1,7 @@
 package dev.firesteel.benchmarks;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -26,7 +27,7 @@ final class StartProbe {
             .withSequences(Integer.parseInt(args[4]), Integer.parseInt(args[5]));
     Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
     Backend backend =
-        Backends.create(new BackendOptions("cpu", precision, Integer.parseInt(args[2])));
+        Backends.create(new BackendOptions(BackendKind.CPU, precision, Integer.parseInt(args[2])));
     long began = System.nanoTime();
     boolean warm = backend.warmUp(Duration.ofSeconds(1), StartProbe::notice);
     double warmUpSeconds = (System.nanoTime() - began) / 1e9;

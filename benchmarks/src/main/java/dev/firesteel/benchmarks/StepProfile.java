@@ -2,6 +2,7 @@ package dev.firesteel.benchmarks;
 
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -72,7 +73,8 @@ final class StepProfile {
   private void measure(TrainingShape shape, Precision precision, int threads, int steps) {
     Backend backend =
         BackendProbe.of(
-            Backends.create(new BackendOptions("cpu", precision, threads)), this::computed);
+            Backends.create(new BackendOptions(BackendKind.CPU, precision, threads)),
+            this::computed);
     try (FiresteelStep trainer = new FiresteelStep(shape, backend)) {
       for (int step = 0; step < steps; step++) {
         trainer.step();

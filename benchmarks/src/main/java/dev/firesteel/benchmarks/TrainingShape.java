@@ -1,5 +1,6 @@
 package dev.firesteel.benchmarks;
 
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.model.LanguageModel;
@@ -84,7 +85,7 @@ record TrainingShape(String label, ModelConfig model, int batch) {
         0.0,
         1e-5,
         10000.0,
-        ModelConfig.RopeLayout.HALF,
+        RopeSpec.Layout.HALF,
         null,
         0.02);
   }

@@ -9,7 +9,7 @@ import java.util.Map;
  * Free blocks by size class, kept for the next step: training steps repeat their shapes, so after
  * the first one nothing is allocated. Thread-safe.
  *
- * <p>Size classes are eight to an octave, so a block is at most 1/8 larger than what was asked for
+ * <p>There are eight size classes per power of two, so a block is at most 1/8 larger than requested
  * and shapes that grow by one (generation) still find a block.
  */
 public final class ArrayPool implements AutoCloseable {
@@ -60,17 +60,17 @@ public final class ArrayPool implements AutoCloseable {
         .push(storage);
   }
 
-  /** Bytes lent to scopes at present. */
+  /** Bytes currently allocated to scopes. */
   public synchronized long lentBytes() {
     return lentBytes;
   }
 
-  /** The most bytes that this pool has ever held, lent or free. */
+  /** The maximum number of bytes that this pool has ever held, allocated or free. */
   public synchronized long peakBytes() {
     return peakBytes;
   }
 
-  /** Frees the blocks that are not lent, and lends no more; the others are freed as they return. */
+  /** Frees the unused blocks, and allocates no more; the others are freed when released. */
   @Override
   public synchronized void close() {
     closed = true;
@@ -83,7 +83,7 @@ public final class ArrayPool implements AutoCloseable {
     pooledBytes = 0;
   }
 
-  /** The smallest multiple of an eighth of the power of two below {@code size} that holds it. */
+  /** Rounds {@code size} up to a multiple of an eighth of the power of two below it. */
   static long sizeClass(long size) {
     if (size <= 16) {
       return 16;

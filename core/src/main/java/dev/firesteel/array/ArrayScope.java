@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Owner of arrays that end together: a step's, a micro-batch's. {@link #close()} gives every block
- * back to the pool; an array used after that throws. Not thread-safe: a scope belongs to one thread
- * at a time.
+ * Owner of arrays with a common lifetime, such as a step or a micro-batch. {@link #close()} returns
+ * every block to the pool; using an array after that throws. Not thread-safe: a scope belongs to
+ * one thread at a time.
  *
  * <pre>{@code
  * try (ArrayScope step = new ArrayScope("step", pool)) {
@@ -35,7 +35,7 @@ public final class ArrayScope implements AutoCloseable {
     this.parent = parent;
   }
 
-  /** A scope within this one, which may end earlier and ends with it at the latest. */
+  /** A nested scope, which closes with this one at the latest. */
   public ArrayScope child(String childName) {
     requireOpen();
     ArrayScope child = new ArrayScope(name + "/" + childName, pool, this);
@@ -51,7 +51,7 @@ public final class ArrayScope implements AutoCloseable {
     return new NdArray(storage, 0, shape);
   }
 
-  /** Ends one array (and every view on its block) before the scope does. */
+  /** Releases one array (and every view of its block) before the scope closes. */
   public void release(NdArray array) {
     Storage storage = array.storage();
     if (!owned.remove(storage)) {
@@ -61,12 +61,12 @@ public final class ArrayScope implements AutoCloseable {
     pool.giveBack(storage);
   }
 
-  /** Whether this scope lent the block below {@code array}. */
+  /** Whether this scope owns the block of {@code array}. */
   public boolean owns(NdArray array) {
     return owned.contains(array.storage());
   }
 
-  /** Hands an array over to the parent scope, so that it outlives this one. */
+  /** Transfers an array to the parent scope, so that it outlives this one. */
   public NdArray promote(NdArray array) {
     if (parent == null) {
       throw new IllegalStateException("scope " + name + " has no parent to promote to");
@@ -80,7 +80,7 @@ public final class ArrayScope implements AutoCloseable {
     return array;
   }
 
-  /** Closes all scopes within and gives all blocks back; closing twice does nothing. */
+  /** Closes all nested scopes and releases all blocks; closing twice does nothing. */
   @Override
   public void close() {
     if (!closed) {

@@ -15,7 +15,7 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** Bytes of one element. */
+  /** Size of an element in bytes. */
   public int bytes() {
     return bytes;
   }

@@ -1,9 +1,9 @@
 package dev.firesteel.array;
 
 /**
- * A block that is one Java array on the heap: what the CPU backends compute on. Loops over heap
- * arrays run faster than over direct memory, nothing leaks, and the JVM's heap limit accounts for
- * all of it.
+ * A block backed by one Java array on the heap, as used by the CPU backends. Loops over heap arrays
+ * run faster than over direct memory, nothing leaks, and the JVM's heap limit accounts for all of
+ * it.
  */
 public abstract sealed class HeapStorage extends Storage
     permits FloatStorage, DoubleStorage, IntStorage {
@@ -13,12 +13,12 @@ public abstract sealed class HeapStorage extends Storage
   }
 
   /**
-   * A new block of {@code size} elements, zero at first.
+   * A new block of {@code size} elements, initially zero.
    *
-   * @throws IllegalArgumentException when a Java array cannot hold that many
+   * @throws IllegalArgumentException when a Java array cannot be that long
    */
   public static HeapStorage allocate(DType dtype, long size) {
-    // Some JVMs refuse the last few indices: ArraysSupport.SOFT_MAX_ARRAY_LENGTH.
+    // Some JVMs do not allow the last few indices: ArraysSupport.SOFT_MAX_ARRAY_LENGTH.
     if (size < 0 || size > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException(
           "HeapStorage: an array holds 0 to 2^31 - 9 elements, got " + size + " of " + dtype);
@@ -30,7 +30,7 @@ public abstract sealed class HeapStorage extends Storage
     };
   }
 
-  /** The index of an array's first element in the Java array below it. */
+  /** The index of an array's first element in its Java array. */
   public static int offset(NdArray array) {
     return Math.toIntExact(array.offset());
   }

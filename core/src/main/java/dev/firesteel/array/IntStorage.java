@@ -4,19 +4,19 @@ package dev.firesteel.array;
 public final class IntStorage extends HeapStorage {
   private final int[] array;
 
-  /** A block on a given Java array, which it shares. */
+  /** A block backed by a given Java array, not a copy. */
   public IntStorage(int[] array) {
     super(DType.I32, array.length);
     this.array = array;
   }
 
-  /** The Java array itself; whoever writes to it calls {@link #markWritten()}. */
+  /** The Java array itself; after writing to it, call {@link #markWritten()}. */
   public int[] array() {
     return array;
   }
 
   /**
-   * The Java array below an {@link DType#I32} array on the heap; its first element is at {@link
+   * The Java array behind an {@link DType#I32} array on the heap; its first element is at {@link
    * HeapStorage#offset}.
    *
    * @throws ClassCastException when the array is of another kind

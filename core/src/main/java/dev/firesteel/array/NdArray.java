@@ -1,12 +1,12 @@
 package dev.firesteel.array;
 
 /**
- * A shape on a contiguous, row-major range of a {@link Storage}. Views share storage: {@link
- * #reshape} and {@link #slice} copy nothing. Knows no gradient; see {@code tensor.Tensor} for that.
+ * A shape over a contiguous, row-major range of a {@link Storage}. Views share storage: {@link
+ * #reshape} and {@link #slice} copy nothing. Has no gradient; see {@code tensor.Tensor} for that.
  *
- * <p>All arrays are contiguous. Kernels that walk in strides (attention over packed q, k, v;
- * columns of a matrix) take the stride from the layout that their contract states, which is what
- * lets a backend keep arrays in an arena and name them by offset alone.
+ * <p>All arrays are contiguous. Kernels with strided access (attention over packed q, k, v; columns
+ * of a matrix) take the stride from the layout in their contract, which lets a backend keep arrays
+ * in an arena and identify them by offset alone.
  */
 public final class NdArray {
   private final Storage storage;
@@ -32,7 +32,7 @@ public final class NdArray {
     this.shape = shape;
   }
 
-  /** The block below; throws when the scope that lent it has closed. */
+  /** The underlying block; throws when the scope that owned it has closed. */
   public Storage storage() {
     if (lease != storage.lease()) {
       throw new IllegalStateException(
@@ -59,7 +59,7 @@ public final class NdArray {
     return shape.size();
   }
 
-  /** The same elements under another shape of the same size. */
+  /** The same elements with another shape of the same size. */
   public NdArray reshape(Shape to) {
     if (to.size() != shape.size()) {
       throw new ShapeException("reshape", "sizes must match", shape, to);
@@ -78,14 +78,15 @@ public final class NdArray {
   }
 
   /**
-   * What a backend derived from the content (a packed weight, a bf16 twin) and hung here, or null.
-   * Whoever reads it compares {@link Storage#version()} with the one it was derived from.
+   * The form that a backend derived from the content (a packed weight, a bf16 copy) and attached,
+   * or null. Before using it, compare {@link Storage#version()} with the version it was derived
+   * from.
    */
   public Object derived() {
     return derived;
   }
 
-  /** Hangs a backend's derived form here; the previous one, if any, is dropped. */
+  /** Attaches a backend's derived form; the previous one, if any, is dropped. */
   public void derive(Object form) {
     derived = form;
   }

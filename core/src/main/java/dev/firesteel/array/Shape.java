@@ -2,7 +2,7 @@ package dev.firesteel.array;
 
 import java.util.Arrays;
 
-/** The extents of an n-d array, outermost first; the elements lie row-major. Immutable. */
+/** The extents of an n-d array, outermost first; elements are in row-major order. Immutable. */
 public final class Shape {
   private static final Shape SCALAR = new Shape(new int[0]);
 
@@ -34,7 +34,7 @@ public final class Shape {
     return dims.length;
   }
 
-  /** The extent of {@code axis}; negative axes count from the last, so {@code dim(-1)} is it. */
+  /** The extent of {@code axis}; negative axes count from the end: {@code dim(-1)} is the last. */
   public int dim(int axis) {
     return dims[axis < 0 ? dims.length + axis : axis];
   }
@@ -44,7 +44,7 @@ public final class Shape {
     return dims.length == 0 ? 1 : dims[dims.length - 1];
   }
 
-  /** How many rows of {@link #last()} elements there are: the product of all other extents. */
+  /** The number of rows of {@link #last()} elements: the product of all other extents. */
   public int rows() {
     long rows = 1;
     for (int i = 0; i < dims.length - 1; i++) {
@@ -65,7 +65,7 @@ public final class Shape {
     return new Shape(copy);
   }
 
-  /** This shape with the extent of {@code axis} replaced; negative axes count from the last. */
+  /** This shape with the extent of {@code axis} replaced; negative axes count from the end. */
   public Shape withDim(int axis, int extent) {
     int[] copy = dims.clone();
     copy[axis < 0 ? dims.length + axis : axis] = extent;

@@ -3,7 +3,7 @@ package dev.firesteel.array;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Operands do not fit: the message names the op, what it requires and every shape it got. */
+/** Operands do not match: the message names the op, what it requires and every shape it got. */
 public final class ShapeException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 

@@ -2,7 +2,7 @@ package dev.firesteel.backend;
 
 /**
  * What the products of linear layers, of the language-model head and of {@link
- * Backend#causalAttention} compute with; everything else is float32 in both.
+ * AttentionKernels#causalAttention} compute with; everything else is float32 in both.
  */
 public enum Precision {
   /** float32 operands and sums. */

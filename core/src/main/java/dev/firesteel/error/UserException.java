@@ -1,19 +1,19 @@
 package dev.firesteel.error;
 
 /**
- * Something the user can mend: its message is shown as it is, without a stack trace (unless {@code
- * --verbose}), and is one sentence that says what was required, what was got and what to do.
+ * An error that the user can fix: its message is shown as it is, without a stack trace (unless
+ * {@code --verbose}), and says in one line what was required, what was got and what to do.
  *
- * <p>Everything else that is thrown is a defect of ours and keeps its stack trace.
+ * <p>Every other exception is a bug in Firesteel and keeps its stack trace.
  */
 public final class UserException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** What went wrong decides the exit code of the process. */
+  /** The kind of error, which decides the exit code of the process. */
   public enum Kind {
-    /** Wrong usage or configuration, found before any work started. */
+    /** Wrong usage or configuration, detected before any work started. */
     USAGE(2),
-    /** Work that started and could not go on: a full disk, a damaged file. */
+    /** Work that started and could not continue: a full disk, a damaged file. */
     FAILURE(1);
 
     private final int exitCode;
@@ -44,12 +44,12 @@ public final class UserException extends RuntimeException {
     return new UserException(Kind.USAGE, message, cause);
   }
 
-  /** Work that could not go on; the process ends with exit code 1. */
+  /** Work that could not continue; the process ends with exit code 1. */
   public static UserException failure(String message) {
     return new UserException(Kind.FAILURE, message, null);
   }
 
-  /** Work that could not go on, with its cause; the process ends with exit code 1. */
+  /** Work that could not continue, with its cause; the process ends with exit code 1. */
   public static UserException failure(String message, Throwable cause) {
     return new UserException(Kind.FAILURE, message, cause);
   }

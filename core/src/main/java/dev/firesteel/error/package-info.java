@@ -1,2 +1,2 @@
-/** The one exception that reaches users as a sentence. Needs the JDK only. */
+/** The one exception whose message is shown to users. Depends on the JDK only. */
 package dev.firesteel.error;

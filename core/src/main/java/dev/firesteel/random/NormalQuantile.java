@@ -2,11 +2,11 @@ package dev.firesteel.random;
 
 /**
  * The standard normal distribution's inverse, by the rational functions of PPND7 (Wichura 1988,
- * algorithm AS 241): relative error below 1.2e-7. Additions, products, quotients and square roots
- * of doubles and {@code StrictMath.log} give the same bits on any machine.
+ * algorithm AS 241): relative error below 1.2e-7. Sums, products, quotients and square roots of
+ * doubles and {@code StrictMath.log} give the same bits on any machine.
  */
 final class NormalQuantile {
-  /** Within it of the median one rational function of the square suffices. */
+  /** Within this distance of the median, one rational function of the square is enough. */
   private static final double CENTRE = 0.425;
 
   private static final double CENTRE_SQUARE = 0.180625;
@@ -19,7 +19,7 @@ final class NormalQuantile {
   private static final double B3 = 67.187563600;
 
   /**
-   * The tails, as a function of {@code sqrt(-log probability)}. Good up to 5, which a probability
+   * The tails, as a function of {@code sqrt(-log probability)}. Valid up to 5, which a probability
    * of 2^-33 does not reach.
    */
   private static final double TAIL = 1.6;
@@ -35,7 +35,7 @@ final class NormalQuantile {
 
   /** The quantile of probability {@code (word + 1/2) / 2^32}, the word unsigned. */
   static double of(int word) {
-    // Of the word less 2^31, so that no digit is lost.
+    // Computed from the word minus 2^31, so that no digit is lost.
     double q = ((word ^ Integer.MIN_VALUE) + 0.5) * 0x1p-32;
     double distance = Math.abs(q);
     if (distance <= CENTRE) {

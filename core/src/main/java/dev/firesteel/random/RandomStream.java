@@ -4,9 +4,9 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * A stream of random numbers named by (run seed, purpose, indices), such as (1337, "dropout", step,
- * slot, layer): the same name gives the same numbers on any machine, in any order of use.
+ * micro-batch, layer): the same name gives the same numbers on any machine, in any order of use.
  *
- * <p>Not thread-safe; make one where it is needed.
+ * <p>Not thread-safe; create one where it is needed.
  */
 public final class RandomStream {
   private final long key;
@@ -25,7 +25,7 @@ public final class RandomStream {
   /** The Philox key of a name, for kernels that draw by index (dropout). */
   public static long key(long seed, String purpose, long... indices) {
     if (purpose.isEmpty()) {
-      // With nothing mixed in between, (seed, i) and (i, seed) would be one stream.
+      // Without a purpose in between, (seed, i) and (i, seed) would name the same stream.
       throw new IllegalArgumentException("RandomStream: the purpose must not be empty");
     }
     long hash = mix(seed);

@@ -1,5 +1,5 @@
 /**
  * Counter-based random numbers: any element of any stream is a function of (seed, purpose, index),
- * so that nothing has to be saved to go on after a crash. Needs the JDK only.
+ * so resuming after a crash needs no saved state. Depends on the JDK only.
  */
 package dev.firesteel.random;

@@ -15,13 +15,15 @@ record Activate(Activation f) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().activation(f, in[0], out);
+    node.backend().elementwise().activation(f, in[0], out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().activationBackward(f, in[0], dy, target, null, Write.SET));
+        0,
+        target ->
+            node.backend().elementwise().activationBackward(f, in[0], dy, target, null, Write.SET));
   }
 }

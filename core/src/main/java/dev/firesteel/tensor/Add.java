@@ -5,10 +5,10 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /**
- * Sum {@code y = a + b}; b may have a trailing shape of a's and then repeats (a bias, a position
- * table).
+ * Sum {@code y = a + b}; b may have a trailing part of a's shape and is then broadcast (a bias, a
+ * position table).
  *
- * <p>{@code da = dy}; {@code db = dy}, summed over the repetitions.
+ * <p>{@code da = dy}; {@code db = dy}, summed over the broadcast axes.
  */
 record Add() implements Op {
   @Override
@@ -27,7 +27,7 @@ record Add() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().add(in[0], in[1], out);
+    node.backend().elementwise().add(in[0], in[1], out);
     return out;
   }
 
@@ -40,7 +40,9 @@ record Add() implements Op {
       int n = Math.toIntExact(in[1].size());
       NdArray rows = dy.reshape(Shape.of(Math.toIntExact(dy.size() / n), n));
       node.accumulate(
-          1, (target, write) -> node.backend().sumRows(rows, target.reshape(Shape.of(n)), write));
+          1,
+          (target, write) ->
+              node.backend().reductions().sumRows(rows, target.reshape(Shape.of(n)), write));
     }
   }
 }

@@ -7,8 +7,8 @@ import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.AttentionSpec;
 
 /**
- * Attention of new tokens over a cache of keys and values, which it extends; for generation, so it
- * has no gradient.
+ * Attention of new tokens over a cache of keys and values, to which it appends them; for
+ * generation, so it has no gradient.
  *
  * <p>Shape: {@code qkv [B, T, (H + 2G) K], keys and values [B, G, S, K], positions [B] -> y [B, T,
  * H K]}.
@@ -47,7 +47,7 @@ record CachedAttention(AttentionSpec spec) implements Op {
       throw noGradient();
     }
     NdArray out = node.allocate(in[0].dtype(), in[0].shape().withLast(spec.outputWidth()));
-    node.backend().cachedAttention(spec, in[0], in[1], in[2], in[3], out);
+    node.backend().attention().cachedAttention(spec, in[0], in[1], in[2], in[3], out);
     return out;
   }
 

@@ -10,8 +10,8 @@ import dev.firesteel.backend.AttentionSpec;
  * et al. 2017; Ainslie et al. 2023): for each head {@code y = softmax(scale q k^T + mask) v}.
  *
  * <p>Shape: {@code qkv [B, T, (H + 2G) K] -> y [B, T, H K]}. Saves the output and the log-sum-exp
- * of each score row [B, H, T], from which backward computes the probabilities again (Dao et al.
- * 2022): no T x T array is kept.
+ * of each score row [B, H, T], from which backward recomputes the probabilities (Dao et al. 2022):
+ * no T x T array is stored.
  */
 record CausalAttention(AttentionSpec spec) implements Op {
   @Override
@@ -34,7 +34,7 @@ record CausalAttention(AttentionSpec spec) implements Op {
           node.save(
               node.allocate(in[0].dtype(), Shape.of(shape.dim(0), spec.heads(), shape.dim(1))));
     }
-    node.backend().causalAttention(spec, in[0], out, logSumExp);
+    node.backend().attention().causalAttention(spec, in[0], out, logSumExp);
     return out;
   }
 
@@ -44,6 +44,7 @@ record CausalAttention(AttentionSpec spec) implements Op {
         0,
         target ->
             node.backend()
+                .attention()
                 .causalAttentionBackward(spec, in[0], node.saved(0), node.saved(1), dy, target));
   }
 }

@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
-/** Operands one after the other along an axis; each gets its part of the gradient. */
+/** Concatenates operands along an axis; each gets its part of the gradient. */
 record Concat(int axis) implements Op {
   @Override
   public Shape outputShape(Shape... in) {
@@ -33,7 +33,7 @@ record Concat(int axis) implements Op {
     for (NdArray x : in) {
       NdArray from = Shapes.asMatrix(x, axis);
       int columns = from.shape().last();
-      node.backend().copyColumns(from, 0, to, start, columns, Write.SET);
+      node.backend().elementwise().copyColumns(from, 0, to, start, columns, Write.SET);
       start += columns;
     }
     return out;
@@ -50,6 +50,7 @@ record Concat(int axis) implements Op {
           i,
           (target, write) ->
               node.backend()
+                  .elementwise()
                   .copyColumns(from, at, Shapes.asMatrix(target, axis), 0, columns, write));
       start += columns;
     }

@@ -6,8 +6,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /**
- * Cross-entropy of logits with target ids, in nats: {@code y[m] = logSumExp(x[m]) - x[m, t[m]]}; 0
- * and without gradient where the target is negative.
+ * Cross-entropy of logits and target ids, in nats: {@code y[m] = logSumExp(x[m]) - x[m, t[m]]}; 0
+ * and without gradient if the target is negative.
  *
  * <p>Shape: {@code logits [..., V], targets [...] of I32 -> losses [...]}. Saves the log-sum-exp;
  * {@code dx[m, v] = dy[m] (softmax(x[m])[v] - [v = t[m]])}.
@@ -30,13 +30,15 @@ record CrossEntropy() implements Op {
   public NdArray forward(Node node, NdArray... in) {
     NdArray losses = node.allocate(in[0].dtype(), in[1].shape());
     NdArray logSumExp = node.save(node.allocate(in[0].dtype(), in[1].shape()));
-    node.backend().crossEntropy(in[0], in[1], losses, logSumExp);
+    node.backend().losses().crossEntropy(in[0], in[1], losses, logSumExp);
     return losses;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
+        0,
+        target ->
+            node.backend().losses().crossEntropyBackward(in[0], in[1], node.saved(0), dy, target));
   }
 }

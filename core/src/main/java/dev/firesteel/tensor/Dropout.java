@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 
 /**
  * Inverted dropout with a mask that is a function of {@code key} and the element's index, so that
- * backward draws it again instead of keeping it: {@code y = mask * x / (1 - p)}, {@code dx = mask *
+ * backward regenerates it instead of storing it: {@code y = mask * x / (1 - p)}, {@code dx = mask *
  * dy / (1 - p)}.
  */
 record Dropout(long key, double probability) implements Op {
@@ -26,12 +26,12 @@ record Dropout(long key, double probability) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().dropout(in[0], key, probability, out);
+    node.backend().elementwise().dropout(in[0], key, probability, out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().dropout(dy, key, probability, target));
+    node.produce(0, target -> node.backend().elementwise().dropout(dy, key, probability, target));
   }
 }

@@ -32,7 +32,7 @@ record Embedding() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[1].dtype(), outputShape(in[0].shape(), in[1].shape()));
-    node.backend().embedding(in[0], in[1], out);
+    node.backend().products().embedding(in[0], in[1], out);
     return out;
   }
 
@@ -44,7 +44,7 @@ record Embedding() implements Op {
           if (write == Write.SET) {
             node.backend().fill(target, 0);
           }
-          node.backend().embeddingBackward(in[0], dy, target);
+          node.backend().products().embeddingBackward(in[0], dy, target);
         });
   }
 }

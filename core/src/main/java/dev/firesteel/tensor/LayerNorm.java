@@ -4,8 +4,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 
 /**
- * Layer normalisation (Ba et al. 2016) over the last axis: {@code y = (x - mean) / sqrt(var +
- * epsilon) * gain + bias}.
+ * Layer normalization (Ba et al. 2016) over the last axis: {@code y = (x - mean) / sqrt(var +
+ * epsilon) * gain + bias}, where gain is the norm's weight.
  *
  * <p>Shape: {@code x [..., C], gain [C], bias [C] (optional) -> y [..., C]}. Saves mean and {@code
  * rstd} of each row. With {@code xHat = (x - mean) rstd} and {@code g = dy gain}: {@code dx = rstd
@@ -24,7 +24,7 @@ record LayerNorm(double epsilon, boolean bias) implements Op {
     Shape rows = Shape.of(in[0].shape().rows());
     NdArray mean = node.save(node.allocate(in[0].dtype(), rows));
     NdArray rstd = node.save(node.allocate(in[0].dtype(), rows));
-    node.backend().layerNorm(in[0], in[1], bias ? in[2] : null, epsilon, out, mean, rstd);
+    node.backend().norms().layerNorm(in[0], in[1], bias ? in[2] : null, epsilon, out, mean, rstd);
     return out;
   }
 
@@ -34,6 +34,7 @@ record LayerNorm(double epsilon, boolean bias) implements Op {
     GradientTarget dGain = node.target(1);
     GradientTarget dBias = bias ? node.target(2) : GradientTarget.NONE;
     node.backend()
+        .norms()
         .layerNormBackward(
             in[0],
             in[1],

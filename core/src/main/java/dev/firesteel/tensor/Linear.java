@@ -37,7 +37,7 @@ record Linear(Activation f, boolean bias) implements Op {
     if (f != Activation.IDENTITY && node.recorded()) {
       preActivation = node.save(node.allocate(out.dtype(), out.shape()));
     }
-    node.backend().linear(in[0], in[1], bias ? in[2] : null, f, preActivation, out);
+    node.backend().products().linear(in[0], in[1], bias ? in[2] : null, f, preActivation, out);
     return out;
   }
 
@@ -46,16 +46,20 @@ record Linear(Activation f, boolean bias) implements Op {
     GradientTarget db = bias ? node.target(2) : GradientTarget.NONE;
     NdArray du = dy;
     if (f != Activation.IDENTITY) {
-      // The saved sum is read for the last time here: its memory takes the gradient.
+      // The saved sum is last read here: its memory is reused for the gradient.
       du = node.saved(0);
-      node.backend().activationBackward(f, du, dy, du, db.array(), db.write());
+      node.backend().elementwise().activationBackward(f, du, dy, du, db.array(), db.write());
     } else if (db.array() != null) {
-      node.backend().sumRows(dy, db.array(), db.write());
+      node.backend().reductions().sumRows(dy, db.array(), db.write());
     }
     NdArray gradient = du;
     node.accumulate(
-        0, (target, write) -> node.backend().linearBackwardInput(gradient, in[1], target, write));
+        0,
+        (target, write) ->
+            node.backend().products().linearBackwardInput(gradient, in[1], target, write));
     node.accumulate(
-        1, (target, write) -> node.backend().linearBackwardWeight(gradient, in[0], target, write));
+        1,
+        (target, write) ->
+            node.backend().products().linearBackwardWeight(gradient, in[0], target, write));
   }
 }

@@ -6,12 +6,13 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
 /**
- * Language-model head and loss in one: {@code y = scale * sum_m crossEntropy(x[m] w^T, t[m])}, in
- * chunks of rows so that the logits never exist whole. Rows with a negative target are ignored.
+ * Fused language-model head and loss: {@code y = scale * sum_m crossEntropy(x[m] w^T, t[m])}, in
+ * chunks of rows so that the logits are never materialized whole. Rows with a negative target are
+ * ignored.
  *
  * <p>Shape: {@code x [..., C], w [V, C], targets [...] of I32 -> y []}. Forward computes the
- * gradients at once (the logits would have to be computed a second time otherwise), w's straight to
- * where it belongs if the loss is this op's output; backward multiplies them with dy.
+ * gradients as well (otherwise the logits would have to be computed twice), w's directly into its
+ * final buffer if the loss is this op's output; backward multiplies them by dy.
  */
 record LinearCrossEntropy(double scale) implements Op {
   @Override
@@ -35,9 +36,9 @@ record LinearCrossEntropy(double scale) implements Op {
     NdArray dw = node.save(node.wants(1) ? node.gradientAhead(1) : null);
     NdArray losses = node.temporary(in[0].dtype(), in[2].shape());
     NdArray total = node.allocate(in[0].dtype(), Shape.scalar());
-    node.backend().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
-    node.backend().sum(losses, total);
-    node.backend().scale(scale, total, total);
+    node.backend().losses().linearCrossEntropy(in[0], in[1], in[2], scale, losses, dx, dw);
+    node.backend().reductions().sum(losses, total);
+    node.backend().elementwise().scale(scale, total, total);
     return total;
   }
 

@@ -10,20 +10,20 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Which arrays of a segment of a tape outlive it. Arrays are compared by their storage, so that a
- * view keeps what it is a view of.
+ * Which arrays of a segment of a tape outlive it. Arrays are compared by their storage, so a view
+ * keeps its underlying array alive.
  */
 final class Liveness {
   private Liveness() {}
 
-  /** Without a backward pass: only the result stays. */
+  /** Without a backward pass: only the result is kept. */
   static void releaseAll(List<Node> segment, Tensor result) {
     for (Node node : segment) {
       node.releaseOwned(result.array());
     }
   }
 
-  /** What the backward pass reads stays, and the result. */
+  /** The result and everything that the backward pass reads are kept. */
   static void releaseUnread(List<Node> segment, Tensor result) {
     Set<Storage> read = newSet();
     read.add(result.array().storage());
@@ -37,14 +37,14 @@ final class Liveness {
   }
 
   /**
-   * Only the last node's arrays stay, the result among them. The nodes whose arrays the segment's
-   * backward pass reads, and those that these need in turn, will run again before it.
+   * Only the last node's arrays are kept, the result among them. The nodes whose arrays the
+   * segment's backward pass reads, and those that these need in turn, are rerun before it.
    */
   static void releaseForRecomputation(List<Node> segment, Tensor result) {
     Node last = segment.isEmpty() ? null : segment.get(segment.size() - 1);
     if (last == null || last.output != result) {
       throw new IllegalArgumentException(
-          "recomputed: the result must be that of the part's last op, got " + result);
+          "recomputed: the result must be that of the segment's last op, got " + result);
     }
     Set<Storage> read = newSet();
     addRead(last, read);

@@ -6,7 +6,7 @@ import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
 /**
- * Batched matrix product {@code y = a b} over equal leading axes.
+ * Batched matmul {@code y = a b} over equal leading axes.
  *
  * <p>Shape: {@code a [..., M, K], b [..., K, N] -> y [..., M, N]}. {@code da = dy b^T}, {@code db =
  * a^T dy}.
@@ -29,15 +29,17 @@ record MatMul() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape(), in[1].shape()));
-    node.backend().matmul(in[0], false, in[1], false, out, Write.SET);
+    node.backend().products().matmul(in[0], false, in[1], false, out, Write.SET);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.accumulate(
-        0, (target, write) -> node.backend().matmul(dy, false, in[1], true, target, write));
+        0,
+        (target, write) -> node.backend().products().matmul(dy, false, in[1], true, target, write));
     node.accumulate(
-        1, (target, write) -> node.backend().matmul(in[0], true, dy, false, target, write));
+        1,
+        (target, write) -> node.backend().products().matmul(in[0], true, dy, false, target, write));
   }
 }

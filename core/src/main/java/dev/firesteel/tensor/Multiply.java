@@ -4,7 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
-/** Product {@code y = a * b}, elementwise. {@code da = dy * b}, {@code db = dy * a}. */
+/** Elementwise product {@code y = a * b}. {@code da = dy * b}, {@code db = dy * a}. */
 record Multiply() implements Op {
   @Override
   public Shape outputShape(Shape... in) {
@@ -17,13 +17,13 @@ record Multiply() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().multiply(in[0], in[1], out);
+    node.backend().elementwise().multiply(in[0], in[1], out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().multiply(dy, in[1], target));
-    node.produce(1, target -> node.backend().multiply(dy, in[0], target));
+    node.produce(0, target -> node.backend().elementwise().multiply(dy, in[1], target));
+    node.produce(1, target -> node.backend().elementwise().multiply(dy, in[0], target));
   }
 }

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** One use of an op on a tape: its inputs and output, and what it keeps between the passes. */
+/** One use of an op on a tape: its inputs and output, and what it saves between the passes. */
 final class Node {
   private final Tape tape;
   final Op op;
@@ -22,7 +22,7 @@ final class Node {
   private final List<NdArray> saved = new ArrayList<>(3);
   private final List<NdArray> temporaries = new ArrayList<>(2);
 
-  /** Nodes before this one whose arrays were released and that backward needs again. */
+  /** Earlier nodes whose arrays were released but are needed by backward. */
   private List<Node> released = List.of();
 
   Node(Tape tape, Op op, Tensor[] inputs, boolean recorded) {
@@ -36,7 +36,7 @@ final class Node {
     return tape.backend();
   }
 
-  /** Whether a backward pass may follow, so that its operands are worth keeping. */
+  /** Whether a backward pass may follow, so that operands need to be saved. */
   boolean recorded() {
     return recorded;
   }
@@ -56,12 +56,12 @@ final class Node {
     return out;
   }
 
-  /** Lets {@link #recomputeEarlier} run {@code earlier}, in order of creation, again. */
+  /** Makes {@link #recomputeEarlier} rerun {@code earlier}, in order of creation. */
   void recomputes(List<Node> earlier) {
     released = earlier;
   }
 
-  /** Before this node's backward pass. */
+  /** Called before this node's backward pass. */
   void recomputeEarlier() {
     for (Node node : released) {
       node.output.recomputed(node.forward(node.inputArrays()));
@@ -76,20 +76,20 @@ final class Node {
     return array;
   }
 
-  /** An array for the present forward or backward call only. */
+  /** An array for the current forward or backward call only. */
   NdArray temporary(DType dtype, Shape shape) {
     NdArray array = tape.scope().allocate(dtype, shape);
     temporaries.add(array);
     return array;
   }
 
-  /** Keeps an array that {@link #allocate} gave (or null) for the backward pass. */
+  /** Saves an array from {@link #allocate} (or null) for the backward pass. */
   NdArray save(NdArray array) {
     saved.add(array);
     return array;
   }
 
-  /** The i-th array given to {@link #save}. */
+  /** The i-th saved array, see {@link #save}. */
   NdArray saved(int i) {
     return saved.get(i);
   }
@@ -98,49 +98,49 @@ final class Node {
     saved.replaceAll(kept -> kept == array ? by : kept);
   }
 
-  /** Whether a backward pass reads arrays that the op itself keeps. */
+  /** Whether a backward pass reads arrays that the op itself saved. */
   boolean savesForBackward() {
     return recorded && !saved.isEmpty();
   }
 
-  /** Before the op runs, and saves, again. */
+  /** Called before the op runs, and saves, again. */
   void forgetSaved() {
     saved.clear();
   }
 
   /**
-   * Memory for the gradient of input {@code i} as the forward pass computes it, for an output
-   * gradient of 1: the variable's own where possible, else this node's. {@link #accumulateComputed}
-   * then does the rest.
+   * Memory for the gradient of input {@code i} that the forward pass computes, for an output
+   * gradient of 1: the variable's own buffer if possible, else this node's. {@link
+   * #accumulateComputed} must follow in the backward pass.
    */
   NdArray gradientAhead(int i) {
     NdArray own = tape.claim(this, i);
     return own != null ? own : allocate(inputs[i].array().dtype(), inputs[i].shape());
   }
 
-  /** Adds {@code factor} times what {@link #gradientAhead} got to the gradient of input i. */
+  /** Adds {@code factor} times the content of {@link #gradientAhead} to the gradient of input i. */
   void accumulateComputed(int i, double factor, NdArray computed) {
     if (wants(i) && !tape.isGradient(inputs[i], computed)) {
       accumulate(
           i,
           (target, write) -> {
             if (write == Write.SET) {
-              backend().scale(factor, computed, target);
+              backend().elementwise().scale(factor, computed, target);
             } else {
-              backend().addScaled(factor, computed, target);
+              backend().elementwise().addScaled(factor, computed, target);
             }
           });
     }
   }
 
-  /** Whether input {@code i} has a gradient to be computed. */
+  /** Whether input {@code i} needs a gradient. */
   boolean wants(int i) {
     return inputs[i].requiresGradient();
   }
 
   /**
-   * Adds to the gradient of input {@code i} with a kernel that can set or add. Does nothing when
-   * the input wants no gradient.
+   * Adds to the gradient of input {@code i} with a kernel that can set or add. Does nothing if the
+   * input needs no gradient.
    */
   void accumulate(int i, GradientWriter writer) {
     if (wants(i)) {
@@ -149,14 +149,14 @@ final class Node {
   }
 
   /**
-   * Where the gradient of input {@code i} goes, for a kernel that gives several gradients at once
-   * and that the caller runs before anything else.
+   * The destination for the gradient of input {@code i}, for a kernel that computes several
+   * gradients at once and that the caller runs before anything else.
    */
   GradientTarget target(int i) {
     return wants(i) ? tape.target(inputs[i]) : GradientTarget.NONE;
   }
 
-  /** As {@link #accumulate}, with a kernel that can only overwrite. */
+  /** Like {@link #accumulate}, for a kernel that can only overwrite. */
   void produce(int i, Consumer<NdArray> writer) {
     accumulate(
         i,
@@ -166,13 +166,13 @@ final class Node {
           } else {
             NdArray part = tape.scope().allocate(target.dtype(), target.shape());
             writer.accept(part);
-            backend().addScaled(1, part, target);
+            backend().elementwise().addScaled(1, part, target);
             tape.scope().release(part);
           }
         });
   }
 
-  /** The gradient of input {@code i} is the output's gradient itself, under the input's shape. */
+  /** The gradient of input {@code i} is the output's gradient itself, with the input's shape. */
   void pass(int i) {
     if (wants(i)) {
       tape.pass(this, inputs[i]);
@@ -184,7 +184,7 @@ final class Node {
     temporaries.clear();
   }
 
-  /** Ends every array of this node but the one that {@code except} is, or is a view of. */
+  /** Releases every array of this node except the one that {@code except} is, or is a view of. */
   void releaseOwned(NdArray except) {
     for (NdArray array : owned) {
       if (array.storage() != except.storage()) {
@@ -195,7 +195,7 @@ final class Node {
     saved.clear();
   }
 
-  /** Ends those arrays of this node whose memory is not among {@code kept}. */
+  /** Releases the arrays of this node whose memory is not among {@code kept}. */
   void releaseAllBut(Set<Storage> kept) {
     owned.removeIf(
         array -> {
@@ -207,7 +207,7 @@ final class Node {
         });
   }
 
-  /** Adds the memory of the arrays that {@link #save} keeps. */
+  /** Adds the memory of the arrays saved with {@link #save}. */
   void addSavedTo(Set<Storage> storages) {
     for (NdArray array : saved) {
       if (array != null) {

@@ -6,37 +6,39 @@ import dev.firesteel.array.Shape;
 
 /** One differentiable operation: its shape rule, forward and backward. Stateless. */
 interface Op {
-  /** The name in messages: the record's, with a small first letter. */
+  /** The op's name in messages: the record's name with a lower-case first letter. */
   default String name() {
     String simple = getClass().getSimpleName();
     return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
   }
 
-  /** Whether an operand may have an element type: numbers, unless the op says I32 (ids). */
+  /**
+   * Whether an operand may have this element type: floating point, unless the op allows I32 (ids).
+   */
   default boolean accepts(int operand, DType type) {
     return type != DType.I32;
   }
 
   /**
-   * Whether {@link #backward} reads the values of an operand, not only its shape. Where nobody
-   * does, the memory ends early.
+   * Whether {@link #backward} reads the values of an operand, not only its shape. If no op does,
+   * the memory is released early.
    */
   default boolean backwardReads(int operand) {
     return true;
   }
 
-  /** The output's shape; throws {@code ShapeException} when the operands do not fit. */
+  /** The output's shape; throws {@code ShapeException} if the operands do not match. */
   Shape outputShape(Shape... in);
 
   /**
-   * Computes the output. {@code node} gives memory and keeps what backward needs; the inputs
+   * Computes the output. {@code node} allocates memory and saves what backward needs; the inputs
    * themselves are kept anyway.
    */
   NdArray forward(Node node, NdArray... in);
 
   /**
-   * Adds the gradient of each input that wants one, from {@code dy}, the gradient of the output;
-   * {@code dy} is read only.
+   * Adds to the gradient of each input that needs one, given {@code dy}, the gradient of the
+   * output; {@code dy} is read-only.
    */
   void backward(Node node, NdArray dy, NdArray... in);
 }

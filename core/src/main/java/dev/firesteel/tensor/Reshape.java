@@ -5,7 +5,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
-/** The same elements under another shape; a view. {@code dx = dy} under the old shape. */
+/** The same elements with another shape; a view. {@code dx = dy} with the old shape. */
 record Reshape(Shape to) implements Op {
   @Override
   public boolean accepts(int operand, DType type) {

@@ -4,8 +4,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 
 /**
- * Root-mean-square normalisation (Zhang and Sennrich 2019) over the last axis: {@code y = x /
- * sqrt(mean(x^2) + epsilon) * gain}.
+ * Root-mean-square normalization (Zhang and Sennrich 2019) over the last axis: {@code y = x /
+ * sqrt(mean(x^2) + epsilon) * gain}, where gain is the norm's weight.
  *
  * <p>Shape: {@code x [..., C], gain [C] -> y [..., C]}. Saves {@code rstd} of each row. With {@code
  * g = dy gain}: {@code dx = rstd (g - x rstd^2 mean(g x))}, {@code dgain = sum dy x rstd}.
@@ -21,7 +21,7 @@ record RmsNorm(double epsilon) implements Op {
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
     NdArray rstd = node.save(node.allocate(in[0].dtype(), Shape.of(in[0].shape().rows())));
-    node.backend().rmsNorm(in[0], in[1], epsilon, out, rstd);
+    node.backend().norms().rmsNorm(in[0], in[1], epsilon, out, rstd);
     return out;
   }
 
@@ -30,6 +30,7 @@ record RmsNorm(double epsilon) implements Op {
     GradientTarget dx = node.target(0);
     GradientTarget dGain = node.target(1);
     node.backend()
+        .norms()
         .rmsNormBackward(
             in[0], in[1], node.saved(0), dy, dx.array(), dx.write(), dGain.array(), dGain.write());
   }

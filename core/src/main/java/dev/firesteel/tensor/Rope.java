@@ -10,7 +10,7 @@ import dev.firesteel.backend.RopeSpec;
  * Rotary position embedding (Su et al. 2021) of the leading heads of each row; see {@link
  * RopeSpec}.
  *
- * <p>Shape: {@code x [B, T, W], positions [B] (optional) -> y [B, T, W]}. The gradient is turned
+ * <p>Shape: {@code x [B, T, W], positions [B] (optional) -> y [B, T, W]}. The gradient is rotated
  * back by the same angles.
  */
 record Rope(RopeSpec spec, boolean positioned) implements Op {
@@ -38,13 +38,15 @@ record Rope(RopeSpec spec, boolean positioned) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().rope(spec, in[0], positioned ? in[1] : null, false, out);
+    node.backend().attention().rope(spec, in[0], positioned ? in[1] : null, false, out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
     node.produce(
-        0, target -> node.backend().rope(spec, dy, positioned ? in[1] : null, true, target));
+        0,
+        target ->
+            node.backend().attention().rope(spec, dy, positioned ? in[1] : null, true, target));
   }
 }

@@ -18,12 +18,12 @@ record Scale(double factor) implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().scale(factor, in[0], out);
+    node.backend().elementwise().scale(factor, in[0], out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().scale(factor, dy, target));
+    node.produce(0, target -> node.backend().elementwise().scale(factor, dy, target));
   }
 }

@@ -4,7 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 
-/** Shape arithmetic that several ops share. */
+/** Shape arithmetic shared by several ops. */
 final class Shapes {
   private Shapes() {}
 
@@ -22,7 +22,7 @@ final class Shapes {
     return true;
   }
 
-  /** Elements of one index of {@code axis}: the product of the axes within it. */
+  /** Elements per index of {@code axis}: the product of the inner axes. */
   static int inner(Shape shape, int axis) {
     long inner = 1;
     for (int i = axis + 1; i < shape.rank(); i++) {
@@ -31,7 +31,7 @@ final class Shapes {
     return Math.toIntExact(inner);
   }
 
-  /** The matrix whose rows are the axes before {@code axis} and whose columns are all others. */
+  /** The matrix whose rows are the axes before {@code axis} and whose columns are the rest. */
   static NdArray asMatrix(NdArray x, int axis) {
     int columns = x.shape().dim(axis) * inner(x.shape(), axis);
     int rows = columns == 0 ? 0 : Math.toIntExact(x.size() / columns);

@@ -5,7 +5,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Backend.Write;
 
-/** Elements {@code [start, end)} along an axis, copied; the gradient elsewhere is 0. */
+/** Elements {@code [start, end)} along an axis, copied; the gradient is 0 elsewhere. */
 record Slice(int axis, int start, int end) implements Op {
   @Override
   public Shape outputShape(Shape... in) {
@@ -21,6 +21,7 @@ record Slice(int axis, int start, int end) implements Op {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape()));
     int inner = Shapes.inner(in[0].shape(), axis);
     node.backend()
+        .elementwise()
         .copyColumns(
             Shapes.asMatrix(in[0], axis),
             start * inner,
@@ -41,6 +42,7 @@ record Slice(int axis, int start, int end) implements Op {
           }
           int inner = Shapes.inner(target.shape(), axis);
           node.backend()
+              .elementwise()
               .copyColumns(
                   Shapes.asMatrix(dy, axis),
                   0,

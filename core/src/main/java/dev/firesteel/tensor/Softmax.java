@@ -21,12 +21,13 @@ record Softmax() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), in[0].shape());
-    node.backend().softmax(in[0], out);
+    node.backend().attention().softmax(in[0], out);
     return node.save(out);
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().softmaxBackward(node.saved(0), dy, target));
+    node.produce(
+        0, target -> node.backend().attention().softmaxBackward(node.saved(0), dy, target));
   }
 }

@@ -18,7 +18,7 @@ record Sum() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), Shape.scalar());
-    node.backend().sum(in[0], out);
+    node.backend().reductions().sum(in[0], out);
     return out;
   }
 

@@ -21,12 +21,12 @@ record SwiGlu() implements Op {
   @Override
   public NdArray forward(Node node, NdArray... in) {
     NdArray out = node.allocate(in[0].dtype(), outputShape(in[0].shape()));
-    node.backend().swiGlu(in[0], out);
+    node.backend().elementwise().swiGlu(in[0], out);
     return out;
   }
 
   @Override
   public void backward(Node node, NdArray dy, NdArray... in) {
-    node.produce(0, target -> node.backend().swiGluBackward(in[0], dy, target));
+    node.produce(0, target -> node.backend().elementwise().swiGluBackward(in[0], dy, target));
   }
 }

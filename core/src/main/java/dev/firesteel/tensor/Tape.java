@@ -19,8 +19,8 @@ import java.util.function.Supplier;
 
 /**
  * The record of one forward pass (a micro-batch), in order of creation, so that backward is a loop
- * from its end. Owns every array of the pass: they end with {@link #close()}, activations already
- * during {@link #backward}.
+ * from its end. Owns every array of the pass: {@link #close()} releases them, and {@link #backward}
+ * already releases activations as it proceeds.
  *
  * <pre>{@code
  * try (Tape tape = Tape.training(backend, pool)) {
@@ -30,7 +30,7 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>Belongs to one thread.
+ * <p>Confined to one thread.
  */
 public final class Tape implements AutoCloseable {
   private final Backend backend;
@@ -66,7 +66,7 @@ public final class Tape implements AutoCloseable {
     return backend;
   }
 
-  /** Whether gradients will be asked for; a model turns dropout off where not. */
+  /** Whether gradients will be computed; if not, a model disables dropout. */
   public boolean recording() {
     return recording;
   }
@@ -75,12 +75,12 @@ public final class Tape implements AutoCloseable {
     return scope;
   }
 
-  /** A tensor without gradient. The array stays the caller's. */
+  /** A tensor without gradient. The array remains the caller's. */
   public Tensor constant(NdArray value) {
     return new Tensor(this, value, false);
   }
 
-  /** A constant of {@code values}, uploaded to memory that the tape owns. */
+  /** A constant with {@code values}, uploaded to memory that the tape owns. */
   public Tensor constant(int[] values, Shape shape) {
     NdArray array = scope.allocate(DType.I32, shape);
     backend.upload(values, 0, array);
@@ -88,12 +88,12 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten, whatever it
-   * held (perhaps already by the forward pass), and zero when the loss does not depend on the leaf.
-   * The same array always gives the same tensor, so that a tied weight gets one gradient.
+   * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten regardless of
+   * its content (perhaps already by the forward pass), and zero if the loss does not depend on the
+   * leaf. The same array always gives the same tensor, so that a tied weight has a single gradient.
    *
    * @throws ShapeException when the shapes differ
-   * @throws IllegalArgumentException when the element types differ, or when the array was given
+   * @throws IllegalArgumentException when the element types differ, or when the array was passed
    *     before with another gradient
    */
   public Tensor variable(NdArray value, NdArray gradient) {
@@ -127,22 +127,22 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Runs a part of a model whose inner tensors nobody else uses. Of their arrays only the result
-   * stays, and on a training tape what {@link #backward} reads. A part within a part belongs to the
-   * outer one.
+   * Runs a segment of a model whose inner tensors are not used outside of it. Only the result's
+   * array is kept and, on a training tape, those that {@link #backward} reads. A nested segment
+   * belongs to the outer one.
    */
   public Tensor segment(Supplier<Tensor> part) {
     return segment(part, recording ? Liveness::releaseUnread : Liveness::releaseAll);
   }
 
   /**
-   * As {@link #segment}, but on a training tape, too, only the result stays: {@link #backward}
-   * computes the others again when it reaches the part, from what the part has read, to the same
-   * bits. The last op's own arrays stay with its result, and ops whose arrays backward does not
-   * read do not run again.
+   * Activation checkpointing: like {@link #segment}, but only the result is kept on a training
+   * tape, too. When {@link #backward} reaches the segment, it recomputes the other arrays from the
+   * segment's inputs, with bit-identical results. The last op's own arrays are kept with its
+   * result, and ops whose arrays backward does not read are not rerun.
    *
-   * @throws IllegalArgumentException on a training tape, when the result is not of the part's last
-   *     op
+   * @throws IllegalArgumentException on a training tape, when the result is not that of the
+   *     segment's last op
    */
   public Tensor recomputed(Supplier<Tensor> part) {
     return segment(part, recording ? Liveness::releaseForRecomputation : Liveness::releaseAll);
@@ -162,7 +162,7 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  /** Applies an op; the one door through which tensors come to be. */
+  /** Applies an op. All tensors other than leaves are created here. */
   Tensor apply(Op op, Tensor... inputs) {
     boolean wantsGradient = false;
     NdArray[] in = new NdArray[inputs.length];
@@ -182,7 +182,7 @@ public final class Tape implements AutoCloseable {
     assert out.shape().equals(expected) : op.name() + ": " + out.shape() + " is not " + expected;
     node.output = new Tensor(this, out, wantsGradient);
     if (recording) {
-      // Also where no gradient is wanted: backward ends those arrays, too.
+      // Even if no gradient is needed: backward releases those arrays, too.
       nodes.add(node);
     }
     if (segment != null) {
@@ -211,17 +211,17 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Computes the gradient of a scalar with respect to every variable. Activations end as they are
-   * used up: afterwards only {@code loss} and leaves may be read. Once per tape.
+   * Computes the gradient of a scalar with respect to every variable. Activations are released as
+   * they are used up: afterwards only {@code loss} and leaves may be read. Once per tape.
    */
   public void backward(Tensor loss) {
     backward(loss, gradient -> {});
   }
 
   /**
-   * As {@link #backward(Tensor)}; gives each variable's gradient to {@code complete} as soon as
-   * nothing more will be written to it, in the order in which that happens. The order is that of
-   * the tape: the same for every pass of a model.
+   * Like {@link #backward(Tensor)}; passes each variable to {@code complete} as soon as its
+   * gradient is final, in the order in which that happens. The order is that of the tape: the same
+   * for every pass of a model.
    */
   public void backward(Tensor loss, Consumer<NdArray> complete) {
     if (loss.shape().size() != 1) {
@@ -260,7 +260,7 @@ public final class Tape implements AutoCloseable {
     unused.forEach(leaf -> complete(leaf, complete));
   }
 
-  /** How many inputs of nodes each variable is. */
+  /** The number of node inputs that refer to each variable. */
   private IdentityHashMap<Tensor, Integer> usesOfVariables() {
     IdentityHashMap<Tensor, Integer> uses = new IdentityHashMap<>();
     leaves.forEach(leaf -> uses.put(leaf, 0));
@@ -281,8 +281,8 @@ public final class Tape implements AutoCloseable {
 
   /**
    * The buffer of a variable's gradient for an op that computes it in its forward pass, for an
-   * output gradient of 1; null when the input is no variable, or an earlier op has it. Not within a
-   * segment, whose ops may run twice.
+   * output gradient of 1; null if the input is not a variable, or an earlier op has claimed it. Not
+   * within a segment, whose ops may run twice.
    */
   NdArray claim(Node node, int input) {
     Gradient gradient = node.inputs[input].gradient;
@@ -293,19 +293,21 @@ public final class Tape implements AutoCloseable {
     return gradient.array;
   }
 
-  /** Whether {@code array} is the very buffer in which a tensor's gradient is. */
+  /** Whether {@code array} is the buffer that holds a tensor's gradient. */
   boolean isGradient(Tensor tensor, NdArray array) {
     return tensor.gradient != null && tensor.gradient.array == array;
   }
 
-  /** A claim holds if its op gave the loss itself; else what was computed moves to the op. */
+  /**
+   * A claim is valid if its op produced the loss; otherwise the computed gradient moves to the op.
+   */
   private void settleClaims(Tensor loss) {
     for (Claim claim : claims) {
       if (claim.node.output == loss) {
         claim.of.written = true;
       } else {
         NdArray copy = claim.node.allocate(claim.of.array.dtype(), claim.of.array.shape());
-        backend.copy(claim.of.array, copy);
+        backend.elementwise().copy(claim.of.array, copy);
         claim.node.replaceSaved(claim.of.array, copy);
       }
     }
@@ -317,16 +319,16 @@ public final class Tape implements AutoCloseable {
     writer.write(target.array(), target.write());
   }
 
-  /** Where the caller now writes or adds a part of a tensor's gradient. */
+  /** The destination to which the caller now writes or adds a part of a tensor's gradient. */
   GradientTarget target(Tensor tensor) {
     Gradient gradient = tensor.gradient;
     if (gradient == null) {
       gradient = Gradient.pooled(scope.allocate(tensor.array().dtype(), tensor.shape()));
       tensor.gradient = gradient;
     } else if (gradient.uses > 1) {
-      // Somebody else still reads this buffer as theirs: add into a copy.
+      // Another tensor still shares this buffer: add into a copy.
       NdArray copy = scope.allocate(tensor.array().dtype(), tensor.shape());
-      backend.copy(gradient.array, copy);
+      backend.elementwise().copy(gradient.array, copy);
       drop(tensor);
       gradient = Gradient.pooled(copy);
       gradient.written = true;
@@ -338,7 +340,7 @@ public final class Tape implements AutoCloseable {
     return target;
   }
 
-  /** Gives {@code node}'s output gradient to an input: shared where it can be, else added. */
+  /** Passes {@code node}'s output gradient to an input: shared if possible, otherwise added. */
   void pass(Node node, Tensor input) {
     Gradient from = node.output.gradient;
     if (input.gradient == null) {
@@ -349,9 +351,9 @@ public final class Tape implements AutoCloseable {
           input,
           (target, write) -> {
             if (write == Write.SET) {
-              backend.copy(from.array, target);
+              backend.elementwise().copy(from.array, target);
             } else {
-              backend.addScaled(1, from.array, target);
+              backend.elementwise().addScaled(1, from.array, target);
             }
           });
     }
@@ -365,7 +367,7 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  /** Ends every array of this pass. */
+  /** Releases every array of this pass. */
   @Override
   public void close() {
     scope.close();
@@ -375,7 +377,7 @@ public final class Tape implements AutoCloseable {
     leaves.clear();
   }
 
-  /** A variable's gradient that a node's forward pass has written, for an output gradient of 1. */
+  /** A variable's gradient written by a node's forward pass, for an output gradient of 1. */
   private static final class Claim {
     private final Node node;
     private final Gradient of;
@@ -386,7 +388,7 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  /** A gradient buffer, perhaps shared by several tensors while nobody adds to it. */
+  /** A gradient buffer, shared by several tensors until one of them adds to it. */
   static final class Gradient {
     private final NdArray array;
     private final boolean pooled;

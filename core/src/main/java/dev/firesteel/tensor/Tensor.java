@@ -7,8 +7,9 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.RopeSpec;
 
 /**
- * An array in a computation that may be differentiated. Made by a {@link Tape} or by an op on other
- * tensors; formulas, shapes and gradients stand at the op's record (named in each method's link).
+ * An array in a computation that may be differentiated. Created by a {@link Tape} or by an op on
+ * other tensors; formulas, shapes and gradients are documented at the op's record, linked from each
+ * method.
  */
 public final class Tensor {
   private final Tape tape;
@@ -26,7 +27,7 @@ public final class Tensor {
     return tape;
   }
 
-  /** The value. It ends with the tape, or with {@link Tape#backward} if it was computed. */
+  /** The value. Released with the tape, or by {@link Tape#backward} if it was computed. */
   public NdArray array() {
     return array;
   }
@@ -40,12 +41,12 @@ public final class Tensor {
     return array.shape();
   }
 
-  /** Whether a variable is among what this was computed from. */
+  /** Whether this was computed from a variable. */
   public boolean requiresGradient() {
     return requiresGradient;
   }
 
-  /** The value of a scalar, on the host. */
+  /** The value of a scalar, copied to the host. */
   public double item() {
     double[] value = new double[1];
     if (shape().size() != 1) {
@@ -129,7 +130,7 @@ public final class Tensor {
     return tape.apply(new Rope(spec, false), this);
   }
 
-  /** {@link Rope} from a position of its own for each sequence, [B] of I32. */
+  /** {@link Rope} from a separate start position per sequence, [B] of I32. */
   public Tensor rope(RopeSpec spec, Tensor positions) {
     return tape.apply(new Rope(spec, true), this, positions);
   }
@@ -144,7 +145,7 @@ public final class Tensor {
     return tape.apply(new CachedAttention(spec), this, keys, values, positions);
   }
 
-  /** {@link CrossEntropy}: this holds logits; one loss, in nats, for each target. */
+  /** {@link CrossEntropy}: this holds logits; one loss, in nats, per target. */
   public Tensor crossEntropy(Tensor targets) {
     return tape.apply(new CrossEntropy(), this, targets);
   }
@@ -159,12 +160,12 @@ public final class Tensor {
     return tape.apply(new Reshape(Shape.of(dims)), this);
   }
 
-  /** {@link Slice}; negative axes count from the last. */
+  /** {@link Slice}; negative axes count from the end. */
   public Tensor slice(int axis, int start, int end) {
     return tape.apply(new Slice(axis(axis), start, end), this);
   }
 
-  /** {@link Concat} of this and others; negative axes count from the last. */
+  /** {@link Concat} of this and others; negative axes count from the end. */
   public Tensor concat(int axis, Tensor... others) {
     Tensor[] all = new Tensor[others.length + 1];
     all[0] = this;

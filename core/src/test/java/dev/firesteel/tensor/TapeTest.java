@@ -515,15 +515,7 @@ class TapeTest {
   @Test
   void onlyWhatBackwardReadsIsComputedAgain() {
     List<String> calls = new ArrayList<>();
-    Backend counting =
-        (Backend)
-            Proxy.newProxyInstance(
-                Backend.class.getClassLoader(),
-                new Class<?>[] {Backend.class},
-                (proxy, method, arguments) -> {
-                  calls.add(method.getName());
-                  return method.invoke(fixture.backend, arguments);
-                });
+    Backend counting = (Backend) counting(Backend.class, fixture.backend, calls);
     NdArray value = fixture.normal(RandomStream.of(1, "value"), 4, 4);
     NdArray weight = fixture.normal(RandomStream.of(1, "weight"), 4, 4);
     try (Tape tape = Tape.training(counting, fixture.pool)) {
@@ -538,6 +530,21 @@ class TapeTest {
       tape.backward(loss);
     }
     assertThat(calls).containsOnlyOnce("softmax", "linear", "dropout");
+  }
+
+  /** A backend, or a group of its kernels, with the names of the methods that are called. */
+  private static Object counting(Class<?> type, Object on, List<String> calls) {
+    return Proxy.newProxyInstance(
+        type.getClassLoader(),
+        new Class<?>[] {type},
+        (proxy, method, arguments) -> {
+          calls.add(method.getName());
+          Class<?> result = method.getReturnType();
+          boolean isGroup = result.isInterface() && result.getPackage() == type.getPackage();
+          return isGroup
+              ? counting(result, method.invoke(on, arguments), calls)
+              : method.invoke(on, arguments);
+        });
   }
 
   @Test
@@ -555,7 +562,7 @@ class TapeTest {
                       }))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
-              "recomputed: the result must be that of the part's last op, got TensorF64[2]");
+              "recomputed: the result must be that of the segment's last op, got TensorF64[2]");
     }
   }
 

@@ -35,7 +35,7 @@ class ClusterTrainingIT {
 
   private static final Pattern DAMAGED =
       Pattern.compile(
-          "firesteel: the checkpoint file (?<file>\\S+) is damaged, it must have (?<required>\\d+) bytes, got (?<got>\\d+): restore it, or delete (?<folder>\\S+) to go on from the checkpoint before");
+          "firesteel: the checkpoint file (?<file>\\S+) is damaged, it must have (?<required>\\d+) bytes, got (?<got>\\d+): restore it, or delete (?<folder>\\S+) to resume from the previous checkpoint");
 
   @TempDir private static Path folder;
 
@@ -222,7 +222,7 @@ class ClusterTrainingIT {
   private static void assertRefused(FaultInjection.Plan plan, SparkCluster.Outcome outcome)
       throws Exception {
     String refusal =
-        "this process belongs to attempt 1 of the run file:%s, attempt 2 has begun: it ends here, and the later one goes on from the last checkpoint"
+        "this process belongs to attempt 1 of the run file:%s, attempt 2 has begun: it stops here, and the later attempt resumes from the last checkpoint"
             .formatted(plan.run());
     assertThat(plan.told())
         .hasContent("prepare: %s\nwrite: %s\ncommit: %s".formatted(refusal, refusal, refusal));

@@ -309,7 +309,7 @@ public final class FaultInjection implements RankListener {
             truncatesCommitted()
                 ? "rank " + rank
                 // Who commits sees it.
-                : "rank 0 .*optimizer-0000%d-of-00002.* bytes after.*going on from the checkpoint of step 5"
+                : "rank 0 .*optimizer-0000%d-of-00002.* bytes after.*resuming from the checkpoint of step 5"
                     .formatted(rank + 1);
         default -> "rank " + rank;
       };

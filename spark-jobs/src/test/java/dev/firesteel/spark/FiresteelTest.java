@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,8 +69,9 @@ class FiresteelTest {
 
     for (String prompt : List.of("@" + note, "@@interface", "@Override")) {
       err.reset();
-      assertThat(firesteel("generate", "none", "--stop", prompt, "--backend", prompt)).isEqualTo(2);
-      assertThat(text(err)).contains(", got " + prompt + System.lineSeparator());
+      assertThat(firesteel("generate", "none", "compute.device=" + prompt, "--stop", prompt))
+          .isEqualTo(2);
+      assertThat(text(err)).contains(", got " + prompt + " for cpu: ");
     }
   }
 
@@ -90,26 +92,34 @@ class FiresteelTest {
 
   @Test
   void aModelsBackendIsCheckedBeforeTheModelIsRead() {
-    assertThat(firesteel("generate", "none", "--prompt", "a", "--backend", "gpu")).isEqualTo(2);
-    assertThat(text(err))
-        .isEqualToIgnoringNewLines(
-            "firesteel: --backend must be one of cpu, opencl, reference, got gpu");
+    refused(
+        "compute.backend must be one of cpu, opencl, reference, got \"gpu\" in the command line",
+        "compute.backend=gpu");
+    refused(
+        "compute.precision must be fp32 for the backend opencl, got bf16: set compute.precision to"
+            + " fp32 or compute.backend to cpu",
+        "compute.backend=opencl",
+        "compute.precision=bf16");
+    refused(
+        "compute.device is for the backend opencl, got 0 for cpu: leave it out or set"
+            + " compute.backend to opencl",
+        "compute.device=0");
+    refused(
+        "compute.tune is for the backend opencl, got cpu: leave it out or set compute.backend to"
+            + " opencl",
+        "compute.tune=false");
+    refused("compute.threads must be at least 0, got -1", "compute.threads=-1");
+    refused(
+        "unknown key \"training\" in the command line: the keys here are compute",
+        "training.steps=3");
+  }
+
+  private void refused(String message, String... overrides) {
     err.reset();
-    assertThat(
-            firesteel(
-                "generate", "none", "--prompt", "a", "--backend", "opencl", "--precision", "bf16"))
-        .isEqualTo(2);
-    assertThat(text(err))
-        .isEqualToIgnoringNewLines(
-            "firesteel: --precision must be fp32 for the backend opencl, got bf16");
-    err.reset();
-    assertThat(firesteel("generate", "none", "--prompt", "a", "--device", "0")).isEqualTo(2);
-    assertThat(text(err)).contains("--device is for the backend opencl, got 0 for cpu");
-    assertThat(firesteel("generate", "none", "--prompt", "a", "--no-tune")).isEqualTo(2);
-    assertThat(text(err)).contains("--no-tune is for the backend opencl, got cpu");
-    assertThat(firesteel("pretrain", "--no-tune", "data.source=a")).isEqualTo(2);
-    assertThat(text(err))
-        .contains("compute.tune, or --no-tune, is for the backend opencl, got cpu");
+    List<String> arguments = new ArrayList<>(List.of("generate", "none"));
+    arguments.addAll(List.of(overrides));
+    assertThat(firesteel(arguments.toArray(String[]::new))).isEqualTo(2);
+    assertThat(text(err)).isEqualToIgnoringNewLines("firesteel: " + message);
   }
 
   @Test

@@ -100,7 +100,7 @@ class SparkSubmitIT {
     assertThat(outcome.err()).contains("is FAILED");
     assertThat(cluster.driverErrors())
         .contains("firesteel: Spark needs java.base/", "--driver-java-options \"")
-        .doesNotContain("a defect in Firesteel");
+        .doesNotContain("a bug in Firesteel");
   }
 
   @Test
@@ -122,7 +122,7 @@ class SparkSubmitIT {
         .containsPattern(
             "firesteel: executors cannot start: [0-9]+ in a row failed, the last on 127.0.0.1:[0-9]+"
                 + " by \"Command exited with code 1\": see work/app-[0-9-]+/[0-9]+/stderr there")
-        .doesNotContain("a defect in Firesteel");
+        .doesNotContain("a bug in Firesteel");
   }
 
   @Test

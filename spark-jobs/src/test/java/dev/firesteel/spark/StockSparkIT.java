@@ -152,7 +152,7 @@ class StockSparkIT {
 
     assertThat(outcome.exitCode()).isEqualTo(1);
     assertThat(outcome.err())
-        .contains("firesteel: no master took the application at spark://127.0.0.1:");
+        .contains("firesteel: no master accepted the application at spark://127.0.0.1:");
   }
 
   private static List<String> executors(int count) {

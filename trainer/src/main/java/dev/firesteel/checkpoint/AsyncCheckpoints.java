@@ -76,7 +76,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   /** A checkpoint on its way. */
   private static final class Upload {
     final long step;
-    final OptionalDouble validationLoss;
+    final OptionalDouble score;
     final Path target;
     CheckpointStore.Content content; // until it is written
     Phase phase;
@@ -84,9 +84,9 @@ public final class AsyncCheckpoints implements AutoCloseable {
     Future<List<FileEntry>> work;
     volatile boolean stopped;
 
-    Upload(long step, OptionalDouble validationLoss, Path target, CheckpointStore.Content content) {
+    Upload(long step, OptionalDouble score, Path target, CheckpointStore.Content content) {
       this.step = step;
-      this.validationLoss = validationLoss;
+      this.score = score;
       this.target = target;
       this.content = content;
     }
@@ -94,7 +94,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   /**
    * @param keepLast how many of the newest checkpoints remain after each save
-   * @param keepBest whether the one of the lowest validation loss remains, too
+   * @param keepBest whether the one of the best score remains, too
    * @param limit of each phase; a file system that answers no more would else hold the run for ever
    */
   public AsyncCheckpoints(
@@ -120,16 +120,16 @@ public final class AsyncCheckpoints implements AutoCloseable {
   /**
    * Begins to save a checkpoint; waits for the one that is on its way.
    *
-   * @param validationLoss at this step where it was measured
+   * @param score at this step where it was measured
    * @param content of this rank's files, written on another thread: from what does not change until
    *     {@link #finish}, in blocks, between which it can be stopped
    * @return the one that was on its way
    * @throws UserException if that one cannot be saved
    */
   public Optional<Committed> start(
-      long step, OptionalDouble validationLoss, CheckpointStore.Content content) {
+      long step, OptionalDouble score, CheckpointStore.Content content) {
     Optional<Committed> before = finish();
-    upload = new Upload(step, validationLoss, store.target(step), content);
+    upload = new Upload(step, score, store.target(step), content);
     enter(Phase.PREPARE, List.of());
     return before;
   }
@@ -206,7 +206,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   private UserException late() {
     return UserException.failure(
-        "the checkpoint %s must be %s within %d s (checkpoint.timeout_seconds), and was not: see whether its file system works, or allow more"
+        "the checkpoint %s must be %s within %d s (checkpoint.timeout_seconds), and was not: check its file system, or raise the timeout"
             .formatted(upload.target, upload.phase.done, limit.toSeconds()));
   }
 
@@ -246,7 +246,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
         return write(now);
       }
       case COMMIT -> {
-        store.commit(now.target, now.step, now.validationLoss, written);
+        store.commit(now.target, now.step, now.score, written);
         store.retain(keepLast, keepBest);
       }
     }
@@ -337,7 +337,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   private static void requireGoingOn(Upload upload) throws InterruptedIOException {
     if (upload.stopped) {
-      throw new InterruptedIOException("the checkpoint " + upload.target + " was given up");
+      throw new InterruptedIOException("the checkpoint " + upload.target + " was abandoned");
     }
   }
 }

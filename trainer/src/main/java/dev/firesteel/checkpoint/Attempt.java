@@ -84,12 +84,12 @@ public final class Attempt {
     long last = records.last().orElse(0);
     if (last != number) {
       throw UserException.failure(
-          "this process belongs to attempt %d of the run %s, attempt %d has begun: it ends here, and the later one goes on from the last checkpoint"
+          "this process belongs to attempt %d of the run %s, attempt %d has begun: it stops here, and the later attempt resumes from the last checkpoint"
               .formatted(number, records.run(), last));
     }
     if (!records.token(number).equals(token)) {
       throw UserException.failure(
-          "this process belongs to attempt %d of the run %s, another driver has begun it as well: it ends here, and the other one goes on"
+          "this process belongs to attempt %d of the run %s, another driver has started it as well: it stops here, and the other one continues"
               .formatted(number, records.run()));
     }
   }

@@ -95,7 +95,7 @@ public final class AttemptRecords {
     } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
       if (last().orElse(0) >= number) {
         throw UserException.failure(
-            "attempt %d of the run %s must be begun by one driver, got another that did so at the same time: wait for its end, or train under another name (name=...)"
+            "attempt %d of the run %s must be started by one driver, got another that started it at the same time: wait until it ends, or train under another name (name=...)"
                 .formatted(number, run),
             e);
       }

@@ -76,10 +76,10 @@ public final class Checkpoint {
   }
 
   /** The validation loss at this step, in nats per token, where it was measured. */
-  public OptionalDouble validationLoss() {
-    return manifest.validationLoss() == null
+  public OptionalDouble score() {
+    return manifest.score() == null
         ? OptionalDouble.empty()
-        : OptionalDouble.of(manifest.validationLoss());
+        : OptionalDouble.of(manifest.score());
   }
 
   /** Bytes of all files but the manifest. */
@@ -122,7 +122,7 @@ public final class Checkpoint {
 
   private UserException damaged(Path file, String required) {
     return UserException.failure(
-        "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to go on from the checkpoint before"
+        "the checkpoint file %s is damaged, it must %s: restore it, or delete %s to resume from the previous checkpoint"
             .formatted(file, required, directory));
   }
 

@@ -22,8 +22,8 @@ import java.util.zip.CRC32C;
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
  * @param attempt of the run that saved it
- * @param validationLoss in nats per token where it was measured at this step, else null; retention
- *     of the best goes by it
+ * @param score of the headline metric at this step, less is better, null where it was not measured: the
+ *     value, or its negative where more is better; retention of the best goes by it
  * @param files every other file, in order of path
  * @param crc32c of this manifest's JSON with an empty text here
  */
@@ -31,7 +31,7 @@ public record CheckpointManifest(
     int formatVersion,
     long step,
     long attempt,
-    Double validationLoss,
+    Double score,
     List<FileEntry> files,
     String crc32c) {
   static final String FILE_NAME = "MANIFEST.json";
@@ -67,11 +67,11 @@ public record CheckpointManifest(
   }
 
   static CheckpointManifest of(
-      long step, long attempt, Double validationLoss, List<FileEntry> files) {
+      long step, long attempt, Double score, List<FileEntry> files) {
     CheckpointManifest unsigned =
-        new CheckpointManifest(FORMAT_VERSION, step, attempt, validationLoss, files, "");
+        new CheckpointManifest(FORMAT_VERSION, step, attempt, score, files, "");
     String checksum = checksum(JSON.valueToTree(unsigned));
-    return new CheckpointManifest(FORMAT_VERSION, step, attempt, validationLoss, files, checksum);
+    return new CheckpointManifest(FORMAT_VERSION, step, attempt, score, files, checksum);
   }
 
   byte[] toJson() {
@@ -112,10 +112,13 @@ public record CheckpointManifest(
       } else if (version == WITH_GENERATION) {
         manifest.set("attempt", manifest.remove("generation"));
       }
+      if (version < FORMAT_VERSION) {
+        manifest.set("score", manifest.remove("validation_loss"));
+      }
       return JSON.treeToValue(manifest, CheckpointManifest.class);
     } catch (IOException e) {
       throw UserException.failure(
-          "%s is damaged, it must be JSON as Firesteel writes it: delete its folder to go on from the checkpoint before"
+          "%s is damaged, it must be JSON as Firesteel writes it: delete its folder to resume from the previous checkpoint"
               .formatted(origin),
           e);
     }
@@ -126,7 +129,7 @@ public record CheckpointManifest(
     String got = checksum(manifest);
     if (!got.equals(expected)) {
       throw UserException.failure(
-          "%s is damaged, it must have the CRC32C %s, got %s: delete its folder to go on from the checkpoint before"
+          "%s is damaged, it must have the CRC32C %s, got %s: delete its folder to resume from the previous checkpoint"
               .formatted(origin, expected, got));
     }
   }

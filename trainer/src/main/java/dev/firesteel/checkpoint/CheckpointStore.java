@@ -105,7 +105,7 @@ public final class CheckpointStore {
       Optional<Checkpoint> checkpoint = Checkpoint.find(fs, folder);
       if (checkpoint.isEmpty()) {
         notices.accept(
-            "Ignoring %s: it was not written to the end (no complete %s); the next save deletes it"
+            "Ignoring %s: it was not written completely (no complete %s); the next save deletes it"
                 .formatted(folder, CheckpointManifest.FILE_NAME));
       } else if (!trusted.test(checkpoint.get())) {
         notices.accept(
@@ -128,7 +128,7 @@ public final class CheckpointStore {
 
   /**
    * Deletes all but the newest {@code keepLast} checkpoints and, if {@code keepBest}, the one of
-   * the lowest validation loss (of equals, the oldest). Called by rank 0.
+   * the best score (of equals, the oldest). Called by rank 0.
    *
    * @return how many were deleted
    */
@@ -151,13 +151,13 @@ public final class CheckpointStore {
     return deleted;
   }
 
-  /** The checkpoint of the lowest validation loss; of equals, the oldest. */
+  /** The checkpoint of the best score; of equals, the oldest. */
   public static Optional<Checkpoint> best(List<Checkpoint> checkpoints) {
     return checkpoints.stream()
-        .filter(checkpoint -> checkpoint.validationLoss().isPresent())
+        .filter(checkpoint -> checkpoint.score().isPresent())
         .min(
             Comparator.comparingDouble(
-                    (Checkpoint checkpoint) -> checkpoint.validationLoss().getAsDouble())
+                    (Checkpoint checkpoint) -> checkpoint.score().getAsDouble())
                 .thenComparingLong(Checkpoint::step));
   }
 
@@ -227,21 +227,21 @@ public final class CheckpointStore {
                     folder,
                     checkpoint.isPresent()
                         ? "completed after a later attempt of the run had begun"
-                        : "not written to the end"));
+                        : "not written completely"));
       }
     }
     attempt.check();
     fs.mkdirs(target);
   }
 
-  void commit(Path target, long step, OptionalDouble validationLoss, List<FileEntry> files)
+  void commit(Path target, long step, OptionalDouble score, List<FileEntry> files)
       throws IOException {
     List<FileEntry> sorted = files.stream().sorted(Comparator.comparing(FileEntry::path)).toList();
     CheckpointManifest manifest =
         CheckpointManifest.of(
             step,
             attempt.number(),
-            validationLoss.isPresent() ? validationLoss.getAsDouble() : null,
+            score.isPresent() ? score.getAsDouble() : null,
             sorted);
     for (FileEntry file : sorted) {
       long length = fs.getFileStatus(new Path(target, file.path())).getLen();
@@ -280,7 +280,7 @@ public final class CheckpointStore {
       }
     } catch (IOException | FSError | UserException e) {
       notices.accept(
-          "%s was not written to the end and cannot be deleted now (%s); the next save tries again"
+          "%s was not written completely and cannot be deleted now (%s); the next save tries again"
               .formatted(target, e.getMessage()));
     }
   }

@@ -22,13 +22,40 @@ public final class CheckpointWriter {
   private final Path directory;
   private final Attempt attempt;
   private final Permit permit;
-  private final List<FileEntry> entries = new ArrayList<>();
+  private final String folder; // with a slash at its end, or empty
+  private final List<FileEntry> entries;
 
+  /**
+   * A writer into a checkpoint's directory.
+   *
+   * @param attempt that the process belongs to
+   */
   public CheckpointWriter(FileSystem fs, Path directory, Attempt attempt, Permit permit) {
+    this(fs, directory, attempt, permit, "", new ArrayList<>());
+  }
+
+  private CheckpointWriter(
+      FileSystem fs,
+      Path directory,
+      Attempt attempt,
+      Permit permit,
+      String folder,
+      List<FileEntry> entries) {
     this.fs = fs;
     this.directory = directory;
     this.attempt = attempt;
     this.permit = permit;
+    this.folder = folder;
+    this.entries = entries;
+  }
+
+  /**
+   * The same checkpoint, with paths relative to a folder of it.
+   *
+   * @param subfolder with a slash at its end; empty: the same folder
+   */
+  public CheckpointWriter in(String subfolder) {
+    return new CheckpointWriter(fs, directory, attempt, permit, folder + subfolder, entries);
   }
 
   /** Asked before each file and each block of it. */
@@ -47,8 +74,8 @@ public final class CheckpointWriter {
   public OutputStream create(String path) throws IOException {
     permit.require();
     attempt.check();
-    FSDataOutputStream out = fs.create(new Path(directory, path), true);
-    return new Counted(path, out);
+    FSDataOutputStream out = fs.create(new Path(directory, folder + path), true);
+    return new Counted(folder + path, out);
   }
 
   /** A whole file of text in UTF-8. */

@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
 
-/** {@link GradientFormat#BF16}: what comes is added in float32. */
+/** {@link GradientFormat#BF16}: received values are added in float32. */
 final class Bf16Wire implements Wire {
-  /** Elements that are converted at a time: they stay in the first-level cache. */
+  /** Elements converted at a time: they fit into the L1 cache. */
   private static final int CHUNK = 2048;
 
   private final short[] chunk = new short[CHUNK];
@@ -17,7 +17,7 @@ final class Bf16Wire implements Wire {
   /**
    * Element i is {@code values[offset + i]}.
    *
-   * @param heldBack for each element what rounding has taken from it; updated by what is sent
+   * @param heldBack rounding error carried over for each element; updated by each send
    */
   Bf16Wire of(float[] values, int offset, float[] heldBack) {
     this.values = values;
@@ -41,7 +41,7 @@ final class Bf16Wire implements Wire {
         short sent = round(value);
         float lost = value - widen(sent);
         chunk[j] = sent;
-        // What is not finite has no rest, and must not spoil the steps after it.
+        // A non-finite value has no remainder, and must not spoil later steps.
         heldBack[i + j] = Math.abs(lost) <= Float.MAX_VALUE ? lost : 0;
       }
       shorts.put(chunk, 0, count);
@@ -60,7 +60,7 @@ final class Bf16Wire implements Wire {
     }
   }
 
-  /** To nearest even; a NaN stays one, though its bits would round to infinity. */
+  /** Rounds to nearest even; a NaN stays NaN, although its bits would round to infinity. */
   static short round(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (Float.isNaN(value)) {

@@ -2,7 +2,7 @@ package dev.firesteel.collective;
 
 import java.nio.ByteBuffer;
 
-/** Bytes as they are. */
+/** Bytes, unchanged. */
 final class BytesWire implements Wire {
   private final byte[] bytes;
 

@@ -1,6 +1,6 @@
 package dev.firesteel.collective;
 
-/** The calls of a {@link Collective} that move something. */
+/** The calls of a {@link Collective} that transfer data. */
 enum CallKind {
   REDUCE_SCATTER(1, "reduce-scatter"),
   ALL_GATHER(2, "all-gather"),
@@ -17,17 +17,17 @@ enum CallKind {
     this.text = text;
   }
 
-  /** How frames name the kind. */
+  /** The code of the kind in frames. */
   int code() {
     return code;
   }
 
-  /** Whether an array travels, as {@link Transfer} says. */
+  /** Whether the call transfers an array, see {@link Transfer}. */
   boolean isTransfer() {
     return this == REDUCE_SCATTER || this == REDUCE_SCATTER_BF16 || this == ALL_GATHER;
   }
 
-  /** For messages: the name of the kind with this code, which may have come over the wire. */
+  /** For messages: the name of the kind with this code, which may have been received. */
   static String name(int code) {
     for (CallKind kind : values()) {
       if (kind.code == code) {

@@ -2,7 +2,7 @@ package dev.firesteel.collective;
 
 import java.util.Optional;
 
-/** A call of a {@link Collective} that cannot be completed, because a rank failed or was lost. */
+/** A {@link Collective} call that cannot be completed, because a rank failed or was lost. */
 public final class CollectiveException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -26,7 +26,7 @@ public final class CollectiveException extends RuntimeException {
     this.failure = failure;
   }
 
-  /** What is known of the failure: which rank, which call, what it is a consequence of. */
+  /** Details of the failure: which rank, which call, and the failure that led to it. */
   public Optional<CollectiveFailure> failure() {
     return Optional.ofNullable(failure);
   }

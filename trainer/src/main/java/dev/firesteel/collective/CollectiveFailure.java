@@ -9,47 +9,47 @@ import java.io.Serializable;
 import java.io.UncheckedIOException;
 
 /**
- * Why a {@link Collective} cannot go on: the first failure that is known, the same on every rank
- * that learnt of it. A rank that sees a failure tells it to all others, so {@code seenBy} of what a
- * rank throws need not be the rank itself; {@code rank} is where to look for the cause.
+ * Why a {@link Collective} cannot continue: the first known failure, the same on every rank that
+ * learned of it. A rank that detects a failure broadcasts it, so {@code seenBy} in a rank's
+ * exception need not be the rank itself; {@code rank} is where to look for the cause.
  *
  * @param kind what happened
- * @param rank the rank that failed, gave up or is concerned; -1 if none is known
- * @param seenBy the rank that saw it first
- * @param call the call in which it was seen, for instance {@code reduce-scatter of 1000 (call 17)};
- *     empty outside of calls
+ * @param rank the rank that failed or gave up; -1 if none is known
+ * @param seenBy the rank that detected it first
+ * @param call the call in which it was detected, for instance {@code reduce-scatter of 1000 (call
+ *     17)}; empty outside of calls
  * @param step the optimizer step of that call
- * @param reason what was seen, or the reason that an aborting rank gave
+ * @param reason what was observed, or the reason given by an aborting rank
  */
 public record CollectiveFailure(
     Kind kind, int rank, int seenBy, String call, long step, String reason)
     implements Serializable {
   /** Kinds of failures. */
   public enum Kind {
-    /** The connection to the rank ended: most often its process did. */
+    /** The connection to the rank closed, usually because its process ended. */
     LOST,
     /** The rank did not answer before the deadline. */
     SILENT,
-    /** A frame of the rank does not fit its checksum. */
+    /** A frame from the rank failed its checksum. */
     DAMAGED,
-    /** The rank is in another call, at another step or in another attempt. */
+    /** The rank is in a different call, step or attempt. */
     DESYNCHRONISED,
-    /** The rank called {@link Collective#abort}, or met an error of its own. */
+    /** The rank called {@link Collective#abort}, or had an error of its own. */
     ABORTED,
     /** The rank closed its collective while others still needed it. */
     DEPARTED,
-    /** The rank could not be reached when the ranks connected. */
+    /** The rank could not be reached while the ranks were connecting. */
     UNREACHABLE,
-    /** The rank did not accept this process: of another run or attempt. */
+    /** The rank rejected this process: it belongs to another run or attempt. */
     REFUSED,
     /** This rank closed its collective. */
     CLOSED
   }
 
-  /** As much of a reason as travels to other ranks. */
+  /** The maximum length of a reason sent to other ranks. */
   private static final int MAX_REASON = 4000;
 
-  /** One sentence. */
+  /** A one-line message. */
   public String message() {
     String where = call.isEmpty() ? "" : " in %s at step %d".formatted(call, step);
     String what =

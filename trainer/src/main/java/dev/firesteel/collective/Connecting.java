@@ -21,16 +21,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The start of a {@link NioTransport}: two connections, one for frames and one for notices, between
- * any two ranks. Each rank connects to those below it and is connected to by those above. Each
- * connection is checked by a {@link Handshake}, on a thread of its own where it came in, so that a
- * stranger who connects and says nothing keeps nobody waiting.
+ * Sets up a {@link NioTransport}: two connections, one for frames and one for notices, between any
+ * two ranks. Each rank connects to those below it and accepts connections from those above. Each
+ * connection is verified by a {@link Handshake}, on its own thread if it was accepted, so that a
+ * silent stranger blocks nobody.
  */
 final class Connecting implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Connecting.class);
   private static final long RETRY_MILLIS = 50;
 
-  /** Of a socket's buffers in the system: some frames. */
+  /** Size of a socket's buffers in the operating system: a few frames. */
   private static final int SOCKET_BUFFER_BYTES = 4 << 20;
 
   private final Membership me;
@@ -45,7 +45,7 @@ final class Connecting implements AutoCloseable {
   private boolean done;
 
   /**
-   * @param sharesMemory whether frames may go through memory that two ranks of one machine share
+   * @param sharesMemory whether ranks of one machine may exchange frames through shared memory
    */
   Connecting(
       Membership me, List<InetSocketAddress> addresses, Duration limit, boolean sharesMemory) {
@@ -79,7 +79,7 @@ final class Connecting implements AutoCloseable {
     return new NioTransport(me, channels, lanes);
   }
 
-  /** Both messages are sent to all ranks before one is waited for: so no rank waits in a circle. */
+  /** Both messages are sent to all ranks before any is awaited, so ranks cannot wait in a cycle. */
   private MemoryLane[] shareMemory() {
     SharedMemory[] memories = new SharedMemory[channels.length];
     MemoryLane[] lanes = new MemoryLane[channels.length];
@@ -106,7 +106,7 @@ final class Connecting implements AutoCloseable {
     }
   }
 
-  /** What is done on each connection for frames. */
+  /** Per-connection setup for frames. */
   @FunctionalInterface
   private interface WithPeer {
     void run(int peer, SocketChannel frames) throws IOException;
@@ -130,7 +130,8 @@ final class Connecting implements AutoCloseable {
       try {
         return tryToConnect(peer, channel);
       } catch (IOException e) {
-        // The other process may be slow to answer, but it has told its address: its port is open.
+        // The other process may be slow to answer, but it has published its address: its port is
+        // open.
         if (millisLeft() <= RETRY_MILLIS) {
           throw new CollectiveException(
               unreachable(peer, "%s does not let it connect, %s".formatted(addresses.get(peer), e)),
@@ -164,7 +165,8 @@ final class Connecting implements AutoCloseable {
         threads.execute(() -> welcome(socket));
       }
     } catch (IOException e) {
-      // The port is closed: all are here, or the deadline has passed, and awaitAll says so.
+      // The port is closed: all ranks are connected, or the deadline has passed, as awaitAll
+      // reports.
       LOG.debug("no more connections are accepted", e);
     }
   }
@@ -187,7 +189,7 @@ final class Connecting implements AutoCloseable {
       keep(handshake.peer(), handshake.channel(), socket);
     } catch (IOException e) {
       LOG.warn(
-          "A connection to rank {} that is none of another rank was closed: {}",
+          "Closed a connection to rank {} that did not come from another rank: {}",
           me.rank(),
           e.getMessage());
       unproven.remove(socket);
@@ -210,8 +212,8 @@ final class Connecting implements AutoCloseable {
 
   /**
    * Large buffers save a tenth of the time of a large sum on one machine. But a system that grants
-   * less than is requested no longer lets the buffers grow by themselves, which is worse than not
-   * to request: so a socket that is not used is asked first.
+   * less than requested no longer lets the buffers grow on their own, which is worse than not
+   * requesting a size. So an unused socket is probed first.
    */
   private static boolean grantsLargeBuffers() {
     try (SocketChannel probe = SocketChannel.open()) {
@@ -290,7 +292,7 @@ final class Connecting implements AutoCloseable {
     return new CollectiveFailure(Kind.UNREACHABLE, peer, me.rank(), "", -1, reason);
   }
 
-  /** At least 1: a timeout of 0 would be none. */
+  /** At least 1: a timeout of 0 would mean none. */
   private long millisLeft() {
     return Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
   }
@@ -304,7 +306,7 @@ final class Connecting implements AutoCloseable {
     }
   }
 
-  /** Ends the threads, and all connections unless a transport has them. */
+  /** Ends the threads, and all connections that were not handed to a transport. */
   @Override
   public void close() throws IOException {
     threads.shutdownNow();

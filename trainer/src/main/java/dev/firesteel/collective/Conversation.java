@@ -30,19 +30,19 @@ final class Conversation {
     this.reader = new FrameReader(rank);
   }
 
-  /** Begins a call, whose exchanges must all be done within {@code timeoutNanos}. */
+  /** Starts a call, whose exchanges must all finish within {@code timeoutNanos}. */
   void begin(Frame.CallId call, long timeoutNanos) {
     this.call = call;
     this.deadline = System.nanoTime() + timeoutNanos;
     this.exchanges = 0;
   }
 
-  /** The rank that this one waits for, or waited for last. */
+  /** The rank that this one is waiting for, or last waited for. */
   int awaited() {
     return reader.expectedBytes() > 0 ? sender : receiver;
   }
 
-  /** Sums shards; {@code wire} adds what comes. */
+  /** Sums shards; {@code wire} adds received values. */
   void reduceScatter(Wire wire, int length) throws TransportException {
     if (powerOfTwo) {
       for (int level = 0; 1 << level < worldSize; level++) {
@@ -78,7 +78,7 @@ final class Conversation {
     }
   }
 
-  /** Gathers blocks: that of rank r is elements {@code [edges[r], edges[r + 1])}. */
+  /** Gathers blocks: rank r's is elements {@code [edges[r], edges[r + 1])}. */
   void allGatherBlocks(Wire wire, int[] edges) throws TransportException {
     if (powerOfTwo) {
       for (int held = 1; held < worldSize; held <<= 1) {
@@ -110,7 +110,7 @@ final class Conversation {
     exchange(wire, partner, sent.begin(), sent.end(), partner, received.begin(), received.end());
   }
 
-  /** Along the ring: to the next rank, from the one before. */
+  /** Along the ring: to the next rank, from the previous one. */
   private void pass(Wire wire, int begin, int end, int receivedBegin, int receivedEnd)
       throws TransportException {
     exchange(wire, wrap(rank + 1), begin, end, wrap(rank - 1), receivedBegin, receivedEnd);
@@ -123,7 +123,7 @@ final class Conversation {
     sender = from;
     writer.of(call, exchanges, wire, begin, end);
     reader.of(call, exchanges, wire, from, receivedBegin, receivedEnd);
-    // A call that is late already still looks once whether everything is there.
+    // A call that is already late still checks once whether everything has arrived.
     long left = Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadline - System.nanoTime());
     transport.exchange(to, writer, from, reader, left);
     exchanges++;

@@ -21,7 +21,7 @@ public final class Frame {
   /** Bytes of the header. */
   public static final int HEADER_BYTES = 64;
 
-  /** Bytes of the largest payload: one that goes out and one that comes in fit into a cache. */
+  /** Bytes of the largest payload: an outgoing and an incoming one fit into a cache together. */
   public static final int MAX_PAYLOAD_BYTES = 1 << 20;
 
   /** Bytes of the largest frame: the size of a transport's buffers. */
@@ -47,10 +47,10 @@ public final class Frame {
    * What all frames of one call have in common.
    *
    * @param sequence the number of the call, from 0
-   * @param operand the operand's number of elements; 0 where ranks may differ
+   * @param operand the operand's number of elements; 0 if it may differ between ranks
    */
   record CallId(CallKind kind, long attempt, long step, long sequence, long operand) {
-    /** For messages: which call. */
+    /** For messages: identifies the call. */
     String text() {
       return describe(kind.code(), operand, sequence);
     }
@@ -60,7 +60,7 @@ public final class Frame {
     return "%s of %d (call %d)".formatted(CallKind.name(kind), operand, sequence);
   }
 
-  /** Writes the header before the payload that lies between it and the buffer's position. */
+  /** Writes the header before the payload, which lies between it and the buffer's position. */
   static void seal(ByteBuffer frame, CallId call, int exchange, int index, CRC32C checksum) {
     int end = frame.position();
     frame.order(ByteOrder.LITTLE_ENDIAN);
@@ -78,7 +78,7 @@ public final class Frame {
     frame.putInt(HEADER_CHECKSUM_AT, checksum(frame, 0, HEADER_CHECKSUM_AT, checksum));
   }
 
-  /** What is wrong with a header's own bytes; null if nothing. */
+  /** Describes an error in the header's own bytes; null if there is none. */
   static String damage(ByteBuffer frame, CRC32C checksum) {
     frame.order(ByteOrder.LITTLE_ENDIAN);
     int computed = checksum(frame, 0, HEADER_CHECKSUM_AT, checksum);
@@ -90,7 +90,7 @@ public final class Frame {
         : mismatch("header", frame.getInt(HEADER_CHECKSUM_AT), computed);
   }
 
-  /** What is wrong with the payload of a whole frame; null if nothing. */
+  /** Describes an error in the payload of a complete frame; null if there is none. */
   static String payloadDamage(ByteBuffer frame, CRC32C checksum) {
     int computed = checksum(frame, HEADER_BYTES, frame.limit(), checksum);
     return computed == frame.getInt(PAYLOAD_CHECKSUM_AT)
@@ -102,7 +102,7 @@ public final class Frame {
     return "its %s has the checksum %08x, its header says %08x".formatted(part, computed, told);
   }
 
-  /** How an undamaged header differs from the one that is expected; null if it does not. */
+  /** How an undamaged header differs from the expected one; null if it does not. */
   static String difference(
       ByteBuffer frame, CallId call, int exchange, int index, int payloadBytes) {
     if (frame.getLong(ATTEMPT_AT) != call.attempt()) {

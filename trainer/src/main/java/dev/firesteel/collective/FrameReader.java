@@ -4,7 +4,7 @@ import dev.firesteel.collective.CollectiveFailure.Kind;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 
-/** Checks frames, and takes a range of an operand from them. */
+/** Checks frames, and copies their payload into a range of an operand. */
 final class FrameReader implements FrameSink {
   private final int rank;
   private final CRC32C checksum = new CRC32C();
@@ -35,7 +35,7 @@ final class FrameReader implements FrameSink {
     return this;
   }
 
-  /** How many elements the next frame of {@code [next, end)} holds. */
+  /** The number of elements in the next frame of {@code [next, end)}. */
   static int elementsOfNext(Wire wire, int next, int end) {
     return Math.min(end - next, Frame.MAX_PAYLOAD_BYTES / wire.elementBytes());
   }

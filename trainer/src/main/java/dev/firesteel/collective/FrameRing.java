@@ -11,9 +11,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
 /**
- * Frames on their way from one process to another of the same machine, in a file that both map:
- * {@value #SLOTS} slots that are used in turns. One thread of one process writes, one of the other
- * reads.
+ * Frames in transit from one process to another on the same machine, in a file that both map: a
+ * ring of {@value #SLOTS} slots. One thread of one process writes, one of the other reads.
  *
  * <pre>
  * offset    0 16 bytes  nonce of the file
@@ -23,13 +22,11 @@ import java.util.Arrays;
  * </pre>
  *
  * <p>Both counters only grow. A slot belongs to the reader from {@link #publish} to {@link
- * #release}; since at most {@code SLOTS - 1} are the reader's, the writer always has one to fill.
- * The mapping ends when the garbage collector finds the ring unused.
+ * #release}; since the reader has at most {@code SLOTS - 1}, the writer always has one to fill. The
+ * mapping is released when the garbage collector finds the ring unreachable.
  */
 final class FrameRing {
-  /**
-   * Slots of a ring: one is filled, one is read, the others let both sides go at their own pace.
-   */
+  /** Slots of a ring: one being filled, one being read, the others to decouple the two sides. */
   static final int SLOTS = 4;
 
   static final int NONCE_BYTES = 16;
@@ -49,7 +46,7 @@ final class FrameRing {
   private final ByteBuffer memory;
   private final ByteBuffer[] slots = new ByteBuffer[SLOTS];
 
-  /** This side's own counter, of which the other side sees a copy. */
+  /** This side's own counter; the other side sees a copy of it. */
   private long count;
 
   private FrameRing(ByteBuffer memory) {
@@ -60,11 +57,11 @@ final class FrameRing {
   }
 
   /**
-   * Makes an empty ring.
+   * Creates an empty ring.
    *
    * @param file an empty file
-   * @throws IOException if the memory that files there are in is exhausted: all of it is taken
-   *     here, not when a page is touched first, for that would end the process
+   * @throws IOException if the file system's memory is exhausted: all of it is allocated here
+   *     rather than on first touch of a page, which would kill the process
    */
   static FrameRing create(Path file, byte[] nonce) throws IOException {
     try (FileChannel channel = open(file)) {
@@ -79,9 +76,9 @@ final class FrameRing {
   }
 
   /**
-   * Maps a ring that another process made.
+   * Maps a ring created by another process.
    *
-   * @throws IOException if there is no such file, or it is not the one with that nonce
+   * @throws IOException if there is no such file, or it does not have that nonce
    */
   static FrameRing open(Path file, byte[] nonce) throws IOException {
     try (FileChannel channel = open(file)) {
@@ -93,7 +90,7 @@ final class FrameRing {
       byte[] found = new byte[NONCE_BYTES];
       memory.get(0, found);
       if (!Arrays.equals(found, nonce)) {
-        throw new IOException(file + " is a file of another process than the one that told of it");
+        throw new IOException(file + " was not created by the process that announced it");
       }
       return new FrameRing(memory);
     }
@@ -107,12 +104,12 @@ final class FrameRing {
     return channel.map(FileChannel.MapMode.READ_WRITE, 0, FILE_BYTES);
   }
 
-  /** For the writer: the slot that it may fill. */
+  /** For the writer: the slot to fill. */
   ByteBuffer free() {
     return slots[(int) (count % SLOTS)];
   }
 
-  /** For the writer: gives the slot to the reader; false if the reader has all it may have. */
+  /** For the writer: passes the slot to the reader; false if the reader has the maximum already. */
   boolean publish() throws IOException {
     long held = count - (long) COUNTER.getAcquire(memory, RELEASED_AT);
     requireSound(held);
@@ -131,7 +128,7 @@ final class FrameRing {
     return held == 0 ? null : slots[(int) (count % SLOTS)];
   }
 
-  /** For the reader: gives the slot of {@link #next} back. */
+  /** For the reader: returns the slot of {@link #next} to the writer. */
   void release() {
     count++;
     COUNTER.setRelease(memory, RELEASED_AT, count);
@@ -140,7 +137,7 @@ final class FrameRing {
   private static void requireSound(long held) throws IOException {
     if (held < 0 || held >= SLOTS) {
       throw new IOException(
-          "a counter in the shared memory is wrong: %d of %d frames would be on their way"
+          "a counter in shared memory is corrupt: %d of %d frames would be in transit"
               .formatted(held, SLOTS - 1));
     }
   }

@@ -3,7 +3,7 @@ package dev.firesteel.collective;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 
-/** Cuts a range of an operand into frames. At least one frame is sent, so that ranks notice. */
+/** Splits a range of an operand into frames. Sends at least one frame, so that ranks notice. */
 final class FrameWriter implements FrameSource {
   private final CRC32C checksum = new CRC32C();
   private Frame.CallId call;
@@ -13,7 +13,7 @@ final class FrameWriter implements FrameSource {
   private int end;
   private int index;
 
-  /** Begins with elements {@code [begin, end)}, in one exchange of the call. */
+  /** Starts with elements {@code [begin, end)}, in one exchange of the call. */
   FrameWriter of(Frame.CallId call, int exchange, Wire wire, int begin, int end) {
     this.call = call;
     this.exchange = exchange;

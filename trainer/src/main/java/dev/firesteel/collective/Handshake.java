@@ -10,8 +10,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * How two processes convince each other that they are ranks of the same attempt, each side proving
- * that it knows the secret without showing it:
+ * How two processes prove to each other that they are ranks of the same attempt, each side
+ * demonstrating knowledge of the secret without revealing it:
  *
  * <pre>
  * connecting                                accepting
@@ -42,7 +42,7 @@ public final class Handshake {
   /** Bytes of the second message of the connecting side. */
   public static final int PROOF_BYTES = MAC_BYTES;
 
-  /** Bytes of the accepting side's last word. */
+  /** Bytes of the accepting side's final message. */
   public static final int VERDICT_BYTES = 1;
 
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -54,12 +54,12 @@ public final class Handshake {
   private byte[] nonce;
   private boolean welcome;
 
-  /** What the accepting side thinks of the connecting one. */
+  /** The accepting side's verdict on the connecting one. */
   enum Verdict {
     WELCOME(0, ""),
-    NO_RANK(1, "it is no rank of a run, or of another version of Firesteel"),
+    NO_RANK(1, "it is not a rank of a run, or runs another version of Firesteel"),
     OTHER_ATTEMPT(2, "it is of another attempt of the run, or of another run"),
-    OTHER_WORLD(3, "it takes the world for one of another size"),
+    OTHER_WORLD(3, "it has a different world size"),
     WRONG_SECRET(4, "it does not know the secret of this attempt");
 
     private final byte code;
@@ -70,7 +70,7 @@ public final class Handshake {
       this.reason = reason;
     }
 
-    /** Of a code that came over the wire; an unknown one welcomes nobody. */
+    /** For a code that was received; an unknown one is a rejection. */
     static Verdict of(byte code) {
       for (Verdict verdict : values()) {
         if (verdict.code == code) {
@@ -91,7 +91,7 @@ public final class Handshake {
    * The connecting side.
    *
    * @param peer the rank it connects to
-   * @param channel which of several connections to that rank this is
+   * @param channel the index of this connection among those to that rank
    */
   public static Handshake connecting(Membership me, int peer, int channel) {
     byte[] hello =
@@ -148,7 +148,7 @@ public final class Handshake {
   /**
    * The connecting side's answer to a challenge.
    *
-   * @throws CollectiveException if the other side refuses this process, or does not know the secret
+   * @throws CollectiveException if the other side rejects this process, or does not know the secret
    */
   public byte[] proof(byte[] challenge) {
     heed(challenge[0]);
@@ -156,22 +156,22 @@ public final class Handshake {
     byte[] mac = Arrays.copyOfRange(challenge, 1 + NONCE_BYTES, CHALLENGE_BYTES);
     if (!MessageDigest.isEqual(mac, mac("accepting", peer))) {
       throw refused(
-          "whoever listens at its address does not know the secret of this attempt, or has"
+          "the process at its address does not know the secret of this attempt, or has"
               + " another rank");
     }
     return mac("connecting", peer);
   }
 
-  /** The accepting side's last word: whether the proof is right. */
+  /** The accepting side's final message: whether the proof is correct. */
   public byte[] verdict(byte[] proof) {
     welcome = nonce != null && MessageDigest.isEqual(proof, mac("connecting", me.rank()));
     return new byte[] {(welcome ? Verdict.WELCOME : Verdict.WRONG_SECRET).code};
   }
 
   /**
-   * The connecting side's end.
+   * Completes the connecting side.
    *
-   * @throws CollectiveException if the other side refuses this process
+   * @throws CollectiveException if the other side rejects this process
    */
   public void conclude(byte[] verdict) {
     heed(verdict[0]);
@@ -191,23 +191,23 @@ public final class Handshake {
         null);
   }
 
-  /** Why the accepting side refuses, as its challenge begins; null if it does not. */
+  /** Why the accepting side rejects, at the start of its challenge; null if it does not. */
   public static String refusal(byte[] challenge) {
     Verdict verdict = Verdict.of(challenge[0]);
     return verdict == Verdict.WELCOME ? null : verdict.reason;
   }
 
-  /** Whether both sides are convinced. */
+  /** Whether both sides have verified each other. */
   public boolean welcome() {
     return welcome;
   }
 
-  /** The rank on the other side; for the accepting one, as the hello says it. */
+  /** The rank on the other side; for the accepting side, as stated in the hello. */
   public int peer() {
     return peer;
   }
 
-  /** Which of several connections between the two ranks this is, as the hello says it. */
+  /** The index of this connection between the two ranks, as stated in the hello. */
   public int channel() {
     return channel;
   }
@@ -218,7 +218,7 @@ public final class Handshake {
     return bytes;
   }
 
-  /** The hello holds what the connecting side says of itself, its nonce included. */
+  /** The hello holds the connecting side's claims, its nonce included. */
   private byte[] mac(String role, int acceptingRank) {
     try {
       Mac mac = Mac.getInstance("HmacSHA256");

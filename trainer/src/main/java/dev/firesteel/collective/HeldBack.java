@@ -3,12 +3,14 @@ package dev.firesteel.collective;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What {@link GradientFormat#BF16} holds back, for each reduce-scatter of a step. */
+/**
+ * The rounding errors that {@link GradientFormat#BF16} carries over, per reduce-scatter of a step.
+ */
 final class HeldBack {
   private final List<float[]> ofCalls = new ArrayList<>();
   private int next;
 
-  /** Begins again with the first call of a step. */
+  /** Restarts with the first call of a step. */
   void enterStep() {
     next = 0;
   }

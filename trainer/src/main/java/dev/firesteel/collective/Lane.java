@@ -4,32 +4,32 @@ import java.io.EOFException;
 import java.io.IOException;
 
 /**
- * Moves frames to one rank and from it, one at a time in each direction, without waiting. Methods
- * that move something throw {@link EOFException} where the other side has hung up, another {@link
- * IOException} where the connection broke.
+ * Moves frames to and from one rank, one at a time in each direction, without blocking. Methods
+ * that move data throw {@link EOFException} if the other side has closed, and another {@link
+ * IOException} if the connection broke.
  */
 interface Lane {
-  /** Makes the next frame ready to leave; false if there is none. */
+  /** Prepares the next frame for sending; false if there is none. */
   boolean fill(FrameSource outgoing);
 
-  /** Moves what can be moved of the frame; false if that is nothing. */
+  /** Sends as much of the frame as possible; false if that is nothing. */
   boolean send() throws IOException;
 
-  /** Whether the frame has left. */
+  /** Whether the frame has been sent. */
   boolean hasSent();
 
-  /** Makes room for the next frame; false if none is expected. */
+  /** Prepares to receive the next frame; false if none is expected. */
   boolean expect(FrameSink incoming);
 
-  /** Moves what has come of the frame, and lets its header be checked; false if that is nothing. */
+  /** Receives what has arrived of the frame, and has its header checked; false if nothing has. */
   boolean receive(FrameSink incoming) throws IOException;
 
-  /** Whether the whole frame has come. */
+  /** Whether the whole frame has been received. */
   boolean hasReceived();
 
-  /** Hands the whole frame over. */
+  /** Delivers the whole frame. */
   void deliver(FrameSink incoming);
 
-  /** What of the connection's readiness a frame waits for that cannot leave. */
+  /** The selector operations to wait for while a frame cannot be sent. */
   int sendingOps();
 }

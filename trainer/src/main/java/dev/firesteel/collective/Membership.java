@@ -1,11 +1,11 @@
 package dev.firesteel.collective;
 
 /**
- * Who a process is among the ranks of one attempt, and the secret that they share. An attempt is
- * one start of a run: whatever is left of an earlier one has another number and another secret.
+ * A process's identity among the ranks of one attempt, and their shared secret. An attempt is one
+ * start of a run: processes left over from an earlier one have another number and secret.
  */
 public final class Membership {
-  /** Bytes that a secret has at least. */
+  /** The minimum length of a secret, in bytes. */
   public static final int SECRET_BYTES = 32;
 
   private final long attempt;
@@ -14,7 +14,7 @@ public final class Membership {
   private final byte[] secret;
 
   /**
-   * @param secret at least {@link #SECRET_BYTES} random bytes, made anew for each attempt
+   * @param secret at least {@link #SECRET_BYTES} random bytes, newly generated for each attempt
    */
   public Membership(long attempt, int rank, int worldSize, byte[] secret) {
     if (rank < 0 || rank >= worldSize) {

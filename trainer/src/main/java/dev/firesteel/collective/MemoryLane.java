@@ -7,9 +7,9 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 
 /**
- * Frames through memory that two processes of one machine share, a {@link FrameRing} for each
- * direction. The connection carries no frames: a byte on it says "look again", so that a rank that
- * waits sleeps, and its end is the end of the other process, as ever.
+ * Frames through shared memory between two processes of one machine, with a {@link FrameRing} for
+ * each direction. The connection carries no frames, only wake-up bytes, so that a waiting rank can
+ * sleep; when it closes, the other process has ended, as usual.
  */
 final class MemoryLane implements Lane {
   private final SocketChannel connection;
@@ -21,7 +21,7 @@ final class MemoryLane implements Lane {
   private boolean sent = true;
   private int expectedBytes;
 
-  /** How the other side's connection ended; null while it has not. */
+  /** How the other side's connection closed; null while it is open. */
   private IOException end;
 
   MemoryLane(SocketChannel connection, FrameRing outgoingFrames, FrameRing incomingFrames) {
@@ -66,7 +66,7 @@ final class MemoryLane implements Lane {
     frame = incomingFrames.next();
     if (frame == null) {
       listen();
-      // Once more: what was published before the other side hung up counts.
+      // Once more: frames published before the other side closed still count.
       frame = incomingFrames.next();
       if (frame == null) {
         return requireOpen();
@@ -94,13 +94,13 @@ final class MemoryLane implements Lane {
     return SelectionKey.OP_READ;
   }
 
-  /** A byte that does not fit in is not needed: the other side has not heard earlier ones yet. */
+  /** If the byte does not fit, it is not needed: earlier ones are still unread. */
   private void wake() {
     try {
       call.clear();
       connection.write(call);
     } catch (IOException e) {
-      // What the other side published before it went is still there to take.
+      // Frames published before the other side closed can still be read.
       end = e;
     }
   }
@@ -120,7 +120,7 @@ final class MemoryLane implements Lane {
     }
   }
 
-  /** False: nothing has moved, and may yet. */
+  /** False: nothing has moved yet. */
   private boolean requireOpen() throws IOException {
     if (end != null) {
       throw end;

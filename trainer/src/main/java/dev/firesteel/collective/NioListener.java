@@ -22,16 +22,16 @@ public final class NioListener implements TransportListener {
   }
 
   /**
-   * Opens a free port. Frames between ranks of one machine go through memory that they share, where
-   * that can be had; all others over sockets.
+   * Opens a free port. Frames between ranks of one machine go through shared memory if possible,
+   * all others over sockets.
    *
-   * @param bind the address of this machine by which the other ranks reach it
+   * @param bind the address of this machine at which the other ranks reach it
    */
   public static NioListener open(InetAddress bind) throws IOException {
     return open(bind, true);
   }
 
-  /** As {@link #open}; all frames go over sockets. */
+  /** Like {@link #open}, but all frames go over sockets. */
   public static NioListener openForSockets(InetAddress bind) throws IOException {
     return open(bind, false);
   }

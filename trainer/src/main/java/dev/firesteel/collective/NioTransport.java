@@ -19,17 +19,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Frames over plain sockets, unencrypted: two connections between any two ranks, one for frames and
- * one for notices, so that a notice passes a frame that is stuck. One thread sends and receives at
- * the same time, without blocking, as one {@link Selector} tells it. Ranks of one machine may have
- * {@link SharedMemory} for frames, and their connection to wake each other.
+ * Frames over plain, unencrypted sockets: two connections between any two ranks, one for frames and
+ * one for notices, so that a notice can overtake a frame that is stuck. One thread sends and
+ * receives concurrently without blocking, driven by one {@link Selector}. Ranks of one machine may
+ * use {@link SharedMemory} for frames; their connection then only wakes the other side.
  *
- * <p>A process's end closes its sockets: every rank in an exchange sees that at once on the
+ * <p>When a process ends, its sockets close: every rank in an exchange sees that immediately on the
  * connection for notices.
  *
- * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside of
- * the process up to 8 MiB of socket buffers for each connection that frames take, and 4 MiB of
- * shared memory for each rank of the same machine (which maps as much of each other one's).
+ * <p>Memory: two direct buffers of {@link Frame#MAX_BYTES}, and 16 KiB for each rank; outside the
+ * process up to 8 MiB of socket buffers for each connection that carries frames, and 4 MiB of
+ * shared memory for each rank on the same machine (which each maps for the other).
  */
 public final class NioTransport implements Transport {
   /** Connections between two ranks. */
@@ -48,7 +48,7 @@ public final class NioTransport implements Transport {
 
   /**
    * @param channels to each rank, {@link #CHANNELS}
-   * @param shared the way of frames to each rank through memory; null where they take the socket
+   * @param shared each rank's lane through shared memory; null for ranks that use the socket
    */
   NioTransport(Membership me, SocketChannel[][] channels, MemoryLane[] shared) throws IOException {
     this.me = me;
@@ -65,7 +65,8 @@ public final class NioTransport implements Transport {
         links[peer] = new Link(peer, channels[peer], lane);
       }
     }
-    LOG.info("Frames to ranks {} go through memory, to others over sockets", ranksByMemory());
+    LOG.info(
+        "Frames to ranks {} go through shared memory, to others over sockets", ranksByMemory());
   }
 
   @Override
@@ -73,7 +74,7 @@ public final class NioTransport implements Transport {
     return me;
   }
 
-  /** The ranks whose frames go through memory. */
+  /** The ranks whose frames go through shared memory. */
   List<Integer> ranksByMemory() {
     return Arrays.stream(links)
         .filter(link -> link != null && link.lane instanceof MemoryLane)
@@ -154,7 +155,7 @@ public final class NioTransport implements Transport {
     heedNotices();
   }
 
-  /** Takes what has come for this rank besides frames. */
+  /** Reads whatever has arrived for this rank besides frames. */
   private void select(long nanos) throws TransportException {
     try {
       if (nanos <= 0) {
@@ -179,7 +180,7 @@ public final class NioTransport implements Transport {
     }
   }
 
-  /** A notice before the loss of a rank: the rank that is lost may have said why. */
+  /** Prefers a notice to the loss of a rank: the lost rank may have given the reason. */
   private void heedNotices() throws TransportException {
     Notice notice = notices.poll();
     if (notice != null) {
@@ -192,7 +193,7 @@ public final class NioTransport implements Transport {
     }
   }
 
-  /** The connection for frames ended; the one for notices may know why. */
+  /** The connection for frames closed; the one for notices may know why. */
   private TransportException ended(Link link, IOException how) throws TransportException {
     long until = System.nanoTime() + REASON_NANOS;
     for (long left = 0; left >= 0; left = until - System.nanoTime()) {
@@ -203,7 +204,7 @@ public final class NioTransport implements Transport {
       }
     }
     return TransportException.lost(
-        link.peer, how instanceof EOFException ? "its connection ended" : how.toString(), how);
+        link.peer, how instanceof EOFException ? "its connection closed" : how.toString(), how);
   }
 
   @Override
@@ -257,7 +258,7 @@ public final class NioTransport implements Transport {
 
   /** The connections to one rank. */
   private final class Link {
-    /** How long a notice may take to leave: the other side's system takes it, not its process. */
+    /** Timeout for sending a notice: it is received by the other side's system, not its process. */
     private static final long PATIENCE_NANOS = 100_000_000;
 
     private final int peer;
@@ -268,10 +269,10 @@ public final class NioTransport implements Transport {
     private final SelectionKey noticesKey;
     private final NoticeReader reader = new NoticeReader();
 
-    /** The rank has said that it closes. */
+    /** The rank has announced that it closes. */
     private boolean departed;
 
-    /** How the connection ended without that; null while it has not. */
+    /** How the connection closed without that announcement; null while it is open. */
     private IOException lost;
 
     Link(int peer, SocketChannel[] channels, Lane lane) throws IOException {
@@ -293,7 +294,7 @@ public final class NioTransport implements Transport {
         }
         departed = reader.farewellCame();
         if (!open && !departed) {
-          lost = new IOException("its connection ended");
+          lost = new IOException("its connection closed");
         }
         if (!open) {
           noticesKey.cancel();
@@ -315,17 +316,17 @@ public final class NioTransport implements Transport {
           }
         }
       } catch (IOException e) {
-        // Gone already: it needs no telling.
-        LOG.debug("rank {} could not be told", peer, e);
+        // Already gone: there is nothing to notify.
+        LOG.debug("could not notify rank {}", peer, e);
       }
     }
 
     void close() {
       try {
-        // The end of the stream after all that was told, also if the other side told something too.
+        // End the stream after all notices, even if the other side has sent some too.
         noticeChannel.shutdownOutput();
       } catch (IOException e) {
-        LOG.debug("rank {} has closed before", peer, e);
+        LOG.debug("rank {} has already closed", peer, e);
       }
       closeQuietly(noticeChannel);
       closeQuietly(frames);

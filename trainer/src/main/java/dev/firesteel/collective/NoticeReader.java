@@ -6,8 +6,8 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.zip.CRC32C;
 
 /**
- * Cuts the stream of notices of one rank: each is its length, its CRC32C and its bytes. A length of
- * -1 is the farewell of a rank that closes in order.
+ * Parses the stream of notices from one rank: each is its length, its CRC32C and its bytes. A
+ * length of -1 announces that the rank closes normally.
  */
 final class NoticeReader {
   private static final int HEADER_BYTES = 2 * Integer.BYTES;
@@ -29,7 +29,7 @@ final class NoticeReader {
     return ByteBuffer.allocate(HEADER_BYTES).putInt(FAREWELL).putInt(0).flip();
   }
 
-  /** Reads what there is; false at the end of the stream. */
+  /** Reads what is available; false at the end of the stream. */
   boolean read(ReadableByteChannel channel) throws IOException {
     int count;
     do {
@@ -39,7 +39,7 @@ final class NoticeReader {
   }
 
   /**
-   * The next notice that is there as a whole; null if there is none.
+   * The next complete notice; null if there is none.
    *
    * @throws IOException if it is damaged
    */
@@ -73,12 +73,12 @@ final class NoticeReader {
     byte[] notice = new byte[length];
     buffer.get(notice);
     if (told != checksum(notice)) {
-      throw new IOException("a notice does not fit its checksum");
+      throw new IOException("a notice failed its checksum");
     }
     return notice;
   }
 
-  /** Whether the rank has said that it closes. */
+  /** Whether the rank has announced that it closes. */
   boolean farewellCame() {
     return farewell;
   }

@@ -14,23 +14,23 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Ranks that are processes of their own, over a {@link Transport}. All calls run one after the
- * other on the thread {@code firesteel-collective}.
+ * Ranks in separate processes, over a {@link Transport}. All calls run one after the other on the
+ * thread {@code firesteel-collective}.
  *
  * <p><b>Sums.</b> For a power of two the binary tree of {@link Collective}. For another number of
  * ranks W the shard of rank r is {@code ((x[r + 1] + x[r + 2]) + ... ) + x[r]}, ranks modulo W.
- * Sums of doubles are the tree at any W, the left part being the largest power of two below.
+ * Sums of doubles use the tree at any W, the left part being the largest power of two below.
  *
- * <p><b>Deadline.</b> Each call has one, counted from when it begins on the thread of its own:
- * longer than one rank may need for its computation between two calls more than another. At the
- * deadline a rank tells the others for whom it waits, and they tell for whom they do: the rank that
- * is named in the end is the one that answered nobody.
+ * <p><b>Deadline.</b> Each call has one, counted from its start on the collective's thread. It must
+ * exceed any difference between ranks in computing time between two calls. On timeout, each rank
+ * broadcasts which peer it is blocked on; following that wait-for chain ends at the rank that did
+ * not respond.
  *
- * <p><b>Failures.</b> The first one is told to all ranks, so all of them stop at once; see {@link
- * CollectiveFailure}. An interrupt of the thread that waits for a call aborts the collective.
+ * <p><b>Failures.</b> The first one is broadcast to all ranks, so all of them stop at once; see
+ * {@link CollectiveFailure}. Interrupting the thread that waits for a call aborts the collective.
  *
- * <p><b>Memory.</b> Its own: nothing of note; the transport's buffers are of a fixed size. An
- * array's transfer allocates a few objects and no buffer.
+ * <p><b>Memory.</b> Negligible itself; the transport's buffers have a fixed size. An array's
+ * transfer allocates a few objects and no buffer.
  */
 public final class PeerCollective implements Collective {
   private static final Duration LONGEST_GRACE = Duration.ofSeconds(1);
@@ -50,23 +50,23 @@ public final class PeerCollective implements Collective {
   private final AtomicLong transferNanos = new AtomicLong();
   private final Thread thread;
 
-  /** For whom each rank waits, as far as it has said so; else -1. */
+  /** The peer that each rank is blocked on, as far as known; else -1. */
   private final int[] waitsFor;
 
   private long step;
   private long sequence;
 
-  /** As the other constructor, with {@link GradientFormat#FP32}. */
+  /** With {@link GradientFormat#FP32}. */
   public PeerCollective(Transport transport, Duration deadline) {
     this(transport, deadline, GradientFormat.FP32);
   }
 
   /**
-   * Begins with the first call.
+   * Starts with the first call.
    *
    * @param transport the connections; closed with this collective
-   * @param deadline how long a call may take from its beginning
-   * @param format how operands of {@link #reduceScatter} travel; the same on all ranks
+   * @param deadline the maximum duration of a call, from its start
+   * @param format how operands of {@link #reduceScatter} are sent; the same on all ranks
    */
   public PeerCollective(Transport transport, Duration deadline, GradientFormat format) {
     this.transport = transport;
@@ -205,9 +205,7 @@ public final class PeerCollective implements Collective {
     return new CollectiveFailure(Kind.ABORTED, rank, rank, "", step, reason);
   }
 
-  /**
-   * Keeps the first failure, tells it to the others unless they told it, and ends all exchanges.
-   */
+  /** Records the first failure, broadcasts it unless it was received, and ends all exchanges. */
   private void fail(CollectiveException failure, boolean tell) {
     if (firstFailure.compareAndSet(null, failure)) {
       if (tell) {
@@ -257,7 +255,7 @@ public final class PeerCollective implements Collective {
         }
         run(call);
       } catch (InterruptedException e) {
-        // Nobody but a debugger interrupts this thread; it ends by a call of its own.
+        // Only a debugger interrupts this thread; it ends through a call of its own.
         interrupted = true;
       }
     }
@@ -293,7 +291,7 @@ public final class PeerCollective implements Collective {
       case SILENT -> findSilent(call, e.rank());
       case NOTICE -> heed(call, new Transport.Notice(e.rank(), e.notice()));
       case CLOSED -> {
-        // Whoever closed the transport has said why before.
+        // The code that closed the transport has already reported why.
       }
     }
   }
@@ -304,7 +302,7 @@ public final class PeerCollective implements Collective {
         new CollectiveFailure(kind, of, rank, call.id.text(), call.id.step(), reason), cause);
   }
 
-  /** A rank that closes has most often heard of a failure, whose notice is on its way here, too. */
+  /** A rank that closes has usually received a failure, whose notice is on its way here, too. */
   private void findReason(Call call, TransportException departure) {
     try {
       Transport.Notice notice = transport.awaitNotice(Transport.REASON_NANOS);
@@ -317,7 +315,7 @@ public final class PeerCollective implements Collective {
         notice = transport.awaitNotice(Transport.REASON_NANOS);
       }
     } catch (TransportException e) {
-      // Nobody is left who could tell.
+      // There is nobody left to notify.
       departure.addSuppressed(e);
     }
     fail(failure(Kind.DEPARTED, departure.rank(), call, departure.getMessage(), departure), true);
@@ -329,12 +327,12 @@ public final class PeerCollective implements Collective {
       fail(new CollectiveException(warning.failure(), null), false);
       return;
     }
-    // Some rank's deadline has passed. This one is alive, and says for whom it waits itself.
+    // Another rank's deadline has passed. This rank is alive, and reports whom it is blocked on.
     waitsFor[notice.from()] = warning.suspect();
     findSilent(call, conversation.awaited());
   }
 
-  /** Follows who waits for whom until there is a rank that nobody hears of. */
+  /** Follows the wait-for chain until it reaches a rank that nobody hears from. */
   private void findSilent(Call call, int awaited) {
     transport.tell(Warning.suspects(awaited));
     waitsFor[rank] = awaited;
@@ -366,7 +364,7 @@ public final class PeerCollective implements Collective {
     fail(failure(Kind.SILENT, suspect, call, reason, null), true);
   }
 
-  /** Where the chain of waiting ranks that begins here ends; somewhere in it if it is a circle. */
+  /** The end of the wait-for chain that starts here; some rank of it if it is a cycle. */
   private int suspect() {
     int suspect = rank;
     for (int hop = 0; hop < worldSize && waitsFor[suspect] >= 0; hop++) {
@@ -375,13 +373,13 @@ public final class PeerCollective implements Collective {
     return suspect;
   }
 
-  /** What a call does on the thread of the collective. */
+  /** What a call does on the collective's thread. */
   @FunctionalInterface
   private interface Body {
     void run() throws TransportException;
   }
 
-  /** A call that waits for its turn, or is under way, or done. */
+  /** A call that is queued, running or done. */
   private final class Call implements Transfer {
     private final Frame.CallId id;
     private final Body body;
@@ -399,7 +397,8 @@ public final class PeerCollective implements Collective {
         try {
           done.await();
         } catch (InterruptedException e) {
-          // Still waits, for the end of an exchange that has no connections any more: until then
+          // Keep waiting for the end of an exchange whose connections are already closed: until
+          // then
           // the array is written to.
           interrupted = true;
           abort("the thread that waited for a call was interrupted");

@@ -1,19 +1,19 @@
 package dev.firesteel.collective;
 
-import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.ReductionKernels;
 
 /**
  * One rank's part of an array: elements {@code [begin, end)}.
  *
- * <p>Arrays are cut in halves, the halves in halves, and so on, each at the multiple of {@link
- * #ALIGNMENT} nearest above the middle. So a shard of few ranks is made of shards of more.
+ * <p>Arrays are halved recursively, each time at the multiple of {@link #ALIGNMENT} nearest above
+ * the middle. So a shard for few ranks is a union of shards for more.
  */
 public record Shard(int begin, int end) {
   /**
-   * Elements to whose multiples arrays are cut: blocks of the backends' sums of squares, so that a
-   * norm over shards adds the same numbers as one over the whole.
+   * Arrays are split at multiples of this many elements: the block size of the backends' sums of
+   * squares, so that a norm over shards adds the same numbers as one over the whole array.
    */
-  public static final int ALIGNMENT = Backend.REDUCTION_BLOCK;
+  public static final int ALIGNMENT = ReductionKernels.BLOCK;
 
   /** The number of elements. */
   public int length() {
@@ -21,9 +21,9 @@ public record Shard(int begin, int end) {
   }
 
   /**
-   * The part of rank {@code rank} of {@code worldSize}: after recursive halving that begins with
-   * the nearest neighbour, that is the rank's bits in reverse order as a position, for a power of
-   * two; for any other number the rank itself.
+   * The part of rank {@code rank} of {@code worldSize}. For a power of two its position is the rank
+   * with its bits reversed, the result of recursive halving that starts with the nearest neighbor;
+   * for any other number it is the rank itself.
    */
   public static Shard of(int length, int rank, int worldSize) {
     if (Integer.bitCount(worldSize) != 1) {
@@ -35,7 +35,7 @@ public record Shard(int begin, int end) {
     return halved(length, rank, Integer.numberOfTrailingZeros(worldSize));
   }
 
-  /** What {@code rank} still works on after {@code times} halvings, of an array of that length. */
+  /** The range that {@code rank} still works on after {@code times} halvings of such an array. */
   static Shard halved(int length, int rank, int times) {
     int begin = 0;
     int end = blocks(length);

@@ -14,10 +14,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How this rank and another one find out whether they can share memory: each makes a file in {@code
- * /dev/shm}, which only its own user may open, and tells the other its name and a nonce. If both
- * find the file with that nonce there, frames go that way, in both directions. The files are
- * deleted then; their memory lives as long as both processes map it.
+ * How this rank and another one find out whether they can share memory: each creates a file in
+ * {@code /dev/shm} that only its own user may open, and sends the other its name and a nonce. If
+ * both find the file with that nonce, frames go through the files, in both directions. The files
+ * are then deleted; their memory lives as long as both processes map it.
  *
  * <pre>
  * offer     name of the file, padded with zeros, nonce; all zeros for no    &lt;-&gt;
@@ -52,7 +52,7 @@ final class SharedMemory implements AutoCloseable {
     return new SharedMemory();
   }
 
-  /** Offers memory to the rank at the other end, if that is on this machine and has memory left. */
+  /** Offers memory to the peer, if it is on this machine and there is enough memory left. */
   static SharedMemory offer(SocketChannel connection) throws IOException {
     SharedMemory memory = new SharedMemory();
     if (sameMachine(connection) && Files.isDirectory(FOLDER)) {
@@ -77,9 +77,7 @@ final class SharedMemory implements AutoCloseable {
       ByteBuffer.wrap(offer).put(name).position(NAME_BYTES).put(nonce);
     } catch (IOException e) {
       LOG.info(
-          "Frames go over the network's loopback: no memory to share in {}: {}",
-          FOLDER,
-          e.toString());
+          "Frames use the loopback network: no memory to share in {}: {}", FOLDER, e.toString());
       close();
     }
   }
@@ -89,7 +87,7 @@ final class SharedMemory implements AutoCloseable {
     return offer.clone();
   }
 
-  /** Takes the other side's first message; the second one to it. */
+  /** Reads the other side's first message; returns the second one to send. */
   byte[] verdict(byte[] offered) {
     int end = 0;
     while (end < NAME_BYTES && offered[end] != 0) {
@@ -107,7 +105,9 @@ final class SharedMemory implements AutoCloseable {
     return new byte[] {(byte) (incoming == null ? 0 : 1)};
   }
 
-  /** Takes the other side's second message; the way through memory, null if there is none. */
+  /**
+   * Reads the other side's second message; returns the lane through memory, null if there is none.
+   */
   MemoryLane conclude(byte[] verdict, SocketChannel connection) {
     return incoming != null && verdict[0] == 1
         ? new MemoryLane(connection, outgoing, incoming)

@@ -1,6 +1,6 @@
 package dev.firesteel.collective;
 
-/** A world of one: sums and gathered arrays are what they are given. */
+/** A world of size 1: sums and gathers return their operand. */
 public final class SingleProcess implements Collective {
   @Override
   public int rank() {
@@ -14,7 +14,7 @@ public final class SingleProcess implements Collective {
 
   @Override
   public void enterStep(long step) {
-    // No failure of another rank is to be told.
+    // There is no other rank whose failure to report.
   }
 
   @Override
@@ -49,16 +49,16 @@ public final class SingleProcess implements Collective {
 
   @Override
   public void barrier() {
-    // Everybody is here.
+    // There is only this rank.
   }
 
   @Override
   public void abort(String reason) {
-    // Nobody else is to be told.
+    // There is no other rank to notify.
   }
 
   @Override
   public void close() {
-    // Holds nothing.
+    // Holds no resources.
   }
 }

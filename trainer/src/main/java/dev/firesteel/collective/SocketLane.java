@@ -14,7 +14,7 @@ final class SocketLane implements Lane {
 
   /**
    * @param outgoingFrame a direct buffer of {@link Frame#MAX_BYTES}; lanes that are not used at the
-   *     same time may have the same one
+   *     same time may share it
    * @param incomingFrame likewise
    */
   SocketLane(SocketChannel socket, ByteBuffer outgoingFrame, ByteBuffer incomingFrame) {

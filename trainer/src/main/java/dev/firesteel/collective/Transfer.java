@@ -1,13 +1,13 @@
 package dev.firesteel.collective;
 
-/** An array on its way between ranks. */
+/** An array in transit between ranks. */
 @FunctionalInterface
 public interface Transfer {
-  /** A transfer that has nothing to move. */
+  /** A transfer with nothing to do. */
   Transfer DONE = () -> {};
 
   /**
-   * Returns when the array may be used again.
+   * Blocks until the array may be used again.
    *
    * @throws CollectiveException if the transfer, or one before it, cannot be completed
    */

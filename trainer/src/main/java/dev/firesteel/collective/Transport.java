@@ -3,25 +3,25 @@ package dev.firesteel.collective;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Moves frames between the ranks of one attempt, and notices past them. What frames and notices say
- * is {@link PeerCollective}'s; a transport knows a frame's size alone.
+ * Moves frames between the ranks of one attempt, and out-of-band notices. Their content is defined
+ * by {@link PeerCollective}; a transport only knows a frame's size.
  *
- * <p>Frames between two ranks arrive whole and in order. {@link #exchange} and {@link #awaitNotice}
- * belong to one thread; all other methods may be called by any. After {@link #close} or an
- * exception nothing more is exchanged.
+ * <p>Frames between two ranks arrive complete and in order. {@link #exchange} and {@link
+ * #awaitNotice} are confined to one thread; all other methods may be called by any. After {@link
+ * #close} or an exception nothing more is exchanged.
  *
- * <p>A rank whose process ends is noticed by all ranks in an exchange at once, not only by those
- * that exchange with it.
+ * <p>When a rank's process ends, all ranks in an exchange notice it at once, not only those that
+ * exchange with it.
  */
 public interface Transport extends AutoCloseable {
   /**
-   * How long the notice why a rank is gone is waited for, once its frames have ended: it comes by
-   * another connection. Where a process has ended, all its connections have, and nothing is waited
-   * for.
+   * How long to wait for the notice that explains why a rank is gone, once its frame connection has
+   * closed: the notice comes on another connection. If the process has ended, all its connections
+   * have closed, and there is no wait.
    */
   long REASON_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-  /** Who this process is among the ranks; a process of another attempt has no entry. */
+  /** This process's identity among the ranks; a process of another attempt cannot join. */
   Membership me();
 
   /** This process's number, from 0. */
@@ -29,23 +29,23 @@ public interface Transport extends AutoCloseable {
     return me().rank();
   }
 
-  /** How many processes there are. */
+  /** The number of processes. */
   default int worldSize() {
     return me().worldSize();
   }
 
   /**
-   * Sends all frames of {@code outgoing} to rank {@code to} and, at the same time, takes all that
-   * {@code incoming} expects from rank {@code from}, which may be the same rank. Returns when all
-   * that is expected has come, and what is sent needs nothing more from this side.
+   * Sends all frames of {@code outgoing} to rank {@code to} and, at the same time, receives all
+   * that {@code incoming} expects from rank {@code from}, which may be the same rank. Returns when
+   * everything expected has arrived, and sending needs nothing more from this side.
    *
-   * @throws TransportException if a rank is lost, nothing comes within {@code timeoutNanos}, a
+   * @throws TransportException if a rank is lost, nothing arrives within {@code timeoutNanos}, a
    *     notice arrives, or the transport is closed meanwhile
    */
   void exchange(int to, FrameSource outgoing, int from, FrameSink incoming, long timeoutNanos)
       throws TransportException;
 
-  /** Tells all other ranks something, past the frames. Returns soon, whatever the others do. */
+  /** Sends a notice to all other ranks, out of band. Returns quickly, regardless of the others. */
   void tell(byte[] notice);
 
   /**
@@ -55,11 +55,11 @@ public interface Transport extends AutoCloseable {
    */
   Notice awaitNotice(long timeoutNanos) throws TransportException;
 
-  /** Tells all other ranks that this one is done, and ends all connections. */
+  /** Announces to all other ranks that this one is done, and closes all connections. */
   @Override
   void close();
 
-  /** What rank {@code from} told. */
+  /** A notice from rank {@code from}. */
   final class Notice {
     private final int from;
     private final byte[] content;

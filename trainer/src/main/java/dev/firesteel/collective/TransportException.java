@@ -2,19 +2,19 @@ package dev.firesteel.collective;
 
 import java.io.IOException;
 
-/** Frames that cannot be moved, and the rank that is concerned. */
+/** Frames that could not be moved, and the rank concerned. */
 public final class TransportException extends IOException {
   private static final long serialVersionUID = 1L;
 
-  /** Why. */
+  /** The reason. */
   public enum Kind {
-    /** The connection to the rank ended unannounced. */
+    /** The connection to the rank closed without announcement. */
     LOST,
-    /** The rank moved nothing until the deadline. */
+    /** The rank made no progress before the deadline. */
     SILENT,
-    /** The rank closed its transport in order, but more was expected of it. */
+    /** The rank closed its transport normally, but more was expected of it. */
     DEPARTED,
-    /** A notice of the rank came: {@link #notice}. */
+    /** A notice from the rank arrived: {@link #notice}. */
     NOTICE,
     /** This transport was closed. */
     CLOSED
@@ -31,15 +31,15 @@ public final class TransportException extends IOException {
     this.notice = notice;
   }
 
-  /** The connection to {@code rank} ended. */
+  /** The connection to {@code rank} closed. */
   public static TransportException lost(int rank, String how, Throwable cause) {
     return new TransportException(Kind.LOST, rank, how, null, cause);
   }
 
-  /** Nothing moved between this rank and {@code rank} until the deadline. */
+  /** No progress between this rank and {@code rank} before the deadline. */
   public static TransportException silent(int rank) {
     return new TransportException(
-        Kind.SILENT, rank, "nothing came before the deadline", null, null);
+        Kind.SILENT, rank, "nothing arrived before the deadline", null, null);
   }
 
   /** {@code rank} had closed its transport. */
@@ -47,9 +47,9 @@ public final class TransportException extends IOException {
     return new TransportException(Kind.DEPARTED, rank, "closed by the rank", null, null);
   }
 
-  /** {@code rank} told something that ends the exchange. */
+  /** {@code rank} sent a notice that ends the exchange. */
   public static TransportException notice(int rank, byte[] notice) {
-    return new TransportException(Kind.NOTICE, rank, "told by the rank", notice, null);
+    return new TransportException(Kind.NOTICE, rank, "sent by the rank", notice, null);
   }
 
   /** This transport was closed, by rank {@code rank} itself. */
@@ -61,12 +61,12 @@ public final class TransportException extends IOException {
     return kind;
   }
 
-  /** The rank that is concerned. */
+  /** The rank concerned. */
   public int rank() {
     return rank;
   }
 
-  /** What the rank told, for {@link Kind#NOTICE}. */
+  /** The rank's notice, for {@link Kind#NOTICE}. */
   public byte[] notice() {
     return notice.clone();
   }

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * An open port of a process that does not know its rank yet: ranks are given out once all addresses
+ * An open port of a process that does not know its rank yet: ranks are assigned once all addresses
  * are known. The port stays open from here to {@link #join}, so no other process can take it in
  * between.
  */
@@ -15,11 +15,12 @@ public interface TransportListener extends AutoCloseable {
   InetSocketAddress address();
 
   /**
-   * Connects with all other ranks; this listener is used up then.
+   * Connects to all other ranks; this listener cannot be used afterwards.
    *
    * @param addresses where each rank listens, in order of rank
-   * @param deadline how long all connections together may take
-   * @throws CollectiveException if a rank cannot be reached, does not come, or refuses this process
+   * @param deadline timeout for all connections together
+   * @throws CollectiveException if a rank cannot be reached, does not connect, or rejects this
+   *     process
    */
   Transport join(Membership me, List<InetSocketAddress> addresses, Duration deadline);
 

@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * What a rank tells the others past the frames: that it has failed, or that it suspects another.
+ * An out-of-band notice from a rank to the others: it has failed, or it suspects another.
  *
  * @param failure null for a suspicion
- * @param suspect the rank that the telling rank waits for; -1 for a failure
+ * @param suspect the rank that the sender is waiting for; -1 for a failure
  */
 record Warning(CollectiveFailure failure, int suspect) {
   private static final byte FAILED = 0;

@@ -1,9 +1,8 @@
 /**
- * How the processes of one training run speak with each other. {@link
- * dev.firesteel.collective.Collective} is what training code asks; {@link
- * dev.firesteel.collective.PeerCollective} is the algorithms, over a {@link
- * dev.firesteel.collective.Transport} that moves frames between ranks; {@link
- * dev.firesteel.collective.NioTransport} is the one over plain sockets. Needs the JDK and SLF4J,
- * and knows no Spark.
+ * Communication between the processes of one training run. Training code uses {@link
+ * dev.firesteel.collective.Collective}; {@link dev.firesteel.collective.PeerCollective} implements
+ * the algorithms, over a {@link dev.firesteel.collective.Transport} that moves frames between
+ * ranks; {@link dev.firesteel.collective.NioTransport} is the one over plain sockets. Depends on
+ * the JDK and SLF4J only, not on Spark.
  */
 package dev.firesteel.collective;

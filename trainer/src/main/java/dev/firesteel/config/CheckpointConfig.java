@@ -1,31 +1,38 @@
 package dev.firesteel.config;
 
-/** Section {@code checkpoint}: when they are written and which are kept. */
+/** Section {@code checkpoint}: when checkpoints are written and which are kept. */
 public record CheckpointConfig(
     @Setting(
             byDefault = "500",
-            meaning = "Write a checkpoint each so many steps, and at the end. 0: only at the end.")
+            resume = Resume.FREE,
+            meaning = "Write a checkpoint every so many steps, and at the end. 0: only at the end.")
         int every,
-    @Setting(byDefault = "3", meaning = "Keep the newest so many checkpoints.") int keepLast,
+    @Setting(
+            byDefault = "3",
+            resume = Resume.FREE,
+            meaning = "Number of most recent checkpoints to keep.")
+        int keepLast,
     @Setting(
             byDefault = "true",
-            meaning = "Keep also the checkpoint with the lowest validation loss.")
+            resume = Resume.FREE,
+            meaning = "Also keep the checkpoint with the lowest validation loss.")
         boolean keepBest,
     @Setting(
             byDefault = "auto",
+            resume = Resume.FREE,
             meaning =
-                "Write checkpoints while training goes on, from a copy of weights and moments in"
-                    + " memory. `auto`: where several trainers share the moments.")
+                "Write checkpoints while training continues, from a copy of weights and optimizer"
+                    + " state in memory. `auto`: if several trainers share the optimizer state.")
         Background background,
     @Setting(
             byDefault = "1800",
+            resume = Resume.FREE,
             meaning =
-                "A checkpoint that a trainer has not written, or not committed, after so many seconds"
-                    + " counts as failed, and the run ends; so does any other write to a file of the"
-                    + " run.")
+                "Timeout, in seconds, for writing and committing a checkpoint, and for any other"
+                    + " write to a file of the run; a run that exceeds it fails.")
         int timeoutSeconds) {
 
-  /** Whether checkpoints are written while training goes on. */
+  /** Whether checkpoints are written while training continues. */
   public enum Background {
     AUTO,
     ALWAYS,

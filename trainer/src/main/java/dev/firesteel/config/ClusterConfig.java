@@ -1,65 +1,72 @@
 package dev.firesteel.config;
 
+import dev.firesteel.collective.GradientFormat;
+
 /** Section {@code cluster}: how many executors train together, and what happens when one fails. */
 public record ClusterConfig(
     @Setting(
             byDefault = "0",
+            resume = Resume.FREE,
             meaning =
-                "Trainers, one for each executor (or for each GPU of one). 0: the largest power of"
-                    + " two that the executors allow and that divides the slots of a step. Powers of"
-                    + " two all give the same bits.")
+                "Number of trainers: one per executor (or one per GPU of an executor). 0: the"
+                    + " largest power of two that the executors allow and that divides the"
+                    + " micro-batches of a step. All powers of two give bit-identical results.")
         int trainers,
     @Setting(
             byDefault = "1",
-            meaning = "The fewest trainers with which a run goes on when executors are lost.")
+            resume = Resume.FREE,
+            meaning =
+                "Minimum number of trainers with which a run continues after losing executors.")
         int minTrainers,
     @Setting(
             byDefault = "60",
+            resume = Resume.FREE,
             meaning =
-                "Seconds to wait for executors, at the start and after one was lost, before a run"
-                    + " begins with fewer.")
+                "How long to wait for executors, in seconds, at the start and after losing one,"
+                    + " before a run begins with fewer.")
         int waitSeconds,
     @Setting(
             byDefault = "3",
+            resume = Resume.FREE,
             meaning =
-                "How often a run may fail and go on from its last checkpoint; counted anew once it"
-                    + " gets further than before.")
+                "How often a run may fail and resume from its last checkpoint; the count is reset"
+                    + " as soon as the run gets further than before.")
         int maxFailures,
     @Setting(
             byDefault = "20",
+            resume = Resume.FREE,
             meaning =
-                "Likewise how often executors may be lost: killed, preempted, or with their machine.")
+                "How often executors may be lost (killed, preempted, or with their machine);"
+                    + " counted likewise.")
         int maxLostExecutors,
     @Setting(
             byDefault = "300",
-            meaning = "Seconds after which trainers that wait for one of them give up.")
+            resume = Resume.FREE,
+            meaning = "Timeout, in seconds, for a collective call.")
         int timeoutSeconds,
     @Setting(
             byDefault = "60",
+            resume = Resume.FREE,
             meaning =
-                "Seconds after which a trainer that the driver has not heard of is taken for dead,"
-                    + " and its executor is killed.")
+                "Heartbeat timeout, in seconds: a trainer that the driver has not heard from for"
+                    + " this long is considered dead, and its executor is killed.")
         int silenceSeconds,
     @Setting(
             byDefault = "60",
+            resume = Resume.FREE,
             meaning =
-                "After executors were lost, how often to look whether there are enough again for more"
-                    + " trainers, in seconds; the run then goes on with them from a checkpoint. 0:"
-                    + " never.")
+                "After executors were lost, how often to check, in seconds, whether there is room"
+                    + " for more trainers again; the run then resumes with them from a checkpoint."
+                    + " 0: never.")
         int growSeconds,
     @Setting(
             byDefault = "fp32",
             meaning =
-                "How gradients travel: `fp32`, or `bf16`: half the bytes, rounded to nearest, what"
-                    + " was lost is added to the next step's; the bits then depend on the number of"
-                    + " trainers and on where a run was resumed.")
-        Wire wire) {
-
-  /** How gradients travel. */
-  public enum Wire {
-    FP32,
-    BF16
-  }
+                "Gradient communication dtype: `fp32`, or `bf16`, which halves the bytes: rounded"
+                    + " to nearest, with error feedback (what rounding removes is added in the next"
+                    + " step). With `bf16` the bits depend on the number of trainers and on where a"
+                    + " run was resumed.")
+        GradientFormat wire) {
 
   /** How many trainers a plan may count on: 1 where that depends on the cluster. */
   public int plannedTrainers() {

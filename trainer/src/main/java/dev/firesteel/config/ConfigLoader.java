@@ -34,15 +34,19 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
- * Reads and writes a {@link RunConfig}.
+ * Reads and writes configurations. Each kind of run has a root record, which this class is told;
+ * its components are sections (records) and keys.
  *
- * <p>Precedence, lowest first: the defaults ({@link Setting}), the file, the overrides {@code
- * key.path=value} from left to right. An override's value is read as YAML, but that of a text key
- * is taken as it stands unless it begins with a quote. A key without a value ({@code bias:}) counts
+ * <p>Precedence, lowest first: the defaults ({@link Setting}, {@link Defaults}), the file, the
+ * overrides {@code key.path=value} from left to right. An override's value is read as YAML, but
+ * that of a text key is taken as it stands unless it begins with a quote, and that of a list may be
+ * its elements separated by commas, without brackets. A key without a value ({@code bias:}) counts
  * as not given. Text keys keep the text as it is written, though YAML sees a number, a truth value
- * or null in it ({@code 1.10}, {@code no}, {@code ~}).
+ * or null in it ({@code 1.10}, {@code no}, {@code ~}). A scalar where a list is required is a list
+ * of one.
  *
  * <p>Each mistake is a {@link UserException} of one sentence: a key that does not exist, with the
  * nearest one that does; a value of the wrong type; a required key left out; a value out of range;
@@ -50,6 +54,7 @@ import java.util.Locale;
  */
 public final class ConfigLoader {
   private static final String COMMAND_LINE = "the command line";
+  private static final String NAME = "name";
 
   private static final ObjectMapper YAML =
       YAMLMapper.builder(
@@ -87,35 +92,95 @@ public final class ConfigLoader {
   }
 
   /** The configuration of the overrides alone, over the defaults. */
-  public static RunConfig load(List<String> overrides) {
-    return bind(YAML.createObjectNode(), overrides);
+  public static <T extends Record> T load(Class<T> root, List<String> overrides) {
+    return draft(root, overrides).resolve();
   }
 
   /** The configuration of a file and overrides, over the defaults. */
-  public static RunConfig load(Path file, List<String> overrides) {
-    ObjectNode tree = parse(read(file), file.toString());
-    if (!tree.hasNonNull("name")) {
-      tree.put("name", stem(file));
-    }
-    return bind(tree, overrides);
+  public static <T extends Record> T load(Class<T> root, Path file, List<String> overrides) {
+    return draft(root, file, overrides).resolve();
   }
 
   /** The configuration that a YAML text holds, over the defaults; {@code origin} names the text. */
-  public static RunConfig parse(String yaml, String origin, List<String> overrides) {
-    return bind(parse(yaml, origin), overrides);
+  public static <T extends Record> T parse(
+      Class<T> root, String yaml, String origin, List<String> overrides) {
+    SettingTree tree = SettingTree.of(root);
+    return draft(root, tree, parse(tree, yaml, origin), overrides).resolve();
+  }
+
+  /**
+   * One section of a configuration of any root, with the defaults of its record; empty where the
+   * text has no such section.
+   *
+   * @param origin names the text
+   */
+  public static <T extends Record> Optional<T> parseSection(
+      Class<T> section, String name, String yaml, String origin) {
+    Parsed parsed = parseTrees(yaml, origin);
+    if (!(parsed.values.path(name) instanceof ObjectNode keys)) {
+      return Optional.empty();
+    }
+    SettingTree tree = SettingTree.of(section, name);
+    tree.check(keys, parsed.texts.path(name), origin);
+    tree.complete(keys);
+    return Optional.of(bind(section, keys));
+  }
+
+  /** The keys that overrides give. */
+  public static <T extends Record> ConfigDraft<T> draft(Class<T> root, List<String> overrides) {
+    return draft(root, SettingTree.of(root), YAML.createObjectNode(), overrides);
+  }
+
+  /** The keys that a file and overrides give. */
+  public static <T extends Record> ConfigDraft<T> draft(
+      Class<T> root, Path file, List<String> overrides) {
+    SettingTree tree = SettingTree.of(root);
+    ObjectNode given = parse(tree, read(file), file.toString());
+    if (tree.contains(NAME) && !given.hasNonNull(NAME)) {
+      given.put(NAME, stem(file));
+    }
+    return draft(root, tree, given, overrides);
+  }
+
+  private static <T extends Record> ConfigDraft<T> draft(
+      Class<T> root, SettingTree tree, ObjectNode given, List<String> overrides) {
+    for (String override : overrides) {
+      merge(given, overrideTree(tree, override));
+    }
+    return new ConfigDraft<>(root, tree, given);
   }
 
   /** All keys with their resolved values; {@link #parse} of it gives an equal configuration. */
-  public static String toYaml(RunConfig config) {
+  public static String toYaml(StageConfig config) {
     return yaml(config);
   }
 
   /** SHA-256 of {@link #toYaml}, in hexadecimal: equal where every key is equal. */
-  public static String contentHash(RunConfig config) {
+  public static String contentHash(StageConfig config) {
     return hash(config);
   }
 
-  static String hash(Record settings) {
+  /** All keys with their resolved values, in the order of the records. */
+  public static List<ConfigEntry> entries(StageConfig config) {
+    ObjectNode values = tree(config);
+    return SettingTree.of(config.getClass().asSubclass(Record.class)).keys().stream()
+        .map(
+            key -> {
+              JsonNode value = values.at("/" + key.path().replace('.', '/'));
+              return new ConfigEntry(
+                  key.path(),
+                  value.isValueNode() ? value.asText() : value.toString(),
+                  key.setting().resume());
+            })
+        .toList();
+  }
+
+  /** A record as the tree of its keys. */
+  static ObjectNode tree(Object record) {
+    return YAML.valueToTree(record);
+  }
+
+  static String hash(Object settings) {
     try {
       return HexFormat.of()
           .formatHex(
@@ -126,7 +191,7 @@ public final class ConfigLoader {
     }
   }
 
-  private static String yaml(Record settings) {
+  private static String yaml(Object settings) {
     try {
       return YAML.writeValueAsString(settings);
     } catch (JsonProcessingException e) {
@@ -139,13 +204,10 @@ public final class ConfigLoader {
     return constant.name().toLowerCase(Locale.ROOT);
   }
 
-  private static RunConfig bind(ObjectNode tree, List<String> overrides) {
-    for (String override : overrides) {
-      merge(tree, overrideTree(override));
-    }
-    SettingTree.RUN.complete(tree);
+  /** The record of a tree that is checked and complete. */
+  static <T extends Record> T bind(Class<T> root, ObjectNode tree) {
     try {
-      return YAML.treeToValue(tree, RunConfig.class);
+      return YAML.treeToValue(tree, root);
     } catch (JsonMappingException e) {
       if (e.getCause() instanceof UserException mistake) {
         throw mistake;
@@ -156,21 +218,30 @@ public final class ConfigLoader {
     }
   }
 
-  private static ObjectNode overrideTree(String override) {
+  private static ObjectNode overrideTree(SettingTree tree, String override) {
     int equals = override.indexOf('=');
     if (equals <= 0) {
       throw UserException.usage(
           "an override must have the form key.path=value, got \"" + override + "\"");
     }
     String path = override.substring(0, equals).trim();
-    String value = override.substring(equals + 1);
-    Parsed parsed =
-        SettingTree.RUN.isText(path) && !isQuoted(value)
-            ? plain(value.strip())
-            : parseTrees(value, "the value of " + path + " in " + COMMAND_LINE);
-    ObjectNode tree = nested(path, parsed.values);
-    SettingTree.RUN.check(tree, nested(path, parsed.texts), COMMAND_LINE);
-    return tree;
+    Parsed parsed = overrideValue(tree, path, override.substring(equals + 1));
+    ObjectNode given = nested(path, parsed.values);
+    tree.check(given, nested(path, parsed.texts), COMMAND_LINE);
+    return given;
+  }
+
+  private static Parsed overrideValue(SettingTree tree, String path, String value) {
+    if (!isQuoted(value)) {
+      if (tree.isText(path)) {
+        return plain(value.strip());
+      }
+      if (tree.isList(path) && !value.isBlank() && !value.strip().startsWith("[")) {
+        ArrayNode elements = SettingTree.elements(path, value, COMMAND_LINE);
+        return new Parsed(elements, elements);
+      }
+    }
+    return parseTrees(value, "the value of " + path + " in " + COMMAND_LINE);
   }
 
   /** A prompt may begin with what YAML takes for a comment, a list or an alias. */
@@ -208,13 +279,13 @@ public final class ConfigLoader {
             });
   }
 
-  private static ObjectNode parse(String yaml, String origin) {
+  private static ObjectNode parse(SettingTree tree, String yaml, String origin) {
     Parsed parsed = parseTrees(yaml, origin);
     if (parsed.values.isNull()) {
       return YAML.createObjectNode();
     }
     if (parsed.values instanceof ObjectNode object) {
-      SettingTree.RUN.check(object, parsed.texts, origin);
+      tree.check(object, parsed.texts, origin);
       return object;
     }
     throw UserException.usage(

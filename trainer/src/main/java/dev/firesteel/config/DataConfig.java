@@ -3,66 +3,81 @@ package dev.firesteel.config;
 /** Section {@code data}: the text, and the token shards made of it. */
 public record DataConfig(
     @Setting(
+            resume = Resume.SAME_DATA,
             required = true,
             meaning =
                 "The text: a file, a folder, a glob, a hdfs:/s3a: URI, or the name of a recipe"
                     + " under `datasets/` (such as `java-sources`).")
         String source,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "auto",
             meaning =
-                "Format of the source; `auto` goes by the files' endings (.jsonl/.json/.ndjson,"
-                    + " .parquet, all else text; .gz and the like are unpacked).")
+                "Format of the source; `auto` decides by file extension (.jsonl/.json/.ndjson,"
+                    + " .parquet, anything else is text; .gz and the like are decompressed).")
         Format format,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "text",
             meaning = "The field (JSONL) or column (Parquet) that holds a document's text.")
         String textField,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "file",
             meaning = "What one document is in text files: the whole `file`, or each `line`.")
         DocumentUnit documentUnit,
     @Setting(
+            resume = Resume.SAME_DATA,
             meaning =
-                "Folder of the prepared shards. Derived where it is not given: `data/<name of the"
+                "Folder of the prepared shards. If not given, it is derived: `data/<name of the"
                     + " source>-<hash of the settings that shape the shards>`.")
         String path,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "auto",
             meaning =
-                "How validation text is set apart: `hash` takes whole documents by the hash of"
-                    + " their text; `tail` takes the last characters of the whole text; `auto` is"
-                    + " `hash` where that gives ten documents or more, else `tail`.")
+                "How validation text is held out: `hash` takes whole documents by the hash of their"
+                    + " text; `tail` takes the last characters of the whole text; `auto` is `hash`"
+                    + " if that gives ten documents or more, else `tail`.")
         Split split,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "0.01",
-            meaning = "Share of the documents (`hash`) or characters (`tail`) set apart.")
+            meaning = "Fraction of the documents (`hash`) or characters (`tail`) that is held out.")
         double validationFraction,
-    @Setting(byDefault = "true", meaning = "Drop documents whose text occurred before, exactly.")
+    @Setting(
+            resume = Resume.SAME_DATA,
+            byDefault = "true",
+            meaning = "Drop exact duplicates of earlier documents.")
         boolean deduplicate,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "0",
             meaning =
-                "Keep at most so many documents: those with the smallest hashes, an even sample"
+                "Maximum number of documents: those with the smallest hashes, a uniform sample"
                     + " that does not depend on their order (with `split: tail`, whole files in the"
                     + " order of their paths). 0: all.")
         long maxDocuments,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "134217728",
-            meaning = "Tokens in one shard, about: a shard ends with the document that fills it.")
+            meaning =
+                "Approximate number of tokens per shard: a shard ends with the document that fills it.")
         long shardTokens,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "auto",
             meaning =
-                "How a token lies on disk; `auto` is uint16 where the vocabulary is at most 65536"
-                    + " and int32 above.")
+                "Type of a token on disk; `auto` is uint16 for vocabularies of up to 65536 tokens,"
+                    + " else int32.")
         TokenType tokenType,
     @Setting(
             byDefault = "shuffled_windows",
             meaning =
-                "Which tokens a training sample takes: `shuffled_windows` cuts the text into"
-                    + " windows and takes each once an epoch, in an order drawn from the seed;"
-                    + " `random_offsets` draws each sample's start anew (as nanoGPT does).")
+                "How training samples are taken from the text: `shuffled_windows` cuts it into"
+                    + " windows and uses each once per epoch, in an order drawn from the seed;"
+                    + " `random_offsets` draws the start of every sample independently (as nanoGPT"
+                    + " does).")
         Sampling sampling) {
 
   /** The largest vocabulary whose ids fit into 16 bits. */
@@ -82,7 +97,7 @@ public record DataConfig(
     LINE
   }
 
-  /** How validation text is set apart. */
+  /** How validation text is held out. */
   public enum Split {
     AUTO,
     HASH,
@@ -96,7 +111,7 @@ public record DataConfig(
     INT32
   }
 
-  /** Which tokens a training sample takes. */
+  /** How training samples are taken from the text. */
   public enum Sampling {
     SHUFFLED_WINDOWS,
     RANDOM_OFFSETS

@@ -3,13 +3,15 @@ package dev.firesteel.config;
 /** Section {@code evaluation}: the loss on the validation text. */
 public record EvaluationConfig(
     @Setting(
+            resume = Resume.FREE,
             byDefault = "250",
-            meaning = "Evaluate each so many steps, and at the end. 0: only at the end.")
+            meaning = "Evaluate every so many steps, and at the end. 0: only at the end.")
         int every,
     @Setting(
             byDefault = "20",
             meaning =
-                "Micro-batches of one evaluation, the first of the validation text. 0: all of it.")
+                "Number of micro-batches per evaluation, from the start of the validation text. 0:"
+                    + " all of it.")
         int batches) {
 
   public EvaluationConfig {

@@ -2,7 +2,8 @@ package dev.firesteel.config;
 
 /** Section {@code logging}: the progress line and {@code metrics.jsonl}. */
 public record LoggingConfig(
-    @Setting(byDefault = "10", meaning = "Write metrics each so many steps.") int every) {
+    @Setting(resume = Resume.FREE, byDefault = "10", meaning = "Write metrics every so many steps.")
+        int every) {
 
   public LoggingConfig {
     Require.atLeast("logging.every", every, 1);

@@ -1,5 +1,6 @@
 package dev.firesteel.config;
 
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
 
 /**
@@ -12,14 +13,21 @@ import dev.firesteel.error.UserException;
  */
 public record ModelConfig(
     @Setting(
+            meaning =
+                "Existing weights to start from: a run directory (its last checkpoint), a"
+                    + " checkpoint, or a Hugging Face model directory. The other keys of this"
+                    + " section, `dropout` excepted, and the tokenizer are then those of that"
+                    + " model. Empty: random initial weights.")
+        String from,
+    @Setting(
             byDefault = "llama",
             meaning =
                 "`gpt2`: learned positions, LayerNorm, GELU; `llama`: RoPE, RMSNorm, SwiGLU,"
                     + " grouped-query attention.")
         Architecture architecture,
-    @Setting(byDefault = "4", meaning = "Transformer blocks.") int layers,
-    @Setting(byDefault = "192", meaning = "Width of the residual stream.") int width,
-    @Setting(byDefault = "6", meaning = "Attention heads.") int heads,
+    @Setting(byDefault = "4", meaning = "Number of Transformer blocks.") int layers,
+    @Setting(byDefault = "192", meaning = "Width of the residual stream (d_model).") int width,
+    @Setting(byDefault = "6", meaning = "Number of attention heads.") int heads,
     @Setting(
             byDefault = "0",
             meaning = "Key/value heads of grouped-query attention (`llama`). 0: as many as heads.")
@@ -31,48 +39,48 @@ public record ModelConfig(
                 "Inner width of the feed-forward block. 0: 4 x width (`gpt2`), 8/3 x width rounded"
                     + " up to a multiple of 256 (`llama`).")
         int feedForwardWidth,
-    @Setting(byDefault = "256", meaning = "The longest sequence the model is made for, in tokens.")
-        int contextLength,
+    @Setting(byDefault = "256", meaning = "Maximum sequence length, in tokens.") int contextLength,
     @Setting(
             byDefault = "0",
-            meaning = "Rows of the embedding. 0: the tokenizer's vocabulary; else at least that.")
+            meaning =
+                "Rows of the embedding, at least the tokenizer's vocabulary size. 0: equal to it.")
         int vocabularySize,
     @Setting(
             meaning =
-                "Biases in linear and normalisation layers (`gpt2`). Derived where it is not"
-                    + " given: true for `gpt2`, false for `llama`.")
+                "Biases in linear and normalisation layers (`gpt2`). Default: true for `gpt2`,"
+                    + " false for `llama`.")
         Boolean bias,
     @Setting(
             meaning =
-                "`gelu_tanh`, `gelu_erf` (`gpt2`) or `swiglu` (`llama`). Derived where it is not"
-                    + " given: gelu_tanh or swiglu.")
+                "`gelu_tanh`, `gelu_erf` (`gpt2`) or `swiglu` (`llama`). Default: `gelu_tanh` for"
+                    + " `gpt2`, `swiglu` for `llama`.")
         Activation activation,
     @Setting(
             byDefault = "0.0",
             meaning =
-                "Probability of dropout in training, of the embedding and of each residual"
-                    + " branch; attention probabilities have none.")
+                "Dropout probability in training, applied to the embedding and to each residual"
+                    + " branch, not to attention probabilities.")
         double dropout,
     @Setting(byDefault = "1e-5", meaning = "Epsilon of the normalisation layers.")
         double normEpsilon,
-    @Setting(byDefault = "10000.0", meaning = "Base of the rotary positions (`llama`).")
+    @Setting(byDefault = "10000.0", meaning = "Base of the rotary position frequencies (`llama`).")
         double ropeTheta,
     @Setting(
             byDefault = "half",
             meaning =
-                "Which components RoPE rotates together: `half` pairs i with i + head_width/2"
+                "Which elements of a head RoPE rotates together: `half` pairs i with i + head_width/2"
                     + " (Hugging Face), `interleaved` 2i with 2i + 1 (Meta, GGUF).")
-        RopeLayout ropeLayout,
+        RopeSpec.Layout ropeLayout,
     @Setting(
             meaning =
-                "The output head shares the embedding's weight. Derived where it is not given:"
-                    + " true for `gpt2`, false for `llama`.")
+                "Whether the output head shares the embedding's weight. Default: true for `gpt2`,"
+                    + " false for `llama`.")
         Boolean tieEmbeddings,
     @Setting(
             byDefault = "0.02",
             meaning =
-                "Standard deviation of initial weights; residual projections get 1/sqrt(2 x"
-                    + " layers) of it.")
+                "Standard deviation of initial weights; that of residual projections is multiplied"
+                    + " by 1/sqrt(2 x layers).")
         double initStd) {
 
   /** The family of the network. */
@@ -83,15 +91,21 @@ public record ModelConfig(
 
   /** The feed-forward block's non-linearity. */
   public enum Activation {
-    GELU_TANH,
-    GELU_ERF,
-    SWIGLU
-  }
+    GELU_TANH(dev.firesteel.backend.Activation.GELU_TANH),
+    GELU_ERF(dev.firesteel.backend.Activation.GELU_ERF),
+    /** A gate: SiLU of one half of the block's inner width times the other half. */
+    SWIGLU(dev.firesteel.backend.Activation.SILU);
 
-  /** Which components RoPE rotates together. */
-  public enum RopeLayout {
-    HALF,
-    INTERLEAVED
+    private final dev.firesteel.backend.Activation elementwise;
+
+    Activation(dev.firesteel.backend.Activation elementwise) {
+      this.elementwise = elementwise;
+    }
+
+    /** The function that is applied to each element. */
+    public dev.firesteel.backend.Activation elementwise() {
+      return elementwise;
+    }
   }
 
   private static final int LLAMA_FEED_FORWARD_MULTIPLE = 256;
@@ -164,9 +178,50 @@ public record ModelConfig(
     }
   }
 
+  /** A model with random initial weights. */
+  public ModelConfig(
+      Architecture architecture,
+      int layers,
+      int width,
+      int heads,
+      int kvHeads,
+      int headWidth,
+      int feedForwardWidth,
+      int contextLength,
+      int vocabularySize,
+      Boolean bias,
+      Activation activation,
+      double dropout,
+      double normEpsilon,
+      double ropeTheta,
+      RopeSpec.Layout ropeLayout,
+      Boolean tieEmbeddings,
+      double initStd) {
+    this(
+        "",
+        architecture,
+        layers,
+        width,
+        heads,
+        kvHeads,
+        headWidth,
+        feedForwardWidth,
+        contextLength,
+        vocabularySize,
+        bias,
+        activation,
+        dropout,
+        normEpsilon,
+        ropeTheta,
+        ropeLayout,
+        tieEmbeddings,
+        initStd);
+  }
+
   /** The same model with the number of embedding rows resolved. */
   public ModelConfig withVocabularySize(int size) {
     return new ModelConfig(
+        from,
         architecture,
         layers,
         width,

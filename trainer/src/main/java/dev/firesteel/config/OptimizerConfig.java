@@ -2,15 +2,15 @@ package dev.firesteel.config;
 
 /** Section {@code optimizer}: AdamW (Loshchilov and Hutter 2019). */
 public record OptimizerConfig(
-    @Setting(byDefault = "1e-3", meaning = "The schedule's highest learning rate.")
+    @Setting(byDefault = "1e-3", meaning = "Peak learning rate of the schedule.")
         double learningRate,
-    @Setting(byDefault = "0.9", meaning = "Decay of the first moment.") double beta1,
-    @Setting(byDefault = "0.95", meaning = "Decay of the second moment.") double beta2,
-    @Setting(byDefault = "1e-8", meaning = "Added to the root of the second moment.")
+    @Setting(byDefault = "0.9", meaning = "Decay rate of the first moment.") double beta1,
+    @Setting(byDefault = "0.95", meaning = "Decay rate of the second moment.") double beta2,
+    @Setting(byDefault = "1e-8", meaning = "Added to the square root of the second moment.")
         double epsilon,
     @Setting(
             byDefault = "0.1",
-            meaning = "Decoupled weight decay, of parameters of rank 2 and more.")
+            meaning = "Decoupled weight decay, applied to parameters of rank 2 and more.")
         double weightDecay) {
 
   public OptimizerConfig {

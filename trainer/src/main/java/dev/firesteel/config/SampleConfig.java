@@ -1,22 +1,35 @@
 package dev.firesteel.config;
 
-/** Section {@code sample}: the text that the model writes while and after it trains. */
+/** Section {@code sample}: the text that the model generates during and after training. */
 public record SampleConfig(
-    @Setting(meaning = "Text to go on from. Empty: the start of a document.") String prompt,
+    @Setting(resume = Resume.FREE, meaning = "Prompt to complete. Empty: the start of a document.")
+        String prompt,
     @Setting(
+            resume = Resume.FREE,
             byDefault = "0",
-            meaning = "Show a sample each so many steps, and at the end. 0: only at the end.")
+            meaning = "Generate a sample every so many steps, and at the end. 0: only at the end.")
         int every,
-    @Setting(byDefault = "200", meaning = "Tokens of a sample. 0: no sample.") int maxTokens,
     @Setting(
+            resume = Resume.FREE,
+            byDefault = "200",
+            meaning = "Maximum number of tokens of a sample. 0: no samples.")
+        int maxTokens,
+    @Setting(
+            resume = Resume.FREE,
             byDefault = "0.8",
-            meaning = "Divides the logits before the draw. 0: always the likeliest token.")
+            meaning = "Divides the logits before sampling. 0: always the most likely token.")
         double temperature,
-    @Setting(byDefault = "0", meaning = "Draw from the likeliest so many tokens. 0: from all.")
+    @Setting(
+            resume = Resume.FREE,
+            byDefault = "0",
+            meaning = "Sample from the k most likely tokens. 0: from all.")
         int topK,
     @Setting(
+            resume = Resume.FREE,
             byDefault = "1.0",
-            meaning = "Draw from the fewest likeliest tokens whose probabilities reach this sum.")
+            meaning =
+                "Nucleus sampling: sample from the smallest set of most likely tokens whose"
+                    + " probabilities sum to this.")
         double topP) {
 
   public SampleConfig {

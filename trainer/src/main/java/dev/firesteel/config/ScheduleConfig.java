@@ -3,23 +3,29 @@ package dev.firesteel.config;
 /** Section {@code schedule}: the learning rate over the run. */
 public record ScheduleConfig(
     @Setting(
+            resume = Resume.SAME_RATES,
             byDefault = "cosine",
             meaning =
                 "After a linear warm-up: `constant`; `linear` or `cosine` decay from the warm-up's"
                     + " end; `wsd`: constant, then a linear decay that ends with the run.")
         Kind kind,
-    @Setting(byDefault = "100", meaning = "Steps over which the rate rises from 0.")
+    @Setting(
+            resume = Resume.SAME_RATES,
+            byDefault = "100",
+            meaning = "Steps of linear warm-up from 0.")
         int warmupSteps,
     @Setting(
+            resume = Resume.SAME_RATES,
             byDefault = "0",
             meaning =
-                "Steps that the decay takes; after it the rate stays at the lowest. 0: from the"
-                    + " warm-up's end to the run's (`linear`, `cosine`), a fifth of the run"
+                "Steps of decay; afterwards the rate stays at its final value. 0: from the end of"
+                    + " the warm-up to the end of the run (`linear`, `cosine`), a fifth of the run"
                     + " (`wsd`).")
         int decaySteps,
     @Setting(
+            resume = Resume.SAME_RATES,
             byDefault = "0.1",
-            meaning = "The lowest learning rate as a share of optimizer.learning_rate.")
+            meaning = "Final learning rate as a fraction of optimizer.learning_rate.")
         double minLearningRateRatio) {
 
   /** The curve after the warm-up. */
@@ -38,7 +44,11 @@ public record ScheduleConfig(
     Require.upToOne("schedule.min_learning_rate_ratio", minLearningRateRatio);
   }
 
+  /** With the decay resolved; unchanged as long as the number of steps is not known (0). */
   ScheduleConfig resolved(int steps) {
+    if (steps == 0) {
+      return this;
+    }
     if (decaySteps != 0) {
       if (kind == Kind.WSD) {
         Require.that(

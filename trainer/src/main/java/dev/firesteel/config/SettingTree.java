@@ -1,9 +1,11 @@
 package dev.firesteel.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.error.UserException;
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -16,48 +18,114 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * The known keys, read from the records: checks a YAML tree against them, with messages that
- * Jackson cannot give, and completes it with the defaults.
+ * The known keys of a root record: checks a YAML tree against them, with messages that Jackson
+ * cannot give, and completes it with the defaults.
  */
 final class SettingTree {
-  /** The keys of a {@link RunConfig}. */
-  static final SettingTree RUN = new SettingTree("", RunConfig.class);
+  private static final ClassValue<SettingTree> ROOTS =
+      new ClassValue<>() {
+        @Override
+        protected SettingTree computeValue(Class<?> type) {
+          return new SettingTree("", type, null, Map.of());
+        }
+      };
+
+  private static final char SEPARATOR = ',';
 
   private final String path;
+  private final SettingTree root;
 
   /** In the order of the record; a section's value is a tree, a key's a {@link Key}. */
   private final Map<String, Object> children = new LinkedHashMap<>();
 
-  /** One key that holds a value. */
-  record Key(String path, Class<?> type, Setting setting) {
+  /**
+   * One key that holds a value.
+   *
+   * @param type of the value, or of a list's elements
+   * @param list whether it holds a list
+   * @param byDefault the default, in this root
+   */
+  record Key(String path, Class<?> type, boolean list, Setting setting, String byDefault) {
+    boolean required() {
+      return setting.required() && byDefault.isEmpty();
+    }
+
+    /** The key of one element of a list. */
+    Key element(int index) {
+      return new Key(path + "[" + index + "]", type, false, setting, "");
+    }
+
     /** The type as the documentation names it. */
     String typeName() {
       if (type.isEnum()) {
-        return Arrays.stream(type.getEnumConstants())
-            .map(constant -> ConfigLoader.yamlName((Enum<?>) constant))
-            .collect(Collectors.joining(" \\| "));
+        String constants =
+            Arrays.stream(type.getEnumConstants())
+                .map(constant -> ConfigLoader.yamlName((Enum<?>) constant))
+                .collect(Collectors.joining(" \\| "));
+        return list ? "list of " + constants : constants;
       }
       return switch (type.getSimpleName()) {
-        case "int", "long" -> "whole number";
-        case "double" -> "number";
-        case "boolean", "Boolean" -> "true \\| false";
-        default -> "text";
+        case "int", "long", "Integer", "Long" -> list ? "list of whole numbers" : "whole number";
+        case "double", "Double" -> list ? "list of numbers" : "number";
+        case "boolean", "Boolean" -> list ? "list of true \\| false" : "true \\| false";
+        default -> list ? "list of texts" : "text";
       };
     }
   }
 
-  private SettingTree(String path, Class<?> record) {
+  /** The keys of a root record. */
+  static SettingTree of(Class<? extends Record> root) {
+    return ROOTS.get(root);
+  }
+
+  /** The keys of a section's record alone, under its name. */
+  static SettingTree of(Class<? extends Record> section, String name) {
+    return new SettingTree(name, section, null, Map.of());
+  }
+
+  private SettingTree(
+      String path, Class<?> record, SettingTree parentRoot, Map<String, String> inherited) {
     this.path = path;
+    this.root = parentRoot == null ? this : parentRoot;
     for (RecordComponent component : record.getRecordComponents()) {
       String name = snakeCase(component.getName());
       String full = path.isEmpty() ? name : path + "." + name;
+      Map<String, String> defaults = new LinkedHashMap<>(inherited);
+      defaults.putAll(defaults(component, full));
       Class<?> type = component.getType();
       children.put(
           name,
           type.isRecord()
-              ? new SettingTree(full, type)
-              : new Key(full, type, component.getAnnotation(Setting.class)));
+              ? new SettingTree(full, type, root, defaults)
+              : key(full, component, defaults));
     }
+  }
+
+  private static Key key(String path, RecordComponent component, Map<String, String> defaults) {
+    boolean list = component.getType() == List.class;
+    Class<?> type =
+        list
+            ? (Class<?>)
+                ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0]
+            : component.getType();
+    Setting setting = component.getAnnotation(Setting.class);
+    return new Key(path, type, list, setting, defaults.getOrDefault(path, setting.byDefault()));
+  }
+
+  private static Map<String, String> defaults(RecordComponent component, String path) {
+    Map<String, String> defaults = new LinkedHashMap<>();
+    Defaults others = component.getAnnotation(Defaults.class);
+    for (String each : others == null ? new String[0] : others.value()) {
+      String key = each.substring(0, Math.max(0, each.indexOf('=')));
+      if (!component.getType().isRecord()
+          || !key.startsWith(path + ".")
+          || of(component.getType().asSubclass(Record.class), path).find(key).isEmpty()) {
+        throw new IllegalArgumentException(
+            "@Defaults of " + path + " must give keys of that section, got " + each);
+      }
+      defaults.put(key, each.substring(key.length() + 1));
+    }
+    return defaults;
   }
 
   /** All keys, depth first, in the order of the records. */
@@ -73,9 +141,27 @@ final class SettingTree {
     return keys;
   }
 
+  private Optional<Key> find(String keyPath) {
+    return keys().stream().filter(key -> key.path.equals(keyPath)).findFirst();
+  }
+
+  /** The key of a path. */
+  Key key(String keyPath) {
+    return find(keyPath).orElseThrow(() -> new IllegalArgumentException("no key " + keyPath));
+  }
+
+  boolean contains(String keyPath) {
+    return find(keyPath).isPresent();
+  }
+
   /** Whether the key of this path holds a text. */
   boolean isText(String keyPath) {
-    return keys().stream().anyMatch(key -> key.path.equals(keyPath) && key.type == String.class);
+    return find(keyPath).filter(key -> key.type == String.class && !key.list).isPresent();
+  }
+
+  /** Whether the key of this path holds a list. */
+  boolean isList(String keyPath) {
+    return find(keyPath).filter(Key::list).isPresent();
   }
 
   /**
@@ -93,12 +179,17 @@ final class SettingTree {
       if (child == null) {
         throw unknown(name, origin);
       }
-      if (child instanceof Key key && key.type == String.class) {
+      if (child instanceof Key key && key.type == String.class && !key.list) {
         tree.set(name, typed(key, texts.path(name), origin));
         continue;
       }
       if (isAbsent(value)) {
         tree.putNull(name);
+        continue;
+      }
+      if (child instanceof Key key && key.list) {
+        JsonNode elements = key.type == String.class ? texts.path(name) : value;
+        tree.set(name, list(key, elements, origin));
         continue;
       }
       if (child instanceof SettingTree section) {
@@ -138,17 +229,55 @@ final class SettingTree {
   }
 
   private static JsonNode defaultOf(Key key) {
-    if (key.setting.required()) {
+    if (key.required()) {
       throw UserException.usage(
           "%s is required and was not given: add it to the configuration file or the command line (%s=...)"
               .formatted(key.path, key.path));
     }
     JsonNodeFactory nodes = JsonNodeFactory.instance;
-    String value = key.setting.byDefault();
+    String value = key.byDefault;
+    if (key.list) {
+      return value.isEmpty()
+          ? nodes.arrayNode()
+          : list(key, elements(key.path, value, "the defaults"), "the defaults");
+    }
     if (value.isEmpty() && key.type != String.class) {
       return nodes.nullNode();
     }
     return typed(key, nodes.textNode(value), "the defaults");
+  }
+
+  /** The elements of a list that are separated by commas. */
+  static ArrayNode elements(String keyPath, String text, String origin) {
+    ArrayNode elements = JsonNodeFactory.instance.arrayNode();
+    int from = 0;
+    while (from <= text.length()) {
+      int to = text.indexOf(SEPARATOR, from);
+      to = to < 0 ? text.length() : to;
+      String element = text.substring(from, to).strip();
+      if (element.isEmpty()) {
+        throw UserException.usage(
+            "%s must be a list as a,b or [a, b], got \"%s\" with an empty element in %s"
+                .formatted(keyPath, text, origin));
+      }
+      elements.add(element);
+      from = to + 1;
+    }
+    return elements;
+  }
+
+  private static ArrayNode list(Key key, JsonNode value, String origin) {
+    ArrayNode list = JsonNodeFactory.instance.arrayNode();
+    if (value.isObject()) {
+      throw wrongType(key, "a list", value, origin);
+    }
+    if (!value.isArray()) {
+      return list.add(typed(key.element(0), value, origin));
+    }
+    for (JsonNode element : value) {
+      list.add(typed(key.element(list.size()), element, origin));
+    }
+    return list;
   }
 
   private static JsonNode typed(Key key, JsonNode value, String origin) {
@@ -182,12 +311,13 @@ final class SettingTree {
       throw wrongType(key, "true or false", value, origin);
     }
     Optional<BigDecimal> number = number(value);
-    if (type == double.class) {
+    if (type == double.class || type == Double.class) {
       return nodes.numberNode(
           number.orElseThrow(() -> wrongType(key, "a number", value, origin)).doubleValue());
     }
-    BigDecimal least = BigDecimal.valueOf(type == int.class ? Integer.MIN_VALUE : Long.MIN_VALUE);
-    BigDecimal most = BigDecimal.valueOf(type == int.class ? Integer.MAX_VALUE : Long.MAX_VALUE);
+    boolean small = type == int.class || type == Integer.class;
+    BigDecimal least = BigDecimal.valueOf(small ? Integer.MIN_VALUE : Long.MIN_VALUE);
+    BigDecimal most = BigDecimal.valueOf(small ? Integer.MAX_VALUE : Long.MAX_VALUE);
     return number
         .filter(n -> n.stripTrailingZeros().scale() <= 0)
         .filter(n -> n.compareTo(least) >= 0 && n.compareTo(most) <= 0)
@@ -245,14 +375,20 @@ final class SettingTree {
   }
 
   /** The form of the command line in YAML, where a section holds its keys. */
-  private static UserException dotted(String full, String origin) {
+  private UserException dotted(String full, String origin) {
     String known =
-        nearest(full, RUN.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
-            .orElse("data.source");
+        nearest(full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
+            .orElseGet(this::anyKey);
     int dot = known.indexOf('.');
     return UserException.usage(
         "unknown key \"%s\" in %s: a key of a section stands below it in YAML, as in \"%s: {%s: ...}\"; key.path=value is for the command line"
             .formatted(full, origin, known.substring(0, dot), known.substring(dot + 1)));
+  }
+
+  /** Some key of a section, to show how it is written: the first that is required, or the first. */
+  private String anyKey() {
+    List<Key> keys = root.keys().stream().filter(key -> key.path.contains(".")).toList();
+    return keys.stream().filter(Key::required).findFirst().orElseGet(() -> keys.get(0)).path;
   }
 
   /** The most similar key: of this section first, of all sections then. */
@@ -262,7 +398,7 @@ final class SettingTree {
       return here.map(known -> path.isEmpty() ? known : path + "." + known);
     }
     Map<String, String> byName = new LinkedHashMap<>();
-    for (Key key : RUN.keys()) {
+    for (Key key : root.keys()) {
       byName.putIfAbsent(key.path.substring(key.path.lastIndexOf('.') + 1), key.path);
     }
     return nearest(name, List.copyOf(byName.keySet())).map(byName::get);

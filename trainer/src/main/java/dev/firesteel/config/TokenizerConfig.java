@@ -3,27 +3,31 @@ package dev.firesteel.config;
 /** Section {@code tokenizer}: the one to train, or the file of an existing one. */
 public record TokenizerConfig(
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "bpe",
             meaning =
-                "`bpe`: byte-level byte-pair encoding, trained on the text; `byte`: one token a"
-                    + " byte; `char`: one token for each character that the text holds.")
+                "`bpe`: byte-level byte-pair encoding, trained on the text; `byte`: one token per"
+                    + " byte; `char`: one token per distinct character of the text.")
         Kind kind,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "8192",
             meaning =
-                "Tokens of a `bpe` tokenizer, special ones included; `byte` and `char` make their"
-                    + " own.")
+                "Vocabulary size of a `bpe` tokenizer, special tokens included; `byte` and `char`"
+                    + " determine their own.")
         int vocabularySize,
     @Setting(
+            resume = Resume.SAME_DATA,
             meaning =
                 "An existing `tokenizer.json` (Hugging Face format) to use instead of training"
                     + " one; `kind` and `vocabulary_size` are then those of the file.")
         String file,
     @Setting(
+            resume = Resume.SAME_DATA,
             byDefault = "100000000",
             meaning =
-                "Train a `bpe` tokenizer on at most so many bytes of the training text, from its"
-                    + " beginning. 0: all.")
+                "Train a `bpe` tokenizer on at most the first so many bytes of the training text."
+                    + " 0: all.")
         long trainingBytes) {
 
   /** The kind of tokenizer to train. */

@@ -1,38 +1,58 @@
 package dev.firesteel.config;
 
 import dev.firesteel.error.UserException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 
-/** Section {@code training}: how long, and in which batches. */
+/**
+ * Section {@code training}: how long, and in which batches.
+ *
+ * <p>How long is said by one of {@code steps}, {@code tokens} and {@code epochs}. {@code steps} is
+ * resolved from the others: from tokens at once, from epochs as soon as the size of the training
+ * text is known ({@link #withSamples}), until when it is 0.
+ */
 public record TrainingConfig(
     @Setting(
             byDefault = "0",
-            meaning = "Optimizer updates. 0: as many as `tokens` takes, or 1000 where that is 0.")
+            resume = Resume.SAME_RATES,
+            meaning =
+                "Optimizer steps. 0: derived from `tokens` or `epochs`, or 1000 if neither is given.")
         int steps,
     @Setting(
             byDefault = "0",
+            resume = Resume.SAME_RATES,
             meaning =
                 "Tokens to train on, an alternative to `steps`: rounded up to whole steps. 0: not"
                     + " given.")
         long tokens,
     @Setting(
+            byDefault = "0.0",
+            resume = Resume.SAME_RATES,
+            meaning =
+                "Passes over the training text, an alternative to `steps`: epochs x samples per"
+                    + " epoch / global_batch_size, rounded up. The number of steps is known once"
+                    + " the data is prepared. 0: not given.")
+        double epochs,
+    @Setting(
             byDefault = "16",
             meaning =
-                "Sequences in one slot: one forward and backward pass. Part of the result, unlike"
-                    + " the number of threads and executors.")
+                "Sequences per micro-batch: one forward and backward pass. Part of the result,"
+                    + " unlike the number of threads and executors.")
         int microBatchSize,
     @Setting(
             byDefault = "16",
-            meaning = "Sequences in one optimizer step: a multiple of micro_batch_size.")
+            meaning = "Sequences per optimizer step: a multiple of micro_batch_size.")
         int globalBatchSize,
-    @Setting(byDefault = "0", meaning = "Tokens of one training sequence. 0: model.context_length.")
+    @Setting(byDefault = "0", meaning = "Tokens per training sequence. 0: model.context_length.")
         int sequenceLength,
-    @Setting(byDefault = "1.0", meaning = "Largest global norm of the gradient. 0: no clipping.")
+    @Setting(byDefault = "1.0", meaning = "Maximum global norm of the gradient. 0: no clipping.")
         double gradientClip,
     @Setting(
             byDefault = "10",
+            resume = Resume.FREE,
             meaning =
-                "Steps in a row whose loss or gradient is not finite that are skipped and reported"
-                    + " before the run stops.")
+                "Number of consecutive steps with a non-finite loss or gradient that are skipped"
+                    + " and reported before the run stops.")
         int skipNonFiniteLimit) {
 
   private static final int DEFAULT_STEPS = 1000;
@@ -40,6 +60,11 @@ public record TrainingConfig(
   public TrainingConfig {
     Require.atLeast("training.steps", steps, 0);
     Require.atLeast("training.tokens", tokens, 0);
+    Require.notNegative("training.epochs", epochs);
+    Require.that(
+        tokens == 0 || epochs == 0,
+        "training.tokens and training.epochs are alternatives, got both (%d and %s): give only one"
+            .formatted(tokens, epochs));
     Require.atLeast("training.micro_batch_size", microBatchSize, 1);
     Require.atLeast("training.global_batch_size", globalBatchSize, 1);
     Require.that(
@@ -51,8 +76,8 @@ public record TrainingConfig(
     Require.atLeast("training.skip_non_finite_limit", skipNonFiniteLimit, 0);
   }
 
-  /** Slots of one step: the micro-batches whose gradients are added up. */
-  public int slots() {
+  /** Micro-batches of one step, whose gradients are summed. */
+  public int microBatches() {
     return globalBatchSize / microBatchSize;
   }
 
@@ -77,15 +102,44 @@ public record TrainingConfig(
                 .formatted(tokens, implied, perStep, steps));
       }
       resolvedSteps = (int) implied;
-    } else if (steps == 0) {
+    } else if (steps == 0 && epochs == 0) {
       resolvedSteps = DEFAULT_STEPS;
     }
+    return with(resolvedSteps, length);
+  }
+
+  /**
+   * The steps that {@link #epochs} takes, where that is how the run's length is given; else
+   * unchanged.
+   *
+   * @param samplesPerEpoch training sequences in one pass over the training text
+   * @throws UserException if {@code training.steps} is given, too, and is another number
+   */
+  TrainingConfig withSamples(long samplesPerEpoch) {
+    if (epochs == 0) {
+      return this;
+    }
+    BigDecimal implied =
+        BigDecimal.valueOf(epochs)
+            .multiply(BigDecimal.valueOf(samplesPerEpoch))
+            .divide(BigDecimal.valueOf(globalBatchSize), 0, RoundingMode.CEILING);
+    if (implied.compareTo(BigDecimal.valueOf(Integer.MAX_VALUE)) > 0
+        || (steps != 0 && steps != implied.intValue())) {
+      throw UserException.usage(
+          "training.epochs %s takes %s steps of %d of the %d samples of an epoch, got training.steps %d: give only one of the two"
+              .formatted(epochs, implied, globalBatchSize, samplesPerEpoch, steps));
+    }
+    return with(implied.intValue(), sequenceLength);
+  }
+
+  private TrainingConfig with(int newSteps, int newLength) {
     return new TrainingConfig(
-        resolvedSteps,
+        newSteps,
         tokens,
+        epochs,
         microBatchSize,
         globalBatchSize,
-        length,
+        newLength,
         gradientClip,
         skipNonFiniteLimit);
   }

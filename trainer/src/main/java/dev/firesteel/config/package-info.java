@@ -1,7 +1,10 @@
 /**
- * What a run is: one {@link dev.firesteel.config.RunConfig}, a tree of records bound from YAML.
- * Each component is a key, with its default and meaning beside it ({@link
+ * What a run is: a root record for each kind of run ({@link dev.firesteel.config.PretrainConfig}
+ * for pretraining), a tree of records bound from YAML. Roots share the records of their sections,
+ * and those of training stages implement {@link dev.firesteel.config.StageConfig}. Each component
+ * is a key, with its default, its meaning and its rule at a resume beside it ({@link
  * dev.firesteel.config.Setting}); {@link dev.firesteel.config.ConfigLoader} reads, checks and
- * writes it. Needs Jackson and the package {@code error}.
+ * writes it. Needs Jackson, {@code error}, and {@code backend}, {@code nn} and {@code collective}
+ * for the enums that keys name.
  */
 package dev.firesteel.config;

@@ -25,7 +25,7 @@ public sealed interface SampleOrder {
   static SampleOrder of(DataConfig.Sampling sampling, long seed, long tokens, int length) {
     if (tokens < length + 1L) {
       throw UserException.usage(
-          "the training text must have at least training.sequence_length + 1 = %d tokens, got %d: bring more text or lower training.sequence_length"
+          "the training text must have at least training.sequence_length + 1 = %d tokens, got %d: provide more text or lower training.sequence_length"
               .formatted(length + 1L, tokens));
     }
     return switch (sampling) {

@@ -153,14 +153,14 @@ public final class TokenDataset {
         for (DatasetManifest.ShardInfo shard : manifest.part(part).shards()) {
           if (!SHARD_NAME.matcher(shard.name()).matches()) {
             throw UserException.failure(
-                "the manifest of %s names the shard \"%s\", which is no name of a shard: prepare the data again"
+                "the manifest of %s names the shard \"%s\", which is not a valid shard name: prepare the data again"
                     .formatted(folder, shard.name()));
           }
           checkLength(path(shard, ".bin"), shard.bin(), text);
           checkLength(path(shard, ".idx"), shard.idx(), text);
           if (shard.bin().bytes() != shard.tokens() * manifest.tokenEncoding().bytes()) {
             throw UserException.failure(
-                "the manifest of %s contradicts itself: %s has %d tokens in %d bytes: prepare the data again"
+                "the manifest of %s is inconsistent: %s has %d tokens in %d bytes: prepare the data again"
                     .formatted(folder, shard.name(), shard.tokens(), shard.bin().bytes()));
           }
         }

@@ -17,6 +17,14 @@ public final class TrainingBatches {
   }
 
   /**
+   * The targets of some samples of {@code length} tokens that the loss counts: all of them, since
+   * every token of a training text is predicted.
+   */
+  public long targets(long firstSample, long samples, int length) {
+    return samples * length;
+  }
+
+  /**
    * Fills a batch with the samples {@code firstSample, firstSample + 1, ...}. For slot s of step k
    * that is {@code k * globalBatchSize + s * microBatchSize}.
    */

@@ -74,7 +74,7 @@ public final class FolderLock implements AutoCloseable {
     try {
       if (!tryLock(channel)) {
         throw UserException.usage(
-            "%s must be written by one process at a time, got process %s at work there: wait for its end, or %s"
+            "%s must be written by one process at a time, got process %s writing there: wait until it ends, or %s"
                 .formatted(folder, content(file).lines().findFirst().orElse("unknown"), otherwise));
       }
       String mark = ProcessHandle.current().pid() + "\n" + UUID.randomUUID() + "\n";

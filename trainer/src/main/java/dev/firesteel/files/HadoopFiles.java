@@ -42,13 +42,14 @@ public final class HadoopFiles {
       fs = path.getFileSystem(conf);
     } catch (UnsupportedFileSystemException e) {
       throw UserException.usage(
-          "%s must be on a file system that Hadoop knows here: %s".formatted(path, e.getMessage()),
+          "%s must be on a file system that Hadoop supports here: %s"
+              .formatted(path, e.getMessage()),
           e);
     } catch (RuntimeException e) {
       // Hadoop's wrapping of a file system whose class is not there.
       if (e.getCause() instanceof ClassNotFoundException) {
         throw UserException.usage(
-            "%s needs a file system whose classes are not here: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)"
+            "%s needs a file system whose classes are missing: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)"
                 .formatted(path),
             e);
       }

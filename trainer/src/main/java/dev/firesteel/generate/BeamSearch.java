@@ -8,22 +8,22 @@ import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /**
- * Beam search (Lowerre 1976; with length normalisation, Wu et al. 2016, section 7): keeps the
- * {@code beams} likeliest unfinished beginnings, extends each by every token, and collects those
- * that finish. A completion of n tokens (the ending one counted) scores {@code log p /
+ * Beam search (Lowerre 1976; with length normalization, Wu et al. 2016, section 7): keeps the
+ * {@code beams} most likely unfinished prefixes, extends each by every token, and collects those
+ * that finish. A completion of n tokens (counting the end-of-text token) scores {@code log p /
  * n^lengthPenalty}.
  *
- * <p>It ends at {@code maxTokens}, when no beginning is left, or when it has {@code beams} finished
- * completions and either {@code earlyStopping} is set or no beginning can beat the worst of them
- * any more: its log p only falls, so its best score is {@code log p / n^lengthPenalty} with the n
- * (present or longest) that is kinder. With as many beams as there are sequences the search is
- * exhaustive.
+ * <p>It ends at {@code maxTokens}, when no prefix is left, or when it has {@code beams} finished
+ * completions and either {@code earlyStopping} is set or no prefix can still beat the worst of
+ * them: log p only falls, so a prefix's best score is {@code log p / n^lengthPenalty} with the n
+ * (current or maximum) that gives the higher score. With as many beams as there are sequences the
+ * search is exhaustive.
  */
 final class BeamSearch {
   /** A sequence of tokens and the sum of their log-probabilities. */
   private record Beam(List<Integer> tokens, double logProbability, int source) {}
 
-  /** A completion that is done, and its score. */
+  /** A finished completion and its score. */
   record Finished(List<Integer> tokens, double score) {}
 
   private final GenerationOptions options;
@@ -36,7 +36,7 @@ final class BeamSearch {
   /**
    * @param maxTokens the longest completion
    * @param endsDocument whether a token ends the document
-   * @param stops whether a completion holds a stop string
+   * @param stops whether a completion contains a stop string
    * @param promptTokens the prompt's, for the repetition penalty
    */
   BeamSearch(
@@ -71,7 +71,7 @@ final class BeamSearch {
     return finished.get(0);
   }
 
-  /** All continuations by one token, of which the finished are collected and the best stay. */
+  /** Extends every beam by one token; collects the finished ones and keeps the best others. */
   private List<Beam> extend(List<Beam> beams, float[][] logits) {
     List<Beam> candidates = new ArrayList<>();
     for (int i = 0; i < beams.size(); i++) {
@@ -92,7 +92,7 @@ final class BeamSearch {
     return next;
   }
 
-  /** The likeliest continuations of one beam: twice the beams, since half of them may finish. */
+  /** The most likely continuations of one beam: twice the beam width, since half may finish. */
   private List<Beam> continuations(Beam beam, int source, float[] logits) {
     BitSet seen = (BitSet) promptTokens.clone();
     beam.tokens().forEach(seen::set);

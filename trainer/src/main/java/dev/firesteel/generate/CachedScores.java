@@ -9,7 +9,7 @@ import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;
 
-/** A model's logits by its key-value cache: each token is computed once. */
+/** A model's logits with a key-value cache: each token is computed once. */
 final class CachedScores implements NextTokenScores, AutoCloseable {
   private final LanguageModel model;
   private final ArrayPool pool;
@@ -19,9 +19,9 @@ final class CachedScores implements NextTokenScores, AutoCloseable {
 
   /**
    * @param prompts not empty, none of them empty
-   * @param capacity the longest sequence, prompt and completion
-   * @param tokenizerVocabulary how many logits to give: what the model has beyond the tokenizer's
-   *     tokens (a rounded vocabulary) must not be generated
+   * @param capacity the longest sequence, prompt plus completion
+   * @param tokenizerVocabulary how many logits to return: ids beyond the tokenizer's vocabulary (a
+   *     rounded-up vocabulary size) must not be generated
    */
   CachedScores(
       LanguageModel model,
@@ -40,8 +40,9 @@ final class CachedScores implements NextTokenScores, AutoCloseable {
   public float[][] first() {
     int batch = prompts.size();
     int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElseThrow();
-    // Short prompts are padded on the right with id 0: causality hides padding from what is before
-    // it, and the cache from what comes later.
+    // Short prompts are padded on the right with id 0: causality hides padding from earlier tokens,
+    // and
+    // the cache hides it from later ones.
     int[] ids = new int[batch * longest];
     int[] lengths = new int[batch];
     int[] lastRows = new int[batch];
@@ -73,7 +74,7 @@ final class CachedScores implements NextTokenScores, AutoCloseable {
     try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
       ForwardPass pass = ForwardPass.inference(tape, model.parameters());
       Tensor hidden = model.hidden(pass, tape.constant(ids, Shape.of(batch, tokens)), cache);
-      // The last hidden state of each sequence, taken as rows of a table.
+      // The last hidden state of each sequence, gathered like rows of an embedding table.
       Tensor table = hidden.reshape(batch * tokens, model.config().width());
       Tensor last = tape.constant(lastRows, Shape.of(batch)).embedding(table);
       tape.backend().download(model.head(pass, last).array(), flat, 0);

@@ -3,11 +3,11 @@ package dev.firesteel.generate;
 import java.util.List;
 
 /**
- * What follows a prompt.
+ * The continuation of a prompt.
  *
- * @param text up to the first stop string or the end of the document, without it
- * @param tokens all that were generated, with those that made it stop
- * @param finishReason why it ends
+ * @param text up to, not including, the first stop string or the end of the document
+ * @param tokens all generated tokens, including those that ended it
+ * @param finishReason why generation stopped
  */
 public record Completion(String text, List<Integer> tokens, FinishReason finishReason) {
   public Completion {

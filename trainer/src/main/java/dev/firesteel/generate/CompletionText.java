@@ -5,8 +5,8 @@ import dev.firesteel.tokenizer.Tokenizer;
 import java.util.List;
 
 /**
- * The text of one completion as it grows, up to the first stop string. What may be the beginning of
- * a stop string is held back until the next tokens decide.
+ * The text of one completion as it grows, up to the first stop string. A possible beginning of a
+ * stop string is held back until later tokens decide.
  */
 final class CompletionText {
   private final StreamingDecoder decoder;
@@ -20,7 +20,7 @@ final class CompletionText {
     this.stopStrings = stopStrings;
   }
 
-  /** The text that is certain after one more token. */
+  /** The text that becomes final with one more token. */
   String append(int token) {
     heldBack.append(decoder.append(token));
     int stop = firstStop();
@@ -32,7 +32,7 @@ final class CompletionText {
     return release(heldBack.length() - longestBeginning());
   }
 
-  /** What was held back, at the end. */
+  /** The text that was held back, at the end. */
   String end() {
     if (!stopped) {
       heldBack.append(decoder.end());
@@ -45,7 +45,7 @@ final class CompletionText {
     return stopped;
   }
 
-  /** All that is certain. */
+  /** All final text. */
   String text() {
     return certain.toString();
   }
@@ -57,7 +57,7 @@ final class CompletionText {
     return text;
   }
 
-  /** Where the first stop string begins, or -1. It cannot begin in what was released. */
+  /** Where the first stop string begins, or -1. It cannot begin in text that was released. */
   private int firstStop() {
     int first = -1;
     for (String stop : stopStrings) {
@@ -69,7 +69,7 @@ final class CompletionText {
     return first;
   }
 
-  /** The length of the longest end of the text that a stop string begins with. */
+  /** The length of the longest suffix of the text that is a prefix of a stop string. */
   private int longestBeginning() {
     int longest = 0;
     for (String stop : stopStrings) {

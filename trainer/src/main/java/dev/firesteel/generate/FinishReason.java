@@ -1,10 +1,10 @@
 package dev.firesteel.generate;
 
-/** Why a completion ends. */
+/** Why a completion ended. */
 public enum FinishReason {
   /** The model ended the document, or a stop string appeared. */
   STOP,
-  /** It has as many tokens as were asked for. */
+  /** It has the requested number of tokens. */
   LENGTH,
   /** Prompt and completion fill the model's context. */
   CONTEXT

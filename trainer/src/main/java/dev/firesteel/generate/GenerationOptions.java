@@ -5,22 +5,23 @@ import dev.firesteel.error.UserException;
 import java.util.List;
 
 /**
- * How to choose tokens. The defaults generate greedily; {@link TokenSampler} says in which order
- * the sampling options apply.
+ * How to choose tokens. The defaults decode greedily; see {@link TokenSampler} for the order in
+ * which the sampling options apply.
  *
  * @param maxTokens the longest completion
- * @param temperature divides the logits; 0 takes the likeliest token
- * @param topK keep the likeliest so many tokens; 0 for all
- * @param topP keep the fewest likeliest tokens whose probabilities reach this sum; 1 for all
- * @param minP keep tokens at least this share as likely as the likeliest; 0 for all
- * @param repetitionPenalty weakens tokens that the text already has; 1 for none
+ * @param temperature divides the logits; 0 selects the argmax
+ * @param topK keep this many of the most likely tokens; 0 for all
+ * @param topP keep the smallest set of most likely tokens whose probabilities reach this sum; 1 for
+ *     all
+ * @param minP keep tokens whose probability is at least this fraction of the highest; 0 for all
+ * @param repetitionPenalty penalizes tokens that already occur in the text; 1 for none
  * @param beams width of beam search; 1 for none
- * @param lengthPenalty beam search compares {@code log p / length^lengthPenalty}: above 0 favours
- *     long completions
+ * @param lengthPenalty beam search ranks by {@code log p / length^lengthPenalty}: values above 0
+ *     favor long completions
  * @param earlyStopping beam search ends when it has {@code beams} finished completions, without
- *     asking whether an unfinished one could still beat them
- * @param stopStrings texts that end a completion
- * @param seed of all draws
+ *     checking whether an unfinished one could still beat them
+ * @param stopStrings strings that end a completion
+ * @param seed of all sampling
  */
 public record GenerationOptions(
     int maxTokens,
@@ -53,7 +54,7 @@ public record GenerationOptions(
         "the length penalty must be a finite number, got " + lengthPenalty);
     require(
         beams == 1 || temperature == 0,
-        "beam search draws nothing, so temperature must be 0 with beams "
+        "beam search does not sample, so temperature must be 0 with beams "
             + beams
             + ", got "
             + temperature);
@@ -68,12 +69,12 @@ public record GenerationOptions(
     }
   }
 
-  /** Greedy generation, to be changed. */
+  /** A builder, initially for greedy decoding. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** What the section {@code sample} of a run's configuration asks for. */
+  /** The options given by the section {@code sample} of a run's configuration. */
   public static GenerationOptions of(SampleConfig config, long seed) {
     return builder()
         .maxTokens(config.maxTokens())
@@ -84,7 +85,7 @@ public record GenerationOptions(
         .build();
   }
 
-  /** Options by name; holds the defaults. */
+  /** Builder with the defaults. */
   public static final class Builder {
     private int maxTokens = 200;
     private double temperature;

@@ -14,9 +14,9 @@ import java.util.OptionalInt;
 /**
  * Completes prompts with a model.
  *
- * <p>Prompts of one call are computed together. The draws for a prompt come from the stream (seed,
- * "generate", index of the prompt) and its logits do not depend on the others, so neither does its
- * completion.
+ * <p>Prompts of one call are computed as a batch. The random numbers for a prompt come from the
+ * stream (seed, "generate", index of the prompt) and its logits do not depend on the others, so
+ * neither does its completion.
  */
 public final class Generator {
   private final LanguageModel model;
@@ -24,15 +24,15 @@ public final class Generator {
   private final DocumentTokens documents;
   private final ArrayPool pool;
 
-  /** A generator for documents that the tokenizer's end of text separates. */
+  /** A generator for documents separated by the tokenizer's end-of-text token. */
   public Generator(LanguageModel model, Tokenizer tokenizer, ArrayPool pool) {
     this(model, tokenizer, DocumentTokens.of(tokenizer), pool);
   }
 
   /**
-   * @param documents which tokens end a completion, and what an empty prompt is
-   * @param pool where activations and caches live; of the model's backend
-   * @throws UserException when the tokenizer has tokens that the model does not know
+   * @param documents which tokens end a completion, and what an empty prompt stands for
+   * @param pool for activations and caches; of the model's backend
+   * @throws UserException when the tokenizer has tokens that the model lacks
    */
   public Generator(
       LanguageModel model, Tokenizer tokenizer, DocumentTokens documents, ArrayPool pool) {
@@ -50,16 +50,16 @@ public final class Generator {
     this.pool = pool;
   }
 
-  /** Completes one prompt; an empty one is the start of a document. */
+  /** Completes one prompt; an empty one stands for the start of a document. */
   public Completion generate(String prompt, GenerationOptions options) {
     return generate(List.of(prompt), options, TokenListener.NONE).get(0);
   }
 
   /**
-   * Completes prompts; an empty one is the start of a document. Special tokens that a prompt spells
-   * are read as such.
+   * Completes prompts; an empty one stands for the start of a document. Special tokens spelled out
+   * in a prompt are encoded as such.
    *
-   * @return one completion for each, in their order
+   * @return one completion per prompt, in order
    * @throws UserException when a prompt leaves no room for a completion
    */
   public List<Completion> generate(
@@ -71,7 +71,7 @@ public final class Generator {
     return generateFromIds(ids, options, listener);
   }
 
-  /** As {@link #generate(List, GenerationOptions, TokenListener)}, for prompts as token ids. */
+  /** Like {@link #generate(List, GenerationOptions, TokenListener)}, for prompts as token ids. */
   public List<Completion> generateFromIds(
       List<int[]> prompts, GenerationOptions options, TokenListener listener) {
     for (int i = 0; i < prompts.size(); i++) {
@@ -116,11 +116,13 @@ public final class Generator {
               + context
               + ", got "
               + length
-              + (length < 1 ? ": give it text" : ": shorten it, or use a model of longer context"));
+              + (length < 1
+                  ? ": give it text"
+                  : ": shorten it, or use a model with a longer context"));
     }
   }
 
-  /** The longest completion of a prompt. */
+  /** The maximum length of a prompt's completion. */
   private int room(int promptLength, GenerationOptions options) {
     return Math.min(options.maxTokens(), model.config().contextLength() - promptLength);
   }

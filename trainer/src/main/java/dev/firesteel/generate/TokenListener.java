@@ -1,9 +1,9 @@
 package dev.firesteel.generate;
 
-/** Hears of tokens as they are generated. */
+/** Receives tokens as they are generated. */
 @FunctionalInterface
 public interface TokenListener {
-  /** Hears nothing. */
+  /** Ignores all tokens. */
   TokenListener NONE = (prompt, token, text) -> {};
 
   /**
@@ -11,8 +11,8 @@ public interface TokenListener {
    *
    * @param prompt index of its prompt
    * @param token its id
-   * @param text what is now certain of the completion's text and was not before; often the token's,
-   *     but nothing while a character is incomplete or a stop string may have begun, and then more
+   * @param text the completion's text that has newly become final; often the token's, but empty
+   *     while a character is incomplete or a stop string may have begun, and longer afterwards
    */
   void onToken(int prompt, int token, String text);
 }

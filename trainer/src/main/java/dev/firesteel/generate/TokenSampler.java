@@ -10,19 +10,19 @@ import java.util.BitSet;
  * transformers:
  *
  * <ol>
- *   <li>repetition penalty r (Keskar et al. 2019, section 4.1): the logit of a token that prompt or
- *       completion has is divided by r where positive and multiplied with r where negative;
- *   <li>temperature: all logits are divided by it; 0 ends here with the likeliest token;
- *   <li>top-k: the k likeliest stay;
- *   <li>top-p (Holtzman et al. 2020): of those, with probabilities that sum to 1, the fewest
- *       likeliest stay whose sum reaches p;
- *   <li>min-p (Nguyen et al. 2024): those stay that are at least minP times as likely as the
- *       likeliest.
+ *   <li>repetition penalty r (Keskar et al. 2019, section 4.1): the logit of a token that occurs in
+ *       prompt or completion is divided by r if positive and multiplied by r if negative;
+ *   <li>temperature: all logits are divided by it; 0 ends here with the argmax;
+ *   <li>top-k: the k most likely are kept;
+ *   <li>top-p (Holtzman et al. 2020): of those, with probabilities renormalized to sum to 1, the
+ *       smallest set of most likely tokens whose sum reaches p is kept;
+ *   <li>min-p (Nguyen et al. 2024): tokens at least minP times as likely as the most likely one are
+ *       kept.
  * </ol>
  *
- * <p>Among equal logits the lower id counts as likelier. The likeliest token always stays. All of
- * it runs on the host in double precision, with StrictMath, so that a seed gives the same tokens
- * wherever the logits are the same.
+ * <p>Among equal logits the lower id ranks higher. The argmax is always kept. Everything runs on
+ * the host in double precision, with StrictMath, so that a seed gives the same tokens wherever the
+ * logits are the same.
  */
 final class TokenSampler {
   private final GenerationOptions options;
@@ -31,7 +31,7 @@ final class TokenSampler {
     this.options = options;
   }
 
-  /** Tokens that may be drawn, and how likely each is. */
+  /** Candidate tokens and their probabilities. */
   static final class Distribution {
     private final int[] ids;
     private final double[] probabilities;
@@ -51,9 +51,9 @@ final class TokenSampler {
   }
 
   /**
-   * One token.
+   * Samples one token.
    *
-   * @param logits [V]; changed by the repetition penalty
+   * @param logits [V]; modified by the repetition penalty
    * @param seen the tokens of prompt and completion so far
    */
   int sample(float[] logits, BitSet seen, RandomStream random) {
@@ -83,7 +83,7 @@ final class TokenSampler {
     }
   }
 
-  /** The token with the highest logit; the lowest id among equals. */
+  /** The argmax; the lowest id among equals. */
   static int likeliest(float[] logits) {
     int best = 0;
     for (int id = 0; id < logits.length; id++) {
@@ -103,7 +103,10 @@ final class TokenSampler {
     }
   }
 
-  /** Temperature, top-k, top-p and min-p; the ids from likely to unlikely if any of the last. */
+  /**
+   * Temperature, top-k, top-p and min-p; ids in descending order of likelihood if any filter
+   * applies.
+   */
   Distribution distribution(float[] logits) {
     int[] ids = candidates(logits);
     double highest = Double.NEGATIVE_INFINITY;
@@ -131,7 +134,7 @@ final class TokenSampler {
     return new Distribution(ids, weights);
   }
 
-  /** All ids, or after a sort from likely to unlikely where a filter needs one the top k. */
+  /** All ids or, if a filter needs sorting, the top k in descending order of likelihood. */
   private int[] candidates(float[] logits) {
     int vocabulary = logits.length;
     boolean filtered = options.topK() > 0 || options.topP() < 1 || options.minP() > 0;
@@ -147,7 +150,7 @@ final class TokenSampler {
     return ranked(logits, count);
   }
 
-  /** The {@code count} likeliest ids, from likely to unlikely. */
+  /** The {@code count} most likely ids, in descending order. */
   static int[] ranked(float[] logits, int count) {
     long[] keys = new long[logits.length];
     for (int id = 0; id < logits.length; id++) {
@@ -162,14 +165,14 @@ final class TokenSampler {
     return ids;
   }
 
-  /** Orders by falling logit, then by rising id. */
+  /** Sorts by descending logit, then by ascending id. */
   private static long descendingKey(float logit, int id) {
     int bits = Float.floatToIntBits(logit + 0f); // -0 becomes 0, its equal
     int ascending = bits < 0 ? ~bits : bits | Integer.MIN_VALUE; // as unsigned
     return ((long) (~ascending ^ Integer.MIN_VALUE) << 32) | id; // as signed
   }
 
-  /** How many of the sorted candidates top-p and min-p leave. */
+  /** How many of the sorted candidates top-p and min-p keep. */
   private int keep(double[] weights, double total) {
     int kept = weights.length;
     if (options.topP() < 1) {
@@ -181,7 +184,7 @@ final class TokenSampler {
       kept = Math.max(1, i);
     }
     if (options.minP() > 0) {
-      // The likeliest has weight 1.
+      // The argmax has weight 1.
       while (kept > 1 && weights[kept - 1] < options.minP()) {
         kept--;
       }

@@ -1,5 +1,5 @@
 /**
- * Text from a model: sampling and beam search over a key-value cache. Needs {@code model}, {@code
- * nn} and {@code tokenizer}.
+ * Text generation: sampling and beam search over a key-value cache. Depends on {@code model},
+ * {@code nn} and {@code tokenizer}.
  */
 package dev.firesteel.generate;

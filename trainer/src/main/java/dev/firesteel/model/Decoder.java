@@ -2,7 +2,6 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
@@ -12,6 +11,7 @@ import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.Layer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;
@@ -19,14 +19,14 @@ import java.util.function.Supplier;
 
 /**
  * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
- * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. They differ in the
- * layers that they fill in.
+ * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. Each architecture
+ * provides its own layers.
  *
- * <p>Dropout, in training passes: on the embedding and on each branch before it is added to the
- * residual stream.
+ * <p>In training passes, dropout is applied to the embedding and to each branch before it is added
+ * to the residual stream.
  */
 final class Decoder implements LanguageModel {
-  /** One block: two branches that are added to the residual stream. */
+  /** One block: two branches that are each added to the residual stream. */
   record Block(
       Layer attentionNorm,
       CausalSelfAttention attention,
@@ -36,8 +36,8 @@ final class Decoder implements LanguageModel {
   /**
    * The layers of an architecture.
    *
-   * @param positions learned positions [context length, C]; null where attention turns by position
-   * @param head weight [V, C]; the embedding's own where they are tied
+   * @param positions learned positions [context length, C]; null for rotary positions
+   * @param head weight [V, C]; the embedding's own if tied
    */
   record Layers(
       Embedding embedding,
@@ -56,7 +56,7 @@ final class Decoder implements LanguageModel {
     this.layers = layers;
   }
 
-  /** The head's weight: the embedding's, or one of its own. */
+  /** The head's weight: the embedding's, or a separate one. */
   static Parameter head(ModelConfig config, ParameterSet.Builder parameters, Embedding embedding) {
     return config.tieEmbeddings()
         ? embedding.weight()
@@ -68,7 +68,8 @@ final class Decoder implements LanguageModel {
 
   /**
    * Initial values of the projections back to the residual stream: N(0, (initStd / sqrt(2 L))^2),
-   * so that its variance does not grow with the 2 L branches (Radford et al. 2019, section 2.3).
+   * so that the stream's variance does not grow with the 2 L branches (Radford et al. 2019, section
+   * 2.3).
    */
   static Initializer residual(ModelConfig config) {
     return Initializer.normal(config.initStd() / Math.sqrt(2.0 * config.layers()));
@@ -142,7 +143,7 @@ final class Decoder implements LanguageModel {
     return layers.finalNorm().apply(pass, x);
   }
 
-  /** What follows a block's first branch. */
+  /** The part of a block after its first branch. */
   private Tensor rest(ForwardPass pass, Block block, Tensor in, Tensor branch) {
     Tensor middle = in.add(pass.dropout(branch, config.dropout()));
     Tensor fed = block.feedForward().apply(pass, block.feedForwardNorm().apply(pass, middle));

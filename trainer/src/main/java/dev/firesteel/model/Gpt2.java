@@ -1,6 +1,5 @@
 package dev.firesteel.model;
 
-import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.model.Decoder.Block;
@@ -17,12 +16,12 @@ import java.util.List;
 
 /**
  * GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each branch and at the end,
- * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false} linear and
- * norm layers have none.
+ * multi-head attention, GELU, a head tied to the embedding. With {@code bias: false}, linear and
+ * norm layers have no bias.
  *
- * <p>Differs from the released models in two ways: attention probabilities have no dropout (see
- * {@link CausalSelfAttention}), and positions start from the same standard deviation as everything
- * else, not from half of it.
+ * <p>Differs from the released models in two ways: there is no dropout on attention probabilities
+ * (see {@link CausalSelfAttention}), and positions are initialized with the same standard deviation
+ * as all other weights, not with half of it.
  */
 final class Gpt2 {
   private Gpt2() {}
@@ -60,7 +59,7 @@ final class Gpt2 {
                   width,
                   config.feedForwardWidth(),
                   config.bias(),
-                  activation(config.activation()),
+                  config.activation().elementwise(),
                   initial,
                   residual)));
     }
@@ -72,13 +71,5 @@ final class Gpt2 {
 
   private static LayerNorm norm(ParameterSet.Builder parameters, String name, ModelConfig config) {
     return new LayerNorm(parameters, name, config.width(), config.bias(), config.normEpsilon());
-  }
-
-  private static Activation activation(ModelConfig.Activation activation) {
-    return switch (activation) {
-      case GELU_TANH -> Activation.GELU_TANH;
-      case GELU_ERF -> Activation.GELU_ERF;
-      case SWIGLU -> throw new IllegalArgumentException("gpt2 has no SwiGLU");
-    };
   }
 }

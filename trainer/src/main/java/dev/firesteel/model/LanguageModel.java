@@ -8,7 +8,7 @@ import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * A decoder-only transformer: token ids to a distribution of the next token at each position.
+ * A decoder-only transformer: maps token ids to a distribution of the next token at each position.
  *
  * <p>Ids and targets are I32, [B, T] with {@code 1 <= T <= context length} and {@code 0 <= id <
  * vocabulary size}.
@@ -17,19 +17,19 @@ public interface LanguageModel extends AutoCloseable {
   /** Architecture and sizes. */
   ModelConfig config();
 
-  /** The weights: allocated, unless the model was only declared. */
+  /** The weights; allocated, unless the model was only declared. */
   ParameterSet parameters();
 
   /** The residual stream after the final norm: {@code ids [B, T] -> [B, T, C]}. */
   Tensor hidden(ForwardPass pass, Tensor ids);
 
   /**
-   * As {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}. The
-   * cache gets their keys and values; {@link KeyValueCache#append} then counts them.
+   * Like {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}.
+   * Their keys and values are written to the cache; {@link KeyValueCache#append} then counts them.
    */
   Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache);
 
-  /** Scores of the next token: {@code hidden [..., C] -> logits [..., V]}. */
+  /** Logits of the next token: {@code hidden [..., C] -> logits [..., V]}. */
   Tensor head(ForwardPass pass, Tensor hidden);
 
   /** {@code ids [B, T] -> logits [B, T, V]}. */
@@ -38,8 +38,8 @@ public interface LanguageModel extends AutoCloseable {
   }
 
   /**
-   * {@code scale} times the sum of the cross-entropies, in nats, of all targets that are not
-   * negative; the logits never exist whole.
+   * {@code scale} times the sum of the cross-entropies, in nats, of all non-negative targets; the
+   * logits are never materialized whole.
    *
    * @param targets [B, T], the token after each of {@code ids}; negative to ignore a position
    * @param scale such as 1 / (targets of the global batch)
@@ -49,7 +49,7 @@ public interface LanguageModel extends AutoCloseable {
   /** An empty cache for {@code batch} sequences of at most {@code capacity} tokens. */
   KeyValueCache newCache(ArrayPool pool, int batch, int capacity);
 
-  /** Gives the weights' memory back. */
+  /** Releases the weights' memory. */
   @Override
   default void close() {
     parameters().close();

@@ -17,9 +17,9 @@ import java.util.List;
 
 /**
  * Llama (Touvron et al. 2023): rotary positions, RMSNorm before each branch and at the end, multi-
- * or grouped-query attention, SwiGLU, no biases, a head of its own unless {@code tie_embeddings}.
+ * or grouped-query attention, SwiGLU, no biases, an untied head unless {@code tie_embeddings}.
  *
- * <p>Initial weights are GPT-2's scheme, since the paper states none.
+ * <p>Initial weights follow GPT-2's scheme, because the paper specifies none.
  */
 final class Llama {
   private Llama() {}
@@ -34,7 +34,7 @@ final class Llama {
             config.heads() + config.kvHeads(),
             config.headWidth(),
             config.ropeTheta(),
-            layout(config.ropeLayout()));
+            config.ropeLayout());
     int width = config.width();
 
     Embedding embedding =
@@ -67,12 +67,5 @@ final class Llama {
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, null, blocks, finalNorm, head);
     return new Decoder(config, parameters.build(), layers);
-  }
-
-  private static RopeSpec.Layout layout(ModelConfig.RopeLayout layout) {
-    return switch (layout) {
-      case HALF -> RopeSpec.Layout.HALF;
-      case INTERLEAVED -> RopeSpec.Layout.INTERLEAVED;
-    };
   }
 }

@@ -4,15 +4,15 @@ import dev.firesteel.array.DType;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.config.ModelConfig;
 
-/** Makes models of their configuration. */
+/** Creates models from their configuration. */
 public final class Models {
   private Models() {}
 
   /**
-   * A model without memory: its parameters have names, shapes and places only. {@link
+   * A model without memory: its parameters only have names, shapes and offsets. {@link
    * dev.firesteel.nn.ParameterSet#allocate} makes it usable.
    *
-   * @throws IllegalArgumentException when the vocabulary's size is not resolved
+   * @throws IllegalArgumentException when the vocabulary size is not resolved
    */
   public static LanguageModel declare(ModelConfig config) {
     if (config.vocabularySize() < 1) {
@@ -26,12 +26,12 @@ public final class Models {
     };
   }
 
-  /** A model in float32 with the initial weights of {@code seed}. */
+  /** A model in float32 with initial weights from {@code seed}. */
   public static LanguageModel create(ModelConfig config, Backend backend, long seed) {
     return create(config, backend, DType.F32, seed);
   }
 
-  /** A model in float32 or float64 with the initial weights of {@code seed}. */
+  /** A model in float32 or float64 with initial weights from {@code seed}. */
   public static LanguageModel create(ModelConfig config, Backend backend, DType dtype, long seed) {
     LanguageModel model = declare(config);
     model.parameters().allocate(backend, dtype);

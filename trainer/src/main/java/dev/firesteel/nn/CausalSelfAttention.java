@@ -9,7 +9,7 @@ import dev.firesteel.tensor.Tensor;
  * with or without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
  *
  * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
- * [C, H K]}. The attention probabilities have no dropout: the fused kernel never keeps them.
+ * [C, H K]}. There is no dropout on attention probabilities: the fused kernel never stores them.
  */
 public final class CausalSelfAttention implements Layer {
   private final AttentionSpec spec;
@@ -18,7 +18,7 @@ public final class CausalSelfAttention implements Layer {
   private final Linear output;
 
   /**
-   * @param rope turns queries and keys; null for none
+   * @param rope rotates queries and keys; null for none
    * @param standardDeviation of the packed matrix
    * @param residual of the projection back to the residual stream
    */
@@ -52,7 +52,7 @@ public final class CausalSelfAttention implements Layer {
     return project(pass, attend(pass, x));
   }
 
-  /** What the heads find, before the output projection: {@code [B, T, C] -> [B, T, H K]}. */
+  /** The heads' outputs, before the output projection: {@code [B, T, C] -> [B, T, H K]}. */
   public Tensor attend(ForwardPass pass, Tensor x) {
     Tensor packed = qkv.apply(pass, x); // [B, T, (H + 2G) K]
     if (rope != null) {
@@ -67,10 +67,10 @@ public final class CausalSelfAttention implements Layer {
   }
 
   /**
-   * As {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those in
-   * {@code cache}, which gets their keys and values.
+   * Like {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those
+   * in {@code cache}, to which their keys and values are written.
    *
-   * @param layer which of the cache's layers is this one
+   * @param layer the index of this layer in the cache
    */
   public Tensor apply(ForwardPass pass, Tensor x, KeyValueCache cache, int layer) {
     Tensor packed = qkv.apply(pass, x);

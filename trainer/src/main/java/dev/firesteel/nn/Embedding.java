@@ -12,7 +12,7 @@ public final class Embedding implements Layer {
     weight = parameters.declare(name + ".weight", Shape.of(rows, width), initializer);
   }
 
-  /** The table, for an output head that shares it. */
+  /** The table, for a tied output head. */
   public Parameter weight() {
     return weight;
   }

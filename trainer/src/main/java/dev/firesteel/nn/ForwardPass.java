@@ -1,12 +1,11 @@
 package dev.firesteel.nn;
 
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * One pass of a model over one micro-batch: binds parameters to tensors of a tape and names the
+ * One pass of a model over one micro-batch: binds parameters to tensors on a tape and numbers the
  * dropout masks. Lives as long as its tape.
  */
 public final class ForwardPass {
@@ -26,7 +25,7 @@ public final class ForwardPass {
     tensors = new Tensor[parameters.parameters().size()];
     Segment weights = parameters.weights();
     for (Parameter parameter : parameters.parameters()) {
-      // All of them, so that backward writes 0 for one that the loss does not depend on.
+      // All of them, so that backward writes 0 for parameters that the loss does not depend on.
       tensors[parameter.index()] =
           gradients == null
               ? tape.constant(weights.view(parameter))
@@ -35,7 +34,7 @@ public final class ForwardPass {
   }
 
   /**
-   * A pass whose backward overwrites {@code gradients} and keeps all that it reads.
+   * A pass whose backward overwrites {@code gradients}, without activation checkpointing.
    *
    * @param dropoutKey see {@link #dropoutKey(long, long, long)}
    */
@@ -45,10 +44,11 @@ public final class ForwardPass {
   }
 
   /**
-   * A pass whose backward overwrites {@code gradients}, to the same bits whatever is recomputed.
+   * A pass whose backward overwrites {@code gradients}, with the same bits for any {@code
+   * recompute}.
    *
    * @param dropoutKey see {@link #dropoutKey(long, long, long)}
-   * @param recompute what backward computes again instead of keeping it
+   * @param recompute activation checkpointing: what backward recomputes instead of storing it
    */
   public static ForwardPass training(
       Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey, Recompute recompute) {
@@ -65,7 +65,7 @@ public final class ForwardPass {
    *
    * @param seed of the run
    * @param step optimizer step
-   * @param slot the micro-batch's number within the global batch, whoever computes it
+   * @param slot the micro-batch's number within the global batch, whichever rank computes it
    */
   public static long dropoutKey(long seed, long step, long slot) {
     return RandomStream.key(seed, "dropout", step, slot);
@@ -75,7 +75,7 @@ public final class ForwardPass {
     return tape;
   }
 
-  /** What backward computes again instead of keeping it. */
+  /** Activation checkpointing: what backward recomputes instead of storing it. */
   public Recompute recompute() {
     return recompute;
   }
@@ -86,8 +86,8 @@ public final class ForwardPass {
   }
 
   /**
-   * Inverted dropout in a training pass; {@code x} itself in any other, or when the probability is
-   * 0. Each call is a site of its own, counted from 0 in the order of calls.
+   * Inverted dropout in a training pass; {@code x} itself in any other, or if the probability is 0.
+   * Each call has its own mask, numbered from 0 in the order of calls.
    */
   public Tensor dropout(Tensor x, double probability) {
     if (!tape.recording() || probability == 0) {

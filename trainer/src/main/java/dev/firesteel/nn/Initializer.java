@@ -5,13 +5,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * The initial values of a parameter, a function of (seed, name, element): neither the order of
- * declaration, nor the number of threads, nor the packing of several matrices into one changes
- * them.
+ * The initial values of a parameter, a function of (seed, name, element): they do not depend on the
+ * order of declaration, the number of threads, or the packing of several matrices into one.
  */
 public final class Initializer {
   /**
-   * Rows of a packed matrix that are a matrix of their own, drawn under their own name.
+   * Rows of a packed matrix that form a matrix of their own, drawn under a separate name.
    *
    * @param name last part of the path, such as {@code query}; empty for the parameter's own name
    * @param rows how many rows; 0 for all
@@ -28,12 +27,12 @@ public final class Initializer {
     this.parts = parts;
   }
 
-  /** The same value everywhere: 1 for gains, 0 for biases. */
+  /** A constant: 1 for norm weights, 0 for biases. */
   public static Initializer constant(double value) {
     return new Initializer(value, 0, List.of());
   }
 
-  /** Independent draws of N(0, standardDeviation^2). */
+  /** Independent samples of N(0, standardDeviation^2). */
   public static Initializer normal(double standardDeviation) {
     return new Initializer(0, standardDeviation, List.of(new Part("", 0)));
   }
@@ -42,7 +41,7 @@ public final class Initializer {
     return new Initializer(0, standardDeviation, List.of(parts));
   }
 
-  /** Draws for packed rows query | key | value, the same as for three matrices. */
+  /** Samples for packed rows query | key | value, the same as for three separate matrices. */
   public static Initializer packedAttention(double standardDeviation, int queries, int keys) {
     return packed(
         standardDeviation,
@@ -51,27 +50,27 @@ public final class Initializer {
         new Part("value", keys));
   }
 
-  /** Draws for packed rows gate | up, the same as for two matrices. */
+  /** Samples for packed rows gate | up, the same as for two separate matrices. */
   public static Initializer packedGate(double standardDeviation, int rows) {
     return packed(standardDeviation, new Part("gate", rows), new Part("up", rows));
   }
 
-  /** Whether all elements are the same, so that {@link #value} is all there is to know. */
+  /** Whether all elements are equal to {@link #value}. */
   boolean isConstant() {
     return standardDeviation == 0;
   }
 
-  /** The value of a constant. */
+  /** The value, if constant. */
   double value() {
     return mean;
   }
 
   /**
-   * Writes rows {@code [start, end)} of a parameter to {@code out}; each row has a stream of its
-   * own, named by (seed, "init " + name, row).
+   * Writes rows {@code [start, end)} of a parameter to {@code out}; each row has its own stream,
+   * named by (seed, "init " + name, row).
    */
   void draw(String parameter, long seed, int start, int end, int columns, float[] out) {
-    // One stream for each row, so that which thread draws it does not matter.
+    // One stream per row, so that it does not matter which thread draws it.
     IntStream.range(start, end)
         .parallel()
         .forEach(
@@ -94,6 +93,11 @@ public final class Initializer {
       first += part.rows();
     }
     throw new IllegalArgumentException(
-        parameter + ": its parts have " + first + " rows in all, row " + row + " is asked for");
+        parameter
+            + ": its parts have "
+            + first
+            + " rows in total, but row "
+            + row
+            + " was requested");
   }
 }

@@ -10,12 +10,12 @@ import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * Keys and values of the tokens that a batch of sequences has so far, for each layer {@code [B, G,
- * S, K]}. Sequences may differ in length.
+ * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, G, S,
+ * K]}. Sequences may differ in length.
  *
  * <p>A model's cached pass over {@code [B, T]} new tokens writes positions {@code length(b) + t};
- * {@link #append} then says how many of them count. What a pass wrote beyond that (the padding of a
- * short prompt) is overwritten by the next tokens before anything attends to it.
+ * {@link #append} then says how many of them count. Anything a pass wrote beyond that (the padding
+ * of a short prompt) is overwritten by the next tokens before it can be attended to.
  */
 public final class KeyValueCache implements AutoCloseable {
   private final Backend backend;
@@ -34,7 +34,7 @@ public final class KeyValueCache implements AutoCloseable {
    *
    * @param batch B
    * @param groups G, key-value heads
-   * @param capacity S, the most tokens of a sequence
+   * @param capacity S, the maximum length of a sequence
    * @param headWidth K
    */
   public KeyValueCache(
@@ -71,7 +71,7 @@ public final class KeyValueCache implements AutoCloseable {
     return lengths.length;
   }
 
-  /** S, the most tokens of a sequence. */
+  /** S, the maximum length of a sequence. */
   public int capacity() {
     return capacity;
   }
@@ -96,7 +96,7 @@ public final class KeyValueCache implements AutoCloseable {
     return positions;
   }
 
-  /** Counts {@code tokens[b]} of those that the last pass wrote as part of sequence b. */
+  /** Counts {@code tokens[b]} of those written by the last pass as part of sequence b. */
   public void append(int... tokens) {
     if (tokens.length != lengths.length) {
       throw new IllegalArgumentException(
@@ -124,8 +124,8 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   /**
-   * Makes sequence i a copy of what sequence {@code sources[i]} is now; there may be more or fewer
-   * sequences than before.
+   * Replaces sequence i by a copy of the current sequence {@code sources[i]}; the number of
+   * sequences may change.
    */
   public void select(int... sources) {
     int[] selected = new int[sources.length];
@@ -152,7 +152,7 @@ public final class KeyValueCache implements AutoCloseable {
       NdArray source = from.slice(sources[i], sources[i] + 1).reshape(rows);
       NdArray target = to.slice(i, i + 1).reshape(rows);
       int columns = lengths[sources[i]] * headWidth;
-      backend.copyColumns(source, 0, target, 0, columns, Write.SET);
+      backend.elementwise().copyColumns(source, 0, target, 0, columns, Write.SET);
     }
     scope.release(from);
     return to;
@@ -168,7 +168,7 @@ public final class KeyValueCache implements AutoCloseable {
     backend.upload(lengths, 0, positions);
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   @Override
   public void close() {
     scope.close();

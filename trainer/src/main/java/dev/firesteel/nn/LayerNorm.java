@@ -4,8 +4,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * LayerNorm (Ba et al. 2016) with gain, and with or without bias: {@code y = (x - mean) / sqrt(var
- * + epsilon) * gain + bias} over the last axis, {@code [..., C] -> [..., C]}.
+ * LayerNorm (Ba et al. 2016) with a weight ({@code gain}), and with or without bias: {@code y = (x
+ * - mean) / sqrt(var + epsilon) * gain + bias} over the last axis, {@code [..., C] -> [..., C]}.
  */
 public final class LayerNorm implements Layer {
   private final Parameter gain;

@@ -6,7 +6,7 @@ import dev.firesteel.tensor.Tensor;
 /**
  * Feed-forward block of GPT-2: {@code y = f(x up^T + a) down^T + b}, {@code [..., C] -> [..., C]};
  * {@code up.weight [F, C]}, {@code down.weight [C, F]}. The activation is fused with the first
- * product.
+ * matmul.
  */
 public final class Mlp implements Layer {
   private final Linear up;

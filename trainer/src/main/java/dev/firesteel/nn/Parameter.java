@@ -3,7 +3,7 @@ package dev.firesteel.nn;
 import dev.firesteel.array.Shape;
 
 /**
- * One trained tensor: its name, shape and place in every {@link Segment} of its {@link
+ * One trained tensor: its name, shape and offset in every {@link Segment} of its {@link
  * ParameterSet}. Holds no values; those are views of segments.
  */
 public final class Parameter {
@@ -38,7 +38,7 @@ public final class Parameter {
     return shape.size();
   }
 
-  /** Whether weight decay applies: matrices and embeddings, not gains and biases. */
+  /** Whether weight decay applies: to matrices and embeddings, not norm weights and biases. */
   public boolean decayed() {
     return shape.rank() >= 2;
   }
@@ -48,7 +48,7 @@ public final class Parameter {
     return index;
   }
 
-  /** First element in a segment. */
+  /** Offset of the first element in a segment. */
   public long offset() {
     return offset;
   }

@@ -1,5 +1,6 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
@@ -11,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A model's parameters: first declared (names, shapes and places, no memory), then allocated on a
+ * A model's parameters: first declared (names, shapes and offsets, no memory), then allocated on a
  * backend with all weights in one {@link Segment}.
  *
  * <pre>{@code
@@ -24,7 +25,7 @@ import java.util.Map;
  * }</pre>
  */
 public final class ParameterSet implements AutoCloseable {
-  /** Each parameter begins at a multiple of so many elements: one cache line of floats. */
+  /** Each parameter is aligned to this many elements: one cache line of floats. */
   public static final int ALIGNMENT = 16;
 
   private static final int INITIALIZATION_CHUNK = 1 << 20;
@@ -66,13 +67,13 @@ public final class ParameterSet implements AutoCloseable {
     return new Builder();
   }
 
-  /** All parameters in the order of their places: the decayed first. */
+  /** All parameters in the order of their offsets: the decayed first. */
   public List<Parameter> parameters() {
     return parameters;
   }
 
   /**
-   * The parameter of a name.
+   * The parameter with a name.
    *
    * @throws IllegalArgumentException when there is none
    */
@@ -90,12 +91,12 @@ public final class ParameterSet implements AutoCloseable {
     return byName.containsKey(name);
   }
 
-  /** Trained numbers, without padding. */
+  /** The number of trained values, without padding. */
   public long count() {
     return count;
   }
 
-  /** Elements of a segment, with padding. */
+  /** The number of elements of a segment, with padding. */
   public long segmentSize() {
     return segmentSize;
   }
@@ -105,7 +106,7 @@ public final class ParameterSet implements AutoCloseable {
     return decayedSize;
   }
 
-  /** Makes room for the weights, all 0 until {@link #initialize} or a checkpoint fills them. */
+  /** Allocates the weights, all 0 until {@link #initialize} or a checkpoint fills them. */
   public void allocate(Backend on, DType dtype) {
     if (weights != null) {
       throw new IllegalStateException("the weights are allocated already");
@@ -122,7 +123,7 @@ public final class ParameterSet implements AutoCloseable {
     weights = new Segment(this, on, dtype);
   }
 
-  /** Fills the weights with their initial values under {@code seed}. */
+  /** Fills the weights with their initial values for {@code seed}. */
   public void initialize(long seed) {
     Segment target = weights();
     for (Parameter parameter : parameters) {
@@ -161,12 +162,12 @@ public final class ParameterSet implements AutoCloseable {
     return new Segment(this, backend(), weights().dtype());
   }
 
-  /** A segment as {@link #newSegment()} gives, in the memory of another backend. */
-  public Segment newSegment(Backend on) {
+  /** A segment as {@link #newSegment()} gives, in another memory. */
+  public Segment newSegment(ArrayMemory on) {
     return new Segment(this, on, weights().dtype());
   }
 
-  /** Where the weights are. */
+  /** The weights' backend. */
   public Backend backend() {
     weights();
     return backend;
@@ -180,7 +181,7 @@ public final class ParameterSet implements AutoCloseable {
     return parameter;
   }
 
-  /** Gives the weights' memory back. Segments of {@link #newSegment} are their callers'. */
+  /** Releases the weights' memory. Segments from {@link #newSegment} belong to their callers. */
   @Override
   public void close() {
     if (weights != null) {
@@ -207,7 +208,7 @@ public final class ParameterSet implements AutoCloseable {
       return parameter;
     }
 
-    /** Lays the parameters out; nothing may be declared after it. */
+    /** Assigns the offsets; nothing may be declared afterwards. */
     public ParameterSet build() {
       built = true;
       return new ParameterSet(new ArrayList<>(declared.values()));

@@ -1,38 +1,38 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.Storage;
-import dev.firesteel.backend.Backend;
 
 /**
- * One number for each element of each parameter, in one flat array: weights, gradients, or a
- * moment. Decayed parameters come first; each begins at a multiple of {@link
- * ParameterSet#ALIGNMENT}, and the padding between them is zero and stays so. An optimizer, a
- * gradient bucket, a shard and a checkpoint all work on ranges of {@link #flat}.
+ * One value per element of each parameter, in one flat array: weights, gradients, or a moment.
+ * Decayed parameters come first; each is aligned to {@link ParameterSet#ALIGNMENT} elements, and
+ * the padding between them is always zero. An optimizer, a gradient bucket, a shard and a
+ * checkpoint all work on ranges of {@link #flat}.
  */
 public final class Segment implements AutoCloseable {
   private final ParameterSet parameters;
-  private final Backend backend;
+  private final ArrayMemory memory;
   private final Storage storage;
   private final NdArray flat;
   private final NdArray[] views;
   private boolean closed;
 
-  Segment(ParameterSet parameters, Backend backend, DType dtype) {
+  Segment(ParameterSet parameters, ArrayMemory memory, DType dtype) {
     this.parameters = parameters;
-    this.backend = backend;
-    storage = backend.allocate(dtype, parameters.segmentSize());
+    this.memory = memory;
+    storage = memory.allocate(dtype, parameters.segmentSize());
     flat = new NdArray(storage, 0, Shape.of(Math.toIntExact(parameters.segmentSize())));
-    backend.fill(flat, 0);
+    memory.fill(flat, 0);
     views = new NdArray[parameters.parameters().size()];
     for (Parameter parameter : parameters.parameters()) {
       views[parameter.index()] = new NdArray(storage, parameter.offset(), parameter.shape());
     }
   }
 
-  /** All elements with their padding: [{@link ParameterSet#segmentSize()}]. */
+  /** All elements including padding: [{@link ParameterSet#segmentSize()}]. */
   public NdArray flat() {
     return flat;
   }
@@ -43,14 +43,14 @@ public final class Segment implements AutoCloseable {
   }
 
   /**
-   * One parameter's elements under its shape; always the same object, so that a backend can hang
-   * what it derives from the content on it.
+   * One parameter's elements with its shape; always the same object, so that a backend can attach
+   * data derived from the content to it.
    */
   public NdArray view(Parameter parameter) {
     return views[parameters.require(parameter).index()];
   }
 
-  /** Whose gradient, or weights, an array of {@link #view} is. */
+  /** The parameter that an array from {@link #view} belongs to. */
   public Parameter parameterOf(NdArray view) {
     for (Parameter parameter : parameters.parameters()) {
       if (views[parameter.index()] == view) {
@@ -61,30 +61,30 @@ public final class Segment implements AutoCloseable {
   }
 
   /** Where the elements are. */
-  public Backend backend() {
-    return backend;
+  public ArrayMemory memory() {
+    return memory;
   }
 
   public DType dtype() {
     return storage.dtype();
   }
 
-  /** Which parameters, and where. */
+  /** The parameters and their layout. */
   public ParameterSet parameters() {
     return parameters;
   }
 
   /** Writes 0 everywhere. */
   public void clear() {
-    backend.fill(flat, 0);
+    memory.fill(flat, 0);
   }
 
-  /** Gives the memory back; closing twice does nothing. */
+  /** Releases the memory; closing twice does nothing. */
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      backend.free(storage);
+      memory.free(storage);
     }
   }
 }

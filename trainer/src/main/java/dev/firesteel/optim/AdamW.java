@@ -19,8 +19,8 @@ import java.util.List;
  * w -= lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
  * </pre>
  *
- * <p>Parameters of rank 2 and more decay, embeddings among them; gains and biases do not. As in
- * PyTorch, and unlike the paper, the schedule also scales the decay.
+ * <p>Decay applies to parameters of rank 2 and higher, embeddings included, not to norm weights and
+ * biases. As in PyTorch, and unlike the paper, the schedule also scales the decay.
  */
 public final class AdamW implements AutoCloseable {
   private final ParameterSet parameters;
@@ -30,13 +30,13 @@ public final class AdamW implements AutoCloseable {
   private final NdArray secondMoments;
   private long updates;
 
-  /** An optimizer of all weights, with moments 0, for allocated parameters. */
+  /** An optimizer for all weights of allocated parameters, with moments 0. */
   public AdamW(ParameterSet parameters, OptimizerConfig config) {
     this(parameters, config, List.of(new SegmentRange(0, parameters.segmentSize())));
   }
 
   /**
-   * An optimizer of the weights in some ranges, with moments 0 for these alone.
+   * An optimizer for the weights in some ranges, with moments for these only, initially 0.
    *
    * @param owned in order, none overlapping another
    */
@@ -99,6 +99,7 @@ public final class AdamW implements AutoCloseable {
     int last = Math.toIntExact(at + end - begin);
     parameters
         .backend()
+        .optimizer()
         .adamW(
             step,
             gradients.range(begin, end),
@@ -107,12 +108,12 @@ public final class AdamW implements AutoCloseable {
             parameters.weights().range(begin, end));
   }
 
-  /** Updates made so far, which the bias corrections count. */
+  /** The number of updates so far, used in the bias corrections. */
   public long updates() {
     return updates;
   }
 
-  /** Goes on after {@code count} updates whose moments have been written. */
+  /** Resumes after {@code count} updates whose moments have been written. */
   public void resumeAfter(long count) {
     updates = count;
   }
@@ -122,12 +123,12 @@ public final class AdamW implements AutoCloseable {
     return owned;
   }
 
-  /** The first moments m of the {@link #owned} ranges, one after the other. */
+  /** The first moments m of the {@link #owned} ranges, concatenated. */
   public NdArray firstMoments() {
     return firstMoments;
   }
 
-  /** The second moments v of the {@link #owned} ranges, one after the other. */
+  /** The second moments v of the {@link #owned} ranges, concatenated. */
   public NdArray secondMoments() {
     return secondMoments;
   }
@@ -137,7 +138,7 @@ public final class AdamW implements AutoCloseable {
     return parameters;
   }
 
-  /** Gives the moments' memory back. */
+  /** Releases the moments' memory. */
   @Override
   public void close() {
     parameters.backend().free(firstMoments.storage());

@@ -11,7 +11,7 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * The sum of the gradients of a step's micro-batches, as the tree of {@link TreeSum}, with at most
+ * The sum of the gradients of a step's micro-batches, in the order of {@link TreeSum}, with at most
  * {@code floor(log2 n) + 1} segments of memory for n micro-batches.
  *
  * <pre>{@code
@@ -33,14 +33,17 @@ public final class GradientAccumulator implements AutoCloseable {
   private Segment total;
 
   /**
-   * @param slots micro-batches of a step on all ranks together
+   * @param slots micro-batches per step on all ranks together
    */
   public GradientAccumulator(ParameterSet parameters, int slots) {
     this.parameters = parameters;
     this.sum = new TreeSum<>(this::plus, slots);
   }
 
-  /** A segment for the next micro-batch, to be overwritten: it may hold anything but padding. */
+  /**
+   * A segment for the next micro-batch, to be overwritten: its content is undefined, except
+   * padding.
+   */
   public Segment next() {
     if (last != null) {
       earlier.forEach(free::push);
@@ -59,14 +62,14 @@ public final class GradientAccumulator implements AutoCloseable {
     return free.pop();
   }
 
-  /** Adds what {@link #next} gave, once it is written. The accumulator owns it from then on. */
+  /** Adds the segment from {@link #next} once it is written, and takes ownership of it. */
   public void add(Segment gradients) {
     sum.add(gradients);
   }
 
   /**
-   * Instead of {@link #add} for the step's last micro-batch, so that the sum can be made range by
-   * range while a backward pass writes it: {@link #finish} says that a range is written.
+   * Replaces {@link #add} for the step's last micro-batch, so that the sum can be computed range by
+   * range while a backward pass writes it; call {@link #finish} for each range that is written.
    */
   public void addLast(Segment gradients) {
     last = gradients;
@@ -80,14 +83,14 @@ public final class GradientAccumulator implements AutoCloseable {
     NdArray sumOfLater = last.range(range.begin(), range.end());
     for (Segment partial : earlier) {
       NdArray into = partial.range(range.begin(), range.end());
-      backend.addScaled(1, sumOfLater, into);
+      backend.elementwise().addScaled(1, sumOfLater, into);
       sumOfLater = into;
     }
   }
 
   /**
-   * The sum of the step's gradients, good until {@link #next}; after {@link #addLast}, of the
-   * ranges that were finished.
+   * The sum of the step's gradients, valid until {@link #next}; after {@link #addLast}, of the
+   * finished ranges only.
    */
   public Segment total() {
     if (total == null) {
@@ -98,17 +101,17 @@ public final class GradientAccumulator implements AutoCloseable {
 
   private Segment plus(Segment earlier, Segment later) {
     Backend backend = parameters.backend();
-    backend.addScaled(1, later.flat(), earlier.flat());
+    backend.elementwise().addScaled(1, later.flat(), earlier.flat());
     free.push(later);
     return earlier;
   }
 
-  /** Segments allocated so far. */
+  /** The number of segments allocated so far. */
   int segments() {
     return all.size();
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   @Override
   public void close() {
     all.forEach(Segment::close);

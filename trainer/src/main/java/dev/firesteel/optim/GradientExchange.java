@@ -4,6 +4,7 @@ import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.ReductionKernels;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.collective.Transfer;
@@ -17,14 +18,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What the ranks of a run send each other in a step under ZeRO-1 (Rajbhandari et al. 2020, stage
- * 1): the sum of all ranks' gradients is scattered, each rank updates the weights that it has the
- * sum for, and the new weights are gathered. These are as many bytes as an all-reduce of the
- * gradients takes, and the optimizer's state is cut by the number of ranks.
+ * The communication between ranks in a step under ZeRO-1 (Rajbhandari et al. 2020, stage 1): the
+ * sum of all ranks' gradients is reduce-scattered, each rank updates the weights whose sum it
+ * holds, and the new weights are all-gathered. This transfers as many bytes as an all-reduce of the
+ * gradients, and shards the optimizer state across ranks.
  *
- * <p>A segment travels in buckets of {@value #BUCKET_ELEMENTS} elements, each {@linkplain
- * Collective#shard sharded} by itself. A bucket leaves as soon as backward has written the last of
- * its gradients, while those of earlier layers are still computed.
+ * <p>A segment is sent in buckets of {@value #BUCKET_ELEMENTS} elements, each {@linkplain
+ * Collective#shard sharded} separately. A bucket is sent as soon as backward has written the last
+ * of its gradients, while those of earlier layers are still being computed.
  *
  * <pre>{@code
  * exchange.begin(accumulator, gradients);              // of the last micro-batch of a step
@@ -34,10 +35,10 @@ import java.util.List;
  * exchange.gather();
  * }</pre>
  *
- * <p>Arrays on the heap travel from where they are; those on a device through a copy.
+ * <p>Arrays on the heap are sent in place, those on a device through a copy.
  */
 public final class GradientExchange {
-  /** Elements of one bucket, but for the last: 25 MiB, a multiple of {@link Shard#ALIGNMENT}. */
+  /** Elements of one bucket, except the last: 25 MiB, a multiple of {@link Shard#ALIGNMENT}. */
   public static final int BUCKET_ELEMENTS = 400 * Shard.ALIGNMENT;
 
   private final ParameterSet parameters;
@@ -71,10 +72,10 @@ public final class GradientExchange {
         bucket.parameters++;
       }
     }
-    sums = new double[Backend.reductionBlocks(size)];
+    sums = new double[ReductionKernels.blocks(size)];
   }
 
-  /** The ranges whose sums this rank gets, and whose weights it gives: in order, none empty. */
+  /** The ranges whose sums this rank receives and whose weights it sends: sorted, none empty. */
   public List<SegmentRange> owned() {
     List<SegmentRange> ranges = new ArrayList<>();
     for (Bucket bucket : buckets) {
@@ -90,7 +91,7 @@ public final class GradientExchange {
   }
 
   /**
-   * Begins a step's exchange.
+   * Starts a step's exchange.
    *
    * @param of holds the micro-batches before the last
    * @param last gradients of the last micro-batch, which a backward pass is about to write
@@ -104,7 +105,7 @@ public final class GradientExchange {
     }
   }
 
-  /** Takes note that a parameter's gradient, an array of the last micro-batch, is written. */
+  /** Records that a parameter's gradient, an array of the last micro-batch, is written. */
   public void complete(NdArray gradient) {
     for (Bucket bucket : bucketsOf(gradients.parameterOf(gradient))) {
       if (--bucket.missing == 0) {
@@ -113,22 +114,26 @@ public final class GradientExchange {
     }
   }
 
-  /** The segment whose {@link #owned} ranges are the sum over all ranks once {@link #norm} came. */
+  /**
+   * The segment whose {@link #owned} ranges hold the sum over all ranks once {@link #norm} returns.
+   */
   public Segment sum() {
     return accumulator.total();
   }
 
   /**
    * Waits for the sums, and returns the 2-norm of all ranks' gradient over all parameters. It is
-   * the root of one sum over blocks of fixed size in order of index, whoever computed them: the
-   * same bits for any number of ranks.
+   * the root of one sum over blocks of fixed size in order of index, whichever rank computed them:
+   * the same bits for any number of ranks.
    */
   public double norm() {
     Segment sum = sum();
     for (Bucket bucket : buckets) {
       bucket.receive(sum);
       SegmentRange owned = bucket.owned();
-      backend.sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
+      backend
+          .reductions()
+          .sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
     }
     if (!alone) {
       gatherSums();
@@ -140,7 +145,7 @@ public final class GradientExchange {
     return Math.sqrt(total);
   }
 
-  /** Gives the weights of the {@link #owned} ranges to all ranks, and takes the others'. */
+  /** Sends the weights of the {@link #owned} ranges to all ranks, and receives the others'. */
   public void gather() {
     if (alone) {
       return;
@@ -169,7 +174,9 @@ public final class GradientExchange {
     waitNanos += System.nanoTime() - began;
   }
 
-  /** Each rank's sums travel in order of the buckets; which blocks they are of, all can tell. */
+  /**
+   * Each rank sends its sums in bucket order; every rank can derive which blocks they belong to.
+   */
   private void gatherSums() {
     ByteBuffer mine = ByteBuffer.allocate(sums.length * Double.BYTES);
     for (Bucket bucket : buckets) {
@@ -189,12 +196,12 @@ public final class GradientExchange {
   }
 
   private static int firstBlock(SegmentRange range) {
-    return Math.toIntExact(range.begin() / Backend.REDUCTION_BLOCK);
+    return Math.toIntExact(range.begin() / ReductionKernels.BLOCK);
   }
 
   private static int[] blocks(SegmentRange range) {
     int first = firstBlock(range);
-    int[] blocks = new int[Backend.reductionBlocks(range.size())];
+    int[] blocks = new int[ReductionKernels.blocks(range.size())];
     Arrays.setAll(blocks, i -> first + i);
     return blocks;
   }
@@ -206,7 +213,7 @@ public final class GradientExchange {
     return buckets.subList(first, last + 1);
   }
 
-  /** A run of elements that travel together. */
+  /** A range of elements sent together. */
   private final class Bucket {
     private final long begin;
     private final int length;
@@ -267,7 +274,7 @@ public final class GradientExchange {
       return Math.toIntExact(first + begin);
     }
 
-    /** Tells the segment of what others have written to {@link #host}. */
+    /** Records that {@link #host} was written by other code. */
     void written(Segment segment, SegmentRange range) {
       if (staging == null) {
         segment.flat().storage().markWritten();

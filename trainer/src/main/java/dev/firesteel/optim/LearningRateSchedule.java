@@ -6,10 +6,10 @@ import dev.firesteel.config.ScheduleConfig;
 /**
  * The learning rate of each step, a function of the step alone.
  *
- * <p>With P the peak, m the lowest rate, W the steps of warm-up and s the step, from 0: in warm-up,
+ * <p>With P the peak, m the minimum, W the warm-up steps and s the step, from 0: during warm-up,
  * {@code s < W}, all kinds give {@code P (s + 1) / W}, so the first step already learns and step
- * {@code W - 1} has the peak. After it each kind has its own formula. Steps past the decay have the
- * rate m.
+ * {@code W - 1} reaches the peak. Afterwards each kind has its own formula. Steps after the decay
+ * have the rate m.
  */
 public sealed interface LearningRateSchedule {
 
@@ -40,8 +40,8 @@ public sealed interface LearningRateSchedule {
 
   /**
    * {@code P} until step {@code decayStart}, then {@code m + (P - m) (1 - p)} with {@code p =
-   * min(1, (s - decayStart) / decay)}. Linear decay starts with the warm-up's end; warm-up, stable,
-   * decay (WSD; Hu et al. 2024, section 4) so late that it ends with the run.
+   * min(1, (s - decayStart) / decay)}. Linear decay starts at the end of warm-up;
+   * warm-up-stable-decay (WSD; Hu et al. 2024, section 4) starts so that it ends with the run.
    */
   record Linear(double peak, double lowest, long warmup, long decayStart, long decay)
       implements LearningRateSchedule {

@@ -7,15 +7,15 @@ import java.util.Objects;
 import java.util.function.BinaryOperator;
 
 /**
- * A sum of values that come one after the other, added in an order that does not depend on how many
- * ranks share them. Of {@code n = 2^k r} values, r odd, runs of r are added one after the other,
- * and the runs as a binary tree: run i and i + 1 for even i, then the pairs, and so on.
- * Floating-point sums depend on their order; this one is cut so that ranks that hold equal numbers
- * of values, a power of two in number, compute subtrees of their own and add them pairwise, nearest
- * ranks first, to the same bits.
+ * A sum of values that arrive one after the other, added in an order that does not depend on how
+ * many ranks share them. Of {@code n = 2^k r} values, r odd, runs of r are added sequentially, and
+ * the runs as a binary tree: runs i and i + 1 for even i, then the pairs, and so on. Floating-point
+ * sums depend on their order; with this one, a power-of-two number of ranks that hold equally many
+ * values each compute their own subtrees and add them pairwise, nearest ranks first, with
+ * bit-identical results.
  *
- * <p>Works as a binary counter: of n runs, a partial sum is kept for each 1 among n's bits, so for
- * a number that is no power of two the remaining sums are added from the smallest to the largest.
+ * <p>Works like a binary counter: of n runs, a partial sum is kept for each 1 bit of n; if n is not
+ * a power of two, the remaining sums are added from the smallest to the largest.
  *
  * @param <T> what is added up
  */
@@ -26,14 +26,14 @@ public final class TreeSum<T> {
   /** The sum of 2^level runs, or null. */
   private final List<T> partialSums = new ArrayList<>();
 
-  /** The sum of a run that is not at its end, or null. */
+  /** The sum of an incomplete run, or null. */
   private T run;
 
   private int inRun;
 
   /**
    * @param plus the sum of an earlier and a later part; may reuse either
-   * @param values how many all ranks will add together, which decides the length of runs
+   * @param values the number of values on all ranks together, which determines the length of runs
    */
   public TreeSum(BinaryOperator<T> plus, int values) {
     if (values < 1) {
@@ -70,9 +70,9 @@ public final class TreeSum<T> {
   }
 
   /**
-   * Takes the partial sums of all values since the last {@link #total}, of the fewest values first;
-   * begins anew. Adding a last value to them one after the other, {@code value = plus(partial,
-   * value)}, gives what {@link #add} and {@link #total} would give.
+   * Takes the partial sums of all values since the last {@link #total}, fewest values first, and
+   * restarts. Adding a last value to them in turn, {@code value = plus(partial, value)}, gives the
+   * result of {@link #add} and {@link #total}.
    */
   public List<T> drain() {
     List<T> partials = new ArrayList<>();
@@ -86,7 +86,7 @@ public final class TreeSum<T> {
   }
 
   /**
-   * The sum of all values since the last call; begins anew.
+   * The sum of all values since the last call; restarts.
    *
    * @throws NoSuchElementException when there were none
    */

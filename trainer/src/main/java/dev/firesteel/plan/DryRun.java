@@ -3,12 +3,12 @@ package dev.firesteel.plan;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
-import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.opencl.OpenClBackend;
+import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Workspace;
+import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
-import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
@@ -29,18 +29,15 @@ final class DryRun {
   /** The run's objects beside arrays: names, metrics, buffers of files. */
   private static final long OBJECTS_BYTES = 1 << 20;
 
-  /** The library and the products that it compiles, measured. */
-  private static final long ONEDNN_BYTES = 60 << 20;
-
   /** Shards are cut at multiples, so that some are larger than others. */
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final ModelConfig modelConfig;
   private final Heap heap;
   private final int threads;
 
-  DryRun(RunConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+  DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
     this.config = config;
     this.modelConfig = modelConfig;
     this.heap = heap;
@@ -49,12 +46,12 @@ final class DryRun {
 
   /** The memory of the model and of its training, without the process around it. */
   List<MemoryPart> parts() {
-    Workspace workspace = workspace(config.compute());
+    Workspace workspace = workspace();
     KernelTrace trace = new KernelTrace(heap, workspace);
     ParameterSet parameters = pass(trace);
     long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
     int trainers = config.cluster().plannedTrainers();
-    int slots = config.training().slots() / trainers;
+    int slots = config.training().microBatches() / trainers;
     // One for each level of the tree of runs, and one for a run.
     int runs = Integer.lowestOneBit(slots);
     int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < slots ? 1 : 0);
@@ -84,45 +81,38 @@ final class DryRun {
       named += kind.getValue();
     }
     parts.add(new MemoryPart("activations of other sizes, kept", trace.poolHeapBytes() - named, 0));
-    parts.addAll(workspace.parts(heap));
-    if (trace.copiesBytes() > 0) {
-      parts.add(new MemoryPart("bf16 copies of operands", 0, trace.copiesBytes()));
-      parts.add(new MemoryPart("oneDNN", 0, ONEDNN_BYTES));
+    for (Workspace.Part part : workspace.parts(heap::arrayBytes)) {
+      parts.add(new MemoryPart(part.name(), part.heapBytes(), part.nativeBytes()));
     }
-    parts.add(workspace.scratch(heap, threads));
-    if (config.compute().backend() == ComputeConfig.Backend.OPENCL) {
-      long held = parts.stream().mapToLong(MemoryPart::heapBytes).sum();
-      if (OpenClBackend.arenaBytes(held) < held) {
-        throw UserException.failure(
-            "backend opencl holds up to "
-                + (OpenClBackend.arenaBytes(held) >> 20)
-                + " MiB, and the run needs "
-                + (held >> 20)
-                + " MiB; take a smaller training.micro_batch_size, compute.recompute or model");
-      }
-      parts.add(
-          new MemoryPart("rest of the device's arenas", OpenClBackend.arenaBytes(held) - held, 0));
+    long held = parts.stream().mapToLong(MemoryPart::heapBytes).sum();
+    long reserved = workspace.reservedBytes(held);
+    if (reserved < held) {
+      throw UserException.failure(
+          "backend "
+              + config.compute().backend()
+              + " holds up to "
+              + (reserved >> 20)
+              + " MiB, and the run needs "
+              + (held >> 20)
+              + " MiB; take a smaller training.micro_batch_size, compute.recompute or model");
+    }
+    if (reserved > held) {
+      parts.add(new MemoryPart("rest of the device's arenas", reserved - held, 0));
     }
     parts.add(new MemoryPart("names, metrics, buffers of files", OBJECTS_BYTES, 0));
     return parts;
   }
 
-  private static Workspace workspace(ComputeConfig compute) {
-    return switch (compute.backend()) {
-      case REFERENCE -> new Workspace.None();
-      case OPENCL -> new Workspace.OpenCl();
-      case CPU ->
-          switch (compute.precision()) {
-            case FP32 -> new Workspace.Fp32();
-            case BF16 -> new Workspace.Bf16();
-          };
-    };
+  /** What the backend of the run says of its kernels. */
+  private Workspace workspace() {
+    return Backends.workspace(
+        new BackendOptions(
+            config.compute().backend(), config.compute().precision(), threads));
   }
 
   private ParameterSet pass(KernelTrace trace) {
-    Backend backend = trace.backend();
     try (LanguageModel model = Models.declare(modelConfig)) {
-      model.parameters().allocate(backend, DType.F32);
+      model.parameters().allocate(trace, DType.F32);
       trace.weightsOf(model.parameters());
       if (config.sample().maxTokens() > 0) {
         sample(model, trace.pool());

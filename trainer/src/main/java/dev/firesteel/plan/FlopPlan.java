@@ -1,7 +1,7 @@
 package dev.firesteel.plan;
 
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.nn.Recompute;
 
 /**
  * Floating-point operations of training, an addition and a multiplication counted as two. For each

@@ -4,27 +4,38 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Storage;
+import dev.firesteel.array.StorageAllocator;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.ElementwiseKernels;
+import dev.firesteel.backend.LossKernels;
+import dev.firesteel.backend.NormKernels;
+import dev.firesteel.backend.OptimizerKernels;
+import dev.firesteel.backend.ProductKernels;
+import dev.firesteel.backend.ReductionKernels;
+import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.backend.Workspace;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
-import java.lang.reflect.InvocationHandler;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.util.EnumMap;
 import java.util.IdentityHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
  * A backend without numbers: it allocates nothing, computes nothing, and notes what memory a model
  * would have at each kernel. So a plan follows the model's own code, tape and pool, whatever they
- * come to do.
+ * come to do. What a kernel keeps for itself, the planned backend's {@link Workspace} knows.
  *
  * <p>A kernel's result is the operand that no kernel has named before. Nothing is ever marked as
  * written here, so a storage's version changes only when its lease ends.
+ *
+ * <p>A kernel that no model calls so far is refused: what its result is for has to be decided here
+ * once one does.
  */
-final class KernelTrace implements InvocationHandler {
+final class KernelTrace implements Backend {
   /** What an array of the pool is for. */
   enum Kind {
     RESIDUAL("residual stream"),
@@ -63,13 +74,15 @@ final class KernelTrace implements InvocationHandler {
 
   private final Heap heap;
   private final Workspace workspace;
-  private final Bf16Copies copies = new Bf16Copies();
-  private final Backend backend =
-      (Backend)
-          Proxy.newProxyInstance(
-              Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, this);
   private final IdentityHashMap<Storage, Label> pooled = new IdentityHashMap<>();
   private final ArrayPool pool = new ArrayPool(new PoolAllocator());
+  private final ElementwiseKernels elementwise = new Elementwise();
+  private final ReductionKernels reductions = new Reductions();
+  private final ProductKernels products = new Products();
+  private final NormKernels norms = new Norms();
+  private final AttentionKernels attention = new Attention();
+  private final LossKernels losses = new Losses();
+  private final OptimizerKernels optimizer = new Optimizer();
   private ParameterSet parameters;
   private Storage weights;
   private long poolHeapBytes;
@@ -81,7 +94,7 @@ final class KernelTrace implements InvocationHandler {
     this.workspace = workspace;
   }
 
-  private final class PoolAllocator implements dev.firesteel.array.StorageAllocator {
+  private final class PoolAllocator implements StorageAllocator {
     @Override
     public Storage allocate(DType dtype, long size) {
       Storage storage = new NoMemory(dtype, size);
@@ -92,10 +105,6 @@ final class KernelTrace implements InvocationHandler {
 
     @Override
     public void free(Storage storage) {}
-  }
-
-  Backend backend() {
-    return backend;
   }
 
   ArrayPool pool() {
@@ -118,33 +127,116 @@ final class KernelTrace implements InvocationHandler {
     return atPeak;
   }
 
-  /** Native memory of bf16 copies. */
-  long copiesBytes() {
-    return copies.peakBytes();
+  @Override
+  public String name() {
+    return "plan";
   }
 
   @Override
-  public Object invoke(Object proxy, Method method, Object[] arguments) {
-    return switch (method.getName()) {
-      case "allocate" -> new NoMemory((DType) arguments[0], (Long) arguments[1]);
-      case "free", "close" -> null;
-      case "supports", "warmUp" -> true;
-      case "threadsBesideCaller" -> List.of();
-      case "name", "description", "arithmetic", "toString" -> "plan";
-      case "equals" -> proxy == arguments[0];
-      case "hashCode" -> System.identityHashCode(proxy);
-      case "sumOfSquares" -> 0.0;
-      default -> {
-        note(method.getName(), arguments);
-        yield null;
-      }
-    };
+  public String description() {
+    return "plan: no arithmetic";
   }
 
-  private void note(String kernel, Object... arguments) {
-    Kind kind = work(kernel, arguments);
-    for (Object argument : arguments) {
-      if (argument instanceof NdArray array) {
+  @Override
+  public String arithmetic() {
+    return "plan";
+  }
+
+  @Override
+  public boolean supports(DType dtype) {
+    return true;
+  }
+
+  @Override
+  public Storage allocate(DType dtype, long size) {
+    return new NoMemory(dtype, size);
+  }
+
+  @Override
+  public void free(Storage storage) {}
+
+  @Override
+  public void close() {}
+
+  @Override
+  public ElementwiseKernels elementwise() {
+    return elementwise;
+  }
+
+  @Override
+  public ReductionKernels reductions() {
+    return reductions;
+  }
+
+  @Override
+  public ProductKernels products() {
+    return products;
+  }
+
+  @Override
+  public NormKernels norms() {
+    return norms;
+  }
+
+  @Override
+  public AttentionKernels attention() {
+    return attention;
+  }
+
+  @Override
+  public LossKernels losses() {
+    return losses;
+  }
+
+  @Override
+  public OptimizerKernels optimizer() {
+    return optimizer;
+  }
+
+  @Override
+  public void fill(NdArray out, double value) {
+    note(Kind.OTHER, out);
+  }
+
+  @Override
+  public void upload(float[] source, int offset, NdArray to) {
+    note(Kind.OTHER, to);
+  }
+
+  @Override
+  public void upload(double[] source, int offset, NdArray to) {
+    note(Kind.OTHER, to);
+  }
+
+  @Override
+  public void upload(int[] source, int offset, NdArray to) {
+    note(Kind.OTHER, to);
+  }
+
+  @Override
+  public void download(NdArray from, float[] target, int offset) {
+    note(Kind.OTHER, from);
+  }
+
+  @Override
+  public void download(NdArray from, double[] target, int offset) {
+    note(Kind.OTHER, from);
+  }
+
+  @Override
+  public void download(NdArray from, int[] target, int offset) {
+    note(Kind.OTHER, from);
+  }
+
+  /**
+   * Labels the operands that no kernel has named before, and looks whether more is lent than ever.
+   *
+   * @param kind what the kernel's result is for
+   * @param operands null for one that is absent
+   */
+  private void note(Kind kind, NdArray... operands) {
+    for (NdArray array : operands) {
+      if (array != null) {
         Storage storage = array.storage();
         Label label = pooled.get(storage);
         if (label != null && label.version != storage.version()) {
@@ -165,62 +257,11 @@ final class KernelTrace implements InvocationHandler {
     }
   }
 
-  /**
-   * Counts what a kernel needs beside its operands.
-   *
-   * @return what its result is for
-   * @throws IllegalStateException for a kernel without a rule: one that no model calls so far
-   */
-  private Kind work(String kernel, Object... arguments) {
-    return switch (kernel) {
-      case "add", "dropout", "embedding" -> Kind.RESIDUAL;
-      case "layerNorm", "rmsNorm" -> Kind.NORM;
-      case "rope", "causalAttention", "cachedAttention" -> Kind.ATTENTION;
-      case "activation", "swiGlu" -> Kind.FEED_FORWARD;
-      case "upload", "download", "fill", "sum", "sumsOfSquares", "adamW" -> Kind.OTHER;
-      case "copy", "copyColumns", "addScaled", "scale", "swiGluBackward", "embeddingBackward" ->
-          Kind.GRADIENT;
-      case "linear" -> {
-        NdArray x = array(arguments[0]);
-        NdArray w = array(arguments[1]);
-        workspace.linear(x.shape().rows(), w.shape().dim(0), w.shape().dim(1), w.offset());
-        copies(x, w);
-        yield kindOfProduct(w);
-      }
-      case "linearBackwardInput" -> {
-        NdArray dy = array(arguments[0]);
-        NdArray w = array(arguments[1]);
-        workspace.linearBackwardInput(dy.shape().rows(), w.shape().dim(0), w.shape().dim(1));
-        copies(dy, w);
-        yield Kind.GRADIENT;
-      }
-      case "linearBackwardWeight" -> {
-        NdArray dy = array(arguments[0]);
-        NdArray x = array(arguments[1]);
-        workspace.linearBackwardWeight(dy.shape().rows(), dy.shape().last(), x.shape().last());
-        copies(dy, x);
-        yield Kind.GRADIENT;
-      }
-      case "linearCrossEntropy" -> {
-        NdArray x = array(arguments[0]);
-        NdArray w = array(arguments[1]);
-        workspace.head(x.shape().rows(), w.shape().dim(0), w.shape().dim(1), w.offset());
-        copies(x, w);
-        yield Kind.OTHER;
-      }
-      case "sumRows", "layerNormBackward", "rmsNormBackward" -> reduceRows(array(arguments[0]));
-      case "activationBackward" -> reduceRows(array(arguments[1]));
-      case "causalAttentionBackward" -> {
-        AttentionSpec spec = (AttentionSpec) arguments[0];
-        workspace.attend(array(arguments[1]).shape().dim(1), spec.headWidth());
-        yield Kind.GRADIENT;
-      }
-      default ->
-          throw new IllegalStateException(
-              "the plan does not know the kernel "
-                  + kernel
-                  + ": add to KernelTrace what it needs and what its result is for");
-    };
+  private static IllegalStateException unknown(String kernel) {
+    return new IllegalStateException(
+        "the plan does not know the kernel "
+            + kernel
+            + ": decide in KernelTrace what its result is for, and in Workspace what it keeps");
   }
 
   private Kind kindOfProduct(NdArray weight) {
@@ -239,20 +280,251 @@ final class KernelTrace implements InvocationHandler {
     throw new IllegalStateException("the plan does not know a product with no weight: " + weight);
   }
 
-  private Kind reduceRows(NdArray x) {
-    workspace.reduceRows(x.shape().rows(), x.shape().last());
-    return Kind.GRADIENT;
-  }
+  private final class Elementwise implements ElementwiseKernels {
+    @Override
+    public void copy(NdArray x, NdArray out) {
+      note(Kind.GRADIENT, x, out);
+    }
 
-  private void copies(NdArray... operands) {
-    if (workspace instanceof Workspace.Bf16) {
-      for (NdArray operand : operands) {
-        copies.need(operand);
-      }
+    @Override
+    public void copyColumns(
+        NdArray x, int xStart, NdArray out, int outStart, int columns, Write write) {
+      note(Kind.GRADIENT, x, out);
+    }
+
+    @Override
+    public void add(NdArray a, NdArray b, NdArray out) {
+      note(Kind.RESIDUAL, a, b, out);
+    }
+
+    @Override
+    public void addScaled(double alpha, NdArray x, NdArray out) {
+      note(Kind.GRADIENT, x, out);
+    }
+
+    @Override
+    public void multiply(NdArray a, NdArray b, NdArray out) {
+      throw unknown("multiply");
+    }
+
+    @Override
+    public void scale(double alpha, NdArray x, NdArray out) {
+      note(Kind.GRADIENT, x, out);
+    }
+
+    @Override
+    public void activation(Activation f, NdArray x, NdArray out) {
+      note(Kind.FEED_FORWARD, x, out);
+    }
+
+    @Override
+    public void activationBackward(
+        Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write) {
+      workspace.sumRows(x);
+      note(Kind.GRADIENT, x, dy, dx, dBias);
+    }
+
+    @Override
+    public void swiGlu(NdArray gateUp, NdArray out) {
+      note(Kind.FEED_FORWARD, gateUp, out);
+    }
+
+    @Override
+    public void swiGluBackward(NdArray gateUp, NdArray dy, NdArray dGateUp) {
+      note(Kind.GRADIENT, gateUp, dy, dGateUp);
+    }
+
+    @Override
+    public void dropout(NdArray x, long key, double probability, NdArray out) {
+      note(Kind.RESIDUAL, x, out);
     }
   }
 
-  private static NdArray array(Object argument) {
-    return (NdArray) argument;
+  private final class Reductions implements ReductionKernels {
+    @Override
+    public void sumRows(NdArray x, NdArray out, Write write) {
+      workspace.sumRows(x);
+      note(Kind.GRADIENT, x, out);
+    }
+
+    @Override
+    public void sum(NdArray x, NdArray out) {
+      note(Kind.OTHER, x, out);
+    }
+
+    @Override
+    public void sumsOfSquares(NdArray x, double[] sums, int first) {
+      note(Kind.OTHER, x);
+    }
+  }
+
+  private final class Products implements ProductKernels {
+    @Override
+    public void linear(
+        NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out) {
+      workspace.linear(x, w);
+      note(kindOfProduct(w), x, w, bias, preActivation, out);
+    }
+
+    @Override
+    public void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write) {
+      workspace.linearBackwardInput(dy, w);
+      note(Kind.GRADIENT, dy, w, dx);
+    }
+
+    @Override
+    public void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write) {
+      workspace.linearBackwardWeight(dy, x);
+      note(Kind.GRADIENT, dy, x, dw);
+    }
+
+    @Override
+    public void matmul(
+        NdArray a, boolean transposeA, NdArray b, boolean transposeB, NdArray out, Write write) {
+      throw unknown("matmul");
+    }
+
+    @Override
+    public void embedding(NdArray ids, NdArray table, NdArray out) {
+      note(Kind.RESIDUAL, ids, table, out);
+    }
+
+    @Override
+    public void embeddingBackward(NdArray ids, NdArray dy, NdArray dTable) {
+      note(Kind.GRADIENT, ids, dy, dTable);
+    }
+  }
+
+  private final class Norms implements NormKernels {
+    @Override
+    public void layerNorm(
+        NdArray x,
+        NdArray gain,
+        NdArray bias,
+        double epsilon,
+        NdArray out,
+        NdArray mean,
+        NdArray rstd) {
+      note(Kind.NORM, x, gain, bias, out, mean, rstd);
+    }
+
+    @Override
+    public void layerNormBackward(
+        NdArray x,
+        NdArray gain,
+        NdArray mean,
+        NdArray rstd,
+        NdArray dy,
+        NdArray dx,
+        Write dxWrite,
+        NdArray dGain,
+        Write dGainWrite,
+        NdArray dBias,
+        Write dBiasWrite) {
+      workspace.sumRows(x);
+      note(Kind.GRADIENT, x, gain, mean, rstd, dy, dx, dGain, dBias);
+    }
+
+    @Override
+    public void rmsNorm(NdArray x, NdArray gain, double epsilon, NdArray out, NdArray rstd) {
+      note(Kind.NORM, x, gain, out, rstd);
+    }
+
+    @Override
+    public void rmsNormBackward(
+        NdArray x,
+        NdArray gain,
+        NdArray rstd,
+        NdArray dy,
+        NdArray dx,
+        Write dxWrite,
+        NdArray dGain,
+        Write dGainWrite) {
+      workspace.sumRows(x);
+      note(Kind.GRADIENT, x, gain, rstd, dy, dx, dGain);
+    }
+  }
+
+  private final class Attention implements AttentionKernels {
+    @Override
+    public void softmax(NdArray x, NdArray out) {
+      throw unknown("softmax");
+    }
+
+    @Override
+    public void softmaxBackward(NdArray y, NdArray dy, NdArray dx) {
+      throw unknown("softmaxBackward");
+    }
+
+    @Override
+    public void rope(RopeSpec spec, NdArray x, NdArray positions, boolean inverse, NdArray out) {
+      note(Kind.ATTENTION, x, positions, out);
+    }
+
+    @Override
+    public void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp) {
+      note(Kind.ATTENTION, qkv, out, logSumExp);
+    }
+
+    @Override
+    public void causalAttentionBackward(
+        AttentionSpec spec,
+        NdArray qkv,
+        NdArray out,
+        NdArray logSumExp,
+        NdArray dOut,
+        NdArray dQkv) {
+      workspace.causalAttentionBackward(spec, qkv);
+      note(Kind.GRADIENT, qkv, out, logSumExp, dOut, dQkv);
+    }
+
+    @Override
+    public void cachedAttention(
+        AttentionSpec spec,
+        NdArray qkv,
+        NdArray keys,
+        NdArray values,
+        NdArray positions,
+        NdArray out) {
+      note(Kind.ATTENTION, qkv, keys, values, positions, out);
+    }
+  }
+
+  private final class Losses implements LossKernels {
+    @Override
+    public void crossEntropy(NdArray logits, NdArray targets, NdArray losses, NdArray logSumExp) {
+      throw unknown("crossEntropy");
+    }
+
+    @Override
+    public void crossEntropyBackward(
+        NdArray logits, NdArray targets, NdArray logSumExp, NdArray dLosses, NdArray dLogits) {
+      throw unknown("crossEntropyBackward");
+    }
+
+    @Override
+    public void linearCrossEntropy(
+        NdArray x,
+        NdArray w,
+        NdArray targets,
+        double scale,
+        NdArray losses,
+        NdArray dx,
+        NdArray dw) {
+      workspace.linearCrossEntropy(x, w);
+      note(Kind.OTHER, x, w, targets, losses, dx, dw);
+    }
+  }
+
+  private final class Optimizer implements OptimizerKernels {
+    @Override
+    public void adamW(
+        AdamWStep step,
+        NdArray gradients,
+        NdArray firstMoments,
+        NdArray secondMoments,
+        NdArray weights) {
+      note(Kind.OTHER, gradients, firstMoments, secondMoments, weights);
+    }
   }
 }

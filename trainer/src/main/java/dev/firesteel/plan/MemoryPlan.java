@@ -3,7 +3,7 @@ package dev.firesteel.plan;
 import java.util.List;
 
 /**
- * Memory at the busiest moment of training.
+ * Peak memory of training.
  *
  * @param parts what takes it
  * @param peakHeapBytes live data on the Java heap: the sum of the parts

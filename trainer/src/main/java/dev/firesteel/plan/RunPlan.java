@@ -1,7 +1,7 @@
 package dev.firesteel.plan;
 
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
@@ -64,7 +64,7 @@ public record RunPlan(
    *     for the one that the plan recommends
    */
   public static RunPlan of(
-      RunConfig config,
+      PretrainConfig config,
       int vocabularySize,
       int threads,
       MemoryPart process,
@@ -80,7 +80,7 @@ public record RunPlan(
         parameterParts(declared),
         declared.count(),
         config.training().tokensPerStep(),
-        config.training().slots(),
+        config.training().microBatches(),
         config.training().steps(),
         threads,
         config.cluster().plannedTrainers(),
@@ -109,7 +109,7 @@ public record RunPlan(
    * @param trainers that share each step
    */
   public static double stepSeconds(
-      RunConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
+      PretrainConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     return stepSeconds(
         flops(config, model),
@@ -133,7 +133,7 @@ public record RunPlan(
         / trainers;
   }
 
-  private static FlopPlan flops(RunConfig config, ModelConfig model) {
+  private static FlopPlan flops(PretrainConfig config, ModelConfig model) {
     return FlopPlan.of(
         model,
         config.training().sequenceLength(),
@@ -142,7 +142,7 @@ public record RunPlan(
   }
 
   private static MemoryPlan memory(
-      RunConfig config, ModelConfig model, int threads, MemoryPart process, long heapBytes) {
+      PretrainConfig config, ModelConfig model, int threads, MemoryPart process, long heapBytes) {
     List<MemoryPart> parts =
         new ArrayList<>(new DryRun(config, model, Heap.of(heapBytes), threads).parts());
     parts.add(process);

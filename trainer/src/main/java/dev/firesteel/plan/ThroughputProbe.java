@@ -8,7 +8,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 
 /**
@@ -24,7 +24,7 @@ public final class ThroughputProbe {
   /**
    * Operations per second of the products; the best of those that {@code atMost} leaves time for.
    */
-  public static double flopsPerSecond(Backend backend, RunConfig config, Duration atMost) {
+  public static double flopsPerSecond(Backend backend, PretrainConfig config, Duration atMost) {
     return flopsPerSecond(
         backend,
         Math.min(MOST_ROWS, rows(config)),
@@ -37,7 +37,8 @@ public final class ThroughputProbe {
    * The same of a part of that product, which is as fast and needs some MB of memory at most: for a
    * process whose memory is in use.
    */
-  public static double flopsPerSecondOfPart(Backend backend, RunConfig config, Duration atMost) {
+  public static double flopsPerSecondOfPart(
+      Backend backend, PretrainConfig config, Duration atMost) {
     return flopsPerSecond(
         backend,
         Math.min(PART, rows(config)),
@@ -46,7 +47,7 @@ public final class ThroughputProbe {
         atMost);
   }
 
-  private static int rows(RunConfig config) {
+  private static int rows(PretrainConfig config) {
     return config.training().microBatchSize() * config.training().sequenceLength();
   }
 
@@ -63,9 +64,9 @@ public final class ThroughputProbe {
       long began = System.nanoTime();
       while (best == 0 || System.nanoTime() - began < atMost.toNanos()) {
         long start = System.nanoTime();
-        backend.linear(x, w, null, Activation.IDENTITY, null, y);
-        backend.linearBackwardInput(y, w, x, Write.SET);
-        backend.linearBackwardWeight(y, x, dw, Write.SET);
+        backend.products().linear(x, w, null, Activation.IDENTITY, null, y);
+        backend.products().linearBackwardInput(y, w, x, Write.SET);
+        backend.products().linearBackwardWeight(y, x, dw, Write.SET);
         best = Math.max(best, flops / (System.nanoTime() - start) * 1e9);
         backend.fill(x, 0.5);
       }

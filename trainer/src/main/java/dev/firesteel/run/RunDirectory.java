@@ -8,7 +8,7 @@ import dev.firesteel.checkpoint.AttemptRecords;
 import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
 import dev.firesteel.files.HadoopFiles;
@@ -17,8 +17,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Metric;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
@@ -59,7 +62,7 @@ public final class RunDirectory {
   }
 
   /** The directory of a configured run; nothing is made yet. */
-  public static RunDirectory of(RunConfig config, Configuration hadoop) {
+  public static RunDirectory of(StageConfig config, Configuration hadoop) {
     return at(new Path(new Path(config.runsFolder()), config.name()), hadoop);
   }
 
@@ -75,6 +78,11 @@ public final class RunDirectory {
 
   public Path path() {
     return path;
+  }
+
+  /** The Hadoop configuration that it was opened with. */
+  public Configuration configuration() {
+    return fs.getConf();
   }
 
   /** Whether an attempt of the run was begun: then each process that writes must belong to one. */
@@ -111,25 +119,39 @@ public final class RunDirectory {
   }
 
   /** Writes {@code config.yaml}. */
-  public void writeConfig(RunConfig config) {
+  public void writeConfig(StageConfig config) {
     replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Records in {@code run.json} what the rows of {@code metrics.jsonl} mean. */
+  public void writeMetrics(List<Metric> metrics, Headline headline) {
+    updateRun(
+        run -> {
+          run.set("metrics", CheckpointManifest.JSON.valueToTree(metrics));
+          run.set("headline", CheckpointManifest.JSON.valueToTree(headline));
+        });
   }
 
   /** Adds a session to {@code run.json}. */
   public void addSession(RunSession session) {
+    updateRun(
+        run -> run.withArray("sessions").add(CheckpointManifest.JSON.<JsonNode>valueToTree(session)));
+  }
+
+  private void updateRun(Consumer<ObjectNode> update) {
     try {
       ObjectNode run =
           read(RUN).isPresent()
               ? (ObjectNode) CheckpointManifest.JSON.readTree(read(RUN).get())
               : CheckpointManifest.JSON.createObjectNode().put("name", path.getName());
-      run.withArray("sessions").add(CheckpointManifest.JSON.valueToTree(session));
+      update.accept(run);
       replace(
           RUN,
           (CheckpointManifest.JSON.writeValueAsString(run) + "\n")
               .getBytes(StandardCharsets.UTF_8));
     } catch (JsonProcessingException | ClassCastException e) {
       throw UserException.failure(
-          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to go on without the record of earlier sessions"
+          "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to continue without the record of earlier sessions"
               .formatted(new Path(path, RUN)),
           e);
     } catch (IOException e) {

@@ -177,7 +177,7 @@ public final class RunWriter implements AutoCloseable {
     waiting.clear();
     hanging.cancel(true);
     return UserException.failure(
-        "%s must end within %d s (checkpoint.timeout_seconds), and did not: see whether its file system works, or allow more"
+        "%s must end within %d s (checkpoint.timeout_seconds), and did not: check its file system, or raise the timeout"
             .formatted(hanging.doing, limit.toSeconds()));
   }
 

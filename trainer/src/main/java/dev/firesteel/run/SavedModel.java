@@ -11,7 +11,6 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -40,7 +39,8 @@ public record SavedModel(
   public static SavedModel open(Path path, Configuration hadoop, Backend backend) {
     try {
       FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
-      Path directory = locate(fs, path, hadoop);
+      Path directory = find(path, hadoop);
+      Checkpoint.find(fs, directory).ifPresent(Checkpoint::verify);
       Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
       DocumentTokens documents = TokenizerFiles.documentTokens(fs, directory, tokenizer);
       return new SavedModel(
@@ -50,27 +50,35 @@ public record SavedModel(
     }
   }
 
-  private static Path locate(FileSystem fs, Path path, Configuration hadoop) throws IOException {
-    CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(LOG::warn);
-    if (fs.exists(run.directory())) {
-      Checkpoint last =
-          run.latest()
-              .orElseThrow(
-                  () ->
-                      UserException.failure(
-                          "the run %s must have a complete checkpoint, got none yet: train it first"
-                              .formatted(path)));
-      last.verify();
-      return last.directory();
+  /**
+   * Where the model that a path names lies: the last checkpoint of a run, a checkpoint, or a
+   * Hugging Face directory. Its files are not looked at.
+   *
+   * @throws UserException if there is none
+   */
+  public static Path find(Path path, Configuration hadoop) {
+    try {
+      FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
+      CheckpointStore run = RunDirectory.at(path, hadoop).checkpoints(LOG::warn);
+      if (fs.exists(run.directory())) {
+        return run.latest()
+            .orElseThrow(
+                () ->
+                    UserException.failure(
+                        "the run %s must have a complete checkpoint, got none yet: train it first"
+                            .formatted(path)))
+            .directory();
+      }
+      if (Checkpoint.find(fs, path).isEmpty()
+          && !fs.exists(new Path(path, ModelDirectory.CONFIG))) {
+        throw UserException.usage(
+            "%s must be a run directory, a checkpoint or a Hugging Face model directory, got %s"
+                .formatted(path, fs.exists(path) ? "neither" : "nothing of that name"));
+      }
+      return path;
+    } catch (IOException e) {
+      throw HadoopFiles.explain("looking for the model in " + path, e);
     }
-    Optional<Checkpoint> itself = Checkpoint.find(fs, path);
-    itself.ifPresent(Checkpoint::verify);
-    if (itself.isEmpty() && !fs.exists(new Path(path, ModelDirectory.CONFIG))) {
-      throw UserException.usage(
-          "%s must be a run directory, a checkpoint or a Hugging Face model directory, got %s"
-              .formatted(path, fs.exists(path) ? "neither" : "nothing of that name"));
-    }
-    return path;
   }
 
   @Override

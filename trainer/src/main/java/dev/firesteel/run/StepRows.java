@@ -190,7 +190,7 @@ public final class StepRows implements AutoCloseable {
   private static UserException damaged(
       byte[] content, int start, int end, String origin, Exception cause) {
     return UserException.failure(
-        "%s must hold JSON objects with a step, one a line, got \"%s\": mend or delete it"
+        "%s must hold JSON objects with a step, one a line, got \"%s\": fix or delete it"
             .formatted(
                 origin, new String(content, start, end - start, StandardCharsets.UTF_8).strip()),
         cause);

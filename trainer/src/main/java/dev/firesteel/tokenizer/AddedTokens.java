@@ -5,13 +5,13 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Cuts text at added tokens as Hugging Face's {@code AddedVocabulary} does: leftmost match first,
- * the longest of several, first the tokens with {@code normalized: false}, then the others in what
- * is left. Where special tokens are to stay text, their matches are passed over. The work does not
+ * Splits text at added tokens as Hugging Face's {@code AddedVocabulary} does: leftmost match first,
+ * the longest of several, first the tokens with {@code normalized: false}, then the others in the
+ * remaining text. If special tokens are to stay text, their matches are skipped. The cost does not
  * grow with the number of tokens.
  *
- * <p>One deliberate difference: white space that a token with {@code rstrip} swallowed is gone.
- * That library can match an added token of white space inside it and then emits the text twice.
+ * <p>One deliberate difference: white space consumed by a token with {@code rstrip} is gone. That
+ * library can match an added token of white space inside it and then emits the text twice.
  */
 final class AddedTokens {
   /** Receives the parts of a text from left to right. */
@@ -64,7 +64,7 @@ final class AddedTokens {
   }
 
   private static final class Matcher {
-    /** Index is the first character of a token; null where none begins so. */
+    /** Indexed by a token's first character; null if no token begins with it. */
     private final Node[] beginnings;
 
     Matcher(List<AddedToken> tokens) {
@@ -73,7 +73,7 @@ final class AddedTokens {
       tokens.stream().sorted(Comparator.comparing(AddedToken::content)).forEach(this::add);
     }
 
-    /** In the order of their contents, so that each node's characters come in order. */
+    /** In the order of their contents, so that each node's characters are in order. */
     private void add(AddedToken token) {
       String content = token.content();
       char first = content.charAt(0);
@@ -120,7 +120,7 @@ final class AddedTokens {
       }
     }
 
-    /** The longest token that begins here: as many steps as it has characters, or a few more. */
+    /** The longest token that begins here, in about as many steps as it has characters. */
     private AddedToken longestAt(CharSequence text, int at, int end) {
       char first = text.charAt(at);
       Node node = first < beginnings.length ? beginnings[first] : null;
@@ -137,7 +137,7 @@ final class AddedTokens {
     }
   }
 
-  /** The beginning of one or more tokens, in a tree over their characters. */
+  /** A common prefix of tokens, in a trie over their characters. */
   private static final class Node {
     private char[] characters = new char[1];
     private Node[] nodes = new Node[1];
@@ -151,7 +151,7 @@ final class AddedTokens {
       return i < 0 ? null : nodes[i];
     }
 
-    /** The node behind {@code c}, which is no smaller than any character before. */
+    /** The node after {@code c}, which is no smaller than any character before. */
     Node lastOrNew(char c) {
       if (size == 0 || characters[size - 1] != c) {
         if (size == characters.length) {

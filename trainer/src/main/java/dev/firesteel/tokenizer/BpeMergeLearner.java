@@ -10,9 +10,9 @@ import java.util.PriorityQueue;
 import java.util.Set;
 
 /**
- * The loop of BPE training. All different words lie one behind the other in one array of symbols,
- * and each pair of neighbours knows where it occurs, so that a merge touches only its occurrences:
- * training does not slow down with the vocabulary, and a very long word costs no more than many
+ * The loop of BPE training. All distinct words are concatenated in one array of symbols, and each
+ * pair of adjacent symbols knows where it occurs, so that a merge touches only its occurrences:
+ * training does not slow down as the vocabulary grows, and a very long word costs no more than many
  * short ones.
  */
 final class BpeMergeLearner {
@@ -27,7 +27,7 @@ final class BpeMergeLearner {
   private final IntList right = new IntList(1024);
   private final Set<Long> learnt = new HashSet<>();
 
-  // A BORDER stands before and after each word; a merged symbol stands where its left half stood.
+  // A BORDER stands before and after each word; a merged symbol is stored where its left half was.
   private final int[] symbols;
   private final int[] next;
   private final int[] previous;
@@ -38,7 +38,7 @@ final class BpeMergeLearner {
   private final PriorityQueue<Candidate> candidates = new PriorityQueue<>();
   private final List<Pair> grown = new ArrayList<>();
 
-  /** Two symbols and how often they are neighbours; overlaps count ({@code aaa} has two). */
+  /** Two symbols and how often they are adjacent; overlaps count ({@code aaa} has two). */
   private static final class Pair {
     final int left;
     final int right;
@@ -52,7 +52,7 @@ final class BpeMergeLearner {
     }
   }
 
-  /** A pair with the count it had once; the highest count is first, then the lowest ids. */
+  /** A pair with its count at some time; highest count first, then lowest ids. */
   private record Candidate(long count, int left, int right) implements Comparable<Candidate> {
     @Override
     public int compareTo(Candidate other) {
@@ -66,7 +66,7 @@ final class BpeMergeLearner {
   }
 
   /**
-   * @param forbidden tokens that no merge may make
+   * @param forbidden tokens that no merge may produce
    */
   BpeMergeLearner(WordCounts words, Set<String> forbidden) {
     this.forbidden = forbidden;
@@ -84,7 +84,7 @@ final class BpeMergeLearner {
     }
     if (length > Integer.MAX_VALUE - 8) {
       throw UserException.failure(
-          "The %d different words of the training text have more than 2^31 bytes together; train the tokenizer on a sample of the text"
+          "The %d distinct words of the training text add up to more than 2^31 bytes; train the tokenizer on a sample of the text"
               .formatted(texts.size()));
     }
     symbols = new int[(int) length];
@@ -127,7 +127,7 @@ final class BpeMergeLearner {
     return idOfByte;
   }
 
-  /** The 256 bytes and one token per merge, in the order of learning. */
+  /** The 256 bytes and one token per merge, in the order of training. */
   List<String> tokens() {
     return tokens;
   }
@@ -140,7 +140,7 @@ final class BpeMergeLearner {
     return right.toArray();
   }
 
-  /** Adds {@code wanted} tokens, or as many as there are pairs that occur often enough. */
+  /** Adds {@code wanted} tokens, or as many as there are sufficiently frequent pairs. */
   void learn(int wanted, long minimumCount, BpeTrainer.Progress progress) {
     int full = tokens.size() + wanted;
     while (tokens.size() < full) {
@@ -161,7 +161,7 @@ final class BpeMergeLearner {
       Candidate top = candidates.poll();
       Pair pair = pairs.get(key(top.left, top.right));
       if (pair == null || pair.count > top.count) {
-        continue; // gone, or there is a newer candidate
+        continue; // gone, or superseded by a newer candidate
       }
       if (pair.count < top.count) {
         offer(pair);
@@ -176,7 +176,7 @@ final class BpeMergeLearner {
 
   private void merge(Pair pair) {
     int merged = idOfResult(pair);
-    // A pair can come back after its merge if another pair makes the same token as one of its
+    // A pair can reappear after its merge if another pair produces the same token as one of its
     // halves.
     if (learnt.add(key(pair.left, pair.right))) {
       left.add(pair.left);
@@ -189,7 +189,7 @@ final class BpeMergeLearner {
       int i = pair.positions.get(p);
       int j = next[i];
       if (symbols[i] != pair.left || symbols[j] != pair.right) {
-        continue; // swallowed by an earlier merge
+        continue; // consumed by an earlier merge
       }
       int before = previous[i];
       int after = next[j];
@@ -209,7 +209,7 @@ final class BpeMergeLearner {
     offerGrown();
   }
 
-  /** Usually a new token; rarely two pairs make the same one ({@code a bc} and {@code ab c}). */
+  /** Usually a new token; rarely two pairs produce the same one ({@code a bc} and {@code ab c}). */
   private int idOfResult(Pair pair) {
     String token = tokens.get(pair.left) + tokens.get(pair.right);
     Integer known = idOfToken.putIfAbsent(token, tokens.size());

@@ -14,8 +14,8 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * Byte-level BPE as GPT-2 has it: text is cut into words ({@link Gpt2Split}), each word's UTF-8
- * bytes are merged pair by pair in the order in which the merges were learnt. Every text can be
+ * Byte-level BPE as in GPT-2: text is split into words ({@link Gpt2Split}), and each word's UTF-8
+ * bytes are merged pair by pair in the order in which the merges were learned. Every text can be
  * encoded, and {@code decode(encode(text))} equals {@code text}.
  *
  * <p>Ids equal those of Hugging Face's {@code tokenizers} for the same file. Source: Radford et
@@ -24,7 +24,7 @@ import java.util.Set;
 public final class BpeTokenizer implements Tokenizer {
   private static final int CACHE_SLOTS = 1 << 14;
 
-  /** Longer words hardly ever come back. */
+  /** Longer words rarely recur. */
   private static final int CACHED_WORD_LENGTH = 64;
 
   private final Vocabulary vocabulary;
@@ -36,8 +36,9 @@ public final class BpeTokenizer implements Tokenizer {
   private final int[] idOfByte;
 
   /**
-   * Words seen before, one per slot, the newest wins: bounded, and without locks. Threads may race
-   * for a slot: a reader then sees one or the other word, whole, since its fields are final.
+   * Cache of recent words, one per entry, newest wins: bounded and lock-free. Threads may race for
+   * an entry: a reader then sees one word or the other, never a mixture, because its fields are
+   * final.
    */
   private final CachedWord[] cache = new CachedWord[CACHE_SLOTS];
 
@@ -52,10 +53,10 @@ public final class BpeTokenizer implements Tokenizer {
   }
 
   /**
-   * @param tokens index is the id; holds the 256 byte tokens and the results of all merges
-   * @param left token ids of the left halves, index is the rank
+   * @param tokens indexed by id; contains the 256 byte tokens and the results of all merges
+   * @param left token ids of the left halves, indexed by rank
    * @param right token ids of the right halves
-   * @param ignoreMerges a whole word that is a token becomes that token, whatever the merges say
+   * @param ignoreMerges a whole word that is a token becomes that token, regardless of the merges
    */
   BpeTokenizer(
       String[] tokens,
@@ -127,7 +128,7 @@ public final class BpeTokenizer implements Tokenizer {
   }
 
   /**
-   * A merge as the {@code merges} of other formats (GGUF, {@code merges.txt}) spell it: the two
+   * A merge in the notation of other formats' {@code merges} (GGUF, {@code merges.txt}): the two
    * tokens with a space between.
    */
   public String merge(int rank) {
@@ -258,7 +259,7 @@ public final class BpeTokenizer implements Tokenizer {
     json.writeBooleanField("byte_fallback", false);
     json.writeBooleanField("ignore_merges", ignoreMerges);
     TokenizerJson.writeVocabulary(json, vocabulary.tokens());
-    // Pairs as "a b", which readers older than the [a, b] form load too: no token has a space.
+    // Pairs as "a b", which readers older than the [a, b] form accept, too: no token has a space.
     json.writeArrayFieldStart("merges");
     for (int rank = 0; rank < left.length; rank++) {
       json.writeString(merge(rank));
@@ -308,14 +309,14 @@ public final class BpeTokenizer implements Tokenizer {
       known(json, ids, pair.get(0) + pair.get(1), pair, rank);
       if (!seen.add(((long) left[rank] << 32) | right[rank])) {
         throw json.damaged(
-            "merge %d ('%s' with '%s') is there twice".formatted(rank, pair.get(0), pair.get(1)));
+            "merge %d ('%s' with '%s') occurs twice".formatted(rank, pair.get(0), pair.get(1)));
       }
     }
     boolean ignoreMerges = model.path("ignore_merges").asBoolean();
     return new BpeTokenizer(tokens, addedTokens, left, right, ignoreMerges);
   }
 
-  /** Accepts ByteLevel with its own split, and the two-step spelling of the same. */
+  /** Accepts ByteLevel with its own split, and the equivalent two-step form. */
   private static void requireGpt2Split(TokenizerJson json, JsonNode preTokenizer) {
     JsonNode steps = preTokenizer.path("pretokenizers");
     boolean sequence = preTokenizer.path("type").asText().equals("Sequence");

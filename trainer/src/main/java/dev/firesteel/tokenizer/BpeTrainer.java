@@ -15,16 +15,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Learns a byte-level BPE: starting from the 256 bytes, the pair of neighbours that occurs most
- * often inside words becomes a token, again and again until the vocabulary is full.
+ * Trains a byte-level BPE: starting from the 256 bytes, the most frequent pair of adjacent tokens
+ * within words repeatedly becomes a new token, until the vocabulary is full.
  *
- * <p>Ids: 0 to 255 are the bytes in the order of GPT-2's byte alphabet ({@code !} is 0), then comes
- * one token per merge in the order of learning, and the special tokens are last, as in GPT-2.
+ * <p>Ids: 0 to 255 are the bytes in the order of GPT-2's byte alphabet ({@code !} is 0), followed
+ * by one token per merge in the order of training; special tokens come last, as in GPT-2.
  *
- * <p>The result depends on nothing but the word counts and the settings: of pairs with equal counts
- * the one with the lower left id is taken, then the one with the lower right id, as Hugging Face's
- * trainer does. Neither the number of threads nor the order of documents matters. A pair that
- * spells a special token is never merged.
+ * <p>The result depends only on the word counts and the settings: ties go to the pair with the
+ * lower left id, then to the one with the lower right id, as in Hugging Face's trainer. Neither the
+ * number of threads nor the order of documents matters. A pair that spells a special token is never
+ * merged.
  *
  * <p>Source: Sennrich et al., Neural Machine Translation of Rare Words with Subword Units (2016),
  * algorithm 1, over bytes.
@@ -41,12 +41,12 @@ public final class BpeTrainer {
   private final int threads;
   private final Progress progress;
 
-  /** Told of the work done, from time to time and from any of the training's threads. */
+  /** Notified of progress, from time to time and from any of the training's threads. */
   public interface Progress {
-    /** Told while words are counted. */
+    /** Called while words are counted. */
     default void counted(long documents, long characters) {}
 
-    /** Told while merges are learnt. */
+    /** Called while merges are learned. */
     default void merged(int merges, int of) {}
   }
 
@@ -66,17 +66,17 @@ public final class BpeTrainer {
     for (String token : specialTokens) {
       if (token.isEmpty() || !seen.add(token)) {
         throw UserException.usage(
-            "Special tokens must be different and not empty, got " + specialTokens);
+            "Special tokens must be distinct and not empty, got " + specialTokens);
       }
       if (token.length() == 1 && ByteAlphabet.toByte(token.charAt(0)) >= 0) {
         throw UserException.usage(
-            "The special token '%s' is one of the 256 byte tokens; take a longer one"
+            "The special token '%s' is one of the 256 byte tokens; choose a longer one"
                 .formatted(token));
       }
     }
   }
 
-  /** Settings of a trainer for {@code vocabularySize} tokens, bytes and special ones included. */
+  /** A builder for {@code vocabularySize} tokens, including bytes and special tokens. */
   public static Builder builder(int vocabularySize) {
     return new Builder(vocabularySize);
   }
@@ -124,23 +124,23 @@ public final class BpeTrainer {
       return this;
     }
 
-    /** Who is told of the progress; default: nobody. */
+    /** The progress listener; default: none. */
     public Builder progress(Progress listener) {
       progress = listener;
       return this;
     }
 
-    /** Checks the settings together. */
+    /** Validates the settings together. */
     public BpeTrainer build() {
       return new BpeTrainer(this);
     }
   }
 
   /**
-   * Learns from documents, which are read once.
+   * Trains on documents, which are read once.
    *
-   * <p>A text too small for the vocabulary is warned of in the log; the tokenizer is then smaller
-   * ({@link Tokenizer#vocabularySize}).
+   * <p>If the text is too small for the vocabulary, a warning is logged and the tokenizer is
+   * smaller ({@link Tokenizer#vocabularySize}).
    *
    * @throws UserException if there is no text at all
    */
@@ -148,7 +148,7 @@ public final class BpeTrainer {
     return train(count(documents));
   }
 
-  /** Learns from words that were counted elsewhere; otherwise as {@link #train(Iterator)}. */
+  /** Trains on words that were counted elsewhere; otherwise like {@link #train(Iterator)}. */
   public BpeTokenizer train(WordCounts words) {
     if (words.distinctWords() == 0) {
       throw UserException.usage(
@@ -206,7 +206,7 @@ public final class BpeTrainer {
     }
   }
 
-  /** What each counting thread runs: takes batches of documents until there are no more. */
+  /** The task of each counting thread: takes batches of documents until there are no more. */
   private final class Counting implements Callable<WordCounts> {
     private final Iterator<String> documents;
     private long documentsTaken;

@@ -3,9 +3,9 @@ package dev.firesteel.tokenizer;
 import java.util.Arrays;
 
 /**
- * GPT-2's byte alphabet: each byte as one printable character, so that byte strings can be keys of
- * a JSON file. Printable Latin-1 bytes stand for themselves, the other 68 are U+0100 onwards in
- * byte order (a space is {@code Ġ}). Source: {@code bytes_to_unicode} of OpenAI's gpt-2 {@code
+ * GPT-2's byte alphabet: each byte as one printable character, so that byte strings can be keys in
+ * a JSON file. Printable Latin-1 bytes represent themselves; the other 68 are U+0100 onwards in
+ * byte order (a space is {@code Ġ}). Source: {@code bytes_to_unicode} in OpenAI's gpt-2 {@code
  * encoder.py}.
  */
 final class ByteAlphabet {
@@ -29,12 +29,12 @@ final class ByteAlphabet {
     return CHAR_OF_BYTE[unsignedByte];
   }
 
-  /** The byte that {@code c} stands for, or -1 if {@code c} is not of the alphabet. */
+  /** The byte that {@code c} represents, or -1 if {@code c} is not in the alphabet. */
   static int toByte(char c) {
     return c < BYTE_OF_CHAR.length ? BYTE_OF_CHAR[c] : -1;
   }
 
-  /** The bytes of a token, or null if one of its characters is not of the alphabet. */
+  /** The bytes of a token, or null if one of its characters is not in the alphabet. */
   static byte[] toBytes(String token) {
     byte[] bytes = new byte[token.length()];
     for (int i = 0; i < bytes.length; i++) {

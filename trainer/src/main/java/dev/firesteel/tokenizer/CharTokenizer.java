@@ -13,9 +13,9 @@ import java.util.OptionalInt;
 
 /**
  * One token per character (Unicode code point): the sorted distinct characters of the training
- * text, as in nanoGPT's {@code shakespeare_char}. A character outside the vocabulary is refused.
+ * text, as in nanoGPT's {@code shakespeare_char}. Characters outside the vocabulary are rejected.
  *
- * <p>As {@code tokenizer.json}: a WordLevel model behind a split into single characters.
+ * <p>In {@code tokenizer.json}: a WordLevel model after a split into single characters.
  */
 public final class CharTokenizer implements Tokenizer {
   /** Any one character, line ends included. */
@@ -23,14 +23,14 @@ public final class CharTokenizer implements Tokenizer {
 
   /**
    * Hugging Face's WordLevel must name a token for unknown words. This one is not in the
-   * vocabulary, on which that library refuses unknown characters as we do.
+   * vocabulary, so that library rejects unknown characters as we do.
    */
   private static final String UNKNOWN = "<unk>";
 
   private final Vocabulary vocabulary;
   private final AddedTokens addedTokens;
   private final int characters;
-  // Index is the code point, -1 where the vocabulary lacks it.
+  // Indexed by code point, -1 if the vocabulary lacks it.
   private final int[] idOfCodePoint;
 
   private CharTokenizer(String[] tokens, List<AddedToken> addedTokens) {
@@ -230,7 +230,7 @@ public final class CharTokenizer implements Tokenizer {
     for (int id = 0; id < tokens.length; id++) {
       if (tokens[id].equals(unknown)) {
         throw json.unsupported(
-            "a token for unknown characters ('%s') is not supported: they are refused instead"
+            "a token for unknown characters ('%s') is not supported: they are rejected instead"
                 .formatted(unknown));
       }
       if (!added.get(id) && tokens[id].codePointCount(0, tokens[id].length()) != 1) {

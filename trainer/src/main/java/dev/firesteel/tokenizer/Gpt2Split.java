@@ -1,7 +1,7 @@
 package dev.firesteel.tokenizer;
 
 /**
- * GPT-2's cut of text into words, inside which BPE merges:
+ * GPT-2's split of text into words, within which BPE merges:
  *
  * <pre>{@code
  * 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+

@@ -2,7 +2,9 @@ package dev.firesteel.tokenizer;
 
 import java.util.Arrays;
 
-/** Growing {@code int[]}: encoding a corpus through {@code List<Integer>} would box every token. */
+/**
+ * A growing {@code int[]}: encoding a corpus into a {@code List<Integer>} would box every token.
+ */
 final class IntList {
   private int[] values;
   private int size;
@@ -38,7 +40,7 @@ final class IntList {
     return Arrays.copyOf(values, size);
   }
 
-  /** The first {@code size()} values ascending. */
+  /** The first {@code size()} values in ascending order. */
   void sort() {
     Arrays.sort(values, 0, size);
   }

@@ -3,8 +3,8 @@ package dev.firesteel.tokenizer;
 import java.util.Arrays;
 
 /**
- * The merge table of a BPE and the merging of one word: while some neighbouring pair is in the
- * table, the pair of lowest rank is merged, the leftmost one first.
+ * The merge table of a BPE, and how one word is merged: while some adjacent pair is in the table,
+ * the pair of lowest rank is merged, leftmost first.
  */
 final class Merges {
   private static final int NONE = Integer.MAX_VALUE;
@@ -13,14 +13,14 @@ final class Merges {
   private static final int SHORT_WORD = 48;
 
   private final int count;
-  // Open addressing: pair of ids as one long, and beside it rank and merged id.
+  // Open addressing: pair of ids as one long, and alongside it rank and merged id.
   private final long[] keys;
   private final int[] ranks;
   private final int[] mergedIds;
   private final int shift;
 
   /**
-   * Rank is the index in these arrays.
+   * The rank is the index in these arrays.
    *
    * @param left ids of the left halves
    * @param right ids of the right halves
@@ -51,7 +51,7 @@ final class Merges {
     return ((long) left << 32) | right;
   }
 
-  /** Where {@code key} is, or the free slot where it would be. */
+  /** The index of {@code key}, or the free entry where it would be inserted. */
   private int slot(long key) {
     int mask = keys.length - 1;
     int slot = (int) ((key * 0x9E3779B97F4A7C15L) >>> shift);
@@ -133,7 +133,7 @@ final class Merges {
       long top = heap.removeLeast();
       int at = (int) top;
       int right = next[at];
-      // ids[at] < 0: swallowed by its left neighbour. Another rank: the pair has changed since.
+      // ids[at] < 0: consumed by its left neighbor. A different rank: the pair has changed since.
       if (ids[at] < 0 || right == length || rank(ids[at], ids[right]) != (int) (top >>> 32)) {
         continue;
       }
@@ -170,7 +170,7 @@ final class Merges {
     private int size;
 
     LongHeap(long[] values, int size) {
-      // An ascending array is a heap, and a sort is cheaper than single insertions.
+      // A sorted array is a heap, and sorting is cheaper than single insertions.
       Arrays.sort(values, 0, size);
       this.heap = values;
       this.size = size;

@@ -3,10 +3,10 @@ package dev.firesteel.tokenizer;
 import java.util.Arrays;
 
 /**
- * Decodes ids one after the other and holds back the bytes of a character that is not complete yet.
- * The pieces put together equal {@link Tokenizer#decode} of all ids.
+ * Decodes ids one at a time and holds back the bytes of an incomplete character. The pieces
+ * concatenate to {@link Tokenizer#decode} of all ids.
  *
- * <p>For one thread.
+ * <p>Not thread-safe.
  */
 public final class StreamingDecoder {
   private final Tokenizer tokenizer;
@@ -16,7 +16,7 @@ public final class StreamingDecoder {
     this.tokenizer = tokenizer;
   }
 
-  /** The text that {@code id} completes, perhaps empty. */
+  /** The text completed by {@code id}, perhaps empty. */
   public String append(int id) {
     byte[] more = tokenizer.decodeBytes(id);
     byte[] bytes = Arrays.copyOf(heldBack, heldBack.length + more.length);
@@ -27,7 +27,7 @@ public final class StreamingDecoder {
     return text.toString();
   }
 
-  /** The rest: U+FFFD for a character that never became complete. Starts afresh afterwards. */
+  /** The rest: U+FFFD for a character that was never completed. Resets the decoder. */
   public String end() {
     String rest = Utf8.decode(heldBack);
     heldBack = new byte[0];

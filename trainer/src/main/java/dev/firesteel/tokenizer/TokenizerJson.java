@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What every kind of {@code tokenizer.json} has in common: reading with checks, and writing. */
+/** What all kinds of {@code tokenizer.json} have in common: validated reading, and writing. */
 final class TokenizerJson {
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
@@ -60,7 +60,7 @@ final class TokenizerJson {
     TokenizerJson json = new TokenizerJson(root, source);
     if (!root.isObject() || !root.path("model").isObject()) {
       throw json.unsupported(
-          "a Hugging Face tokenizer.json is one JSON object with a \"model\", and this is none");
+          "a Hugging Face tokenizer.json must be one JSON object with a \"model\", and this is not");
     }
     return json;
   }
@@ -68,20 +68,20 @@ final class TokenizerJson {
   private static UserException notJson(String source, JsonProcessingException e) {
     JsonLocation at = e.getLocation();
     String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    // Jackson's message may go on with its own source description on further lines.
+    // Jackson's message may continue with its own source description on further lines.
     String problem = e.getOriginalMessage().lines().findFirst().orElse("unreadable");
     return UserException.failure(
-        "Cannot load tokenizer %s: it is damaged JSON%s (%s); fetch or write it again"
+        "Cannot load tokenizer %s: it is damaged JSON%s (%s); download or create it again"
             .formatted(source, where, problem),
         e);
   }
 
-  /** A file that is sound but asks for something that Firesteel does not do. */
+  /** A valid file that needs a feature Firesteel does not support. */
   UserException unsupported(String sentence) {
     return UserException.usage("Cannot load tokenizer " + source + ": " + sentence);
   }
 
-  /** A file that contradicts itself. */
+  /** An inconsistent file. */
   UserException damaged(String sentence) {
     return UserException.failure("Cannot load tokenizer " + source + ": " + sentence);
   }
@@ -94,7 +94,7 @@ final class TokenizerJson {
     return root.path("model");
   }
 
-  /** Refuses {@code node} unless it is absent, null or one of the harmless values. */
+  /** Rejects {@code node} unless it is absent, null or one of the harmless values. */
   void requireAbsent(JsonNode parent, String key, Object... harmless) {
     JsonNode node = parent.path(key);
     if (node.isMissingNode() || node.isNull()) {
@@ -108,7 +108,7 @@ final class TokenizerJson {
     throw unsupported("%s %s is not supported".formatted(key, describe(node)));
   }
 
-  /** The type of a component for a message, or its beginning where it has no type. */
+  /** The type of a component for a message, or its beginning if it has no type. */
   static String describe(JsonNode node) {
     if (node.hasNonNull("type")) {
       return node.get("type").asText();
@@ -127,10 +127,10 @@ final class TokenizerJson {
         throw damaged("an added token needs a \"content\", got " + describe(node));
       }
       if (!contents.add(content)) {
-        throw damaged("the added token '%s' is there twice".formatted(content));
+        throw damaged("the added token '%s' occurs twice".formatted(content));
       }
       if (content.codePoints().anyMatch(c -> c >= 0xD800 && c <= 0xDFFF)) {
-        throw damaged("the added token '%s' has half a surrogate pair".formatted(content));
+        throw damaged("the added token '%s' has an unpaired surrogate".formatted(content));
       }
       if (node.path("single_word").asBoolean()) {
         throw unsupported(
@@ -149,7 +149,7 @@ final class TokenizerJson {
     return tokens;
   }
 
-  /** All tokens, those of the model and the added ones; the index is the id. */
+  /** All tokens, of the model and added ones; indexed by id. */
   String[] vocabulary(List<AddedToken> addedTokens) {
     JsonNode vocabulary = model().path("vocab");
     if (!vocabulary.isObject()) {
@@ -186,13 +186,11 @@ final class TokenizerJson {
     tokens[id] = token;
   }
 
-  /**
-   * With as many tokens as ids and no id twice, an id beyond the last is all a hole can show as.
-   */
+  /** With as many tokens as ids and no duplicate id, any gap shows as an id beyond the last. */
   private int checkedId(String[] tokens, int id, String token) {
     if (id >= tokens.length) {
       throw damaged(
-          "the ids of its %d tokens must run from 0 to %d without holes, but '%s' has %d"
+          "the ids of its %d tokens must run from 0 to %d without gaps, but '%s' has %d"
               .formatted(tokens.length, tokens.length - 1, token, id));
     }
     return id;
@@ -219,8 +217,8 @@ final class TokenizerJson {
       Body decoder,
       Body model) {
     StringWriter text = new StringWriter();
-    // Laid out as Hugging Face's own pretty files. A fixed line end: the SHA-256 of a tokenizer
-    // must not depend on the operating system.
+    // Formatted like Hugging Face's own pretty-printed files. Fixed line ends: the SHA-256 of a
+    // tokenizer must not depend on the operating system.
     DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
     DefaultPrettyPrinter printer =
         new DefaultPrettyPrinter()

@@ -2,7 +2,7 @@ package dev.firesteel.tokenizer;
 
 import java.io.InputStream;
 
-/** Loads a tokenizer of whichever kind a Hugging Face {@code tokenizer.json} describes. */
+/** Loads a tokenizer of the kind that a Hugging Face {@code tokenizer.json} describes. */
 public final class Tokenizers {
   private Tokenizers() {}
 
@@ -11,14 +11,16 @@ public final class Tokenizers {
    *
    * @param json the text of a {@code tokenizer.json}
    * @param source where it comes from, for messages: a path
-   * @throws dev.firesteel.error.UserException if the file is damaged, or of a kind that is not
-   *     supported; the sentence names what
+   * @throws dev.firesteel.error.UserException if the file is damaged, or of an unsupported kind;
+   *     the message says why
    */
   public static Tokenizer load(String json, String source) {
     return load(TokenizerJson.parse(json, source));
   }
 
-  /** As {@link #load(String, String)} from UTF-8; the stream is read to its end and left open. */
+  /**
+   * Like {@link #load(String, String)} for UTF-8; reads the stream to its end, does not close it.
+   */
   public static Tokenizer load(InputStream json, String source) {
     return load(TokenizerJson.parse(json, source));
   }

@@ -9,9 +9,9 @@ import java.util.Arrays;
 /**
  * The four classes of GPT-2's split: {@code \p{L}}, {@code \p{N}}, {@code \s} and the rest.
  *
- * <p>The table is Unicode 16.0 and our own: {@link Character} follows the JDK (17 knows Unicode 13,
- * 9,917 code points differ), and the same text must give the same ids on every JDK. Unicode 16 is
- * what Hugging Face's tokenizers (Oniguruma) has.
+ * <p>The table is a built-in one for Unicode 16.0: {@link Character} follows the JDK (17 has
+ * Unicode 13, 9,917 code points differ), and the same text must give the same ids on every JDK.
+ * Unicode 16 is what Hugging Face's tokenizers (Oniguruma) use.
  */
 final class UnicodeClasses {
   static final byte OTHER = 0;

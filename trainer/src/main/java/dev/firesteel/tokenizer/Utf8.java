@@ -1,16 +1,16 @@
 package dev.firesteel.tokenizer;
 
 /**
- * UTF-8 as Rust (and with it Hugging Face) reads it: each maximal subpart of a malformed sequence
+ * UTF-8 as Rust, and so Hugging Face, decodes it: each maximal subpart of a malformed sequence
  * becomes one U+FFFD (Unicode 16, section 3.9, U+FFFD Substitution of Maximal Subparts). The JDK's
- * decoder differs for encoded surrogates: {@code ED A0 80} gives it one U+FFFD instead of three.
+ * decoder differs for encoded surrogates: {@code ED A0 80} gives one U+FFFD instead of three.
  */
 final class Utf8 {
   private static final char REPLACEMENT = '\uFFFD';
 
   private Utf8() {}
 
-  /** The bytes of {@code text[start, end)}; a lone surrogate is written as U+FFFD. */
+  /** The bytes of {@code text[start, end)}; an unpaired surrogate is written as U+FFFD. */
   static byte[] encode(String text, int start, int end) {
     int length = 0;
     for (int i = start; i < end; ) {
@@ -67,10 +67,10 @@ final class Utf8 {
   }
 
   /**
-   * Appends the text of {@code bytes} up to, but without, a sequence at the end that more bytes
-   * could still complete.
+   * Appends the text of {@code bytes} up to, not including, an incomplete sequence at the end that
+   * more bytes could complete.
    *
-   * @return the number of bytes decoded: {@code bytes.length} less 0 to 3
+   * @return the number of bytes decoded: {@code bytes.length} minus 0 to 3
    */
   static int decodePrefix(byte[] bytes, StringBuilder text) {
     int i = 0;

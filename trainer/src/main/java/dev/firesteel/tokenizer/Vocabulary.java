@@ -10,7 +10,7 @@ import java.util.OptionalInt;
 /** Tokens by id and ids by token, with the bytes that each token decodes to. */
 final class Vocabulary {
   /**
-   * Names that other people's tokenizers give the end of a document, or, last, that of a turn of a
+   * Names that other tokenizers use for the end of a document or, last, for the end of a turn in a
    * conversation. Only a special token counts: text cannot forge it.
    */
   private static final List<String> ENDS_OF_TEXT =
@@ -30,7 +30,7 @@ final class Vocabulary {
   private final BitSet special;
   private final OptionalInt endOfText;
 
-  /** Index is the id in both arrays, which are kept, not copied. */
+  /** Both arrays are indexed by id; they are kept, not copied. */
   Vocabulary(String[] tokens, byte[][] bytes, List<AddedToken> addedTokens) {
     this.tokens = tokens;
     this.bytes = bytes;
@@ -55,7 +55,7 @@ final class Vocabulary {
     this.endOfText = OptionalInt.of(checked(endOfText));
   }
 
-  /** The same tokens, of which another ends a document. */
+  /** The same tokens with another end-of-document token. */
   Vocabulary endingWith(int id) {
     return new Vocabulary(this, id);
   }
@@ -79,7 +79,7 @@ final class Vocabulary {
     return tokens.length;
   }
 
-  /** Not to be written to. */
+  /** Must not be modified. */
   String[] tokens() {
     return tokens;
   }

@@ -5,11 +5,11 @@ import java.util.Map;
 import java.util.function.ObjLongConsumer;
 
 /**
- * How often each word of {@link Gpt2Split} occurs: all that BPE training needs to know of a corpus.
- * Counts of parts of a corpus, made anywhere and in any order, {@link #merge} to those of the
- * whole.
+ * How often each word of {@link Gpt2Split} occurs: all that BPE training needs to know about a
+ * corpus. Counts of parts of a corpus, made anywhere and in any order, {@link #merge} into those of
+ * the whole.
  *
- * <p>For one thread.
+ * <p>Not thread-safe.
  */
 public final class WordCounts {
   private final Map<String, Count> counts = new HashMap<>();
@@ -28,7 +28,7 @@ public final class WordCounts {
     }
   }
 
-  /** Counts one word, {@code count >= 0} times, that another {@code WordCounts} found. */
+  /** Adds {@code count >= 0} occurrences of a word found by another {@code WordCounts}. */
   public void addWord(String word, long count) {
     if (count < 0) {
       throw new IllegalArgumentException("count of '" + word + "': must be >= 0, got " + count);
@@ -42,7 +42,7 @@ public final class WordCounts {
     other.forEach(this::addWord);
   }
 
-  /** Number of different words. */
+  /** Number of distinct words. */
   public int distinctWords() {
     return counts.size();
   }

@@ -1,6 +1,6 @@
 /**
- * Text to token ids and back: byte-level BPE (training, encoding, decoding) and characters, kept in
- * Hugging Face's {@code tokenizer.json}. Needs the JDK, Jackson and {@code dev.firesteel.error};
- * files are the caller's business, so nothing here names Hadoop.
+ * Text to token ids and back: byte-level BPE (training, encoding, decoding) and characters, stored
+ * in Hugging Face's {@code tokenizer.json}. Depends on the JDK, Jackson and {@code
+ * dev.firesteel.error}; file access is up to the caller, so nothing here depends on Hadoop.
  */
 package dev.firesteel.tokenizer;

@@ -1,5 +1,8 @@
 package dev.firesteel.train;
 
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metrics;
+
 /**
  * The loss on validation text.
  *
@@ -12,5 +15,10 @@ public record EvaluationResult(double loss, double bitsPerByte, long tokens) {
   /** {@code exp(loss)}. */
   public double perplexity() {
     return Math.exp(loss);
+  }
+
+  /** The loss and the bits per byte. */
+  public Measures measures() {
+    return Measures.of(Metrics.VALIDATION_LOSS, loss).with(Metrics.BITS_PER_BYTE, bitsPerByte);
   }
 }

@@ -2,6 +2,8 @@ package dev.firesteel.train;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.metrics.Measure;
+import dev.firesteel.metrics.Measures;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunWriter;
 import dev.firesteel.run.StepRows;
@@ -13,7 +15,7 @@ import dev.firesteel.run.StepRows;
  * <p>All is written by the thread of a {@link RunWriter}, which throws what fails and closes the
  * files.
  */
-final class MetricsLog implements TrainingListener {
+final class MetricsLog {
   private final RunWriter writer;
   private final String writingMetrics;
   private final String writingSamples;
@@ -29,7 +31,7 @@ final class MetricsLog implements TrainingListener {
     this.writingSamples = "writing " + run + "/" + RunDirectory.SAMPLES;
   }
 
-  /** Goes on after {@code step}; -1 before the first. */
+  /** Continues after {@code step}; -1: from the start. */
   static MetricsLog open(RunWriter writer, RunDirectory run, long step) {
     MetricsLog log = new MetricsLog(writer, run);
     writer.atEnd(log::close);
@@ -38,30 +40,21 @@ final class MetricsLog implements TrainingListener {
     return log;
   }
 
-  @Override
-  public void onStep(StepMetrics step) {
+  /** Adds a row to {@code metrics.jsonl}. */
+  void step(TrainingEvent.StepLogged step) {
     ObjectNode row = JsonNodeFactory.instance.objectNode();
     row.put("step", step.step());
     row.put("tokens", step.tokens());
-    put(row, "loss", step.loss());
-    put(row, "lr", step.learningRate());
-    put(row, "grad_norm", step.gradientNorm());
-    put(row, "tokens_per_second", rounded(step.tokensPerSecond()));
-    put(row, "step_ms", rounded(step.stepMillis()));
-    put(row, "allocated_bytes_per_step", Math.rint(step.allocatedBytesPerStep()));
-    put(row, "gc_ms", rounded(step.gcMillis()));
+    put(row, step.training());
     if (step.skipped()) {
       row.put("skipped", true);
     }
-    if (step.evaluation() != null) {
-      put(row, "val_loss", step.evaluation().loss());
-      put(row, "val_bpb", step.evaluation().bitsPerByte());
-    }
+    put(row, step.evaluation());
     writer.submit(writingMetrics, () -> metrics.append(row));
   }
 
-  @Override
-  public void onSample(long step, String text) {
+  /** Adds a row to {@code samples.jsonl}. */
+  void sample(long step, String text) {
     ObjectNode row = JsonNodeFactory.instance.objectNode().put("step", step).put("text", text);
     writer.submit(writingSamples, () -> samples.append(row));
   }
@@ -80,14 +73,12 @@ final class MetricsLog implements TrainingListener {
     }
   }
 
-  private static void put(ObjectNode row, String key, double value) {
-    if (Double.isFinite(value)) {
-      row.put(key, value);
+  private static void put(ObjectNode row, Measures measures) {
+    for (Measure measure : measures) {
+      double value = measure.metric().unit().rounded(measure.value());
+      if (Double.isFinite(value)) {
+        row.put(measure.metric().key(), value);
+      }
     }
-  }
-
-  /** Times need no 17 digits. */
-  private static double rounded(double value) {
-    return Double.isFinite(value) ? Math.round(value * 1000) / 1000.0 : value;
   }
 }

@@ -1,8 +1,11 @@
 package dev.firesteel.train;
 
+import dev.firesteel.config.PreparationSettings;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
+import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
@@ -13,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -24,6 +28,9 @@ import org.apache.hadoop.fs.Path;
  */
 public record TrainingData(
     Tokenizer tokenizer, TokenDataset train, Optional<TokenDataset> validation) {
+
+  /** Part of {@link #settingsSha256}: raise it when the same settings give other bytes. */
+  private static final int PREPARATION_VERSION = 2;
 
   /**
    * Opens a folder of prepared data, such as {@code data.path} names.
@@ -39,6 +46,58 @@ public record TrainingData(
             ? Optional.empty()
             : Optional.of(TokenDataset.open(folder, Part.VALIDATION, hadoop));
     return new TrainingData(tokenizer, train, validation);
+  }
+
+  /**
+   * What prepared data records of the settings that made it: equal where the same settings and the
+   * same tokenizer give the same bytes.
+   *
+   * @param given the tokenizer of {@code tokenizer.file}; empty where one is trained
+   */
+  public static String settingsSha256(PreparationSettings settings, Optional<Tokenizer> given) {
+    String text =
+        PREPARATION_VERSION
+            + "\n"
+            + settings.hash()
+            + "\n"
+            + given.map(TrainingData::identity).orElse("");
+    return HexFormat.of()
+        .formatHex(HadoopFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /** The token that separates documents, where it has another name than Firesteel's own. */
+  public static Optional<String> otherSeparator(Tokenizer tokenizer) {
+    OptionalInt end = tokenizer.endOfText();
+    return end.isEmpty()
+        ? Optional.empty()
+        : Optional.of(tokenizer.token(end.getAsInt()))
+            .filter(token -> !token.equals(Tokenizer.END_OF_TEXT));
+  }
+
+  private static String identity(Tokenizer tokenizer) {
+    return tokenizer.sha256() + otherSeparator(tokenizer).map(token -> "\n" + token).orElse("");
+  }
+
+  /** The configuration with the number of steps that {@code training.epochs} takes of this text. */
+  public PretrainConfig resolveSteps(PretrainConfig config) {
+    return resolveSteps(config, train.tokens());
+  }
+
+  /**
+   * The configuration with the number of steps that {@code training.epochs} takes.
+   *
+   * @param trainingTokens tokens of the training text
+   * @throws UserException if {@code training.steps} is given as well and differs, or the text is
+   *     shorter than one sequence
+   */
+  public static PretrainConfig resolveSteps(PretrainConfig config, long trainingTokens) {
+    return config.withSamples(
+        SampleOrder.of(
+                config.data().sampling(),
+                config.seed(),
+                trainingTokens,
+                config.training().sequenceLength())
+            .samplesPerEpoch());
   }
 
   private static Tokenizer tokenizer(Path folder, DatasetManifest manifest, Configuration hadoop) {

@@ -99,7 +99,7 @@ class AsyncCheckpointsTest {
     assertThat(stepsMeanwhile).hasSize(18);
     Checkpoint saved = store(local).latest().orElseThrow();
     saved.verify();
-    assertThat(saved.validationLoss()).hasValue(1.5);
+    assertThat(saved.score()).hasValue(1.5);
     assertThat(saved.files()).containsExactly("rank-0.bin", "rank-1.bin");
     assertThat(saved.text("rank-1.bin")).isEqualTo("of rank 1, to its end");
   }

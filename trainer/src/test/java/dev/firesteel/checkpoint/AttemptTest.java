@@ -121,7 +121,7 @@ class AttemptTest {
     try (StepRows rows = earlier.openRows(RunDirectory.METRICS, 0)) {
       begin();
       String message =
-          "this process belongs to attempt 1 of the run %s, attempt 2 has begun: it ends here, and the later one goes on from the last checkpoint"
+          "this process belongs to attempt 1 of the run %s, attempt 2 has begun: it stops here, and the later attempt resumes from the last checkpoint"
               .formatted(folder);
       assertThatThrownBy(() -> save(store(first), 2))
           .isInstanceOf(UserException.class)
@@ -148,13 +148,13 @@ class AttemptTest {
     assertThatThrownBy(() -> records.begin(1, "other"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "attempt 1 of the run %s must be begun by one driver, got another that did so at the same time: wait for its end, or train under another name (name=...)",
+            "attempt 1 of the run %s must be started by one driver, got another that started it at the same time: wait until it ends, or train under another name (name=...)",
             folder);
     Attempt.of(records, 1, "one").check();
     assertThatThrownBy(() -> Attempt.of(records, 1, "other").check())
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "this process belongs to attempt 1 of the run %s, another driver has begun it as well: it ends here, and the other one goes on",
+            "this process belongs to attempt 1 of the run %s, another driver has started it as well: it stops here, and the other one continues",
             folder);
   }
 
@@ -170,7 +170,7 @@ class AttemptTest {
               records.begin(1, token);
               return true;
             } catch (UserException e) {
-              assertThat(e).hasMessageContaining("must be begun by one driver");
+              assertThat(e).hasMessageContaining("must be started by one driver");
               return false;
             }
           });

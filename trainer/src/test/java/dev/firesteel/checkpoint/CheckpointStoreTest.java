@@ -51,7 +51,7 @@ class CheckpointStoreTest {
     Checkpoint latest = store.latest().orElseThrow();
     latest.verify();
     assertThat(latest.step()).isEqualTo(100);
-    assertThat(latest.validationLoss()).hasValue(2.5);
+    assertThat(latest.score()).hasValue(2.5);
     assertThat(latest.text("config.json")).isEqualTo("{\"step\":100}");
     assertThat(latest.contains("trainer/state.json")).isTrue();
     assertThat(latest.bytes())
@@ -102,12 +102,12 @@ class CheckpointStoreTest {
     assertThat(store.latest().orElseThrow().step()).isEqualTo(1);
     assertThat(notices)
         .containsExactly(
-            "Ignoring %s: it was not written to the end (no complete MANIFEST.json); the next save deletes it"
+            "Ignoring %s: it was not written completely (no complete MANIFEST.json); the next save deletes it"
                 .formatted(checkpoint(2)));
     notices.clear();
     save(store, 3, OptionalDouble.empty());
     assertThat(notices)
-        .containsExactly("Deleted %s, which was not written to the end".formatted(checkpoint(2)));
+        .containsExactly("Deleted %s, which was not written completely".formatted(checkpoint(2)));
     assertThat(fs.exists(checkpoint(2))).isFalse();
     assertThat(store.list()).extracting(Checkpoint::step).containsExactly(1L, 3L);
   }
@@ -154,7 +154,7 @@ class CheckpointStoreTest {
     assertThatThrownBy(saved::verify)
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "the checkpoint file %s/model.safetensors is damaged, it must have %d bytes, got %d: restore it, or delete %s to go on from the checkpoint before"
+            "the checkpoint file %s/model.safetensors is damaged, it must have %d bytes, got %d: restore it, or delete %s to resume from the previous checkpoint"
                 .formatted(saved, bytes.length, bytes.length - 3, saved));
   }
 
@@ -250,7 +250,7 @@ class CheckpointStoreTest {
     saved.verify();
     assertThat(saved.step()).isEqualTo(7);
     assertThat(saved.attempt()).isEqualTo(attempt);
-    assertThat(saved.validationLoss()).hasValue(2.5);
+    assertThat(saved.score()).hasValue(2.5);
   }
 
   @Test

@@ -87,7 +87,7 @@ class FrameRingTest {
 
     assertThatThrownBy(() -> FrameRing.open(file, nonce(8)))
         .isInstanceOf(IOException.class)
-        .hasMessage(file + " is a file of another process than the one that told of it");
+        .hasMessage(file + " was not created by the process that announced it");
   }
 
   @Test
@@ -113,8 +113,7 @@ class FrameRingTest {
 
     assertThatThrownBy(writer::publish)
         .isInstanceOf(IOException.class)
-        .hasMessage(
-            "a counter in the shared memory is wrong: -1 of 3 frames would be on their way");
+        .hasMessage("a counter in shared memory is corrupt: -1 of 3 frames would be in transit");
     assertThatThrownBy(reader::next).isInstanceOf(IOException.class);
   }
 }

@@ -153,16 +153,14 @@ class NioTransportTest {
 
     refuses(
         stranger,
-        "rank 0 refused this process: whoever listens at its address does not know the secret of this attempt, or has another rank (seen by rank 1)");
+        "rank 0 refused this process: the process at its address does not know the secret of this attempt, or has another rank (seen by rank 1)");
   }
 
   @Test
   void aProcessOfAWorldOfAnotherSizeIsRefused() throws Exception {
     Membership other = new Membership(PeerWorld.ATTEMPT, 1, 3, PeerWorld.secret());
 
-    refuses(
-        other,
-        "rank 0 refused this process: it takes the world for one of another size (seen by rank 1)");
+    refuses(other, "rank 0 refused this process: it has a different world size (seen by rank 1)");
   }
 
   /** The intruder fails, those who belong together come together. */

@@ -34,9 +34,11 @@ class ConfigLoaderTest {
               beta2: 0.99
             """);
 
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
-            file, List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
+            PretrainConfig.class,
+            file,
+            List.of("optimizer.beta2=0.98", "training.steps=20", "optimizer.beta2=0.97"));
 
     assertThat(config.name()).isEqualTo("my-run");
     assertThat(config.seed()).isEqualTo(7);
@@ -48,8 +50,9 @@ class ConfigLoaderTest {
 
   @Test
   void readsOverrideValuesAsYaml() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
+            PretrainConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt=\"public class \"",
@@ -98,17 +101,19 @@ class ConfigLoaderTest {
         "<<"
       })
   void textKeysKeepTheTextAsItIsWritten(String text) {
-    RunConfig overridden =
-        ConfigLoader.load(List.of("data.source=" + text, "sample.prompt= " + text));
-    RunConfig nested =
+    PretrainConfig overridden =
         ConfigLoader.load(
+            PretrainConfig.class, List.of("data.source=" + text, "sample.prompt= " + text));
+    PretrainConfig nested =
+        ConfigLoader.load(
+            PretrainConfig.class,
             List.of("data={source: %s}".formatted(text), "sample={prompt: %s}".formatted(text)));
-    RunConfig parsed =
+    PretrainConfig parsed =
         parse("sample: {prompt: %s}  # a comment\ndata:\n  source: %s\n".formatted(text, text));
-    RunConfig quoted =
+    PretrainConfig quoted =
         parse("sample: {prompt: '%s'}\ndata: {source: \"%s\"}\n".formatted(text, text));
 
-    for (RunConfig config : List.of(overridden, nested, parsed, quoted)) {
+    for (PretrainConfig config : List.of(overridden, nested, parsed, quoted)) {
       assertThat(config.sample().prompt()).isEqualTo(text);
       assertThat(config.data().source()).isEqualTo(text);
       assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -118,7 +123,9 @@ class ConfigLoaderTest {
 
   @Test
   void twoNamesThatAreOneNumberAreTwoRuns() {
-    assertThat(ConfigLoader.load(List.of("data.source=text", "name=1.10")).name())
+    assertThat(
+            ConfigLoader.load(PretrainConfig.class, List.of("data.source=text", "name=1.10"))
+                .name())
         .isEqualTo("1.10");
     assertThat(parse(SOURCE + "name: 1.1").name()).isEqualTo("1.1");
     assertThat(parse(SOURCE + "name: 2024_01_02").name()).isEqualTo("2024_01_02");
@@ -140,7 +147,9 @@ class ConfigLoaderTest {
         "- a"
       })
   void aTextOnTheCommandLineIsTakenAsItStands(String text) {
-    RunConfig config = ConfigLoader.load(List.of("data.source=text", "sample.prompt=" + text));
+    PretrainConfig config =
+        ConfigLoader.load(
+            PretrainConfig.class, List.of("data.source=text", "sample.prompt=" + text));
 
     assertThat(config.sample().prompt()).isEqualTo(text);
     assertThat(parse(ConfigLoader.toYaml(config))).isEqualTo(config);
@@ -171,8 +180,9 @@ class ConfigLoaderTest {
 
   @Test
   void theResolvedYamlReadsBackAsTheSameConfiguration() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
+            PretrainConfig.class,
             List.of(
                 "data.source=text",
                 "sample.prompt='on: yes # \"no\" \\ é 🙂'",
@@ -180,10 +190,19 @@ class ConfigLoaderTest {
                 "model.architecture=gpt2",
                 "optimizer.epsilon=1e-12"));
 
-    RunConfig again = parse(ConfigLoader.toYaml(config));
+    PretrainConfig again = parse(ConfigLoader.toYaml(config));
 
     assertThat(again).isEqualTo(config);
     assertThat(ConfigLoader.contentHash(again)).isEqualTo(ConfigLoader.contentHash(config));
+  }
+
+  @Test
+  void aConfigurationOfBeforeAKeyWasAddedIsTheSameWithItsDefault() {
+    PretrainConfig config = parse(SOURCE);
+    String now = ConfigLoader.toYaml(config);
+    String before = now.replaceAll("(?m)^  (from|epochs): .*\n", "");
+    assertThat(now.lines().count() - before.lines().count()).isEqualTo(2);
+    assertThat(parse(before)).isEqualTo(config);
   }
 
   @Test
@@ -195,7 +214,7 @@ class ConfigLoaderTest {
 
   @Test
   void fillsInWhatTheArchitectureAndTheLengthsImply() {
-    RunConfig gpt2 = parse(SOURCE + "model: {architecture: gpt2, width: 768, heads: 12}");
+    PretrainConfig gpt2 = parse(SOURCE + "model: {architecture: gpt2, width: 768, heads: 12}");
     assertThat(gpt2.model().feedForwardWidth()).isEqualTo(3072);
     assertThat(gpt2.model().headWidth()).isEqualTo(64);
     assertThat(gpt2.model().kvHeads()).isEqualTo(12);
@@ -204,20 +223,20 @@ class ConfigLoaderTest {
     assertThat(gpt2.model().activation()).isEqualTo(ModelConfig.Activation.GELU_TANH);
 
     // LLaMA-7B's feed-forward width (Touvron et al. 2023).
-    RunConfig llama = parse(SOURCE + "model: {architecture: llama, width: 4096, heads: 32}");
+    PretrainConfig llama = parse(SOURCE + "model: {architecture: llama, width: 4096, heads: 32}");
     assertThat(llama.model().feedForwardWidth()).isEqualTo(11008);
     assertThat(llama.model().bias()).isFalse();
     assertThat(llama.model().tieEmbeddings()).isFalse();
     assertThat(llama.model().activation()).isEqualTo(ModelConfig.Activation.SWIGLU);
 
-    RunConfig lengths =
+    PretrainConfig lengths =
         parse(
             SOURCE
                 + "model: {context_length: 100}\n"
                 + "training: {tokens: 5001, micro_batch_size: 5, global_batch_size: 10}");
     assertThat(lengths.training().sequenceLength()).isEqualTo(100);
     assertThat(lengths.training().steps()).isEqualTo(6);
-    assertThat(lengths.training().slots()).isEqualTo(2);
+    assertThat(lengths.training().microBatches()).isEqualTo(2);
     assertThat(lengths.training().tokensPerStep()).isEqualTo(1000);
   }
 
@@ -230,13 +249,46 @@ class ConfigLoaderTest {
     "wsd, 100, 1000, 200"
   })
   void derivesTheDecayFromTheStepsAndTheKind(String kind, int warmup, int steps, int decay) {
-    RunConfig config =
+    PretrainConfig config =
         parse(
             SOURCE
                 + "training: {steps: %d}\nschedule: {kind: %s, warmup_steps: %d}"
                     .formatted(steps, kind, warmup));
 
     assertThat(config.schedule().decaySteps()).isEqualTo(decay);
+  }
+
+  @Test
+  void epochsBecomeStepsOnceTheSamplesAreCounted() {
+    PretrainConfig config =
+        parse(
+            SOURCE
+                + "training: {epochs: 2.5, global_batch_size: 16}\n"
+                + "schedule: {warmup_steps: 3}");
+    assertThat(config.training().steps()).isZero();
+    assertThat(config.schedule().decaySteps()).isZero();
+
+    // 2.5 x 33 samples are 82.5: 5.2 batches.
+    PretrainConfig resolved = config.withSamples(33);
+    assertThat(resolved.training().steps()).isEqualTo(6);
+    assertThat(resolved.schedule().decaySteps()).isEqualTo(3);
+    assertThat(parse(ConfigLoader.toYaml(resolved))).isEqualTo(resolved);
+    assertThat(resolved.withSamples(33)).isEqualTo(resolved);
+    assertThat(parse(SOURCE + "training: {epochs: 3, global_batch_size: 16}").withSamples(32))
+        .extracting(c -> c.training().steps())
+        .isEqualTo(6);
+
+    assertThatThrownBy(() -> resolved.withSamples(64))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "training.epochs 2.5 takes 10 steps of 16 of the 64 samples of an epoch, got"
+                + " training.steps 6: give only one of the two");
+  }
+
+  @Test
+  void stepsAndTokensNeedNoSamples() {
+    PretrainConfig config = parse(SOURCE + "training: {tokens: 1e6}");
+    assertThat(config.withSamples(5)).isSameAs(config);
   }
 
   @Test
@@ -266,7 +318,9 @@ class ConfigLoaderTest {
     refused(SOURCE + "logging: {qqqqqq: 1}")
         .hasMessage("unknown key \"logging.qqqqqq\" in test.yaml: the keys here are every");
     assertThatThrownBy(
-            () -> ConfigLoader.load(List.of("data.source=text", "training.step.count=4")))
+            () ->
+                ConfigLoader.load(
+                    PretrainConfig.class, List.of("data.source=text", "training.step.count=4")))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "unknown key \"training.step\" in the command line: did you mean \"training.steps\"?");
@@ -337,6 +391,10 @@ class ConfigLoaderTest {
         "training: {sequence_length: 257} | training.sequence_length must be at most model.context_length (256), got 257",
         "training: {micro_batch_size: 3, global_batch_size: 4} | training.global_batch_size must be a multiple of training.micro_batch_size (3), got 4",
         "training: {steps: 5, tokens: 1} | training.tokens 1 takes 1 steps of 4096 tokens, got training.steps 5",
+        "training: {epochs: -1} | training.epochs must be at least 0, got -1.0",
+        "training: {epochs: 1, tokens: 5} | training.tokens and training.epochs are alternatives, got both (5 and 1.0): give only one",
+        "compute: {device: '1'} | compute.device is for the backend opencl, got 1 for cpu",
+        "compute: {tune: false} | compute.tune is for the backend opencl, got cpu",
         "training: {gradient_clip: -1} | training.gradient_clip must be at least 0, got -1.0",
         "optimizer: {learning_rate: 0} | optimizer.learning_rate must be greater than 0, got 0.0",
         "optimizer: {beta2: 1} | optimizer.beta2 must be at least 0 and less than 1, got 1.0",
@@ -369,14 +427,14 @@ class ConfigLoaderTest {
     refused("seed: 1\nseed: 2\n")
         .hasMessageStartingWith("test.yaml is not valid YAML at line 2, column ")
         .hasMessageContaining("seed");
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("model={")))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, List.of("model={")))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("the value of model in the command line is not valid YAML at line");
   }
 
   @Test
   void refusesAnOverrideWithoutAnEqualsSign() {
-    assertThatThrownBy(() -> ConfigLoader.load(List.of("quickstart")))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, List.of("quickstart")))
         .isInstanceOf(UserException.class)
         .hasMessage("an override must have the form key.path=value, got \"quickstart\"");
   }
@@ -384,24 +442,24 @@ class ConfigLoaderTest {
   @Test
   void refusesAFileThatIsMissingOrNoText() throws IOException {
     Path missing = folder.resolve("none.yaml");
-    assertThatThrownBy(() -> ConfigLoader.load(missing, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, missing, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "configuration file " + missing + " does not exist: give the path of a YAML file");
 
     Path bytes = folder.resolve("bytes.yaml");
     Files.write(bytes, new byte[] {(byte) 0xff, (byte) 0xfe, 0});
-    assertThatThrownBy(() -> ConfigLoader.load(bytes, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, bytes, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessage("configuration file " + bytes + " must be UTF-8 text, got other bytes");
 
-    assertThatThrownBy(() -> ConfigLoader.load(folder, List.of()))
+    assertThatThrownBy(() -> ConfigLoader.load(PretrainConfig.class, folder, List.of()))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("configuration file " + folder + " cannot be read: ");
   }
 
-  private static RunConfig parse(String yaml) {
-    return ConfigLoader.parse(yaml, "test.yaml", List.of());
+  private static PretrainConfig parse(String yaml) {
+    return ConfigLoader.parse(PretrainConfig.class, yaml, "test.yaml", List.of());
   }
 
   private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> refused(

@@ -45,8 +45,9 @@ class LocaleTest {
     private Child() {}
 
     public static void main(String[] args) {
-      RunConfig config =
+      PretrainConfig config =
           ConfigLoader.load(
+              PretrainConfig.class,
               List.of(
                   "data.source=text",
                   "data.document_unit=line",
@@ -55,7 +56,8 @@ class LocaleTest {
                   "training.steps=1234567",
                   "optimizer.learning_rate=0.00012345"));
       String yaml = ConfigLoader.toYaml(config);
-      RunConfig again = ConfigLoader.parse(yaml, "what was written", List.of());
+      PretrainConfig again =
+          ConfigLoader.parse(PretrainConfig.class, yaml, "what was written", List.of());
       var out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
       out.println(yaml);
       out.println(again.equals(config));

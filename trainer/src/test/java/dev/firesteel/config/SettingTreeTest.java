@@ -16,7 +16,7 @@ class SettingTreeTest {
   /** To change a default, change it in its record and here: twice on purpose. */
   private static final Map<String, String> DEFAULTS =
       Map.ofEntries(
-          Map.entry("name", ""),
+          Map.entry("name", "run"),
           Map.entry("seed", "1337"),
           Map.entry("runs_folder", "runs"),
           Map.entry("data.source", "(required)"),
@@ -35,6 +35,7 @@ class SettingTreeTest {
           Map.entry("tokenizer.vocabulary_size", "8192"),
           Map.entry("tokenizer.file", ""),
           Map.entry("tokenizer.training_bytes", "100000000"),
+          Map.entry("model.from", ""),
           Map.entry("model.architecture", "llama"),
           Map.entry("model.layers", "4"),
           Map.entry("model.width", "192"),
@@ -69,6 +70,7 @@ class SettingTreeTest {
           Map.entry("compute.tune", "true"),
           Map.entry("training.steps", "0"),
           Map.entry("training.tokens", "0"),
+          Map.entry("training.epochs", "0.0"),
           Map.entry("training.micro_batch_size", "16"),
           Map.entry("training.global_batch_size", "16"),
           Map.entry("training.sequence_length", "0"),
@@ -101,18 +103,18 @@ class SettingTreeTest {
   @Test
   void everyKeyHasTheDefaultListedHere() {
     Map<String, String> actual =
-        SettingTree.RUN.keys().stream()
+        SettingTree.of(PretrainConfig.class).keys().stream()
             .collect(
                 Collectors.toMap(
                     SettingTree.Key::path,
-                    key -> key.setting().required() ? "(required)" : key.setting().byDefault(),
+                    key -> key.required() ? "(required)" : key.byDefault(),
                     (a, b) -> a,
                     TreeMap::new));
 
     assertThat(actual).containsExactlyInAnyOrderEntriesOf(DEFAULTS);
   }
 
-  /** Run with {@code -Dfiresteel.docs.update=true} to write the page anew. */
+  /** Run with {@code -Dfiresteel.docs.update=true} to rewrite the page. */
   @Test
   void theDocumentationListsEveryKey() throws IOException {
     String page = page();
@@ -129,32 +131,57 @@ class SettingTreeTest {
     assertThat(SettingTree.levenshtein("steps", "steps")).isZero();
   }
 
+  @Test
+  void aPageShowsTheDefaultsOfItsRoot() {
+    assertThat(table(SettingTree.of(ToyConfig.class)))
+        .contains("| `optimizer.learning_rate` | number | `2e-5` | no | Peak learning rate")
+        .contains("| `toys.targets` | list of texts | `query,value` | no | Names. |")
+        .contains("| `toys.sizes` | list of whole numbers |  | yes | Sizes. |");
+  }
+
   private static String page() {
-    StringBuilder page =
+    return """
+        # Configuration
+
+        One YAML file describes a run; each key can be overridden on the command line with `key.path=value`.
+        Precedence, lowest first: the defaults below, the file, the command line from left to right.
+        Unknown keys, wrong types and values out of range are refused before any work starts; a run
+        saves its resolved configuration as `config.yaml`, which can be given back as it is.
+        A key of type text keeps the text as it is written, though YAML would see a number in `1.10`, false in `no` and nothing in `~`; on the
+        command line it is taken as it stands, or, if it begins with a quote, as YAML reads quotes.
+        A list is a YAML list, on the command line `key=[a, b]` or `key=a,b`; one value alone is a list of one, `[]` is the empty list, and elements
+        that contain commas need the brackets and quotes.
+
+        The column *resume* says whether a run may be resumed with another value: *yes*: the key changes no weight and no loss; *same rates*: as long
+        as the learning rates of all steps so far stay the same; *same data*: as long as the data and the tokenizer, which are compared by their
+        hashes, stay the same; *no*: such a change is rejected, and the error names the key.
+        This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
+
+        """
+        + table(SettingTree.of(PretrainConfig.class));
+  }
+
+  private static String table(SettingTree tree) {
+    StringBuilder table =
         new StringBuilder(
             """
-            # Configuration
-
-            One YAML file describes a run; each key can be overridden on the command line with `key.path=value`.
-            Precedence, lowest first: the defaults below, the file, the command line from left to right.
-            Unknown keys, wrong types and values out of range are refused before any work starts; a run
-            saves its resolved configuration as `config.yaml`, which can be given back as it is.
-            A key of type text keeps the text as it is written, though YAML would see a number in `1.10`, false in `no` and nothing in `~`; on the
-            command line it is taken as it stands, or, if it begins with a quote, as YAML reads quotes.
-            This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
-
-            | key | type | default | meaning |
-            |---|---|---|---|
+            | key | type | default | resume | meaning |
+            |---|---|---|---|---|
             """);
-    for (SettingTree.Key key : SettingTree.RUN.keys()) {
+    for (SettingTree.Key key : tree.keys()) {
       String value =
-          key.setting().required()
+          key.required()
               ? "**required**"
-              : key.setting().byDefault().isEmpty() ? "" : "`" + key.setting().byDefault() + "`";
-      page.append(
-          "| `%s` | %s | %s | %s |\n"
-              .formatted(key.path(), key.typeName(), value, key.setting().meaning()));
+              : key.byDefault().isEmpty() ? "" : "`" + key.byDefault() + "`";
+      table.append(
+          "| `%s` | %s | %s | %s | %s |\n"
+              .formatted(
+                  key.path(),
+                  key.typeName(),
+                  value,
+                  key.setting().resume().title(),
+                  key.setting().meaning()));
     }
-    return page.toString();
+    return table.toString();
   }
 }

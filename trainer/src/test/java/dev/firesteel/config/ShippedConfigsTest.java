@@ -23,16 +23,19 @@ class ShippedConfigsTest {
   @ParameterizedTest
   @MethodSource("files")
   void everyShippedConfigLoadsAndReadsBack(Path file) {
-    RunConfig config = ConfigLoader.load(file, List.of());
+    PretrainConfig config = ConfigLoader.load(PretrainConfig.class, file, List.of());
 
     assertThat(config.name() + ".yaml").isEqualTo(file.getFileName().toString());
-    assertThat(ConfigLoader.parse(ConfigLoader.toYaml(config), "config.yaml", List.of()))
+    assertThat(
+            ConfigLoader.parse(
+                PretrainConfig.class, ConfigLoader.toYaml(config), "config.yaml", List.of()))
         .isEqualTo(config);
   }
 
   @Test
   void shakespeareCharIsNanoGptsRecipe() {
-    RunConfig config = ConfigLoader.load(FOLDER.resolve("shakespeare-char.yaml"), List.of());
+    PretrainConfig config =
+        ConfigLoader.load(PretrainConfig.class, FOLDER.resolve("shakespeare-char.yaml"), List.of());
 
     assertThat(config.training().tokensPerStep()).isEqualTo(12 * 64);
     assertThat(config.schedule().warmupSteps() + config.schedule().decaySteps()).isEqualTo(2000);
@@ -43,7 +46,8 @@ class ShippedConfigsTest {
 
   @Test
   void gpt2IsGpt2Small() {
-    RunConfig config = ConfigLoader.load(FOLDER.resolve("gpt2-124m.yaml"), List.of());
+    PretrainConfig config =
+        ConfigLoader.load(PretrainConfig.class, FOLDER.resolve("gpt2-124m.yaml"), List.of());
 
     assertThat(config.training().tokensPerStep()).isEqualTo(524_288);
     assertThat(config.model().feedForwardWidth()).isEqualTo(3072);
@@ -54,8 +58,11 @@ class ShippedConfigsTest {
 
   @Test
   void theGpt2OfOneMachineIsTheSameModel() {
-    RunConfig small = ConfigLoader.load(FOLDER.resolve("gpt2-124m-one-machine.yaml"), List.of());
-    RunConfig cluster = ConfigLoader.load(FOLDER.resolve("gpt2-124m.yaml"), List.of());
+    PretrainConfig small =
+        ConfigLoader.load(
+            PretrainConfig.class, FOLDER.resolve("gpt2-124m-one-machine.yaml"), List.of());
+    PretrainConfig cluster =
+        ConfigLoader.load(PretrainConfig.class, FOLDER.resolve("gpt2-124m.yaml"), List.of());
 
     assertThat(small.model()).isEqualTo(cluster.model().withVocabularySize(50257));
     assertThat(small.training().sequenceLength()).isEqualTo(1024);

@@ -111,7 +111,7 @@ class SampleOrderTest {
         .isInstanceOf(UserException.class)
         .hasMessage(
             "the training text must have at least training.sequence_length + 1 = 9 tokens, got 8:"
-                + " bring more text or lower training.sequence_length");
+                + " provide more text or lower training.sequence_length");
   }
 
   private static double chiSquare(int[] counts, double expected) {

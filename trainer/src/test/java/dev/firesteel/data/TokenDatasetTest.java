@@ -106,7 +106,8 @@ class TokenDatasetTest {
     Files.writeString(file, json.replace("train-00000", "../train-00000"));
     assertThatThrownBy(this::open)
         .isInstanceOf(UserException.class)
-        .hasMessageContaining("names the shard \"../train-00000\", which is no name of a shard");
+        .hasMessageContaining(
+            "names the shard \"../train-00000\", which is not a valid shard name");
   }
 
   @ParameterizedTest
@@ -262,13 +263,13 @@ class TokenDatasetTest {
                     new org.apache.hadoop.fs.Path("nowhere://h/x"), new Configuration()))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "nowhere://h/x must be on a file system that Hadoop knows here: No FileSystem for scheme \"nowhere\"");
+            "nowhere://h/x must be on a file system that Hadoop supports here: No FileSystem for scheme \"nowhere\"");
     Configuration conf = new Configuration();
     conf.set("fs.absent.impl", "org.example.AbsentFileSystem");
     assertThatThrownBy(
             () -> HadoopFiles.fileSystem(new org.apache.hadoop.fs.Path("absent://h/x"), conf))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "absent://h/x needs a file system whose classes are not here: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)");
+            "absent://h/x needs a file system whose classes are missing: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)");
   }
 }

@@ -34,7 +34,7 @@ class FolderLockTest {
       assertThatThrownBy(this::take)
           .isInstanceOf(UserException.class)
           .hasMessage(
-              "%s must be written by one process at a time, got process %d at work there: wait for its end, or give another name",
+              "%s must be written by one process at a time, got process %d writing there: wait until it ends, or give another name",
               folder, ProcessHandle.current().pid());
     }
     assertThat(temporary).as("the folder was made for the lock").isEmptyDirectory();
@@ -58,7 +58,7 @@ class FolderLockTest {
       String said = new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 
       assertThat(other.waitFor()).as(said).isEqualTo(2);
-      assertThat(said).contains("got process " + ProcessHandle.current().pid() + " at work there");
+      assertThat(said).contains("got process " + ProcessHandle.current().pid() + " writing there");
     }
   }
 

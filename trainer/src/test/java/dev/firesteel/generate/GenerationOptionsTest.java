@@ -29,7 +29,7 @@ class GenerationOptionsTest {
         options().lengthPenalty(Double.NaN), "the length penalty must be a finite number, got NaN");
     assertRefused(
         options().beams(2).temperature(1),
-        "beam search draws nothing, so temperature must be 0 with beams 2, got 1.0");
+        "beam search does not sample, so temperature must be 0 with beams 2, got 1.0");
     assertRefused(options().stopStrings(List.of("")), "a stop string must not be empty, got one");
   }
 }

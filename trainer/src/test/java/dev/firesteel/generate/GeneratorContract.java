@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -73,7 +73,7 @@ abstract class GeneratorContract {
     return Stream.of(
             TestModels.gpt2(2, 16, 2, CONTEXT, 16),
             TestModels.llama(2, 16, 4, 2, 24, CONTEXT, 16),
-            TestModels.llama(2, 16, 4, 1, 24, CONTEXT, 16, RopeLayout.INTERLEAVED, true))
+            TestModels.llama(2, 16, 4, 1, 24, CONTEXT, 16, RopeSpec.Layout.INTERLEAVED, true))
         .map(config -> TestModels.withInitStd(config, 0.4));
   }
 
@@ -260,7 +260,7 @@ abstract class GeneratorContract {
         .isInstanceOf(UserException.class)
         .hasMessage(
             "prompt 1 must have 1 to 23 tokens, since the model's context holds 24, got 24: shorten"
-                + " it, or use a model of longer context");
+                + " it, or use a model with a longer context");
     assertThat(generator.generate("a".repeat(CONTEXT - 1), drawing().build()).tokens()).hasSize(1);
   }
 

@@ -1,6 +1,7 @@
 package dev.firesteel.generate;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
@@ -13,6 +14,6 @@ class GeneratorOpenClTest extends GeneratorContract {
 
   private static Backend backend() {
     OpenClSupport.assumeDevice();
-    return Backends.create(new BackendOptions("opencl", Precision.FP32, 2));
+    return Backends.create(new BackendOptions(BackendKind.OPENCL, Precision.FP32, 2));
   }
 }

@@ -7,12 +7,13 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.config.OptimizerConfig;
 import dev.firesteel.format.huggingface.HuggingFaceNames;
 import dev.firesteel.format.huggingface.HuggingFaceTensor;
@@ -127,17 +128,17 @@ class GoldenRunTest {
 
   /** Backends with the tolerances of single numbers. */
   enum On {
-    REFERENCE_FLOAT64("reference", DType.F64, 1e-10, 2e-11),
-    REFERENCE_FLOAT32("reference", DType.F32, 1e-5, 1e-5),
-    CPU_FLOAT32("cpu", DType.F32, 1e-5, 1e-5),
-    OPENCL_FLOAT32("opencl", DType.F32, 1e-5, 1e-5);
+    REFERENCE_FLOAT64(BackendKind.REFERENCE, DType.F64, 1e-10, 2e-11),
+    REFERENCE_FLOAT32(BackendKind.REFERENCE, DType.F32, 1e-5, 1e-5),
+    CPU_FLOAT32(BackendKind.CPU, DType.F32, 1e-5, 1e-5),
+    OPENCL_FLOAT32(BackendKind.OPENCL, DType.F32, 1e-5, 1e-5);
 
-    final String backend;
+    final BackendKind backend;
     final DType dtype;
     final double logitTolerance;
     final double lossTolerance;
 
-    On(String backend, DType dtype, double logitTolerance, double lossTolerance) {
+    On(BackendKind backend, DType dtype, double logitTolerance, double lossTolerance) {
       this.backend = backend;
       this.dtype = dtype;
       this.logitTolerance = logitTolerance;
@@ -262,7 +263,7 @@ class GoldenRunTest {
     check(
         on,
         new Golden(
-            TestModels.llama(2, 16, 4, 2, 40, T, V, RopeLayout.INTERLEAVED, true),
+            TestModels.llama(2, 16, 4, 2, 40, T, V, RopeSpec.Layout.INTERLEAVED, true),
             6496,
             1.710616112042,
             List.of(

@@ -1,9 +1,9 @@
 package dev.firesteel.model;
 
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +44,7 @@ public final class TestModels {
         0,
         1e-5,
         1e4,
-        RopeLayout.HALF,
+        RopeSpec.Layout.HALF,
         tied,
         0.02);
   }
@@ -52,7 +52,8 @@ public final class TestModels {
   /** Llama with grouped-query attention and its own head. */
   public static ModelConfig llama(
       int layers, int width, int heads, int groups, int inner, int context, int vocabulary) {
-    return llama(layers, width, heads, groups, inner, context, vocabulary, RopeLayout.HALF, false);
+    return llama(
+        layers, width, heads, groups, inner, context, vocabulary, RopeSpec.Layout.HALF, false);
   }
 
   /** Llama with all its choices. */
@@ -64,7 +65,7 @@ public final class TestModels {
       int inner,
       int context,
       int vocabulary,
-      RopeLayout rope,
+      RopeSpec.Layout rope,
       boolean tied) {
     return new ModelConfig(
         Architecture.LLAMA,
@@ -94,7 +95,7 @@ public final class TestModels {
     List<ModelConfig> variants = new ArrayList<>();
     for (Architecture architecture : Architecture.values()) {
       for (Activation activation : Activation.values()) {
-        for (RopeLayout rope : RopeLayout.values()) {
+        for (RopeSpec.Layout rope : RopeSpec.Layout.values()) {
           for (int groups : new int[] {1, 2, 4}) {
             for (boolean bias : new boolean[] {false, true}) {
               for (boolean tied : new boolean[] {false, true}) {
@@ -114,7 +115,7 @@ public final class TestModels {
       int groups,
       boolean bias,
       Activation activation,
-      RopeLayout rope,
+      RopeSpec.Layout rope,
       boolean tied) {
     try {
       return Optional.of(

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -28,7 +28,7 @@ class RunPlanTest {
                 "training.micro_batch_size=1",
                 "training.global_batch_size=1"));
     all.addAll(List.of(overrides));
-    RunConfig config = ConfigLoader.load(all);
+    PretrainConfig config = ConfigLoader.load(PretrainConfig.class, all);
     return RunPlan.of(config, VOCABULARY, 2, NOTHING, 0);
   }
 

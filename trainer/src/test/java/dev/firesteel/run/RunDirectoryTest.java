@@ -51,7 +51,7 @@ class RunDirectoryTest {
     assertThatThrownBy(() -> run.addSession(RunSession.now(0, "reference", 1, 1, "", "", "")))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to go on without the record of earlier sessions",
+            "%s must be JSON as Firesteel writes it, got something else: restore it, or delete it to continue without the record of earlier sessions",
             file);
     assertThat(file).hasContent("{\"sessions\": [");
   }

@@ -124,7 +124,7 @@ class RunWriterTest {
     assertThatThrownBy(writer::finish)
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "writing metrics.jsonl must end within 1 s (checkpoint.timeout_seconds), and did not: see whether its file system works, or allow more");
+            "writing metrics.jsonl must end within 1 s (checkpoint.timeout_seconds), and did not: check its file system, or raise the timeout");
     writer.close();
     assertThat(done).isEmpty();
   }

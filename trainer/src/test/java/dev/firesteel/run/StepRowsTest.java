@@ -138,7 +138,7 @@ class StepRowsTest {
         .isInstanceOf(UserException.class)
         .hasMessage(
             file
-                + " must hold JSON objects with a step, one a line, got \"nonsense\": mend or delete it");
+                + " must hold JSON objects with a step, one a line, got \"nonsense\": fix or delete it");
     write(file, "{\"loss\":1}\n");
     assertThatThrownBy(() -> open(5))
         .isInstanceOf(UserException.class)

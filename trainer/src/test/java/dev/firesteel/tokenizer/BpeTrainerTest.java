@@ -308,13 +308,12 @@ class BpeTrainerTest {
         BpeTrainer.builder(300).specialTokens(List.of("<s>", "<s>", Tokenizer.END_OF_TEXT));
     assertThatThrownBy(twice::build)
         .isInstanceOf(UserException.class)
-        .hasMessage(
-            "Special tokens must be different and not empty, got [<s>, <s>, <|endoftext|>]");
+        .hasMessage("Special tokens must be distinct and not empty, got [<s>, <s>, <|endoftext|>]");
     BpeTrainer.Builder aByte =
         BpeTrainer.builder(300).specialTokens(List.of("x", Tokenizer.END_OF_TEXT));
     assertThatThrownBy(aByte::build)
         .isInstanceOf(UserException.class)
-        .hasMessage("The special token 'x' is one of the 256 byte tokens; take a longer one");
+        .hasMessage("The special token 'x' is one of the 256 byte tokens; choose a longer one");
   }
 
   @Test

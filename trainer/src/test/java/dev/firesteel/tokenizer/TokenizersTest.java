@@ -156,7 +156,7 @@ class TokenizersTest {
             UserException.class, e -> assertThat(e.kind()).isEqualTo(UserException.Kind.FAILURE))
         .hasMessageMatching(
             "Cannot load tokenizer cut\\.json: it is damaged JSON at line \\d+, column \\d+ \\(.*\\);"
-                + " fetch or write it again");
+                + " download or create it again");
   }
 
   @ParameterizedTest
@@ -165,8 +165,8 @@ class TokenizersTest {
     assertThatThrownBy(() -> Tokenizers.load(json, "x"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "Cannot load tokenizer x: a Hugging Face tokenizer.json is one JSON object with a"
-                + " \"model\", and this is none");
+            "Cannot load tokenizer x: a Hugging Face tokenizer.json must be one JSON object with a"
+                + " \"model\", and this is not");
   }
 
   @Test
@@ -254,7 +254,7 @@ class TokenizersTest {
   void namesWhatContradictsItself() {
     assertDamaged("the tokens '!' and '\"' share the id 0", root -> vocabulary(root).put("\"", 0));
     assertDamaged(
-        "the ids of its 260 tokens must run from 0 to 259 without holes, but 'ab' has 300",
+        "the ids of its 260 tokens must run from 0 to 259 without gaps, but 'ab' has 300",
         root -> vocabulary(root).put("ab", 300));
     assertDamaged(
         "the id of 'ab' must be an integer from 0, got -1", root -> vocabulary(root).put("ab", -1));
@@ -276,7 +276,7 @@ class TokenizersTest {
           ((ObjectNode) root.at("/added_tokens/0")).put("id", 5);
         });
     assertDamaged(
-        "the added token '<|endoftext|>' is there twice",
+        "the added token '<|endoftext|>' occurs twice",
         root -> ((ArrayNode) root.get("added_tokens")).add(root.at("/added_tokens/0").deepCopy()));
     assertDamaged(
         "an added token needs a \"content\", got {\"id\":260}",
@@ -287,7 +287,7 @@ class TokenizersTest {
     assertDamaged(
         "merge 3 ('q' with 'u') needs the token 'qu', which the vocabulary lacks",
         root -> merges(root).add("q u"));
-    assertDamaged("merge 3 ('a' with 'b') is there twice", root -> merges(root).add("a b"));
+    assertDamaged("merge 3 ('a' with 'b') occurs twice", root -> merges(root).add("a b"));
     assertDamaged(
         "merge 3 must be two tokens, \"a b\" or [\"a\", \"b\"], got \"a b c\"",
         root -> merges(root).add("a b c"));
@@ -318,7 +318,7 @@ class TokenizersTest {
         root -> vocabulary(root).put("the", 3));
     assertRefused(
         usage,
-        "a token for unknown characters ('<unk>') is not supported: they are refused instead",
+        "a token for unknown characters ('<unk>') is not supported: they are rejected instead",
         CHARS,
         root -> vocabulary(root).put("<unk>", 3));
   }

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.collective.SingleProcess;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -30,7 +30,7 @@ class EvaluationTest {
     // Four characters, one of two bytes: 50 tokens in 62 bytes of validation text.
     String validation = "abcé".repeat(12) + "ab";
     TinyRun.prepare(folder, "abcé".repeat(20), validation);
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TokenDataset text = TinyRun.data(config).validation().orElseThrow();
     try (ReferenceBackend backend = new ReferenceBackend();
         ArrayPool pool = new ArrayPool(backend);

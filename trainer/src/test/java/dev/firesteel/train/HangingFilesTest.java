@@ -9,9 +9,10 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.CollectiveException;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.run.RunDirectory;
+import dev.firesteel.stage.Stages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,18 +66,18 @@ class HangingFilesTest {
     "samples.jsonl, SYNC, samples.jsonl",
   })
   void endsTheRun(String file, HangingFileSystem.Operation operation, String named) {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of(file, operation);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "writing %s/%s must end within 1 s (checkpoint.timeout_seconds), and did not: see whether its file system works, or allow more",
+            "writing %s/%s must end within 1 s (checkpoint.timeout_seconds), and did not: check its file system, or raise the timeout",
             RunDirectory.of(config, hadoop), named);
   }
 
   @Test
   void endsTheRunOfAllRanks() throws Exception {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.SYNC);
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
@@ -96,9 +97,9 @@ class HangingFilesTest {
 
   @Test
   void leavesARunThatIsResumedToTheSameNumbers() {
-    RunConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
+    PretrainConfig whole = TinyRun.config(folder, "name=whole", "checkpoint.every=4");
     TinyRun.train(whole);
-    RunConfig hung = TinyRun.config(folder, SHORT);
+    PretrainConfig hung = TinyRun.config(folder, SHORT);
     TinyRun.trainUntil(hung, 6);
     // The rows of this session are never written; the checkpoint that should cover them neither.
     assertThatThrownBy(
@@ -117,7 +118,7 @@ class HangingFilesTest {
 
   @Test
   void aFileThatHangsWhenItIsClosedIsLeftToItself() {
-    RunConfig config = TinyRun.config(folder, SHORT);
+    PretrainConfig config = TinyRun.config(folder, SHORT);
     Configuration hadoop = HangingFileSystem.of("metrics.jsonl", HangingFileSystem.Operation.CLOSE);
     assertThatThrownBy(() -> train(config, hadoop, new SingleProcess()))
         .isInstanceOf(UserException.class)
@@ -127,7 +128,7 @@ class HangingFilesTest {
 
   @Test
   void aReportThatHangsIsANotice() throws IOException {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     Configuration hadoop =
         HangingFileSystem.of(".report.html.new", HangingFileSystem.Operation.CREATE);
@@ -135,14 +136,13 @@ class HangingFilesTest {
     List<String> notices = new ArrayList<>();
     RunReport.atEndOf(
             run,
-            new TrainingListener() {
-              @Override
-              public void onNotice(String line) {
-                notices.add(line);
+            event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+                notices.add(notice.line());
               }
-            },
+},
             Duration.ofSeconds(1))
-        .onEnd(TrainingOutcome.COMPLETED, 12);
+        .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 12));
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0))
         .startsWith("The report of " + run + " was not written: ")
@@ -151,17 +151,17 @@ class HangingFilesTest {
   }
 
   private static TrainingOutcome train(
-      RunConfig config, Configuration hadoop, Collective collective) {
+      PretrainConfig config, Configuration hadoop, Collective collective) {
     try (Backend backend = new ReferenceBackend();
-        Pretraining training =
-            new Pretraining(
+        TrainingRun training =
+            Stages.pretrain(
                 config,
                 TinyRun.data(config),
                 new TrainingContext(
                     backend,
                     collective,
                     RunDirectory.of(config, hadoop),
-                    new TrainingListener() {},
+                    event -> {},
                     new RankListener() {},
                     new StopSignal()))) {
       return training.run();

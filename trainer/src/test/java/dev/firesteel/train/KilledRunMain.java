@@ -1,6 +1,6 @@
 package dev.firesteel.train;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -9,7 +9,7 @@ import java.nio.file.Path;
 final class KilledRunMain {
   private KilledRunMain() {}
 
-  static RunConfig config(Path folder, String name) {
+  static PretrainConfig config(Path folder, String name) {
     return TinyRun.config(
         folder, "name=" + name, "checkpoint.every=1", "checkpoint.keep_last=2", "logging.every=1");
   }
@@ -19,12 +19,11 @@ final class KilledRunMain {
     TrainingOutcome outcome =
         TinyRun.train(
             config(Path.of(arguments[0]), arguments[1]),
-            new TrainingListener() {
-              @Override
-              public void onStep(StepMetrics metrics) {
+            event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
                 out.println("step " + metrics.step());
               }
-            },
+},
             new StopSignal());
     out.println(outcome);
   }

@@ -2,7 +2,7 @@ package dev.firesteel.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,12 +21,12 @@ class KilledRunTest {
   @Test
   void aRunKilledAgainAndAgainGivesTheBytesOfOneLeftAlone() throws Exception {
     TinyRun.prepare(folder);
-    RunConfig whole = KilledRunMain.config(folder, "whole");
+    PretrainConfig whole = KilledRunMain.config(folder, "whole");
     TinyRun.train(whole);
 
     // At any instant: in a step, in the middle of a checkpoint, between two.
     Random random = new Random(11);
-    RunConfig killed = KilledRunMain.config(folder, "killed");
+    PretrainConfig killed = KilledRunMain.config(folder, "killed");
     int sessions = 0;
     int kills = 0;
     for (boolean completed = false; !completed; sessions++) {

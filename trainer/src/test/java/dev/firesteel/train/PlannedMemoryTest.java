@@ -5,10 +5,11 @@ import static org.assertj.core.data.Percentage.withPercentage;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.RunPlan;
@@ -22,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The plan's heap is the one that training takes. When kernels come to keep other memory of their
- * own, {@code plan.Workspace} has to say so.
+ * own, their backend's {@code Workspace} has to say so.
  */
 class PlannedMemoryTest {
   private static final int VOCABULARY = 2000;
@@ -40,7 +41,7 @@ class PlannedMemoryTest {
   void theHeapIsWhatThePlanSaid(String architecture, String precision, String recompute)
       throws IOException {
     TinyRun.prepare(folder);
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "compute.backend=cpu",
@@ -67,14 +68,13 @@ class PlannedMemoryTest {
     try (Backend backend = backend(precision)) {
       long[] atStep = new long[1];
       TrainingListener listener =
-          new TrainingListener() {
-            @Override
-            public void onStep(StepMetrics metrics) {
+          event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
               if (metrics.step() == 3) {
                 atStep[0] = usedHeap();
               }
             }
-          };
+};
       long before = usedHeap();
       TinyRun.train(config, backend, listener, new StopSignal());
       assertThat(atStep[0] - before).isCloseTo(plan.memory().peakHeapBytes(), withPercentage(15));
@@ -84,7 +84,8 @@ class PlannedMemoryTest {
   private static Backend backend(String precision) {
     try {
       return Backends.create(
-          new BackendOptions("cpu", Precision.valueOf(precision.toUpperCase(Locale.ROOT)), 2));
+          new BackendOptions(
+              BackendKind.CPU, Precision.valueOf(precision.toUpperCase(Locale.ROOT)), 2));
     } catch (UserException e) {
       return abort("bf16 is not to be had here: " + e.getMessage());
     }

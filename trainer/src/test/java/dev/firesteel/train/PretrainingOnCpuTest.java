@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
 import java.io.IOException;
@@ -29,8 +30,8 @@ class PretrainingOnCpuTest {
 
   @Test
   void givesTheSameBytesForAnyNumberOfThreads() throws IOException {
-    RunConfig one = config("one");
-    RunConfig three = config("three");
+    PretrainConfig one = config("one");
+    PretrainConfig three = config("three");
     train(one, 1, 12);
     train(three, 3, 12);
     assertSameRun(one, three);
@@ -38,8 +39,9 @@ class PretrainingOnCpuTest {
 
   @Test
   void measuresWhatItsThreadsAllocate() {
-    RunConfig config = config("measured");
-    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, 3))) {
+    PretrainConfig config = config("measured");
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 3))) {
       assertThat(backend.threadsBesideCaller()).hasSize(2);
       ThreadCounters counters = new ThreadCounters(backend.threadsBesideCaller());
       double before = counters.allocatedBytes();
@@ -72,9 +74,9 @@ class PretrainingOnCpuTest {
 
   @Test
   void goesOnAsIfNothingHadHappenedOnOtherThreads() throws IOException {
-    RunConfig whole = config("whole");
+    PretrainConfig whole = config("whole");
     train(whole, 2, 12);
-    RunConfig stopped = config("stopped");
+    PretrainConfig stopped = config("stopped");
     assertThat(train(stopped, 2, 6)).isEqualTo(TrainingOutcome.INTERRUPTED);
     assertThat(train(stopped, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameRun(whole, stopped);
@@ -82,10 +84,10 @@ class PretrainingOnCpuTest {
 
   @Test
   void givesTheSameBytesForAnyNumberOfRanksAndAfterResumingOnOthers() throws Exception {
-    RunConfig alone = sharded("alone");
+    PretrainConfig alone = sharded("alone");
     train(alone, 1, 12);
-    RunConfig ranks = sharded("ranks");
-    RunConfig changing = sharded("changing");
+    PretrainConfig ranks = sharded("ranks");
+    PretrainConfig changing = sharded("changing");
     TinyRun.trainOnRanks(ranks, 4, PretrainingOnCpuTest::oneThread, 12);
     TinyRun.trainOnRanks(changing, 4, PretrainingOnCpuTest::oneThread, 4);
     TinyRun.trainOnRanks(changing, 2, PretrainingOnCpuTest::oneThread, 8);
@@ -94,7 +96,7 @@ class PretrainingOnCpuTest {
 
     assertThat(TinyRun.checkpoint(ranks, 12).resolve("trainer"))
         .isDirectoryContaining("glob:**optimizer-00004-of-00004.safetensors");
-    for (RunConfig run : List.of(ranks, changing)) {
+    for (PretrainConfig run : List.of(ranks, changing)) {
       assertThat(TinyRun.file(run, 12, "model.safetensors"))
           .isEqualTo(TinyRun.file(alone, 12, "model.safetensors"));
       assertThat(TinyRun.metrics(run)).isEqualTo(TinyRun.metrics(alone));
@@ -103,16 +105,16 @@ class PretrainingOnCpuTest {
   }
 
   /** Large enough that each of four ranks owns some of the moments. */
-  private RunConfig sharded(String name) {
+  private PretrainConfig sharded(String name) {
     return TinyRun.config(
         folder, "name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64");
   }
 
   private static Backend oneThread() {
-    return Backends.create(new BackendOptions("cpu", Precision.FP32, 1));
+    return Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1));
   }
 
-  private RunConfig config(String name) {
+  private PretrainConfig config(String name) {
     // More rows than a tile, so that threads have something to share.
     return TinyRun.config(
         folder,
@@ -125,13 +127,15 @@ class PretrainingOnCpuTest {
         "training.micro_batch_size=4");
   }
 
-  private static TrainingOutcome train(RunConfig config, int threads, long until) {
-    try (Backend backend = Backends.create(new BackendOptions("cpu", Precision.FP32, threads))) {
+  private static TrainingOutcome train(PretrainConfig config, int threads, long until) {
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, threads))) {
       return TinyRun.trainUntil(config, backend, until);
     }
   }
 
-  private static void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+  private static void assertSameRun(PretrainConfig expected, PretrainConfig got)
+      throws IOException {
     for (String file :
         new String[] {"model.safetensors", "trainer/optimizer-00001-of-00001.safetensors"}) {
       assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));

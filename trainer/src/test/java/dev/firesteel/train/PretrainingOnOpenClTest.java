@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,30 +36,30 @@ class PretrainingOnOpenClTest {
 
   @Test
   void followsTheCpuForTwoHundredStepsAndGoesOnFromItsCheckpoint() throws IOException {
-    RunConfig cpu = config("on-cpu", "cpu");
-    train(cpu, "cpu", STEPS);
-    RunConfig device = config("on-device", "opencl");
-    train(device, "opencl", STEPS);
+    PretrainConfig cpu = config("on-cpu", "cpu");
+    train(cpu, BackendKind.CPU, STEPS);
+    PretrainConfig device = config("on-device", "opencl");
+    train(device, BackendKind.OPENCL, STEPS);
     assertSameLosses(cpu, device);
 
-    train(config("to-device", "cpu"), "cpu", STEPS / 2);
-    RunConfig toDevice = config("to-device", "opencl");
-    assertThat(train(toDevice, "opencl", STEPS)).isEqualTo(TrainingOutcome.COMPLETED);
+    train(config("to-device", "cpu"), BackendKind.CPU, STEPS / 2);
+    PretrainConfig toDevice = config("to-device", "opencl");
+    assertThat(train(toDevice, BackendKind.OPENCL, STEPS)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameLosses(cpu, toDevice);
 
-    train(config("to-cpu", "opencl"), "opencl", STEPS / 2);
-    RunConfig toCpu = config("to-cpu", "cpu");
-    assertThat(train(toCpu, "cpu", STEPS)).isEqualTo(TrainingOutcome.COMPLETED);
+    train(config("to-cpu", "opencl"), BackendKind.OPENCL, STEPS / 2);
+    PretrainConfig toCpu = config("to-cpu", "cpu");
+    assertThat(train(toCpu, BackendKind.CPU, STEPS)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameLosses(cpu, toCpu);
   }
 
   @Test
   void repeatsToTheBitAndAfterAResume() throws IOException {
-    RunConfig whole = config("whole", "opencl");
-    train(whole, "opencl", 60);
-    RunConfig stopped = config("stopped", "opencl");
-    train(stopped, "opencl", 25);
-    train(stopped, "opencl", 60);
+    PretrainConfig whole = config("whole", "opencl");
+    train(whole, BackendKind.OPENCL, 60);
+    PretrainConfig stopped = config("stopped", "opencl");
+    train(stopped, BackendKind.OPENCL, 25);
+    train(stopped, BackendKind.OPENCL, 60);
     for (String file :
         new String[] {"model.safetensors", "trainer/optimizer-00001-of-00001.safetensors"}) {
       assertThat(TinyRun.file(stopped, 60, file)).as(file).isEqualTo(TinyRun.file(whole, 60, file));
@@ -66,7 +67,7 @@ class PretrainingOnOpenClTest {
     assertThat(TinyRun.metrics(stopped)).isEqualTo(TinyRun.metrics(whole));
   }
 
-  private static void assertSameLosses(RunConfig expected, RunConfig got) {
+  private static void assertSameLosses(PretrainConfig expected, PretrainConfig got) {
     List<JsonNode> want = TinyRun.metrics(expected);
     List<JsonNode> have = TinyRun.metrics(got);
     assertThat(have).hasSameSizeAs(want);
@@ -84,7 +85,7 @@ class PretrainingOnOpenClTest {
     assertThat(losses).isGreaterThan(STEPS);
   }
 
-  private RunConfig config(String name, String backend) {
+  private PretrainConfig config(String name, String backend) {
     return TinyRun.config(
         folder,
         "name=" + name,
@@ -103,7 +104,7 @@ class PretrainingOnOpenClTest {
         "training.micro_batch_size=4");
   }
 
-  private static TrainingOutcome train(RunConfig config, String backend, long until) {
+  private static TrainingOutcome train(PretrainConfig config, BackendKind backend, long until) {
     try (Backend computing = Backends.create(new BackendOptions(backend, Precision.FP32, 2))) {
       return TinyRun.trainUntil(config, computing, until);
     }

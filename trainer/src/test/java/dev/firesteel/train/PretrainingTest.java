@@ -5,18 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.collective.CollectiveException;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +59,7 @@ class PretrainingTest {
 
   @Test
   void learns() {
-    RunConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
+    PretrainConfig config = TinyRun.config(folder, "training.steps=60", "model.dropout=0");
     assertThat(TinyRun.train(config)).isEqualTo(TrainingOutcome.COMPLETED);
     List<JsonNode> rows = TinyRun.metrics(config);
     double before = rows.get(0).get("val_loss").asDouble();
@@ -72,7 +72,7 @@ class PretrainingTest {
   @Test
   void overfitsATinyText() throws IOException {
     TinyRun.prepare(folder, "abcabdabe", "");
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=150",
@@ -88,7 +88,7 @@ class PretrainingTest {
 
   @Test
   void writesEachLoggedStepOnce() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TinyRun.train(config);
     List<JsonNode> rows = TinyRun.metrics(config);
     assertThat(rows)
@@ -109,10 +109,10 @@ class PretrainingTest {
   @ParameterizedTest
   @ValueSource(longs = {0, 4, 10, 12})
   void goesOnAsIfNothingHadHappened(long stopAt) throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
 
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     TrainingOutcome outcome = TinyRun.trainUntil(stopped, stopAt);
     assertThat(outcome)
         .isEqualTo(stopAt == 12 ? TrainingOutcome.COMPLETED : TrainingOutcome.INTERRUPTED);
@@ -124,16 +124,16 @@ class PretrainingTest {
 
   @Test
   void goesOnAfterEachStepHasEndedASession() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig stopped = TinyRun.config(folder, "name=stopped");
+    PretrainConfig stopped = TinyRun.config(folder, "name=stopped");
     StopSignal always = new StopSignal();
     always.request();
     // Each session ends before its first step, and so must change nothing.
-    TinyRun.train(stopped, new TrainingListener() {}, always);
+    TinyRun.train(stopped, event -> {}, always);
     for (long step = 2; step < 12; step += 2) {
       TinyRun.trainUntil(stopped, step);
-      TinyRun.train(stopped, new TrainingListener() {}, always);
+      TinyRun.train(stopped, event -> {}, always);
     }
     assertThat(TinyRun.train(stopped)).isEqualTo(TrainingOutcome.COMPLETED);
     assertSameRun(whole, stopped);
@@ -142,18 +142,17 @@ class PretrainingTest {
 
   @Test
   void dropsMetricsThatNoCheckpointCovers() throws IOException {
-    RunConfig whole = TinyRun.config(folder);
+    PretrainConfig whole = TinyRun.config(folder);
     TinyRun.train(whole);
-    RunConfig crashed = TinyRun.config(folder, "name=crashed");
+    PretrainConfig crashed = TinyRun.config(folder, "name=crashed");
     TrainingListener crash =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
+        event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 8) {
               throw new IllegalStateException("crash");
             }
           }
-        };
+};
     assertThatThrownBy(() -> TinyRun.train(crashed, crash, new StopSignal())).hasMessage("crash");
     assertThat(TinyRun.metrics(crashed)).hasSize(5);
     Path metrics = Path.of(TinyRun.directory(crashed).path() + "/metrics.jsonl");
@@ -165,10 +164,10 @@ class PretrainingTest {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together = TinyRun.config(folder, "name=ranks" + ranks);
+      PretrainConfig together = TinyRun.config(folder, "name=ranks" + ranks);
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
     }
@@ -176,10 +175,10 @@ class PretrainingTest {
 
   @Test
   void givesTheSameBitsForAnyNumberOfRanksThatShareNoPowerOfTwoOfSlots() throws Exception {
-    RunConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
+    PretrainConfig alone = TinyRun.config(folder, "training.global_batch_size=24");
     TinyRun.train(alone);
     for (int ranks : new int[] {2, 4}) {
-      RunConfig together =
+      PretrainConfig together =
           TinyRun.config(folder, "name=twelfths" + ranks, "training.global_batch_size=24");
       TinyRun.trainOnRanks(together, ranks, ReferenceBackend::new, 12);
       assertSameNumbers(alone, together);
@@ -188,9 +187,9 @@ class PretrainingTest {
 
   @Test
   void goesOnWithAnotherNumberOfRanks() throws Exception {
-    RunConfig alone = TinyRun.config(folder);
+    PretrainConfig alone = TinyRun.config(folder);
     TinyRun.train(alone);
-    RunConfig changing = TinyRun.config(folder, "name=changing");
+    PretrainConfig changing = TinyRun.config(folder, "name=changing");
     TinyRun.trainUntil(changing, 4);
     TinyRun.trainOnRanks(changing, 4, ReferenceBackend::new, 12);
     assertSameNumbers(alone, changing);
@@ -198,20 +197,19 @@ class PretrainingTest {
 
   @Test
   void tellsThatRanksComputeByDifferentArithmetic() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     Queue<Backend> backends =
         new ConcurrentLinkedQueue<>(
             List.of(
                 new ReferenceBackend(),
-                Backends.create(new BackendOptions("cpu", Precision.FP32, 1))));
+                Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1))));
     List<String> notices = Collections.synchronizedList(new ArrayList<>());
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onNotice(String notice) {
-            notices.add(notice);
+        event -> {
+if (event instanceof TrainingEvent.Notice notice) {
+            notices.add(notice.line());
           }
-        };
+};
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       for (Future<TrainingOutcome> outcome :
@@ -231,16 +229,15 @@ class PretrainingTest {
 
   @Test
   void takesTheOtherRanksAlongWhenOneFails() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     TrainingListener failing =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepMetrics metrics) {
+        event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 4) {
               throw new IllegalStateException("the disk is gone");
             }
           }
-        };
+};
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       List<Future<TrainingOutcome>> outcomes =
@@ -258,24 +255,23 @@ class PretrainingTest {
 
   @Test
   void refusesRanksThatDoNotShareTheSlotsEvenly() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     assertThatThrownBy(() -> TinyRun.trainOnRanks(config, 3, ReferenceBackend::new, 12))
         .hasRootCauseInstanceOf(UserException.class)
         .hasRootCauseMessage(
-            "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (3), got 4 slots: change one of them");
+            "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (3), got 4 micro-batches: change one of them");
   }
 
   @Test
   void skipsAndReportsWhatIsNotFinite() {
-    RunConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "logging.every=100", "sample.max_tokens=0");
     List<String> skips = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onSkip(long step, double loss, double gradientNorm) {
-            skips.add(step + " " + loss);
+        event -> {
+if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+            skips.add(stepSkipped.step() + " " + stepSkipped.loss());
           }
-        };
+};
     // Four slots a step: slots 9 to 12 are step 3.
     try (Backend backend = poisoned(call -> call == 10)) {
       assertThat(TinyRun.train(config, backend, listener, new StopSignal()))
@@ -291,12 +287,12 @@ class PretrainingTest {
 
   @Test
   void countsSkippedStepsOutOfTheBiasCorrection() throws IOException {
-    RunConfig config = TinyRun.config(folder, "sample.max_tokens=0");
+    PretrainConfig config = TinyRun.config(folder, "sample.max_tokens=0");
     try (Backend backend = poisoned(call -> call == 10)) {
-      TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
+      TinyRun.train(config, backend, event -> {}, new StopSignal());
     }
     assertThat(new String(TinyRun.file(config, 12, "trainer/state.json"), StandardCharsets.UTF_8))
-        .contains("\"step\" : 12,", "\"updates\" : 11,");
+        .contains("\"step\" : 12,", "\"model\" : 11");
   }
 
   @ParameterizedTest
@@ -306,16 +302,15 @@ class PretrainingTest {
     "2, 9, after 3 consecutive skipped steps"
   })
   void stopsAfterTooManyStepsInARowThatAreNotFinite(int limit, long last, String counted) {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(folder, "training.skip_non_finite_limit=" + limit, "sample.max_tokens=0");
     List<Long> skips = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onSkip(long step, double loss, double gradientNorm) {
-            skips.add(step);
+        event -> {
+if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+            skips.add(stepSkipped.step());
           }
-        };
+};
     try (Backend backend = poisoned(call -> call > 24)) {
       assertThatThrownBy(() -> TinyRun.train(config, backend, listener, new StopSignal()))
           .isInstanceOf(UserException.class)
@@ -328,7 +323,7 @@ class PretrainingTest {
 
   @Test
   void refusesAPromptThatDoesNotFitBeforeItTrains() {
-    RunConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
+    PretrainConfig config = TinyRun.config(folder, "sample.prompt=0 sheep and 1 goats");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("prompt 1 must have 1 to 7 tokens");
@@ -337,7 +332,7 @@ class PretrainingTest {
 
   @Test
   void keepsTheNewestCheckpointsAndTheBest() {
-    RunConfig config =
+    PretrainConfig config =
         TinyRun.config(
             folder,
             "training.steps=24",
@@ -367,40 +362,29 @@ class PretrainingTest {
 
   @Test
   void tellsItsListenerWhatHappens() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     List<String> events = new ArrayList<>();
     TrainingListener listener =
-        new TrainingListener() {
-          @Override
-          public void onStart(TrainingPlan plan) {
-            events.add("start %d of %d".formatted(plan.fromStep(), plan.steps()));
+        event -> {
+if (event instanceof TrainingEvent.Started started) {
+            events.add("start %d of %d".formatted(started.plan().fromStep(), started.plan().steps()));
           }
-
-          @Override
-          public void onStep(StepMetrics metrics) {
+if (event instanceof TrainingEvent.StepLogged metrics) {
             events.add("step " + metrics.step());
           }
-
-          @Override
-          public void onEvaluation(long step, EvaluationResult result) {
-            events.add("evaluation " + step);
+if (event instanceof TrainingEvent.Evaluated evaluated) {
+            events.add("evaluation " + evaluated.step());
           }
-
-          @Override
-          public void onCheckpoint(long step, String directory) {
-            events.add("checkpoint " + step);
+if (event instanceof TrainingEvent.CheckpointCommitted checkpointCommitted) {
+            events.add("checkpoint " + checkpointCommitted.step());
           }
-
-          @Override
-          public void onSample(long step, String text) {
-            events.add("sample " + step);
+if (event instanceof TrainingEvent.Sampled sampled) {
+            events.add("sample " + sampled.step());
           }
-
-          @Override
-          public void onEnd(TrainingOutcome outcome, long step) {
-            events.add(outcome + " " + step);
+if (event instanceof TrainingEvent.Ended ended) {
+            events.add(ended.outcome() + " " + ended.step());
           }
-        };
+};
     TinyRun.train(config, listener, new StopSignal());
     assertThat(events)
         .containsExactly(
@@ -426,14 +410,14 @@ class PretrainingTest {
 
   @Test
   void refusesAVocabularySmallerThanTheTokenizers() {
-    RunConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
+    PretrainConfig config = TinyRun.config(folder, "model.vocabulary_size=5");
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessage(
             "model.vocabulary_size must be at least the tokenizer's (22), got 5: raise it, or set it to 0");
   }
 
-  private void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+  private void assertSameRun(PretrainConfig expected, PretrainConfig got) throws IOException {
     for (String file : EXACT_FILES) {
       assertThat(TinyRun.file(got, 12, file)).as(file).isEqualTo(TinyRun.file(expected, 12, file));
     }
@@ -441,7 +425,8 @@ class PretrainingTest {
   }
 
   /** All but the optimizer's files, which are as many as there were ranks. */
-  private static void assertSameNumbers(RunConfig expected, RunConfig got) throws IOException {
+  private static void assertSameNumbers(PretrainConfig expected, PretrainConfig got)
+      throws IOException {
     assertThat(TinyRun.file(got, 12, "model.safetensors"))
         .isEqualTo(TinyRun.file(expected, 12, "model.safetensors"));
     assertThat(TinyRun.metrics(got)).isEqualTo(TinyRun.metrics(expected));
@@ -455,23 +440,18 @@ class PretrainingTest {
   @Test
   void warmsTheBackendUpBeforeTheFirstStepAndAfterEachUntilThatIsDone() {
     List<String> events = new ArrayList<>();
-    Backend reference = new ReferenceBackend();
     Backend cold =
-        (Backend)
-            Proxy.newProxyInstance(
-                Backend.class.getClassLoader(),
-                new Class<?>[] {Backend.class},
-                (proxy, method, arguments) -> {
-                  if (method.getName().equals("warmUp")) {
-                    events.add("warm-up of " + arguments[0]);
-                    return events.size() > 4;
-                  }
-                  if (method.getName().equals("adamW")
-                      && !events.get(events.size() - 1).equals("step")) {
-                    events.add("step");
-                  }
-                  return method.invoke(reference, arguments);
-                });
+        InterceptedBackend.of(
+            (method, arguments, call) -> {
+              if (method.equals("warmUp")) {
+                events.add("warm-up of " + arguments[0]);
+                return events.size() > 4;
+              }
+              if (method.equals("adamW") && !events.get(events.size() - 1).equals("step")) {
+                events.add("step");
+              }
+              return call.proceed();
+            });
     try (cold) {
       TinyRun.trainUntil(TinyRun.config(folder, "name=warm"), cold, 6);
     }
@@ -483,26 +463,18 @@ class PretrainingTest {
 
   /** The reference backend, whose n-th loss with a gradient, from 1, is NaN where asked. */
   private static Backend poisoned(IntPredicate poisonedCalls) {
-    Backend reference = new ReferenceBackend();
+    HostMemory memory = new HostMemory();
     int[] calls = new int[1];
-    return (Backend)
-        Proxy.newProxyInstance(
-            Backend.class.getClassLoader(),
-            new Class<?>[] {Backend.class},
-            (proxy, method, arguments) -> {
-              Object result;
-              try {
-                result = method.invoke(reference, arguments);
-              } catch (InvocationTargetException e) {
-                throw e.getCause();
-              }
-              if (method.getName().equals("linearCrossEntropy")
-                  && arguments[6] != null
-                  && poisonedCalls.test(++calls[0])) {
-                reference.fill((NdArray) arguments[4], Double.NaN);
-                reference.fill((NdArray) arguments[5], Double.NaN);
-              }
-              return result;
-            });
+    return InterceptedBackend.of(
+        (method, arguments, call) -> {
+          Object result = call.proceed();
+          if (method.equals("linearCrossEntropy")
+              && arguments[6] != null
+              && poisonedCalls.test(++calls[0])) {
+            memory.fill((NdArray) arguments[4], Double.NaN);
+            memory.fill((NdArray) arguments[5], Double.NaN);
+          }
+          return result;
+        });
   }
 }

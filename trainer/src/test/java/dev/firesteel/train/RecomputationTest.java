@@ -6,17 +6,18 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.ComputeConfig.Recompute;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Recompute;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
@@ -53,10 +54,10 @@ class RecomputationTest {
   @CsvSource({"FP32,1", "FP32,2", "BF16,1", "BF16,2"})
   void weightsAndLossesAreTheSameToTheBit(Precision precision, int threads) throws IOException {
     for (List<String> model : List.of(GPT2, LLAMA)) {
-      RunConfig none = config(model, "none");
+      PretrainConfig none = config(model, "none");
       train(none, precision, threads);
       for (String mode : List.of("attention", "block")) {
-        RunConfig recomputed = config(model, mode);
+        PretrainConfig recomputed = config(model, mode);
         train(recomputed, precision, threads);
         assertSameRun(none, recomputed);
       }
@@ -65,15 +66,15 @@ class RecomputationTest {
 
   @Test
   void aRunMayGoOnWithAnotherChoice() throws IOException {
-    RunConfig whole = config(LLAMA, "none");
+    PretrainConfig whole = config(LLAMA, "none");
     TinyRun.train(whole);
     TinyRun.trainUntil(config(LLAMA, "block", "name=changed"), 6);
-    RunConfig changed = config(LLAMA, "attention", "name=changed");
+    PretrainConfig changed = config(LLAMA, "attention", "name=changed");
     TinyRun.train(changed);
     assertSameRun(whole, changed);
   }
 
-  private RunConfig config(List<String> model, String mode, String... more) {
+  private PretrainConfig config(List<String> model, String mode, String... more) {
     List<String> overrides =
         new ArrayList<>(
             List.of(
@@ -87,21 +88,22 @@ class RecomputationTest {
     return TinyRun.config(folder, overrides.toArray(String[]::new));
   }
 
-  private static void train(RunConfig config, Precision precision, int threads) {
+  private static void train(PretrainConfig config, Precision precision, int threads) {
     try (Backend backend = backend(precision, threads)) {
-      TinyRun.train(config, backend, new TrainingListener() {}, new StopSignal());
+      TinyRun.train(config, backend, event -> {}, new StopSignal());
     }
   }
 
   private static Backend backend(Precision precision, int threads) {
     try {
-      return Backends.create(new BackendOptions("cpu", precision, threads));
+      return Backends.create(new BackendOptions(BackendKind.CPU, precision, threads));
     } catch (UserException e) {
       return abort("bf16 is not to be had here: " + e.getMessage());
     }
   }
 
-  private static void assertSameRun(RunConfig expected, RunConfig got) throws IOException {
+  private static void assertSameRun(PretrainConfig expected, PretrainConfig got)
+      throws IOException {
     for (String file :
         new String[] {"model.safetensors", "trainer/optimizer-00001-of-00001.safetensors"}) {
       assertThat(TinyRun.file(got, 6, file)).as(file).isEqualTo(TinyRun.file(expected, 6, file));

@@ -3,7 +3,8 @@ package dev.firesteel.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -55,7 +56,7 @@ class ResumeCheckTest {
     "data.sampling=random_offsets, shuffled_windows, random_offsets"
   })
   void refusesWhatChangesTheTrajectory(String override, String was, String is) {
-    RunConfig config = TinyRun.config(folder, override);
+    PretrainConfig config = TinyRun.config(folder, override);
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessage(
@@ -71,10 +72,10 @@ class ResumeCheckTest {
   void allowsMoreStepsWhereTheRatesSoFarStayTheSame() throws IOException {
     String constant = "schedule.kind=constant";
     TinyRun.trainUntil(TinyRun.config(folder, "name=short", constant, "training.steps=8"), 4);
-    RunConfig extended = TinyRun.config(folder, "name=short", constant);
+    PretrainConfig extended = TinyRun.config(folder, "name=short", constant);
     assertThat(TinyRun.train(extended)).isEqualTo(TrainingOutcome.COMPLETED);
 
-    RunConfig whole = TinyRun.config(folder, "name=long", constant);
+    PretrainConfig whole = TinyRun.config(folder, "name=long", constant);
     TinyRun.train(whole);
     assertThat(TinyRun.file(extended, 12, "model.safetensors"))
         .isEqualTo(TinyRun.file(whole, 12, "model.safetensors"));
@@ -83,17 +84,41 @@ class ResumeCheckTest {
   @Test
   void refusesMoreStepsWhereTheRatesSoFarWouldHaveBeenOthers() {
     TinyRun.trainUntil(TinyRun.config(folder, "name=cosine"), 8);
-    RunConfig longer = TinyRun.config(folder, "name=cosine", "training.steps=20");
+    PretrainConfig longer = TinyRun.config(folder, "name=cosine", "training.steps=20");
     assertThatThrownBy(() -> TinyRun.train(longer))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith("training.steps must be 12 as in the checkpoint");
   }
 
   @Test
+  void epochsAndStepsOfTheSameNumberAreTheSameRun() throws IOException {
+    // 900 characters are 112 windows of 8; 3 x 112 / 8 = 42 steps.
+    PretrainConfig config =
+        TinyRun.config(folder, "name=epochs", "training.steps=0", "training.epochs=3");
+    TinyRun.trainUntil(config, 8);
+    assertThat(
+            TrainingCheckpoint.config(
+                    TinyRun.directory(config).checkpoints(notice -> {}).latest().orElseThrow(),
+                    PretrainConfig.class)
+                .training()
+                .steps())
+        .isEqualTo(42);
+
+    assertThat(open(config)).isEqualTo(TrainingOutcome.INTERRUPTED);
+    assertThat(open(TinyRun.config(folder, "name=epochs", "training.steps=42")))
+        .isEqualTo(TrainingOutcome.INTERRUPTED);
+    PretrainConfig longer =
+        TinyRun.config(folder, "name=epochs", "training.steps=0", "training.epochs=4");
+    assertThatThrownBy(() -> TinyRun.train(longer))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("training.steps must be 42 as in the checkpoint");
+  }
+
+  @Test
   void refusesToStopBeforeTheCheckpoint() {
     String constant = "schedule.kind=constant";
     TinyRun.train(TinyRun.config(folder, "name=done", constant, "training.steps=8"));
-    RunConfig shorter = TinyRun.config(folder, "name=done", constant, "training.steps=6");
+    PretrainConfig shorter = TinyRun.config(folder, "name=done", constant, "training.steps=6");
     assertThatThrownBy(() -> TinyRun.train(shorter))
         .isInstanceOf(UserException.class)
         .hasMessage(
@@ -104,7 +129,7 @@ class ResumeCheckTest {
   @Test
   void refusesOtherDataAndAnotherTokenizer() throws IOException {
     Path elsewhere = folder.resolve("elsewhere");
-    RunConfig config = TinyRun.config(folder, "data.path=" + elsewhere.resolve("data"));
+    PretrainConfig config = TinyRun.config(folder, "data.path=" + elsewhere.resolve("data"));
     TinyRun.prepare(elsewhere, "1 and 0 ".repeat(50), "0 and 1 ".repeat(20));
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
@@ -128,13 +153,13 @@ class ResumeCheckTest {
   void takesEqualDataFromAnotherFolder() throws IOException {
     Path elsewhere = folder.resolve("elsewhere");
     TinyRun.prepare(elsewhere);
-    RunConfig config = TinyRun.config(folder, "data.path=" + elsewhere.resolve("data"));
+    PretrainConfig config = TinyRun.config(folder, "data.path=" + elsewhere.resolve("data"));
     assertThat(open(config)).isEqualTo(TrainingOutcome.INTERRUPTED);
   }
 
   @Test
   void refusesADamagedCheckpoint() throws IOException {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     Path weights = TinyRun.checkpoint(config, 4).resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
     bytes[bytes.length - 1] ^= 1;
@@ -146,9 +171,9 @@ class ResumeCheckTest {
   }
 
   /** Begins a session that is stopped before its first step. */
-  private static TrainingOutcome open(RunConfig config) {
+  private static TrainingOutcome open(PretrainConfig config) {
     StopSignal stop = new StopSignal();
     stop.request();
-    return TinyRun.train(config, new TrainingListener() {}, stop);
+    return TinyRun.train(config, event -> {}, stop);
   }
 }

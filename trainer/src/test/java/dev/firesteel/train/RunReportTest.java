@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.checkpoint.CheckpointManifest;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
@@ -31,7 +31,7 @@ class RunReportTest {
 
   @Test
   void holdsCurvesFactsSampleAndConfiguration() throws Exception {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     RunDirectory run = TinyRun.directory(config);
     run.writeConfig(config);
     writeRows(run, 2000);
@@ -121,7 +121,7 @@ class RunReportTest {
 
   @Test
   void needsNoMetrics() {
-    RunConfig config = TinyRun.config(folder);
+    PretrainConfig config = TinyRun.config(folder);
     RunDirectory run = TinyRun.directory(config);
     run.writeConfig(config);
     RunReport.write(run);

@@ -8,7 +8,7 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.ShardInfo;
 import dev.firesteel.data.ShardWriter;
@@ -16,6 +16,7 @@ import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -66,12 +67,23 @@ final class TinyRun {
   private TinyRun() {}
 
   /** The configuration, with data and runs below {@code folder}. */
-  static RunConfig config(Path folder, String... overrides) {
+  static PretrainConfig config(Path folder, String... overrides) {
     List<String> all = new ArrayList<>();
     all.add("data.path=" + folder.resolve("data"));
     all.add("runs_folder=" + folder.resolve("runs"));
     all.addAll(Arrays.asList(overrides));
-    return ConfigLoader.parse(YAML, "the tiny run", all);
+    return ConfigLoader.parse(PretrainConfig.class, YAML, "the tiny run", all);
+  }
+
+  /** The configuration of a run that starts from a model. */
+  static PretrainConfig from(String model, Path folder, String... overrides) throws IOException {
+    List<String> all = new ArrayList<>();
+    all.add("data.path=" + folder.resolve("data"));
+    all.add("runs_folder=" + folder.resolve("runs"));
+    all.addAll(Arrays.asList(overrides));
+    all.add("model.from=" + model);
+    Path yaml = Files.writeString(folder.resolve("tiny.yaml"), YAML);
+    return StartingModel.resolve(ConfigLoader.draft(PretrainConfig.class, yaml, all), HADOOP);
   }
 
   /** Prepares the data of {@link #config}: a text of counted sheep. */
@@ -120,28 +132,28 @@ final class TinyRun {
     }
   }
 
-  static TrainingData data(RunConfig config) {
+  static TrainingData data(PretrainConfig config) {
     return TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), HADOOP);
   }
 
-  static RunDirectory directory(RunConfig config) {
+  static RunDirectory directory(PretrainConfig config) {
     return RunDirectory.of(config, HADOOP);
   }
 
   /** Runs to the end, or until {@code stop}. */
-  static TrainingOutcome train(RunConfig config, TrainingListener listener, StopSignal stop) {
+  static TrainingOutcome train(PretrainConfig config, TrainingListener listener, StopSignal stop) {
     try (Backend backend = new ReferenceBackend()) {
       return train(config, backend, listener, stop);
     }
   }
 
   static TrainingOutcome train(
-      RunConfig config, Backend backend, TrainingListener listener, StopSignal stop) {
+      PretrainConfig config, Backend backend, TrainingListener listener, StopSignal stop) {
     return train(config, backend, new SingleProcess(), listener, stop);
   }
 
   private static TrainingOutcome train(
-      RunConfig config,
+      PretrainConfig config,
       Backend backend,
       Collective collective,
       TrainingListener listener,
@@ -149,45 +161,44 @@ final class TinyRun {
     TrainingContext context =
         new TrainingContext(
             backend, collective, directory(config), listener, new RankListener() {}, stop);
-    try (Pretraining training = new Pretraining(config, data(config), context)) {
+    try (TrainingRun training = Stages.pretrain(config, data(config), context)) {
       return training.run();
     }
   }
 
-  static TrainingOutcome train(RunConfig config) {
-    return train(config, new TrainingListener() {}, new StopSignal());
+  static TrainingOutcome train(PretrainConfig config) {
+    return train(config, event -> {}, new StopSignal());
   }
 
   /** Runs until {@code steps} are done and the stop signal is seen. */
-  static TrainingOutcome trainUntil(RunConfig config, long steps) {
+  static TrainingOutcome trainUntil(PretrainConfig config, long steps) {
     try (Backend backend = new ReferenceBackend()) {
       return trainUntil(config, backend, steps);
     }
   }
 
-  static TrainingOutcome trainUntil(RunConfig config, Backend backend, long steps) {
+  static TrainingOutcome trainUntil(PretrainConfig config, Backend backend, long steps) {
     StopSignal stop = new StopSignal();
     return train(config, backend, stopAfter(steps, stop), stop);
   }
 
   private static TrainingListener stopAfter(long steps, StopSignal stop) {
-    return new TrainingListener() {
-      @Override
-      public void onStep(StepMetrics metrics) {
+    return event -> {
+if (event instanceof TrainingEvent.StepLogged metrics) {
         if (metrics.step() >= steps) {
           stop.request();
         }
       }
-    };
+};
   }
 
   /** Trains on ranks that are threads, until {@code steps} are done. */
-  static void trainOnRanks(RunConfig config, int ranks, Supplier<Backend> backends, long steps)
+  static void trainOnRanks(PretrainConfig config, int ranks, Supplier<Backend> backends, long steps)
       throws InterruptedException, ExecutionException {
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     try {
       for (Future<TrainingOutcome> outcome :
-          submitRanks(config, ranks, backends, new TrainingListener() {}, steps, threads)) {
+          submitRanks(config, ranks, backends, event -> {}, steps, threads)) {
         outcome.get();
       }
     } finally {
@@ -196,7 +207,7 @@ final class TinyRun {
   }
 
   static List<Future<TrainingOutcome>> submitRanks(
-      RunConfig config,
+      PretrainConfig config,
       int ranks,
       Supplier<Backend> backends,
       TrainingListener listener,
@@ -218,7 +229,7 @@ final class TinyRun {
   }
 
   /** {@code metrics.jsonl} without what differs from one run to the next: times and memory. */
-  static List<JsonNode> metrics(RunConfig config) {
+  static List<JsonNode> metrics(PretrainConfig config) {
     List<JsonNode> rows =
         StepRows.parse(
             directory(config).read(RunDirectory.METRICS).orElseThrow(), RunDirectory.METRICS);
@@ -227,11 +238,11 @@ final class TinyRun {
   }
 
   /** A file of a checkpoint. */
-  static byte[] file(RunConfig config, long step, String name) throws IOException {
+  static byte[] file(PretrainConfig config, long step, String name) throws IOException {
     return Files.readAllBytes(checkpoint(config, step).resolve(name));
   }
 
-  static Path checkpoint(RunConfig config, long step) {
+  static Path checkpoint(PretrainConfig config, long step) {
     return Path.of(directory(config).path().toString(), "checkpoints", "step-%08d".formatted(step));
   }
 }

@@ -15,7 +15,7 @@ final class Activations {
   /** {@code out[i] = f(x[i])}; out may be x. */
   static void forward(
       Worker worker, Activation f, float[] x, int xOffset, float[] out, int outOffset, int size) {
-    ActivationKernels kernels = worker.simd().activations();
+    ActivationSimd kernels = worker.simd().activations();
     switch (f) {
       case IDENTITY -> copy(x, xOffset, out, outOffset, size);
       case GELU_TANH ->
@@ -36,7 +36,7 @@ final class Activations {
       float[] dx,
       int dxOffset,
       int size) {
-    ActivationKernels kernels = worker.simd().activations();
+    ActivationSimd kernels = worker.simd().activations();
     switch (f) {
       case IDENTITY -> copy(dy, dyOffset, dx, dxOffset, size);
       case GELU_TANH ->

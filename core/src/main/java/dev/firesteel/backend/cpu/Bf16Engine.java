@@ -3,7 +3,6 @@ package dev.firesteel.backend.cpu;
 import static dev.firesteel.array.HeapStorage.offset;
 
 import dev.firesteel.array.FloatStorage;
-import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
@@ -135,9 +134,8 @@ final class Bf16Engine implements MatrixEngine {
     int rows = x.shape().rows();
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
-    int stride = Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
-    int most = Math.max(1, HEAD_LOGITS / stride / Bf16Gemm.TILE_ROWS) * Bf16Gemm.TILE_ROWS;
-    int chunk = Math.min(rows, most);
+    int stride = logitsStride(vocabulary);
+    int chunk = headRows(rows, vocabulary);
     boolean gradients = dx != null || dw != null;
     if (logits.length < chunk * stride) {
       logits = new float[chunk * stride];
@@ -154,7 +152,17 @@ final class Bf16Engine implements MatrixEngine {
             from,
             weight,
             store(logits, 0, stride, Write.SET));
-        lossesAndGradients(targets, row, count, vocabulary, stride, scale, losses, gradient);
+        CrossEntropy.lossesAndGradients(
+            workers,
+            logits,
+            count,
+            vocabulary,
+            stride,
+            targets,
+            row,
+            scale,
+            losses,
+            gradients ? rounded(gradient, vocabulary, stride) : null);
         if (dx != null) {
           multiply(
               new Form(count, width, vocabulary, false, stride, false, width),
@@ -180,36 +188,24 @@ final class Bf16Engine implements MatrixEngine {
     }
   }
 
-  /** Row by row: the loss, and the logits' gradient in bf16 where it is wanted. */
-  private void lossesAndGradients(
-      NdArray targets,
-      int row,
-      int rows,
-      int vocabulary,
-      int stride,
-      double scale,
-      NdArray losses,
-      NativeBlock gradient) {
-    int[] ids = IntStorage.of(targets);
-    int idOffset = offset(targets) + row;
-    float[] to = FloatStorage.of(losses);
-    int toOffset = offset(losses) + row;
-    float factor = (float) scale;
-    ShortBuffer gradients = gradient == null ? null : gradient.shorts();
-    workers.run(
-        rows,
-        (r, worker) -> {
-          int at = r * stride;
-          int target = ids[idOffset + r];
-          if (gradients == null) {
-            to[toOffset + r] = CrossEntropy.loss(worker, logits, at, vocabulary, target);
-          } else {
-            to[toOffset + r] =
-                CrossEntropy.lossAndGradient(worker.simd(), logits, at, vocabulary, target, factor);
-            round(worker, logits, at, gradients, at, vocabulary);
-            gradients.put(at + vocabulary, ZEROS, 0, stride - vocabulary);
-          }
-        });
+  /** Elements from one row of logits to the next. */
+  static int logitsStride(int vocabulary) {
+    return Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
+  }
+
+  /** Rows, of so many, whose logits exist at one time in {@link #linearCrossEntropy}. */
+  static int headRows(int rows, int vocabulary) {
+    int most = Math.max(1, HEAD_LOGITS / logitsStride(vocabulary) / Bf16Gemm.TILE_ROWS);
+    return Math.min(rows, most * Bf16Gemm.TILE_ROWS);
+  }
+
+  /** Puts rows of the logits' gradient, {@code stride} apart, into a block as bf16. */
+  private CrossEntropy.GradientRow rounded(NativeBlock gradient, int vocabulary, int stride) {
+    ShortBuffer gradients = gradient.shorts();
+    return (offset, worker) -> {
+      round(worker, logits, offset, gradients, offset, vocabulary);
+      gradients.put(offset + vocabulary, ZEROS, 0, stride - vocabulary);
+    };
   }
 
   /** The bf16 copy of an array, made now if there is no good one. */
@@ -331,6 +327,11 @@ final class Bf16Engine implements MatrixEngine {
   /** Native blocks that are lent at present, for tests. */
   int lentBlocks() {
     return pool.lentBlocks();
+  }
+
+  /** Native memory held at present beside what workers hold, lent or free, for tests. */
+  long sharedBytes() {
+    return pool.heldBytes() - states.values().stream().mapToLong(Bf16Worker::heldBytes).sum();
   }
 
   /** How many of them workers hold. */

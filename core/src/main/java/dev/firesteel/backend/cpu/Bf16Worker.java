@@ -78,6 +78,11 @@ final class Bf16Worker implements AutoCloseable {
     return 1 + blocks.size();
   }
 
+  /** Bytes of these blocks. */
+  long heldBytes() {
+    return tile.bytes() + blocks.values().stream().mapToLong(NativeBlock::bytes).sum();
+  }
+
   @Override
   public void close() {
     pool.giveBack(tile);

@@ -1,9 +1,14 @@
 package dev.firesteel.backend.cpu;
 
+import static dev.firesteel.array.HeapStorage.offset;
+
+import dev.firesteel.array.FloatStorage;
+import dev.firesteel.array.IntStorage;
+import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.cpu.Worker.Scratch;
 import java.util.Arrays;
 
-/** Cross-entropy of one row of logits; a negative target means that the row is ignored. */
+/** Cross-entropy of rows of logits; a negative target means that the row is ignored. */
 final class CrossEntropy {
   private CrossEntropy() {}
 
@@ -47,6 +52,50 @@ final class CrossEntropy {
     simd.elementwise().scale(factor / sum, logits, offset, logits, offset, size);
     logits[offset + target] = factor * (probability - 1f);
     return logSumExp(max, sum) - targetLogit;
+  }
+
+  /** What is done with a row of gradients while it is in the cache. */
+  interface GradientRow {
+    void finish(int offset, Worker worker);
+  }
+
+  /**
+   * The losses of a chunk of rows of logits, by all threads; and where gradients are wanted, the
+   * logits become those of {@code scale * sum(losses)}.
+   *
+   * @param logits [rows, vocabulary], {@code stride} apart
+   * @param first the first row of the chunk, in {@code targets} and {@code losses}
+   * @param gradients what is done with each row of gradients; null when no gradients are wanted
+   */
+  static void lossesAndGradients(
+      WorkerPool pool,
+      float[] logits,
+      int rows,
+      int vocabulary,
+      int stride,
+      NdArray targets,
+      int first,
+      double scale,
+      NdArray losses,
+      GradientRow gradients) {
+    int[] ids = IntStorage.of(targets);
+    int idOffset = offset(targets) + first;
+    float[] to = FloatStorage.of(losses);
+    int toOffset = offset(losses) + first;
+    float factor = (float) scale;
+    pool.run(
+        rows,
+        (r, worker) -> {
+          int at = r * stride;
+          int target = ids[idOffset + r];
+          if (gradients == null) {
+            to[toOffset + r] = loss(worker, logits, at, vocabulary, target);
+          } else {
+            to[toOffset + r] =
+                lossAndGradient(worker.simd(), logits, at, vocabulary, target, factor);
+            gradients.finish(at, worker);
+          }
+        });
   }
 
   /** {@code out = factor * (e^(logits - logSumExp) - [v = target])}; zeros for an ignored row. */

@@ -3,7 +3,6 @@ package dev.firesteel.backend.cpu;
 import static dev.firesteel.array.HeapStorage.offset;
 
 import dev.firesteel.array.FloatStorage;
-import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
@@ -13,7 +12,7 @@ import dev.firesteel.backend.cpu.Gemm.Matrix;
 /** Products in float32 by {@link Gemm}. */
 final class Fp32Engine implements MatrixEngine {
   /** Rows whose logits exist at one time in {@link #linearCrossEntropy}. */
-  private static final int HEAD_ROWS = 512;
+  static final int HEAD_ROWS = 512;
 
   /** Logits rows are padded to this: rows that begin a cache line apart conflict less. */
   private static final int LOGITS_MULTIPLE = 16;
@@ -136,7 +135,7 @@ final class Fp32Engine implements MatrixEngine {
     int rows = x.shape().rows();
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
-    int stride = Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
+    int stride = logitsStride(vocabulary);
     logits = Gemm.atLeast(logits, Math.multiplyExact(Math.min(rows, HEAD_ROWS), stride));
     if (dx != null) {
       headPanels = Gemm.atLeast(headPanels, Gemm.panelsSize(vocabulary, width));
@@ -147,8 +146,17 @@ final class Fp32Engine implements MatrixEngine {
       int xOffset = offset(x) + row * width;
       Matrix input = new Matrix(FloatStorage.of(x), xOffset, width, false);
       gemm.multiply(chunk, vocabulary, width, input, packed(w), logits, 0, stride, false, null);
-      lossesAndGradients(
-          targets, row, chunk, vocabulary, stride, scale, losses, dx != null || dw != null);
+      CrossEntropy.lossesAndGradients(
+          pool,
+          logits,
+          chunk,
+          vocabulary,
+          stride,
+          targets,
+          row,
+          scale,
+          losses,
+          dx == null && dw == null ? null : (offset, worker) -> {});
       if (dx != null) {
         gemm.multiply(
             chunk,
@@ -183,31 +191,9 @@ final class Fp32Engine implements MatrixEngine {
     }
   }
 
-  private void lossesAndGradients(
-      NdArray targets,
-      int row,
-      int rows,
-      int vocabulary,
-      int stride,
-      double scale,
-      NdArray losses,
-      boolean gradients) {
-    int[] ids = IntStorage.of(targets);
-    int idOffset = offset(targets) + row;
-    float[] to = FloatStorage.of(losses);
-    int toOffset = offset(losses) + row;
-    float factor = (float) scale;
-    pool.run(
-        rows,
-        (r, worker) -> {
-          int at = r * stride;
-          int target = ids[idOffset + r];
-          to[toOffset + r] =
-              gradients
-                  ? CrossEntropy.lossAndGradient(
-                      worker.simd(), logits, at, vocabulary, target, factor)
-                  : CrossEntropy.loss(worker, logits, at, vocabulary, target);
-        });
+  /** Floats from one row of logits to the next. */
+  static int logitsStride(int vocabulary) {
+    return Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
   }
 
   @Override

@@ -8,13 +8,13 @@ import java.util.Arrays;
  * chain {@code fma(a[m, k], b[k, n], c)} in ascending k, on one thread: the bits depend neither on
  * how c is cut into tiles nor on threads, vector width or CPU.
  *
- * <p>The right operand is first brought into panels of {@value Simd#TILE_COLUMNS} columns, all of
- * it, by all threads; then each task takes some rows of the left one and brings {@value #DEPTH}
- * columns of them at a time into panels of {@value Simd#TILE_ROWS} rows. A panel of the right
- * operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose panels (up to
- * 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the same rows into
- * panels, all threads first do it once for all of them. (Goto and van de Geijn 2008, "Anatomy of
- * high-performance matrix multiplication".)
+ * <p>The right operand is first brought into panels of {@value ProductSimd#TILE_COLUMNS} columns,
+ * all of it, by all threads; then each task takes some rows of the left one and brings {@value
+ * #DEPTH} columns of them at a time into panels of {@value ProductSimd#TILE_ROWS} rows. A panel of
+ * the right operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose
+ * panels (up to 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the
+ * same rows into panels, all threads first do it once for all of them. (Goto and van de Geijn 2008,
+ * "Anatomy of high-performance matrix multiplication".)
  */
 final class Gemm {
   /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
@@ -45,7 +45,7 @@ final class Gemm {
    * Rows of a task up to which the left operand is read where it lies: those of generation, which
    * has a row for each sequence. With more, the larger tile makes up for bringing it into panels.
    */
-  private static final int FEW_ROWS = 4 * Simd.FEW_ROWS;
+  private static final int FEW_ROWS = 4 * ProductSimd.FEW_ROWS;
 
   /** Between panels of the left operand, which would else compete for the same cache lines. */
   private static final int PANEL_PADDING = 16;
@@ -86,7 +86,22 @@ final class Gemm {
 
   /** Floats that the panels of a right operand take. */
   static int panelsSize(int depth, int columns) {
-    return Math.multiplyExact(depth, roundUp(columns, Simd.TILE_COLUMNS));
+    return Math.toIntExact(panelFloats(depth, columns));
+  }
+
+  /** As {@link #panelsSize}, of panels that may be too large for an array. */
+  static long panelFloats(int depth, int columns) {
+    return (long) depth * roundUp(columns, ProductSimd.TILE_COLUMNS);
+  }
+
+  /**
+   * Floats of a left operand [rows, depth] that tasks share in panels, but for the panels' padding;
+   * 0 where the result is so narrow that each task brings its own rows into panels.
+   */
+  static long sharedFloats(int rows, int columns, int depth) {
+    return columns > MAX_TASK_COLUMNS && depth > 0
+        ? (long) Math.min(rows, sharedRows(rows, depth, MAX_SHARED_SIZE)) * depth
+        : 0;
   }
 
   /** The array, or, where it is shorter than {@code size}, a new one. */
@@ -106,18 +121,18 @@ final class Gemm {
   void pack(Matrix b, int depth, int columns, float[] panels) {
     int depthBlocks = ceilDiv(depth, DEPTH);
     pool.run(
-        depthBlocks * ceilDiv(columns, Simd.TILE_COLUMNS),
+        depthBlocks * ceilDiv(columns, ProductSimd.TILE_COLUMNS),
         (tile, worker) -> {
           int k = tile % depthBlocks * DEPTH;
-          int n = tile / depthBlocks * Simd.TILE_COLUMNS;
+          int n = tile / depthBlocks * ProductSimd.TILE_COLUMNS;
           int blockDepth = Math.min(DEPTH, depth - k);
           packRight(
-              worker.simd(),
+              worker.simd().products(),
               b,
               k,
               blockDepth,
               n,
-              Math.min(Simd.TILE_COLUMNS, columns - n),
+              Math.min(ProductSimd.TILE_COLUMNS, columns - n),
               panels,
               panelOffset(k, blockDepth, n, columns));
         });
@@ -175,8 +190,8 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    int slabRows = sharedRows(rows, depth);
-    int slabPanels = ceilDiv(slabRows, Simd.TILE_ROWS);
+    int slabRows = sharedRows(rows, depth, maxSharedSize);
+    int slabPanels = ceilDiv(slabRows, ProductSimd.TILE_ROWS);
     int leftStride = leftStride(depth);
     int depthBlocks = ceilDiv(depth, DEPTH);
     shared = atLeast(shared, slabPanels * leftStride * depthBlocks);
@@ -190,14 +205,14 @@ final class Gemm {
             int block = tile % depthBlocks;
             int row = tile / depthBlocks * SHARED_PACK_ROWS;
             packLeft(
-                worker.simd(),
+                worker.simd().products(),
                 a,
                 firstRow + row,
                 Math.min(SHARED_PACK_ROWS, height - row),
                 block * DEPTH,
                 Math.min(DEPTH, depth - block * DEPTH),
                 left,
-                (block * slabPanels + row / Simd.TILE_ROWS) * leftStride,
+                (block * slabPanels + row / ProductSimd.TILE_ROWS) * leftStride,
                 leftStride);
           });
       TaskSize size = taskSize(height, columns, SHARED_TASK_SIZE, SHARED_TASK_SIZE);
@@ -215,12 +230,12 @@ final class Gemm {
               multiplyPanels(
                   worker,
                   left,
-                  (block * slabPanels + row / Simd.TILE_ROWS) * leftStride,
+                  (block * slabPanels + row / ProductSimd.TILE_ROWS) * leftStride,
                   leftStride,
                   taskRows,
                   panels,
                   panelOffset(k, blockDepth, column, columns),
-                  blockDepth * Simd.TILE_COLUMNS,
+                  blockDepth * ProductSimd.TILE_COLUMNS,
                   width,
                   blockDepth,
                   c,
@@ -236,9 +251,9 @@ final class Gemm {
   }
 
   /** Rows of a left operand that are in shared panels at one time. */
-  private int sharedRows(int rows, int depth) {
+  private static int sharedRows(int rows, int depth, int maxSharedSize) {
     int most = maxSharedSize / depth / SHARED_TASK_SIZE * SHARED_TASK_SIZE;
-    return Math.min(roundUp(rows, Simd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
+    return Math.min(roundUp(rows, ProductSimd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
   }
 
   /** Rows and columns of c in one task. */
@@ -260,9 +275,9 @@ final class Gemm {
     return new TaskSize(taskRows, taskColumns);
   }
 
-  /** Floats from one panel of {@value Simd#TILE_ROWS} rows to the next. */
+  /** Floats from one panel of {@value ProductSimd#TILE_ROWS} rows to the next. */
   private static int leftStride(int depth) {
-    return Math.min(DEPTH, depth) * Simd.TILE_ROWS + PANEL_PADDING;
+    return Math.min(DEPTH, depth) * ProductSimd.TILE_ROWS + PANEL_PADDING;
   }
 
   /** {@code c (+)= a * b} on the calling worker's thread alone. */
@@ -280,14 +295,14 @@ final class Gemm {
     float[] panels = worker.scratch(Scratch.RIGHT_PANELS, panelsSize(depth, columns));
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
-      for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
+      for (int n = 0; n < columns; n += ProductSimd.TILE_COLUMNS) {
         packRight(
-            worker.simd(),
+            worker.simd().products(),
             b,
             k,
             blockDepth,
             n,
-            Math.min(Simd.TILE_COLUMNS, columns - n),
+            Math.min(ProductSimd.TILE_COLUMNS, columns - n),
             panels,
             panelOffset(k, blockDepth, n, columns));
       }
@@ -311,7 +326,7 @@ final class Gemm {
   }
 
   private static int panelOffset(int k, int blockDepth, int n, int columns) {
-    return k * roundUp(columns, Simd.TILE_COLUMNS) + n * blockDepth;
+    return k * roundUp(columns, ProductSimd.TILE_COLUMNS) + n * blockDepth;
   }
 
   private static void multiplyTask(
@@ -358,11 +373,11 @@ final class Gemm {
       return;
     }
     int leftStride = leftStride(depth);
-    int leftSize = ceilDiv(rows, Simd.TILE_ROWS) * leftStride;
+    int leftSize = ceilDiv(rows, ProductSimd.TILE_ROWS) * leftStride;
     float[] left = worker.scratch(Scratch.LEFT_PANELS, leftSize);
     for (int k = 0; k < depth; k += DEPTH) {
       int blockDepth = Math.min(DEPTH, depth - k);
-      packLeft(worker.simd(), a, row, rows, k, blockDepth, left, 0, leftStride);
+      packLeft(worker.simd().products(), a, row, rows, k, blockDepth, left, 0, leftStride);
       multiplyPanels(
           worker,
           left,
@@ -371,7 +386,7 @@ final class Gemm {
           rows,
           panels,
           panelOffset(k, blockDepth, column, columns),
-          blockDepth * Simd.TILE_COLUMNS,
+          blockDepth * ProductSimd.TILE_COLUMNS,
           width,
           blockDepth,
           c,
@@ -384,8 +399,9 @@ final class Gemm {
   /**
    * {@code c (+)= a * b} for operands in panels, on the calling thread.
    *
-   * @param leftStride floats from one panel of {@value Simd#TILE_ROWS} rows to the next
-   * @param rightStride floats from one panel of {@value Simd#TILE_COLUMNS} columns to the next
+   * @param leftStride floats from one panel of {@value ProductSimd#TILE_ROWS} rows to the next
+   * @param rightStride floats from one panel of {@value ProductSimd#TILE_COLUMNS} columns to the
+   *     next
    * @param first whether the chains start from 0
    */
   static void multiplyPanels(
@@ -403,15 +419,15 @@ final class Gemm {
       int cOffset,
       int cStride,
       boolean first) {
-    Simd simd = worker.simd();
-    for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
-      int panel = rightOffset + n / Simd.TILE_COLUMNS * rightStride;
-      int width = Math.min(Simd.TILE_COLUMNS, columns - n);
-      for (int m = 0; m < rows; m += Simd.TILE_ROWS) {
-        int rowPanel = leftOffset + m / Simd.TILE_ROWS * leftStride;
+    ProductSimd simd = worker.simd().products();
+    for (int n = 0; n < columns; n += ProductSimd.TILE_COLUMNS) {
+      int panel = rightOffset + n / ProductSimd.TILE_COLUMNS * rightStride;
+      int width = Math.min(ProductSimd.TILE_COLUMNS, columns - n);
+      for (int m = 0; m < rows; m += ProductSimd.TILE_ROWS) {
+        int rowPanel = leftOffset + m / ProductSimd.TILE_ROWS * leftStride;
         int tile = cOffset + m * cStride + n;
-        int height = Math.min(Simd.TILE_ROWS, rows - m);
-        if (width == Simd.TILE_COLUMNS && height == Simd.TILE_ROWS) {
+        int height = Math.min(ProductSimd.TILE_ROWS, rows - m);
+        if (width == ProductSimd.TILE_COLUMNS && height == ProductSimd.TILE_ROWS) {
           simd.multiplyTile(left, rowPanel, right, panel, depth, c, tile, cStride, first);
         } else {
           multiplyEdge(
@@ -436,23 +452,25 @@ final class Gemm {
       int cOffset,
       int cStride,
       boolean first) {
-    float[] edge = worker.scratch(Scratch.EDGE_TILE, Simd.TILE_ROWS * Simd.TILE_COLUMNS);
-    for (int n = 0; n < columns; n += Simd.TILE_COLUMNS) {
+    float[] edge =
+        worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
+    for (int n = 0; n < columns; n += ProductSimd.TILE_COLUMNS) {
       int panel = rightOffset + n * depth;
-      int width = Math.min(Simd.TILE_COLUMNS, columns - n);
-      boolean whole = width == Simd.TILE_COLUMNS;
-      for (int m = 0; m < rows; m += Simd.FEW_ROWS) {
-        int height = Math.min(Simd.FEW_ROWS, rows - m);
+      int width = Math.min(ProductSimd.TILE_COLUMNS, columns - n);
+      boolean whole = width == ProductSimd.TILE_COLUMNS;
+      for (int m = 0; m < rows; m += ProductSimd.FEW_ROWS) {
+        int height = Math.min(ProductSimd.FEW_ROWS, rows - m);
         int tile = cOffset + m * cStride + n;
         // A tile that sticks out of c is computed beside it.
         float[] to = whole ? c : edge;
         int toOffset = whole ? tile : 0;
-        int toStride = whole ? cStride : Simd.TILE_COLUMNS;
+        int toStride = whole ? cStride : ProductSimd.TILE_COLUMNS;
         if (!whole && !first) {
-          copy(c, tile, cStride, edge, 0, Simd.TILE_COLUMNS, height, width);
+          copy(c, tile, cStride, edge, 0, ProductSimd.TILE_COLUMNS, height, width);
         }
         worker
             .simd()
+            .products()
             .multiplyFewRows(
                 left,
                 leftOffset + m * leftStride,
@@ -466,7 +484,7 @@ final class Gemm {
                 toStride,
                 first);
         if (!whole) {
-          copy(edge, 0, Simd.TILE_COLUMNS, c, tile, cStride, height, width);
+          copy(edge, 0, ProductSimd.TILE_COLUMNS, c, tile, cStride, height, width);
         }
       }
     }
@@ -486,15 +504,17 @@ final class Gemm {
       int height,
       int width,
       boolean first) {
-    float[] edge = worker.scratch(Scratch.EDGE_TILE, Simd.TILE_ROWS * Simd.TILE_COLUMNS);
+    float[] edge =
+        worker.scratch(Scratch.EDGE_TILE, ProductSimd.TILE_ROWS * ProductSimd.TILE_COLUMNS);
     if (!first) {
-      copy(c, cOffset, cStride, edge, 0, Simd.TILE_COLUMNS, height, width);
+      copy(c, cOffset, cStride, edge, 0, ProductSimd.TILE_COLUMNS, height, width);
     }
     worker
         .simd()
+        .products()
         .multiplyTile(
-            left, leftOffset, right, rightOffset, depth, edge, 0, Simd.TILE_COLUMNS, first);
-    copy(edge, 0, Simd.TILE_COLUMNS, c, cOffset, cStride, height, width);
+            left, leftOffset, right, rightOffset, depth, edge, 0, ProductSimd.TILE_COLUMNS, first);
+    copy(edge, 0, ProductSimd.TILE_COLUMNS, c, cOffset, cStride, height, width);
   }
 
   private static void copy(
@@ -513,7 +533,7 @@ final class Gemm {
 
   /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
   private static void packLeft(
-      Simd simd,
+      ProductSimd simd,
       Matrix a,
       int row,
       int rows,
@@ -522,8 +542,8 @@ final class Gemm {
       float[] panels,
       int panelOffset,
       int panelStride) {
-    int whole = rows - rows % Simd.TILE_ROWS;
-    int last = panelOffset + whole / Simd.TILE_ROWS * panelStride;
+    int whole = rows - rows % ProductSimd.TILE_ROWS;
+    int last = panelOffset + whole / ProductSimd.TILE_ROWS * panelStride;
     if (a.transposed) {
       int start = a.offset + k * a.stride + row;
       if (depth > 0) {
@@ -535,8 +555,8 @@ final class Gemm {
       return;
     }
     int start = a.offset + row * a.stride + k;
-    for (int m = 0; m < whole; m += Simd.TILE_ROWS) {
-      int to = panelOffset + m / Simd.TILE_ROWS * panelStride;
+    for (int m = 0; m < whole; m += ProductSimd.TILE_ROWS) {
+      int to = panelOffset + m / ProductSimd.TILE_ROWS * panelStride;
       packEightRows(a.array, start + m * a.stride, a.stride, depth, panels, to);
     }
     if (whole < rows) {
@@ -554,7 +574,7 @@ final class Gemm {
     int row6 = row5 + stride;
     int row7 = row6 + stride;
     for (int i = 0; i < depth; i++) {
-      int at = to + i * Simd.TILE_ROWS;
+      int at = to + i * ProductSimd.TILE_ROWS;
       panels[at] = from[start + i];
       panels[at + 1] = from[row1 + i];
       panels[at + 2] = from[row2 + i];
@@ -568,9 +588,9 @@ final class Gemm {
 
   private static void packFewRows(
       float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
-    for (int r = 0; r < Simd.TILE_ROWS; r++) {
+    for (int r = 0; r < ProductSimd.TILE_ROWS; r++) {
       for (int i = 0; i < depth; i++) {
-        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + r * stride + i] : 0f;
+        panels[to + i * ProductSimd.TILE_ROWS + r] = r < height ? from[start + r * stride + i] : 0f;
       }
     }
   }
@@ -578,36 +598,36 @@ final class Gemm {
   private static void packFewColumns(
       float[] from, int start, int stride, int height, int depth, float[] panels, int to) {
     for (int i = 0; i < depth; i++) {
-      for (int r = 0; r < Simd.TILE_ROWS; r++) {
-        panels[to + i * Simd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
+      for (int r = 0; r < ProductSimd.TILE_ROWS; r++) {
+        panels[to + i * ProductSimd.TILE_ROWS + r] = r < height ? from[start + i * stride + r] : 0f;
       }
     }
   }
 
   /** Rows [k, k + depth), columns [n, n + width) of b as one panel of 32 columns, zeros after. */
   static void packRight(
-      Simd simd, Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
+      ProductSimd simd, Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
     float[] from = b.array;
     if (b.transposed) {
       for (int j = 0; j < width; j++) {
         int row = b.offset + (n + j) * b.stride + k;
         for (int i = 0; i < depth; i++) {
-          panels[to + i * Simd.TILE_COLUMNS + j] = from[row + i];
+          panels[to + i * ProductSimd.TILE_COLUMNS + j] = from[row + i];
         }
       }
-      for (int j = width; j < Simd.TILE_COLUMNS; j++) {
+      for (int j = width; j < ProductSimd.TILE_COLUMNS; j++) {
         for (int i = 0; i < depth; i++) {
-          panels[to + i * Simd.TILE_COLUMNS + j] = 0f;
+          panels[to + i * ProductSimd.TILE_COLUMNS + j] = 0f;
         }
       }
-    } else if (width == Simd.TILE_COLUMNS) {
+    } else if (width == ProductSimd.TILE_COLUMNS) {
       int start = b.offset + k * b.stride + n;
       simd.packRows(from, start, b.stride, depth, panels, to);
     } else {
       for (int i = 0; i < depth; i++) {
-        int at = to + i * Simd.TILE_COLUMNS;
+        int at = to + i * ProductSimd.TILE_COLUMNS;
         System.arraycopy(from, b.offset + (k + i) * b.stride + n, panels, at, width);
-        for (int j = width; j < Simd.TILE_COLUMNS; j++) {
+        for (int j = width; j < ProductSimd.TILE_COLUMNS; j++) {
           panels[at + j] = 0f;
         }
       }

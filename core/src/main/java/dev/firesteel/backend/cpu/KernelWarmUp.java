@@ -5,6 +5,7 @@ import static dev.firesteel.backend.cpu.VectorKernels.Part.ATTENTION;
 import static dev.firesteel.backend.cpu.VectorKernels.Part.ELEMENTWISE;
 import static dev.firesteel.backend.cpu.VectorKernels.Part.NORMS;
 import static dev.firesteel.backend.cpu.VectorKernels.Part.PRIMITIVES;
+import static dev.firesteel.backend.cpu.VectorKernels.Part.PRODUCTS;
 
 import com.sun.management.ThreadMXBean;
 import dev.firesteel.backend.AdamWStep;
@@ -227,16 +228,16 @@ final class KernelWarmUp {
     float[] y = new float[2 * size];
     float[] z = new float[2 * size];
     short[] shorts = new short[size];
-    double[] sums = new double[ElementwiseKernels.SQUARE_SUMS];
+    double[] sums = new double[ElementwiseSimd.SQUARE_SUMS];
     AdamWFactors adamW = AdamWFactors.of(new AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1.0));
     List<Kernel> all = new ArrayList<>();
     all.add(
         new Kernel(
             "multiplyTile",
-            PRIMITIVES,
+            PRODUCTS,
             s -> {
-              s.multiplyTile(a, 0, b, 0, 256, c, 0, 64, true);
-              s.multiplyTile(a, 0, b, 0, 65, c, 0, 64, false);
+              s.products().multiplyTile(a, 0, b, 0, 256, c, 0, 64, true);
+              s.products().multiplyTile(a, 0, b, 0, 65, c, 0, 64, false);
             }));
     all.add(
         new Kernel(
@@ -329,14 +330,16 @@ final class KernelWarmUp {
             "sumOfSquaredDifferences",
             PRIMITIVES,
             s -> s.sumOfSquaredDifferences(x, 0, size, 0.5f)));
-    all.add(new Kernel("packRows", PRIMITIVES, s -> s.packRows(a, 0, 32, 64, b, 0)));
-    all.add(new Kernel("packColumns", PRIMITIVES, s -> s.packColumns(a, 0, 64, 32, 32, b, 0, 512)));
+    all.add(new Kernel("packRows", PRODUCTS, s -> s.products().packRows(a, 0, 32, 64, b, 0)));
+    all.add(
+        new Kernel(
+            "packColumns", PRODUCTS, s -> s.products().packColumns(a, 0, 64, 32, 32, b, 0, 512)));
     all.add(new Kernel("toBf16", PRIMITIVES, s -> s.toBf16(x, 0, shorts, 0, size)));
     all.add(
         new Kernel(
             "multiplyFewRows",
-            PRIMITIVES,
-            s -> s.multiplyFewRows(a, 0, 256, 3, b, 0, 256, c, 0, 64, true)));
+            PRODUCTS,
+            s -> s.products().multiplyFewRows(a, 0, 256, 3, b, 0, 256, c, 0, 64, true)));
     return all;
   }
 }

@@ -12,7 +12,8 @@ import java.util.Arrays;
 /**
  * The matrix products of a model's layers and of attention, which a precision decides: everything
  * else in {@link CpuBackend} is float32 and the same for all. The methods' contracts are those of
- * {@link dev.firesteel.backend.Backend}; the backend marks results as written.
+ * {@link dev.firesteel.backend.ProductKernels} and its siblings, whose implementations here mark
+ * results as written.
  */
 interface MatrixEngine extends AutoCloseable {
   /** For the log: what computes the products. */

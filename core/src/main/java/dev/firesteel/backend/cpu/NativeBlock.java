@@ -11,7 +11,7 @@ final class NativeBlock {
   /** A cache line, and the width of the widest vector load. */
   static final int ALIGNMENT = 64;
 
-  private final Pointer allocation;
+  private final Pointer allocation; // null where there is no memory
   private final long address;
   private final long bytes;
   private ShortBuffer shorts;
@@ -26,6 +26,17 @@ final class NativeBlock {
     }
     this.address = (allocation.address() + ALIGNMENT - 1) & -ALIGNMENT;
     this.bytes = bytes;
+  }
+
+  private NativeBlock(Pointer allocation, long address, long bytes) {
+    this.allocation = allocation;
+    this.address = address;
+    this.bytes = bytes;
+  }
+
+  /** A block that only counts, for a plan: it has a size and no memory. */
+  static NativeBlock unbacked(long bytes) {
+    return new NativeBlock(null, 0, bytes);
   }
 
   long address() {
@@ -53,7 +64,9 @@ final class NativeBlock {
   }
 
   void free() {
-    Pointer.free(allocation);
+    if (allocation != null) {
+      Pointer.free(allocation);
+    }
   }
 
   private static Address at(long address) {

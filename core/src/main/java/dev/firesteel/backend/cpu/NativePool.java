@@ -4,17 +4,30 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.function.LongFunction;
 
 /**
  * Native blocks, kept for the next step after use. Bounded: free blocks never hold more than what
  * was lent at the busiest moment, so the pool takes at most twice that. Thread-safe.
  */
 final class NativePool implements AutoCloseable {
+  private final LongFunction<NativeBlock> create;
   private final Map<Long, ArrayDeque<NativeBlock>> free = new HashMap<>();
   private long lentBytes;
   private long peakLentBytes;
   private long pooledBytes;
   private int lentBlocks;
+
+  NativePool() {
+    this(NativeBlock::new);
+  }
+
+  /**
+   * @param create makes a block of so many bytes
+   */
+  NativePool(LongFunction<NativeBlock> create) {
+    this.create = create;
+  }
 
   /** A block of at least {@code bytes}, with undefined content. */
   synchronized NativeBlock take(long bytes) {
@@ -25,7 +38,7 @@ final class NativePool implements AutoCloseable {
       block = blocks.pop();
       pooledBytes -= rounded;
     } else {
-      block = new NativeBlock(rounded);
+      block = create.apply(rounded);
     }
     lentBlocks++;
     lentBytes += rounded;

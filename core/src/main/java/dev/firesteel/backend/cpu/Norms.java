@@ -1,6 +1,6 @@
 package dev.firesteel.backend.cpu;
 
-/** The statistics of a row that its norm needs; {@link NormKernels} does the rest. */
+/** The statistics of a row that its norm needs; {@link NormSimd} does the rest. */
 final class Norms {
   private Norms() {}
 

@@ -40,7 +40,7 @@ final class RotaryTable {
 
   /** Turns the heads of one row. */
   void turn(
-      ElementwiseKernels kernels,
+      ElementwiseSimd kernels,
       RopeSpec spec,
       int position,
       boolean inverse,

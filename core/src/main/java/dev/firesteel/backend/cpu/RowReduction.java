@@ -1,5 +1,8 @@
 package dev.firesteel.backend.cpu;
 
+import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
@@ -7,7 +10,7 @@ import java.util.Arrays;
  * these in index order. The cut is the same for any number of threads.
  */
 final class RowReduction {
-  private static final int BLOCK_ROWS = 64;
+  static final int BLOCK_ROWS = 64;
   private static final int COLUMNS_PER_TASK = 1024;
 
   private final WorkerPool pool;
@@ -42,15 +45,18 @@ final class RowReduction {
         });
   }
 
-  /** Second pass: {@code out (+)= the sums of columns [first, first + columns)}. */
-  void total(int first, int columns, float[] out, int outOffset, boolean add) {
+  /** Second pass: {@code out (+)= the sums of columns [first, first + size of out)}. */
+  void total(int first, NdArray result, Write write) {
+    float[] out = Tiles.written(result);
+    int outOffset = HeapStorage.offset(result);
+    int columns = Tiles.size(result);
     pool.run(
         Gemm.ceilDiv(columns, COLUMNS_PER_TASK),
         (tile, worker) -> {
           int start = tile * COLUMNS_PER_TASK;
           int size = Math.min(COLUMNS_PER_TASK, columns - start);
           int to = outOffset + start;
-          if (!add) {
+          if (write == Write.SET) {
             Arrays.fill(out, to, to + size, 0f);
           }
           for (int block = 0; block < blocks; block++) {

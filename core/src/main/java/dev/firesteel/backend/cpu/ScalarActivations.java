@@ -6,7 +6,7 @@ import static dev.firesteel.backend.cpu.Transcendentals.normalCdf;
 import static dev.firesteel.backend.cpu.Transcendentals.sigmoidOdds;
 
 /** The activations in plain Java: the definition of their results. */
-final class ScalarActivations implements ActivationKernels {
+final class ScalarActivations implements ActivationSimd {
   @Override
   public void sigmoidGated(
       float linear, float cubic, float[] x, int xOffset, float[] out, int outOffset, int size) {

@@ -1,7 +1,7 @@
 package dev.firesteel.backend.cpu;
 
 /** The elementwise kernels in plain Java: the definition of their results. */
-final class ScalarElementwise implements ElementwiseKernels {
+final class ScalarElementwise implements ElementwiseSimd {
   @Override
   public void add(
       float[] a, int aOffset, float[] b, int bOffset, float[] out, int outOffset, int size) {

@@ -3,7 +3,7 @@ package dev.firesteel.backend.cpu;
 import java.util.Arrays;
 
 /** The norms in plain Java: the definition of their results. */
-final class ScalarNorms implements NormKernels {
+final class ScalarNorms implements NormSimd {
   private final float[] gLanes = new float[Simd.LANES];
   private final float[] ghLanes = new float[Simd.LANES];
 

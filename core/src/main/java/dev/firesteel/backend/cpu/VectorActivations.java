@@ -38,7 +38,7 @@ import jdk.incubator.vector.VectorOperators;
  * second loop reads them. What is left after the last whole vector goes to {@link
  * ScalarActivations}.
  */
-final class VectorActivations implements ActivationKernels {
+final class VectorActivations implements ActivationSimd {
 
   // Vectors made once, see VectorConstants.
   private static final FloatVector QUARTER = FloatVector.broadcast(SPECIES, 0.25f);
@@ -56,7 +56,7 @@ final class VectorActivations implements ActivationKernels {
   /** Elements in one block: 2 KiB, a multiple of any vector's length. */
   private static final int BLOCK = 512;
 
-  private final ActivationKernels scalar = new ScalarActivations();
+  private final ActivationSimd scalar = new ScalarActivations();
 
   /** Arguments and then values of the exponential. */
   private final float[] exponentials = new float[BLOCK];

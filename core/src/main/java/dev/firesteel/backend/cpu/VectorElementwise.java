@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
  * The elementwise kernels on the Vector API, under the rules of {@link VectorSimd}. What is left
  * after the last whole vector goes to {@link ScalarElementwise}.
  */
-final class VectorElementwise implements ElementwiseKernels {
+final class VectorElementwise implements ElementwiseSimd {
 
   /** Half as many doubles as a vector has floats. */
   private static final VectorSpecies<Double> DOUBLES =
@@ -23,7 +23,7 @@ final class VectorElementwise implements ElementwiseKernels {
   /** As {@link VectorConstants#VECTOR}, of the doubles. */
   private static final Class<?> DOUBLE_VECTOR = DOUBLES.zero().getClass();
 
-  private final ElementwiseKernels scalar = new ScalarElementwise();
+  private final ElementwiseSimd scalar = new ScalarElementwise();
 
   @Override
   public void add(

@@ -14,6 +14,7 @@ final class VectorKernels {
   /** A class of kernels. */
   enum Part {
     PRIMITIVES(VectorSimd.class),
+    PRODUCTS(VectorProducts.class),
     ELEMENTWISE(VectorElementwise.class),
     ACTIVATIONS(VectorActivations.class),
     NORMS(VectorNorms.class),
@@ -42,9 +43,10 @@ final class VectorKernels {
     return create(
         Simd.class,
         Part.PRIMITIVES,
-        create(ElementwiseKernels.class, Part.ELEMENTWISE),
-        create(ActivationKernels.class, Part.ACTIVATIONS),
-        create(NormKernels.class, Part.NORMS),
+        create(ProductSimd.class, Part.PRODUCTS),
+        create(ElementwiseSimd.class, Part.ELEMENTWISE),
+        create(ActivationSimd.class, Part.ACTIVATIONS),
+        create(NormSimd.class, Part.NORMS),
         create(AttentionSimd.class, Part.ATTENTION));
   }
 

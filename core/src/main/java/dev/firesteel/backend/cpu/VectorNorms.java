@@ -9,7 +9,7 @@ import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
 import jdk.incubator.vector.FloatVector;
 
 /** The norms on the Vector API, under the rules of {@link VectorSimd}. */
-final class VectorNorms implements NormKernels {
+final class VectorNorms implements NormSimd {
 
   private final float[] gLanes = new float[LANES];
   private final float[] ghLanes = new float[LANES];

@@ -43,7 +43,7 @@ final class Worker {
   private final float[][] scratch = new float[Scratch.values().length][0];
 
   private final int[] words = new int[4];
-  private final double[] squares = new double[ElementwiseKernels.SQUARE_SUMS];
+  private final double[] squares = new double[ElementwiseSimd.SQUARE_SUMS];
 
   Worker(Simd simd) {
     this.simd = simd;
@@ -70,7 +70,7 @@ final class Worker {
     return array;
   }
 
-  /** The sums of {@link ElementwiseKernels#addSquares}, with undefined content. */
+  /** The sums of {@link ElementwiseSimd#addSquares}, with undefined content. */
   double[] squares() {
     return squares;
   }

@@ -125,7 +125,7 @@ public final class OpenClDevices {
       return required(found.get(0));
     }
     throw UserException.usage(
-        "compute.device, or --device, must be the index of an OpenCL device or a part of one name,"
+        "compute.device must be the index of an OpenCL device or a part of one name,"
             + " got "
             + choice
             + (found.isEmpty() ? ", which is none; there are " : ", which fits several; there are ")

@@ -78,9 +78,15 @@ final class ProductTuner {
     NdArray rightDown = right.reshape(Shape.of(columns, inner));
     backend.use(ProductTiles.all(tile));
     double seconds =
-        least(() -> backend.matmul(leftAcross, false, rightDown, true, out, Write.SET))
-            + least(() -> backend.matmul(leftAcross, false, rightAcross, false, out, Write.SET))
-            + least(() -> backend.matmul(leftDown, true, rightAcross, false, out, Write.SET));
+        least(() -> backend.products().matmul(leftAcross, false, rightDown, true, out, Write.SET))
+            + least(
+                () ->
+                    backend
+                        .products()
+                        .matmul(leftAcross, false, rightAcross, false, out, Write.SET))
+            + least(
+                () ->
+                    backend.products().matmul(leftDown, true, rightAcross, false, out, Write.SET));
     for (NdArray array : new NdArray[] {left, right, out}) {
       backend.free(array.storage());
     }

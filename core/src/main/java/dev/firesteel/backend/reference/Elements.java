@@ -3,6 +3,7 @@ package dev.firesteel.backend.reference;
 import dev.firesteel.array.DoubleStorage;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend.Write;
 
@@ -37,6 +38,24 @@ abstract class Elements {
   /** A result that may be absent. */
   static Elements resultOrNull(NdArray array) {
     return array == null ? null : result(array);
+  }
+
+  /** Overwrites a result by as many values. */
+  static void setAll(NdArray array, double[] values) {
+    Elements result = result(array);
+    for (int i = 0; i < values.length; i++) {
+      result.set(i, values[i]);
+    }
+  }
+
+  /** The number of elements. */
+  static int size(NdArray array) {
+    return Math.toIntExact(array.size());
+  }
+
+  /** An element of an I32 array. */
+  static int intAt(NdArray array, int i) {
+    return IntStorage.of(array)[HeapStorage.offset(array) + i];
   }
 
   abstract double get(int i);

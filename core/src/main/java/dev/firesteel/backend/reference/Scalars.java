@@ -52,4 +52,17 @@ final class Scalars {
   private static double normalDensity(double x) {
     return StrictMath.exp(-x * x / 2) / StrictMath.sqrt(2 * Math.PI);
   }
+
+  /** {@code log sum_i exp(x[i])} of the first {@code length} values, around their maximum. */
+  static double logSumExp(double[] x, int length) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (int i = 0; i < length; i++) {
+      max = Math.max(max, x[i]);
+    }
+    double sum = 0;
+    for (int i = 0; i < length; i++) {
+      sum += StrictMath.exp(x[i] - max);
+    }
+    return max + StrictMath.log(sum);
+  }
 }

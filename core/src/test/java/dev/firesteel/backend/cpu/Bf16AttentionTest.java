@@ -57,8 +57,8 @@ class Bf16AttentionTest {
       NdArray dQkv = array(backend, 2, tokens, spec.packedWidth());
       // Twice, so that scratch memory is not what it was at first.
       for (int run = 0; run < 2; run++) {
-        backend.causalAttention(spec, qkv, out, logSumExp);
-        backend.causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
+        backend.attention().causalAttention(spec, qkv, out, logSumExp);
+        backend.attention().causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
       }
       return List.of(values(backend, out), values(backend, logSumExp), values(backend, dQkv));
     }

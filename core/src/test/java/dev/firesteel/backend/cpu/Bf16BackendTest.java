@@ -2,6 +2,7 @@ package dev.firesteel.backend.cpu;
 
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendContract;
+import dev.firesteel.backend.KernelCheck;
 import dev.firesteel.backend.Precision;
 
 /** The contract of all backends for products of rounded operands. */
@@ -12,18 +13,23 @@ class Bf16BackendTest extends BackendContract {
     return new CpuBackend(Precision.BF16, 3);
   }
 
-  /**
-   * Each factor is off by at most 2^-9 of itself, so a product by 2^-8; their errors add up like a
-   * random walk, whose largest of some 100,000 results is taken as 5 deviations.
-   */
   @Override
-  protected double productTolerance(int terms) {
-    return 5 * 0x1p-8 * Math.sqrt(terms);
-  }
+  protected KernelCheck checkOf(Backend backend) {
+    return new KernelCheck(backend) {
+      /**
+       * Each factor is off by at most 2^-9 of itself, so a product by 2^-8; their errors add up
+       * like a random walk, whose largest of some 100,000 results is taken as 5 deviations.
+       */
+      @Override
+      public double productTolerance(int terms) {
+        return 5 * 0x1p-8 * Math.sqrt(terms);
+      }
 
-  /** Of sequences that are long enough, each product of attention rounds its operands. */
-  @Override
-  protected double attentionTolerance(int terms) {
-    return terms < Bf16Engine.ATTENTION_TOKENS ? super.attentionTolerance(terms) : 0x1p-6;
+      /** Of sequences that are long enough, each product of attention rounds its operands. */
+      @Override
+      public double attentionTolerance(int terms) {
+        return terms < Bf16Engine.ATTENTION_TOKENS ? super.attentionTolerance(terms) : 0x1p-6;
+      }
+    };
   }
 }

@@ -81,14 +81,15 @@ class Bf16EngineTest {
     NdArray y = normal(random, shape[0], shape[1]);
     NdArray dx = normal(random, shape[0], shape[2]);
     NdArray dw = normal(random, shape[1], shape[2]);
-    backend.linear(x, w, bias, Activation.GELU_TANH, sums, y);
-    backend.linearBackwardInput(dy, w, dx, Write.ADD);
-    backend.linearBackwardWeight(dy, x, dw, Write.ADD);
+    backend.products().linear(x, w, bias, Activation.GELU_TANH, sums, y);
+    backend.products().linearBackwardInput(dy, w, dx, Write.ADD);
+    backend.products().linearBackwardWeight(dy, x, dw, Write.ADD);
     NdArray losses = normal(random, shape[0]);
     NdArray headDx = normal(random, shape[0], shape[2]);
     NdArray headDw = normal(random, shape[1], shape[2]);
-    backend.linearCrossEntropy(
-        x, w, targets(random, shape[0], shape[1]), 0.5, losses, headDx, headDw);
+    backend
+        .losses()
+        .linearCrossEntropy(x, w, targets(random, shape[0], shape[1]), 0.5, losses, headDx, headDw);
     return List.of(sums, y, dx, dw, losses, headDx, headDw);
   }
 
@@ -206,7 +207,7 @@ class Bf16EngineTest {
             normal(random, 4 * width, width),
             normal(random, width, 4 * width));
     for (NdArray weight : weights) {
-      backend.scale(1 / Math.sqrt(weight.shape().last()), weight, weight);
+      backend.elementwise().scale(1 / Math.sqrt(weight.shape().last()), weight, weight);
     }
     NdArray gain = normal(random, width);
     int[] ids = new int[batch * tokens];

@@ -30,7 +30,7 @@ class CachedAttentionTest {
       NdArray qkv = array(backend, 1, TOKENS, width);
       backend.upload(packed, 0, qkv);
       NdArray whole = array(backend, 1, TOKENS, spec.outputWidth());
-      backend.causalAttention(spec, qkv, whole, null);
+      backend.attention().causalAttention(spec, qkv, whole, null);
       float[] want = new float[TOKENS * spec.outputWidth()];
       backend.download(whole, want, 0);
 
@@ -45,7 +45,7 @@ class CachedAttentionTest {
           NdArray positions = new NdArray(backend.allocate(DType.I32, 1), 0, Shape.of(1));
           backend.upload(new int[] {start}, 0, positions);
           NdArray out = array(backend, 1, length, spec.outputWidth());
-          backend.cachedAttention(spec, fresh, keys, values, positions, out);
+          backend.attention().cachedAttention(spec, fresh, keys, values, positions, out);
           backend.download(out, got, start * spec.outputWidth());
         }
         assertThat(got).as("pieces of %d", piece).isEqualTo(want);

@@ -51,27 +51,29 @@ final class KernelDigest {
     for (Activation f : Activation.values()) {
       NdArray before = result(67, 45);
       NdArray out = result(67, 45);
-      backend.linear(normal(67, 259), normal(45, 259), normal(45), f, before, out);
+      backend.products().linear(normal(67, 259), normal(45, 259), normal(45), f, before, out);
       record("linear " + f, before, out);
     }
     NdArray row = result(1, 70);
-    backend.linear(normal(1, 3), normal(70, 3), null, Activation.IDENTITY, null, row);
+    backend.products().linear(normal(1, 3), normal(70, 3), null, Activation.IDENTITY, null, row);
     record("linear of one row", row);
     NdArray wide = result(131, 1061);
-    backend.linear(normal(131, 261), normal(1061, 261), null, Activation.IDENTITY, null, wide);
+    backend
+        .products()
+        .linear(normal(131, 261), normal(1061, 261), null, Activation.IDENTITY, null, wide);
     record("linear with shared rows", wide);
     NdArray dx = normal(67, 35);
-    backend.linearBackwardInput(normal(67, 45), normal(45, 35), dx, Write.ADD);
+    backend.products().linearBackwardInput(normal(67, 45), normal(45, 35), dx, Write.ADD);
     record("linearBackwardInput", dx);
     NdArray dw = normal(45, 35);
-    backend.linearBackwardWeight(normal(67, 45), normal(67, 35), dw, Write.ADD);
+    backend.products().linearBackwardWeight(normal(67, 45), normal(67, 35), dw, Write.ADD);
     record("linearBackwardWeight", dw);
     for (boolean transposeA : new boolean[] {false, true}) {
       for (boolean transposeB : new boolean[] {false, true}) {
         NdArray out = result(3, 13, 37);
         NdArray a = transposeA ? normal(3, 5, 13) : normal(3, 13, 5);
         NdArray b = transposeB ? normal(3, 37, 5) : normal(3, 5, 37);
-        backend.matmul(a, transposeA, b, transposeB, out, Write.SET);
+        backend.products().matmul(a, transposeA, b, transposeB, out, Write.SET);
         record("matmul " + transposeA + " " + transposeB, out);
       }
     }
@@ -81,43 +83,43 @@ final class KernelDigest {
     for (Activation f : Activation.values()) {
       NdArray out = result(3, 1031);
       NdArray x = wide(3, 1031);
-      backend.activation(f, x, out);
+      backend.elementwise().activation(f, x, out);
       NdArray dx = result(3, 1031);
       NdArray dBias = normal(1031);
-      backend.activationBackward(f, x, normal(3, 1031), dx, null, Write.SET);
+      backend.elementwise().activationBackward(f, x, normal(3, 1031), dx, null, Write.SET);
       record("activation " + f, out, dx);
-      backend.activationBackward(f, x, normal(3, 1031), dx, dBias, Write.ADD);
+      backend.elementwise().activationBackward(f, x, normal(3, 1031), dx, dBias, Write.ADD);
       record("activation and bias " + f, dx, dBias);
     }
     NdArray gated = result(5, 77);
     NdArray dGateUp = result(5, 154);
     NdArray gateUp = wide(5, 154);
-    backend.swiGlu(gateUp, gated);
-    backend.swiGluBackward(gateUp, normal(5, 77), dGateUp);
+    backend.elementwise().swiGlu(gateUp, gated);
+    backend.elementwise().swiGluBackward(gateUp, normal(5, 77), dGateUp);
     record("swiGlu", gated, dGateUp);
     NdArray dropped = result(40_001);
-    backend.dropout(normal(40_001), 123456789L, 0.3, dropped);
+    backend.elementwise().dropout(normal(40_001), 123456789L, 0.3, dropped);
     record("dropout", dropped);
     NdArray sum = result(40_001);
-    backend.add(normal(40_001), normal(40_001), sum);
-    backend.addScaled(0.3, normal(40_001), sum);
-    backend.multiply(sum, normal(40_001), sum);
-    backend.scale(1.7, sum, sum);
+    backend.elementwise().add(normal(40_001), normal(40_001), sum);
+    backend.elementwise().addScaled(0.3, normal(40_001), sum);
+    backend.elementwise().multiply(sum, normal(40_001), sum);
+    backend.elementwise().scale(1.7, sum, sum);
     record("elementwise", sum);
     NdArray shifted = result(33, 19);
-    backend.add(normal(33, 19), normal(19), shifted);
-    backend.copyColumns(normal(33, 7), 2, shifted, 11, 5, Write.ADD);
+    backend.elementwise().add(normal(33, 19), normal(19), shifted);
+    backend.elementwise().copyColumns(normal(33, 7), 2, shifted, 11, 5, Write.ADD);
     record("copyColumns", shifted);
   }
 
   private void reductions() {
     NdArray x = normal(1001, 133);
     NdArray rows = normal(133);
-    backend.sumRows(x, rows, Write.ADD);
+    backend.reductions().sumRows(x, rows, Write.ADD);
     NdArray total = result();
-    backend.sum(x, total);
+    backend.reductions().sum(x, total);
     record("sums", rows, total);
-    digests.put("sumOfSquares", Double.doubleToLongBits(backend.sumOfSquares(x)));
+    digests.put("sumOfSquares", Double.doubleToLongBits(backend.reductions().sumOfSquares(x)));
   }
 
   private void norms() {
@@ -129,26 +131,30 @@ final class KernelDigest {
     NdArray out = result(131, 77);
     NdArray dx = result(131, 77);
     NdArray dGain = result(77);
-    backend.layerNorm(x, gain, normal(77), 1e-5, out, mean, rstd);
+    backend.norms().layerNorm(x, gain, normal(77), 1e-5, out, mean, rstd);
     NdArray dBias = result(77);
-    backend.layerNormBackward(
-        x, gain, mean, rstd, dy, dx, Write.SET, dGain, Write.SET, dBias, Write.SET);
+    backend
+        .norms()
+        .layerNormBackward(
+            x, gain, mean, rstd, dy, dx, Write.SET, dGain, Write.SET, dBias, Write.SET);
     record("layerNorm", out, mean, rstd, dx, dGain, dBias);
-    backend.rmsNorm(x, gain, 1e-5, out, rstd);
-    backend.rmsNormBackward(x, gain, rstd, dy, dx, Write.ADD, dGain, Write.ADD);
+    backend.norms().rmsNorm(x, gain, 1e-5, out, rstd);
+    backend.norms().rmsNormBackward(x, gain, rstd, dy, dx, Write.ADD, dGain, Write.ADD);
     record("rmsNorm", out, rstd, dx, dGain);
   }
 
   private void attention() {
     NdArray y = result(9, 143);
     NdArray dx = result(9, 143);
-    backend.softmax(wide(9, 143), y);
-    backend.softmaxBackward(y, normal(9, 143), dx);
+    backend.attention().softmax(wide(9, 143), y);
+    backend.attention().softmaxBackward(y, normal(9, 143), dx);
     record("softmax", y, dx);
     for (RopeSpec.Layout layout : RopeSpec.Layout.values()) {
       NdArray turned = result(2, 9, 40);
       NdArray positions = integers(0, 50, 2);
-      backend.rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
+      backend
+          .attention()
+          .rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
       record("rope " + layout, turned);
     }
     causalAttention(AttentionSpec.of(4, 2, 11), 71);
@@ -157,8 +163,10 @@ final class KernelDigest {
     NdArray keys = normal(2, 2, 20, 11);
     NdArray values = normal(2, 2, 20, 11);
     NdArray fresh = result(2, 3, spec.outputWidth());
-    backend.cachedAttention(
-        spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
+    backend
+        .attention()
+        .cachedAttention(
+            spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
     record("cachedAttention", keys, values, fresh);
   }
 
@@ -167,9 +175,11 @@ final class KernelDigest {
     NdArray out = result(2, tokens, spec.outputWidth());
     NdArray logSumExp = result(2, spec.heads(), tokens);
     NdArray dQkv = result(2, tokens, spec.packedWidth());
-    backend.causalAttention(spec, qkv, out, logSumExp);
-    backend.causalAttentionBackward(
-        spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
+    backend.attention().causalAttention(spec, qkv, out, logSumExp);
+    backend
+        .attention()
+        .causalAttentionBackward(
+            spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
     record("causalAttention of heads of " + spec.headWidth(), out, logSumExp, dQkv);
   }
 
@@ -179,14 +189,16 @@ final class KernelDigest {
     NdArray losses = result(70);
     NdArray logSumExp = result(70);
     NdArray dLogits = result(70, 133);
-    backend.crossEntropy(logits, targets, losses, logSumExp);
-    backend.crossEntropyBackward(logits, targets, logSumExp, normal(70), dLogits);
+    backend.losses().crossEntropy(logits, targets, losses, logSumExp);
+    backend.losses().crossEntropyBackward(logits, targets, logSumExp, normal(70), dLogits);
     record("crossEntropy", losses, logSumExp, dLogits);
     NdArray many = integers(-3, 37, 515);
     NdArray headLosses = result(515);
     NdArray dx = result(515, 9);
     NdArray dw = result(37, 9);
-    backend.linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
+    backend
+        .losses()
+        .linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
     record("linearCrossEntropy", headLosses, dx, dw);
   }
 
@@ -194,15 +206,15 @@ final class KernelDigest {
     NdArray ids = integers(0, 7, 101);
     NdArray table = normal(7, 33);
     NdArray rows = result(101, 33);
-    backend.embedding(ids, table, rows);
-    backend.embeddingBackward(ids, rows, table);
+    backend.products().embedding(ids, table, rows);
+    backend.products().embeddingBackward(ids, rows, table);
     record("embedding", rows, table);
     NdArray m = normal(40_001);
     NdArray v = result(40_001);
-    backend.multiply(m, m, v);
+    backend.elementwise().multiply(m, m, v);
     NdArray w = normal(40_001);
     AdamWStep step = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 17, 0.7);
-    backend.adamW(step, normal(40_001), m, v, w);
+    backend.optimizer().adamW(step, normal(40_001), m, v, w);
     record("adamW", m, v, w);
   }
 

@@ -96,9 +96,10 @@ class KernelWarmUpTest {
     for (Class<?> kernels :
         List.of(
             Simd.class,
-            ElementwiseKernels.class,
-            ActivationKernels.class,
-            NormKernels.class,
+            ProductSimd.class,
+            ElementwiseSimd.class,
+            ActivationSimd.class,
+            NormSimd.class,
             AttentionSimd.class)) {
       assertThat(
               Arrays.stream(kernels.getDeclaredMethods())
@@ -129,8 +130,8 @@ class KernelWarmUpTest {
     }
     float[] one = new float[8 * 32];
     float[] two = new float[8 * 32];
-    before.multiplyTile(a, 0, b, 0, 64, one, 0, 32, true);
-    after.multiplyTile(a, 0, b, 0, 64, two, 0, 32, true);
+    before.products().multiplyTile(a, 0, b, 0, 64, one, 0, 32, true);
+    after.products().multiplyTile(a, 0, b, 0, 64, two, 0, 32, true);
     assertThat(two).isEqualTo(one);
     assertThat(after.exp(a, 0, 9f, one, 0, 200)).isEqualTo(before.exp(a, 0, 9f, two, 0, 200));
     assertThat(two).isEqualTo(one);

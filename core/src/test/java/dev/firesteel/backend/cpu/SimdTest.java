@@ -93,12 +93,12 @@ class SimdTest {
   void vectorTilesHaveTheBitsOfScalarTiles(int depth) {
     for (int trial = 0; trial < 20; trial++) {
       boolean mixed = trial % 2 == 0;
-      float[] a = values(depth * Simd.TILE_ROWS + 3, mixed);
-      float[] b = values(depth * Simd.TILE_COLUMNS + 5, mixed);
+      float[] a = values(depth * ProductSimd.TILE_ROWS + 3, mixed);
+      float[] b = values(depth * ProductSimd.TILE_COLUMNS + 5, mixed);
       float[] got = values(8 * 37 + 2, mixed);
       float[] want = got.clone();
-      vector.multiplyTile(a, 3, b, 5, depth, got, 2, 37, trial % 4 < 2);
-      scalar.multiplyTile(a, 3, b, 5, depth, want, 2, 37, trial % 4 < 2);
+      vector.products().multiplyTile(a, 3, b, 5, depth, got, 2, 37, trial % 4 < 2);
+      scalar.products().multiplyTile(a, 3, b, 5, depth, want, 2, 37, trial % 4 < 2);
       assertSameBits(got, want);
     }
   }
@@ -111,24 +111,24 @@ class SimdTest {
       boolean mixed = trial % 2 == 0;
       boolean first = trial % 4 < 2;
       float[] a = values(3 + rows * (depth + 2), mixed);
-      float[] b = values(depth * Simd.TILE_COLUMNS + 5, mixed);
-      float[] got = values(Simd.TILE_ROWS * 37 + 2, mixed);
+      float[] b = values(depth * ProductSimd.TILE_COLUMNS + 5, mixed);
+      float[] got = values(ProductSimd.TILE_ROWS * 37 + 2, mixed);
       float[] want = got.clone();
       float[] tile = got.clone();
-      vector.multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, got, 2, 37, first);
-      scalar.multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, want, 2, 37, first);
+      vector.products().multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, got, 2, 37, first);
+      scalar.products().multiplyFewRows(a, 3, depth + 2, rows, b, 5, depth, want, 2, 37, first);
       assertSameBits(got, want);
 
-      float[] panel = new float[depth * Simd.TILE_ROWS];
+      float[] panel = new float[depth * ProductSimd.TILE_ROWS];
       for (int k = 0; k < depth; k++) {
         for (int r = 0; r < rows; r++) {
-          panel[k * Simd.TILE_ROWS + r] = a[3 + r * (depth + 2) + k];
+          panel[k * ProductSimd.TILE_ROWS + r] = a[3 + r * (depth + 2) + k];
         }
       }
-      vector.multiplyTile(panel, 0, b, 5, depth, tile, 2, 37, first);
-      int end = 2 + (rows - 1) * 37 + Simd.TILE_COLUMNS;
+      vector.products().multiplyTile(panel, 0, b, 5, depth, tile, 2, 37, first);
+      int end = 2 + (rows - 1) * 37 + ProductSimd.TILE_COLUMNS;
       for (int i = 0; i < end; i++) {
-        boolean inside = i >= 2 && (i - 2) % 37 < Simd.TILE_COLUMNS;
+        boolean inside = i >= 2 && (i - 2) % 37 < ProductSimd.TILE_COLUMNS;
         if (inside) {
           assertThat(bits(got[i])).isEqualTo(bits(tile[i]));
         }

@@ -62,7 +62,7 @@ class OpenClBackendTest extends BackendContract {
       NdArray x = uploaded(backend, inner, 130, inner);
       NdArray w = uploaded(backend, -inner, 70, inner);
       NdArray y = array(backend, 130 * 70).reshape(Shape.of(130, 70));
-      backend.linear(x, w, null, Activation.IDENTITY, null, y);
+      backend.products().linear(x, w, null, Activation.IDENTITY, null, y);
       float[] result = new float[130 * 70];
       backend.download(y, result, 0);
       return result;
@@ -126,7 +126,7 @@ class OpenClBackendTest extends BackendContract {
         backend.fill(more, n);
         System.gc();
       }
-      backend.scale(2, kept, kept);
+      backend.elementwise().scale(2, kept, kept);
       float[] got = new float[1000];
       backend.download(kept, got, 0);
       for (int i = 0; i < values.length; i++) {
@@ -141,12 +141,12 @@ class OpenClBackendTest extends BackendContract {
       NdArray x = array(backend, 100);
       long launches = backend.launches();
       long up = backend.bytesUploaded();
-      backend.scale(2, x, x);
+      backend.elementwise().scale(2, x, x);
       assertThat(backend.launches()).isEqualTo(launches + 1);
       assertThat(backend.bytesUploaded()).isEqualTo(up);
       backend.upload(new int[] {1}, 0, new NdArray(backend.allocate(DType.I32, 1), 0, Shape.of(1)));
-      backend.scale(2, x, x);
-      backend.scale(2, x, x);
+      backend.elementwise().scale(2, x, x);
+      backend.elementwise().scale(2, x, x);
       assertThat(backend.bytesUploaded() - up).as("all integers, once").isEqualTo(4 * 4096);
       assertThat(backend.bytesDownloaded()).isZero();
       backend.download(x, new float[100], 0);
@@ -160,7 +160,7 @@ class OpenClBackendTest extends BackendContract {
       AttentionSpec spec = AttentionSpec.of(1, 1, 257);
       NdArray qkv = array(backend, 3 * 257).reshape(Shape.of(1, 1, 3 * 257));
       NdArray out = array(backend, 257).reshape(Shape.of(1, 1, 257));
-      assertThatThrownBy(() -> backend.causalAttention(spec, qkv, out, null))
+      assertThatThrownBy(() -> backend.attention().causalAttention(spec, qkv, out, null))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "backend opencl needs heads of a width of at most 256, got 257; take more heads, or"
@@ -269,7 +269,7 @@ class OpenClBackendTest extends BackendContract {
       assertThatThrownBy(() -> new OpenClBackend(choice))
           .isInstanceOf(UserException.class)
           .hasMessageStartingWith(
-              "compute.device, or --device, must be the index of an OpenCL device or a part of one"
+              "compute.device must be the index of an OpenCL device or a part of one"
                   + " name, got "
                   + choice
                   + ", which is none; there are 0: ");

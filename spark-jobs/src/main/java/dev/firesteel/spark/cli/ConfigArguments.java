@@ -1,10 +1,14 @@
 package dev.firesteel.spark.cli;
 
+import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.train.StartingModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -22,10 +26,12 @@ final class ConfigArguments {
       description = "Keys that win over those of the file.")
   private List<String> overrides = new ArrayList<>();
 
-  /** The configuration, with further keys that win over all. */
-  RunConfig load(String... further) {
-    List<String> keys = new ArrayList<>(overrides);
-    keys.addAll(List.of(further));
-    return file == null ? ConfigLoader.load(keys) : ConfigLoader.load(file, keys);
+  /** The configuration, with what comes from the model that it starts from, if it names one. */
+  PretrainConfig load() {
+    ConfigDraft<PretrainConfig> draft =
+        file == null
+            ? ConfigLoader.draft(PretrainConfig.class, overrides)
+            : ConfigLoader.draft(PretrainConfig.class, file, overrides);
+    return StartingModel.resolve(draft, SparkHadoopUtil.get().newConfiguration(new SparkConf()));
   }
 }

@@ -28,8 +28,9 @@ import picocli.CommandLine.Spec;
             + " validation text.",
     footer = {
       "",
-      "Example:",
-      "  ./firesteel eval runs/quickstart --data data/java-sources-2b9d8974"
+      "Examples:",
+      "  ./firesteel eval runs/quickstart --data data/java-sources-2b9d8974",
+      "  ./firesteel eval runs/quickstart compute.precision=bf16 --data data/java-sources-2b9d8974"
     })
 public final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -46,14 +47,14 @@ public final class EvalCommand implements Callable<Integer> {
       names = "--batches",
       paramLabel = "N",
       defaultValue = "0",
-      description = "At most so many batches; 0, the default: the whole text.")
+      description = "Maximum number of batches; 0, the default: the whole text.")
   private int batches;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "8",
-      description = "Sequences of a batch; ${DEFAULT-VALUE} by default.")
+      description = "Sequences per batch; ${DEFAULT-VALUE} by default.")
   private int batchSize;
 
   @Override

@@ -22,14 +22,15 @@ import picocli.CommandLine.Spec;
 /** {@code generate}: a model goes on from prompts. */
 @Command(
     name = "generate",
-    description = "Writes text with a trained model, as it is generated.",
+    description = "Generates text with a trained model and prints it as it is generated.",
     footer = {
       "",
       "Examples:",
       "  ./firesteel generate runs/quickstart --prompt \"public static \"",
       "  ./firesteel generate runs/quickstart --prompt \"import \" --temperature 0 --max-tokens 50",
       "  ./firesteel generate runs/quickstart --prompt \"class A\" --prompt \"class B\" --seed 7",
-      "  ./firesteel generate runs/quickstart --prompt \"for (\" --temperature 0 --beams 4"
+      "  ./firesteel generate runs/quickstart --prompt \"for (\" --temperature 0 --beams 4",
+      "  ./firesteel generate runs/quickstart compute.backend=opencl --prompt \"import \""
     })
 public final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -38,14 +39,14 @@ public final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--prompt",
       paramLabel = "TEXT",
-      description = "Text to go on from; several are one batch. None: the start of a document.")
+      description = "Prompt to complete. Repeatable; all run as one batch. Default: start of a document.")
   private List<String> prompts = new ArrayList<>(List.of());
 
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
       defaultValue = "200",
-      description = "The longest completion; ${DEFAULT-VALUE} by default.")
+      description = "Maximum number of tokens to generate; ${DEFAULT-VALUE} by default.")
   private int maxTokens;
 
   @Option(
@@ -53,35 +54,35 @@ public final class GenerateCommand implements Callable<Integer> {
       paramLabel = "T",
       defaultValue = "0.8",
       description =
-          "Divides the logits; 0 always takes the likeliest token; ${DEFAULT-VALUE} by default.")
+          "Divides the logits; 0 always selects the most likely token; ${DEFAULT-VALUE} by default.")
   private double temperature;
 
   @Option(
       names = "--top-k",
       paramLabel = "K",
       defaultValue = "0",
-      description = "Draw from the K likeliest tokens; 0, the default: from all.")
+      description = "Sample from the K most likely tokens; 0, the default: from all.")
   private int topK;
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
       defaultValue = "1",
-      description = "Draw from the fewest tokens whose probabilities reach P; 1 by default.")
+      description = "Sample from the fewest most likely tokens with total probability P; 1 by default.")
   private double topP;
 
   @Option(
       names = "--min-p",
       paramLabel = "P",
       defaultValue = "0",
-      description = "Draw from tokens at least P times as likely as the likeliest; 0 by default.")
+      description = "Sample from tokens at least P times as likely as the top one; 0 by default.")
   private double minP;
 
   @Option(
       names = "--repetition-penalty",
       paramLabel = "X",
       defaultValue = "1",
-      description = "Above 1 weakens tokens that the text already has; 1 by default.")
+      description = "Above 1 penalizes tokens that already occur in the text; 1 by default.")
   private double repetitionPenalty;
 
   @Option(
@@ -96,20 +97,20 @@ public final class GenerateCommand implements Callable<Integer> {
       paramLabel = "X",
       defaultValue = "1",
       description =
-          "Beam search compares log p / length^X; above 0 favours long texts; 1 by default.")
+          "Beam search ranks by log p / length^X; above 0 favors long texts; 1 by default.")
   private double lengthPenalty;
 
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
-      description = "End a completion where this text appears; may be given several times.")
+      description = "End a completion where this text appears; repeatable.")
   private List<String> stop = new ArrayList<>();
 
   @Option(
       names = "--seed",
       paramLabel = "N",
       defaultValue = "0",
-      description = "The same seed draws the same text; 0 by default.")
+      description = "The same seed gives the same text; 0 by default.")
   private long seed;
 
   @Override

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.spark.driver.TrainerProcess;
@@ -28,8 +28,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "plan",
     description =
-        "Tells what a run will need: parameters, operations, memory, time, disk. Nothing is read but"
-            + " the configuration and, if there are prepared data, their manifest; products are"
+        "Estimates parameters, FLOPs, memory, time and disk usage before a run starts. Reads only"
+            + " the configuration and, if the data is prepared, its manifest; matmuls are"
             + " timed for a few seconds.",
     footer = {
       "",
@@ -50,16 +50,17 @@ public final class PlanCommand implements Callable<Integer> {
 
   @Option(
       names = "--no-probe",
-      description = "Do not time products on this machine; no time is estimated then.")
+      description = "Do not time matmuls on this machine; no time is estimated then.")
   private boolean noProbe;
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    PretrainConfig given = arguments.load();
     SparkConf spark = new SparkConf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainerProcess process = TrainerProcess.of(spark);
-    PlannedData data = PlannedData.of(config, hadoop);
+    PlannedData data = PlannedData.of(given, hadoop);
+    PretrainConfig config = data.resolveSteps(given);
     RunPlan plan = process.plan(config, data.vocabularySize());
     Double flopsPerSecond = noProbe ? null : probe(config, spark);
     PrintWriter out = spec.commandLine().getOut();
@@ -72,7 +73,7 @@ public final class PlanCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static double probe(RunConfig config, SparkConf spark) {
+  private static double probe(PretrainConfig config, SparkConf spark) {
     try (Backend backend =
         Backends.create(TrainTask.options(config.compute(), List.of(), TrainTask.cores(spark)))) {
       return ThroughputProbe.flopsPerSecond(backend, config, PROBE);

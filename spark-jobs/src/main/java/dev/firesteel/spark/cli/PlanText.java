@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.FlopPlan;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.ParameterPart;
@@ -44,7 +44,7 @@ final class PlanText {
   private PlanText() {}
 
   static List<String> lines(
-      RunPlan plan, RunConfig config, PlannedData data, Double flopsPerSecond) {
+      RunPlan plan, PretrainConfig config, PlannedData data, Double flopsPerSecond) {
     List<String> lines = new ArrayList<>();
     lines.add(format("%s: %,d parameters", plan.name(), plan.parameterCount()));
     for (ParameterPart part : plan.parameters()) {
@@ -58,10 +58,10 @@ final class PlanText {
         row(
             "a step",
             format(
-                "%,d tokens in %d slot%s of %d x %d",
+                "%,d tokens in %d micro-batch%s of %d x %d",
                 plan.tokensPerStep(),
                 plan.slots(),
-                plan.slots() == 1 ? "" : "s",
+                plan.slots() == 1 ? "" : "es",
                 config.training().microBatchSize(),
                 config.training().sequenceLength())));
     lines.add(row("the run", run(plan, data)));
@@ -74,12 +74,12 @@ final class PlanText {
             format(
                 "%s, of which the run keeps up to %d",
                 Quantities.bytes(plan.checkpointBytes()), plan.checkpoints())));
-    lines.add("Time, an estimate");
+    lines.add("Estimated time");
     if (flopsPerSecond == null) {
-      lines.add(row("not measured", "leave --no-probe out"));
+      lines.add(row("not measured", "omit --no-probe"));
     } else {
       double step = plan.stepSeconds(flopsPerSecond);
-      lines.add(row("products", format("%.0f GFLOP/s, measured just now", flopsPerSecond * 1e-9)));
+      lines.add(row("matmuls", format("%.0f GFLOP/s, measured just now", flopsPerSecond * 1e-9)));
       lines.add(
           row(
               "a step",
@@ -101,19 +101,19 @@ final class PlanText {
             + format(
                 ", %.2f epochs of the %,d in %s",
                 (double) tokens / data.trainingTokens(), data.trainingTokens(), data.folder())
-        : work + "; the data are not prepared yet (" + data.folder() + ")";
+        : work + "; the data is not prepared yet (" + data.folder() + ")";
   }
 
   private static void flops(FlopPlan flops, List<String> lines) {
-    lines.add(row("FLOPs a token", format("%.4g = %s", flops.perToken(), flops.formula())));
+    lines.add(row("FLOPs per token", format("%.4g = %s", flops.perToken(), flops.formula())));
     if (flops.recomputedPerToken() > 0) {
       lines.add(row("", format("and %.4g for compute.recompute", flops.recomputedPerToken())));
     }
-    lines.add(row("FLOPs a step", format("%.4g", flops.perStep())));
+    lines.add(row("FLOPs per step", format("%.4g", flops.perStep())));
   }
 
   private static void memory(RunPlan plan, List<String> lines) {
-    lines.add("Memory at the busiest moment of training");
+    lines.add("Peak memory of training");
     for (MemoryPart part : plan.memory().parts()) {
       lines.add(
           row(

@@ -1,11 +1,12 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.tokenizer.Tokenizers;
+import dev.firesteel.train.TrainingData;
 import java.io.IOException;
 import java.io.InputStream;
 import org.apache.hadoop.conf.Configuration;
@@ -24,7 +25,7 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
 
   private static final int BYTES = 256;
 
-  static PlannedData of(RunConfig config, Configuration hadoop) {
+  static PlannedData of(PretrainConfig config, Configuration hadoop) {
     Path folder = new Path(config.data().path());
     if (exists(new Path(folder, DatasetManifest.FILE_NAME), hadoop)) {
       DatasetManifest manifest = DatasetManifest.read(folder, hadoop);
@@ -37,12 +38,30 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
     return new PlannedData(folder.toString(), false, rows(config, tokens(config, hadoop)), 0);
   }
 
-  private static int rows(RunConfig config, int tokens) {
+  /**
+   * The configuration with the number of steps that {@code training.epochs} takes.
+   *
+   * @throws UserException if that is not known yet
+   */
+  PretrainConfig resolveSteps(PretrainConfig config) {
+    if (config.training().epochs() == 0) {
+      return config;
+    }
+    if (!prepared) {
+      throw UserException.usage(
+          "a plan needs the number of steps, which training.epochs gives only for prepared data, got none in "
+              + config.data().path()
+              + ": run prepare first, or give training.steps instead");
+    }
+    return TrainingData.resolveSteps(config, trainingTokens);
+  }
+
+  private static int rows(PretrainConfig config, int tokens) {
     return config.model().vocabularySize() == 0 ? tokens : config.model().vocabularySize();
   }
 
   /** Of a tokenizer that may not exist yet. */
-  private static int tokens(RunConfig config, Configuration hadoop) {
+  private static int tokens(PretrainConfig config, Configuration hadoop) {
     TokenizerConfig tokenizer = config.tokenizer();
     if (!tokenizer.file().isEmpty()) {
       return tokensOf(new Path(tokenizer.file()), hadoop);

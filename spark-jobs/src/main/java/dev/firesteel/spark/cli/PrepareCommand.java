@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.spark.prepare.PrepareJob;
 import dev.firesteel.spark.session.SparkSessions;
@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     name = "prepare",
     description =
         "Reads text, drops duplicates, trains a tokenizer and writes token shards; does nothing"
-            + " where that was done.",
+            + " if the data is already prepared.",
     footer = {
       "",
       "Examples:",
@@ -31,12 +31,12 @@ public final class PrepareCommand implements Callable<Integer> {
 
   @Option(
       names = "--rebuild",
-      description = "Delete the prepared data in data.path, and make it anew.")
+      description = "Delete the prepared data in data.path and prepare it again.")
   private boolean rebuild;
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    PretrainConfig config = arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession spark = SparkSessions.open("prepare", Map.of())) {
       PrepareJob.Prepared prepared = PrepareJob.run(spark.session(), config, rebuild, out::println);
@@ -45,7 +45,7 @@ public final class PrepareCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static void report(PrepareJob.Prepared prepared, RunConfig config, PrintWriter out) {
+  private static void report(PrepareJob.Prepared prepared, PretrainConfig config, PrintWriter out) {
     DatasetManifest manifest = prepared.manifest();
     if (prepared.upToDate()) {
       out.println(PrepareJob.describe(manifest.documents()));

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.spark.driver.TrainerProcess;
@@ -19,22 +19,22 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code pretrain}: text becomes a model. */
 @Command(
     name = "pretrain",
     description =
-        "Prepares the data if that was not done, and trains a language model on it; goes on from"
-            + " the last checkpoint where a run of that name was stopped.",
+        "Prepares the data if necessary and trains a language model on it; resumes from"
+            + " the last checkpoint if a run of that name was stopped.",
     footer = {
       "",
-      "Ctrl-C or SIGTERM checkpoints and ends with exit code 130; the same command goes on.",
+      "Ctrl-C or SIGTERM saves a checkpoint and exits with code 130; the same command resumes.",
       "",
       "Examples:",
       "  ./firesteel pretrain --config configs/quickstart.yaml",
       "  ./firesteel pretrain --config configs/quickstart.yaml data.source=my-texts name=mine",
+      "  ./firesteel pretrain name=more data.source=my-texts model.from=runs/quickstart",
       "  spark-submit --class dev.firesteel.spark.Firesteel firesteel.jar \\",
       "      pretrain --config my.yaml runs_folder=hdfs:///runs data.path=hdfs:///data/mine"
     })
@@ -42,42 +42,38 @@ public final class PretrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments arguments;
 
-  @Option(
-      names = "--no-tune",
-      description =
-          "For the backend opencl: a fixed choice for matrix products, instead of measuring once"
-              + " which is fastest on the device; as compute.tune=false.")
-  private boolean noTune;
-
   @Override
   public Integer call() {
-    RunConfig config = noTune ? arguments.load("compute.tune=false") : arguments.load();
+    PretrainConfig config = arguments.load();
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       PrepareJob.run(open.session(), config, false, out::println);
-      tellMemory(open.session(), config, out);
-      TrainingOutcome outcome = pretrain(open.session(), config);
+      PlannedData data =
+          PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
+      PretrainConfig resolved = data.resolveSteps(config);
+      tellMemory(open.session(), resolved, data, out);
+      TrainingOutcome outcome = pretrain(open.session(), resolved);
       return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
     }
   }
 
   /** Before the first step, since a heap that is too small would end the run at any later one. */
-  private static void tellMemory(SparkSession spark, RunConfig config, PrintWriter out) {
+  private static void tellMemory(
+      SparkSession spark, PretrainConfig config, PlannedData data, PrintWriter out) {
     TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
-    PlannedData data = PlannedData.of(config, spark.sparkContext().hadoopConfiguration());
     RunPlan plan = process.planWithin(config, data.vocabularySize());
     out.println(
         "Memory: "
             + Quantities.bytes(plan.memory().peakHeapBytes())
             + " of heap expected, of "
             + Quantities.bytes(process.heapBytes())
-            + " allowed; ./firesteel plan tells the parts");
+            + " allowed; ./firesteel plan shows the parts");
     process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
   }
 
-  private static TrainingOutcome pretrain(SparkSession spark, RunConfig config) {
+  private static TrainingOutcome pretrain(SparkSession spark, PretrainConfig config) {
     var progress = new ProgressLine(System.out, onTerminal());
     return Interruption.graceful(
         TrainingPlugin.driver()::requestStop, () -> new TrainingJob(spark, config).run(progress));

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.spark.prepare.PrepareJob;
@@ -48,7 +48,7 @@ public final class TokenizerCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig config = arguments.load();
+    PretrainConfig config = arguments.load();
     if (!config.tokenizer().file().isEmpty()) {
       throw UserException.usage(
           "the command tokenizer trains one, got the existing tokenizer.file "
@@ -65,7 +65,8 @@ public final class TokenizerCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static Tokenizer train(SparkSession spark, RunConfig config, Path file, PrintWriter out) {
+  private static Tokenizer train(
+      SparkSession spark, PretrainConfig config, Path file, PrintWriter out) {
     Configuration conf = spark.sparkContext().hadoopConfiguration();
     try {
       FileSystem fs = HadoopFiles.fileSystem(file, conf);

@@ -1,7 +1,7 @@
 package dev.firesteel.spark.driver;
 
 import dev.firesteel.config.ClusterConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.spark.rpc.AttemptWatch;
 import dev.firesteel.spark.rpc.Heartbeat;
 import dev.firesteel.spark.rpc.Order;
@@ -32,7 +32,7 @@ final class AttemptMonitor implements AutoCloseable {
   private final SparkContext context;
   private final String jobGroup;
   private final AttemptWatch watch;
-  private final RunConfig config;
+  private final StageConfig config;
   private final ClusterConfig limits;
   private final LiveExecutors executors;
   private final boolean embedded;
@@ -53,7 +53,7 @@ final class AttemptMonitor implements AutoCloseable {
       SparkContext context,
       String jobGroup,
       AttemptWatch watch,
-      RunConfig config,
+      StageConfig config,
       LiveExecutors executors,
       int worldSize,
       Duration growInterval,

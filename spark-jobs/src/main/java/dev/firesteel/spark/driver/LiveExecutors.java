@@ -76,7 +76,7 @@ final class LiveExecutors {
     int most = all.stream().mapToInt(Executor::cores).max().orElse(1);
     if (!embedded && most >= 2 * fewest) {
       throw UserException.usage(
-          "executors must have about as many cores as each other to train together, got %d to %d: give --conf spark.executor.cores=%d"
+          "executors must have about the same number of cores to train together, got %d to %d: give --conf spark.executor.cores=%d"
               .formatted(fewest, most, fewest));
     }
   }
@@ -115,13 +115,13 @@ final class LiveExecutors {
         unused.add(
             new Unused(
                 executor.id(),
-                "Executor %s is not used: Spark has excluded it since tasks failed there"
+                "Executor %s is not used: Spark has excluded it because tasks failed there"
                     .formatted(executor.id())));
       } else if (isTooSmall(executor, most)) {
         unused.add(
             new Unused(
                 executor.id(),
-                "Executor %s is not used: it has %d cores, and others have %d; give --conf spark.executor.cores for executors of one size"
+                "Executor %s is not used: it has %d cores, others have %d; set --conf spark.executor.cores to make executors equal"
                     .formatted(executor.id(), executor.cores(), most)));
       }
     }

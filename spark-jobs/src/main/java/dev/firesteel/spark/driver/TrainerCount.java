@@ -1,6 +1,6 @@
 package dev.firesteel.spark.driver;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -17,7 +17,7 @@ final class TrainerCount {
   /** Of the time between two attempts to grow; longer than any run. */
   private static final int MOST_DOUBLINGS = 24;
 
-  private final RunConfig config;
+  private final StageConfig config;
   private int wanted;
   private int most = Integer.MAX_VALUE;
   private int growingFrom; // 0 where the next attempt is no attempt to grow
@@ -27,7 +27,7 @@ final class TrainerCount {
   /**
    * @param requested trainers that the submission asks for, or that there is room for
    */
-  TrainerCount(RunConfig config, int requested) {
+  TrainerCount(StageConfig config, int requested) {
     this.config = config;
     this.wanted = Math.max(1, WorldSize.wanted(config, requested));
   }

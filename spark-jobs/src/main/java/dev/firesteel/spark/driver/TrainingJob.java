@@ -3,7 +3,7 @@ package dev.firesteel.spark.driver;
 import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
 import dev.firesteel.files.HadoopFiles;
@@ -61,7 +61,7 @@ public final class TrainingJob {
   private static final Duration LISTENERS_LAG = Duration.ofSeconds(5);
 
   private final SparkContext context;
-  private final RunConfig config;
+  private final StageConfig config;
   private final Configuration hadoop;
   private final RunDirectory directory;
   private final LiveExecutors executors;
@@ -72,7 +72,7 @@ public final class TrainingJob {
   /** Tells the listener how rank 0's attempt ended; of use when that is the run's end. */
   private volatile Runnable tellEnd = () -> {};
 
-  public TrainingJob(SparkSession spark, RunConfig config) {
+  public TrainingJob(SparkSession spark, StageConfig config) {
     this.context = spark.sparkContext();
     this.config = config;
     this.hadoop = context.hadoopConfiguration();
@@ -116,7 +116,7 @@ public final class TrainingJob {
   private void refuseDynamicAllocation() {
     if (context.conf().getBoolean("spark.dynamicAllocation.enabled", false)) {
       throw UserException.usage(
-          "training needs executors that stay, got spark.dynamicAllocation.enabled=true: submit with --conf spark.dynamicAllocation.enabled=false and --num-executors (runs grow and shrink by themselves, see docs/cluster.md)");
+          "training needs a fixed set of executors, got spark.dynamicAllocation.enabled=true: submit with --conf spark.dynamicAllocation.enabled=false and --num-executors (runs grow and shrink by themselves, see docs/cluster.md)");
     }
   }
 
@@ -153,7 +153,7 @@ public final class TrainingJob {
       count.disappointment(worldSize).ifPresent(listener::notice);
       if (worldSize < awaited) {
         listener.notice(
-            "There is room for %d of %d trainers: the run goes on with %d"
+            "There is room for %d of %d trainers: the run continues with %d"
                 .formatted(room, awaited, worldSize));
       }
       boolean grew = count.isGrowing();
@@ -167,7 +167,7 @@ public final class TrainingJob {
       count.ended(failure.isEmpty() || (grew && lastStep() > stepBefore));
       if (failure.isEmpty()) {
         count.grow(worldSize);
-        listener.notice("There is room for more trainers: the run goes on with them");
+        listener.notice("There is room for more trainers: the run continues with them");
         continue;
       }
       if (plugin.stopRequested()) {
@@ -239,7 +239,7 @@ public final class TrainingJob {
         last.map(checkpoint -> "the checkpoint of step " + checkpoint.step()).orElse("the start");
     if (!budget.allows(failure.executorLost(), last.map(Checkpoint::step).orElse(-1L))) {
       throw UserException.failure(
-          "training failed too often (%s): %s: find the cause, in the executor's log or by --verbose, and run the same command to go on from %s"
+          "training failed too often (%s): %s: find the cause in the executor's log or with --verbose, and run the same command to resume from %s"
               .formatted(
                   budget.used(),
                   failure.sentence(),
@@ -250,7 +250,7 @@ public final class TrainingJob {
     }
     Duration pause = budget.pause();
     listener.notice(
-        "Attempt %d ended: %s; going on from %s%s (%s)"
+        "Attempt %d ended: %s; resuming from %s%s (%s)"
             .formatted(
                 attempt,
                 failure.sentence(),
@@ -366,7 +366,7 @@ public final class TrainingJob {
                   new AttemptFailure(
                       null,
                       false,
-                      "the trainers stopped unasked after %d steps: one of them was killed, or did not reach the driver"
+                      "training stopped unexpectedly after %d steps: a trainer was killed or lost its connection to the driver"
                           .formatted(watch.step()))));
         }
         plugin.status().attemptEnded(watch.step(), outcome.name().toLowerCase(Locale.ROOT));
@@ -408,7 +408,7 @@ public final class TrainingJob {
       TrainAssignment assignment =
           new TrainAssignment(
               config,
-              qualified(new Path(config.data().path())),
+              qualified(new Path(config.dataFolder())),
               qualified(directory.path()),
               number,
               worldSize,

@@ -1,6 +1,6 @@
 package dev.firesteel.spark.driver;
 
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 
 /** How many trainers an attempt has. */
@@ -8,10 +8,10 @@ final class WorldSize {
   private WorldSize() {}
 
   /** How many trainers the run would like to have, if {@code available} were all there ever are. */
-  static int wanted(RunConfig config, int available) {
+  static int wanted(StageConfig config, int available) {
     requireShares(config);
     int trainers = config.cluster().trainers();
-    return trainers == 0 ? largestPowerOfTwo(available, config.training().slots()) : trainers;
+    return trainers == 0 ? largestPowerOfTwo(available, config.training().microBatches()) : trainers;
   }
 
   /**
@@ -19,12 +19,12 @@ final class WorldSize {
    *
    * @throws UserException if they cannot
    */
-  static void requireShares(RunConfig config) {
+  static void requireShares(StageConfig config) {
     int trainers = config.cluster().trainers();
-    int slots = config.training().slots();
+    int slots = config.training().microBatches();
     if (trainers > 0 && slots % trainers != 0) {
       throw UserException.usage(
-          "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
+          "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
               .formatted(slots, trainers));
     }
   }
@@ -35,10 +35,10 @@ final class WorldSize {
    *
    * @throws UserException if that is fewer than the configuration allows
    */
-  static int choose(RunConfig config, int available) {
+  static int choose(StageConfig config, int available) {
     int wanted = wanted(config, available);
     int chosen =
-        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().slots());
+        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().microBatches());
     if (chosen < config.cluster().minTrainers()) {
       throw UserException.failure(
           "training needs at least %d trainers (cluster.min_trainers), and there is room for %d after %d seconds (cluster.wait_seconds): give the application more executors, or lower cluster.min_trainers"

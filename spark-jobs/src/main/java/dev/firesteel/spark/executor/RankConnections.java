@@ -1,13 +1,12 @@
 package dev.firesteel.spark.executor;
 
 import dev.firesteel.collective.Collective;
-import dev.firesteel.collective.GradientFormat;
 import dev.firesteel.collective.Membership;
 import dev.firesteel.collective.PeerCollective;
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.collective.TransportListener;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.run.RunSession;
 import dev.firesteel.spark.rpc.Heartbeat;
 import dev.firesteel.spark.rpc.TrainAssignment;
@@ -36,7 +35,7 @@ final class RankConnections {
       standing.becomes(0);
       return new SingleProcess();
     }
-    RunConfig config = assignment.config();
+    StageConfig config = assignment.config();
     Heartbeat here = standing.now();
     SparkEnv spark = SparkEnv.get();
     try (TransportListener listener =
@@ -65,7 +64,7 @@ final class RankConnections {
       return new PeerCollective(
           listener.join(me, addresses, CONNECT_LIMIT),
           Duration.ofSeconds(config.cluster().timeoutSeconds()),
-          GradientFormat.valueOf(config.cluster().wire().name()));
+          config.cluster().wire());
     } catch (IOException e) {
       throw new UncheckedIOException(
           "the training task cannot open a port on " + here.host() + ": " + e.getMessage(), e);

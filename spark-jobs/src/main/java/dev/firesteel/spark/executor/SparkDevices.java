@@ -1,5 +1,6 @@
 package dev.firesteel.spark.executor;
 
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.opencl.OpenClDevices;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.error.UserException;
@@ -32,7 +33,7 @@ final class SparkDevices {
    *     compute.device} is given besides
    */
   static String choice(List<String> addresses, ComputeConfig compute) {
-    if (compute.backend() != ComputeConfig.Backend.OPENCL || addresses.isEmpty()) {
+    if (compute.backend() != BackendKind.OPENCL || addresses.isEmpty()) {
       return compute.device();
     }
     if (!compute.device().isEmpty()) {

@@ -1,12 +1,12 @@
 package dev.firesteel.spark.executor;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
-import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.run.RunDirectory;
@@ -24,11 +24,14 @@ import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
+import dev.firesteel.train.TrainingRun;
+import dev.firesteel.stage.Stages;
+import dev.firesteel.spark.rpc.JsonLines;
+import dev.firesteel.config.StageConfig;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.ServiceLoader;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -65,9 +68,6 @@ public final class TrainTask
   private static final Logger LOG = LoggerFactory.getLogger(TrainTask.class);
   private static final long HEARTBEAT_MILLIS = 500;
 
-  /** Once, after the warm-up. */
-  private static final Duration PROBE = Duration.ofMillis(300);
-
   @Override
   public Iterator<TrainReport> apply(Iterator<TrainAssignment> assignments) {
     return Iterator$.MODULE$.single(train(assignments.next()));
@@ -94,7 +94,7 @@ public final class TrainTask
     StopSignal stop = new StopSignal();
     List<String> gpus = SparkDevices.addresses(TaskContext.get());
     FutureTask<TrainingOutcome> training =
-        new FutureTask<>(() -> pretrain(assignment, collective, standing, gpus, stop));
+        new FutureTask<>(() -> run(assignment, collective, standing, gpus, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
     // The driver knows the rank before anything can happen to it.
@@ -156,22 +156,21 @@ public final class TrainTask
     try {
       TrainingPlugin.sendReport(report);
     } catch (IllegalStateException e) {
-      LOG.warn("The driver was not told how rank {} ended", report.rank(), e);
+      LOG.warn("Could not report to the driver how rank {} ended", report.rank(), e);
     }
   }
 
-  private static TrainingOutcome pretrain(
+  private static TrainingOutcome run(
       TrainAssignment assignment,
       Collective collective,
       RankStanding standing,
       List<String> gpus,
       StopSignal stop) {
-    RunConfig config = assignment.config();
+    StageConfig config = assignment.config();
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
-    TrainingData data = TrainingData.open(new Path(assignment.data()), hadoop);
     RunDirectory run = assignment.directory(hadoop);
-    TrainingListener toDriver = TrainingEvents.encoder(TrainingPlugin::send);
+    TrainingListener toDriver = event -> TrainingPlugin.send(JsonLines.write(event));
     Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
     TrainingListener listener =
         TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
@@ -179,52 +178,21 @@ public final class TrainTask
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);
     int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
-    BackendOptions options = options(config.compute(), gpus, cores);
-    try (Backend backend = Backends.create(options)) {
-      ranks.add(
-          new SteadyStateWatch(
-              toDriver,
-              () ->
-                  expectedMillis(
-                      backend,
-                      config,
-                      data.tokenizer().vocabularySize(),
-                      options.threads(),
-                      collective.worldSize())));
-      try (Pretraining training =
-          new Pretraining(
-              config,
-              data,
-              new TrainingContext(
-                  backend, collective, run, listener, RankListener.all(ranks), stop))) {
-        return training.run();
-      }
+    try (Backend backend = Backends.create(options(config.compute(), gpus, cores));
+        TrainingRun training =
+            Stages.open(
+                config,
+                new Path(assignment.data()),
+                hadoop,
+                new TrainingContext(
+                    backend, collective, run, listener, RankListener.all(ranks), stop))) {
+      return training.run();
     }
-  }
-
-  /**
-   * What the plan expects of a step of one rank on this machine, whose products are timed for that;
-   * NaN for a backend that the plan's estimate was not made for.
-   */
-  private static double expectedMillis(
-      Backend backend, RunConfig config, int tokens, int threads, int trainers) {
-    if (config.compute().backend() != ComputeConfig.Backend.CPU) {
-      return Double.NaN;
-    }
-    int vocabularySize = Math.max(tokens, config.model().vocabularySize());
-    double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(backend, config, PROBE);
-    return 1e3 * RunPlan.stepSeconds(config, vocabularySize, threads, trainers, flopsPerSecond);
   }
 
   /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */
   public static BackendOptions options(ComputeConfig compute, List<String> gpus, int cores) {
-    int threads = compute.threads() == 0 ? cores : compute.threads();
-    return new BackendOptions(
-        compute.backend().name().toLowerCase(Locale.ROOT),
-        Precision.valueOf(compute.precision().name()),
-        threads,
-        SparkDevices.choice(gpus, compute),
-        compute.tune());
+    return compute.options(cores, SparkDevices.choice(gpus, compute));
   }
 
   /** The cores that Spark gave this executor, where it says so; else those of the machine. */

@@ -168,7 +168,7 @@ final class JavaSources {
                 .map(line -> line.substring("[ERROR]".length()).strip())
                 .orElse("no [ERROR] line");
         throw UserException.failure(
-            "Maven could not fetch the sources for %s (%s): is the network there? Its output is in %s"
+            "Maven could not fetch the sources for %s (%s): is the network available? Its output is in %s"
                 .formatted(NAME, reason, log));
       }
     } catch (InterruptedException e) {
@@ -202,7 +202,7 @@ final class JavaSources {
         .orElseThrow(
             () ->
                 UserException.usage(
-                    "data.source %s needs Maven, got neither %s nor mvn on the PATH: install Maven or bring other text"
+                    "data.source %s needs Maven, got neither %s nor mvn on the PATH: install Maven or provide other text"
                         .formatted(NAME, wrapper)));
   }
 

@@ -1,7 +1,7 @@
 package dev.firesteel.spark.prepare;
 
 import dev.firesteel.config.DataConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.error.UserException;
@@ -10,12 +10,10 @@ import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.spark.process.Failures;
 import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.train.TrainingData;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -45,21 +43,18 @@ public final class PrepareJob {
 
   static final String TOKENIZER_FILE = "tokenizer.json";
 
-  /** Part of the settings' hash: raise it when the same settings give other bytes. */
-  private static final int VERSION = 2;
-
   /** What an interrupted run may leave behind, and a new one may delete. */
   private static final Pattern OWN_FILE =
       Pattern.compile(
           "(train|validation)-\\d+\\.(bin|idx)|(tokenizer|tokenizer_config|manifest)\\.json|_.*");
 
   private final SparkSession spark;
-  private final RunConfig config;
+  private final PretrainConfig config;
   private final Consumer<String> progress;
   private final Configuration conf;
   private final Path folder;
 
-  private PrepareJob(SparkSession spark, RunConfig config, Consumer<String> progress) {
+  private PrepareJob(SparkSession spark, PretrainConfig config, Consumer<String> progress) {
     this.spark = spark;
     this.config = config;
     this.progress = progress;
@@ -77,7 +72,7 @@ public final class PrepareJob {
    * @param progress is told in sentences what is being done
    */
   public static Prepared run(
-      SparkSession spark, RunConfig config, boolean rebuild, Consumer<String> progress) {
+      SparkSession spark, PretrainConfig config, boolean rebuild, Consumer<String> progress) {
     var job = new PrepareJob(spark, config, progress);
     try {
       return job.run(rebuild);
@@ -88,7 +83,7 @@ public final class PrepareJob {
 
   /** Trains the tokenizer as {@link #run} does, and writes nothing. */
   public static Tokenizer trainTokenizer(
-      SparkSession spark, RunConfig config, Consumer<String> progress) {
+      SparkSession spark, PretrainConfig config, Consumer<String> progress) {
     var job = new PrepareJob(spark, config, progress);
     SourceFiles source = SourceFiles.find(config.data(), job.conf, progress);
     return job.withDocuments(source, source.inputs(), Selected::train);
@@ -97,15 +92,11 @@ public final class PrepareJob {
   @SuppressWarnings("try") // The lock is held, not used.
   private Prepared run(boolean rebuild) throws IOException {
     DataConfig data = config.data();
-    String tokenizerFile = config.tokenizer().file();
-    Optional<Tokenizer> given =
-        tokenizerFile.isEmpty()
-            ? Optional.empty()
-            : Optional.of(TokenizerTraining.load(tokenizerFile, conf));
+    Optional<Tokenizer> given = givenTokenizer();
     given.ifPresent(tokenizer -> TokenEncoding.of(data.tokenType(), tokenizer.vocabularySize()));
     SourceFiles source = SourceFiles.find(data, conf, progress);
     DatasetManifest.Inputs inputs = source.inputs();
-    String settings = settingsHash(given);
+    String settings = TrainingData.settingsSha256(config.preparation(), given);
 
     FileSystem fs = HadoopFiles.fileSystem(folder, conf);
     Optional<DatasetManifest> existing = DatasetManifest.find(folder, conf);
@@ -119,22 +110,22 @@ public final class PrepareJob {
     }
   }
 
-  private String settingsHash(Optional<Tokenizer> given) {
-    String text =
-        VERSION
-            + "\n"
-            + config.preparation().hash()
-            + "\n"
-            + given.map(tokenizer -> tokenizer.sha256() + otherSeparator(tokenizer)).orElse("");
-    return HexFormat.of()
-        .formatHex(HadoopFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
+  /**
+   * The tokenizer of {@code tokenizer.file}. The one beside the prepared data stands for a file
+   * that is gone, since the settings' hash decides whether it is the same.
+   */
+  private Optional<Tokenizer> givenTokenizer() throws IOException {
+    String file = config.tokenizer().file();
+    if (file.isEmpty()) {
+      return Optional.empty();
+    }
+    Path kept = new Path(folder, TOKENIZER_FILE);
+    boolean gone = !exists(new Path(file)) && exists(kept);
+    return Optional.of(TokenizerTraining.load(gone ? kept.toString() : file, conf));
   }
 
-  /** The token that separates documents, where it is another than in all earlier data. */
-  private static String otherSeparator(Tokenizer tokenizer) {
-    OptionalInt end = tokenizer.endOfText();
-    String token = end.isPresent() ? tokenizer.token(end.getAsInt()) : Tokenizer.END_OF_TEXT;
-    return token.equals(Tokenizer.END_OF_TEXT) ? "" : "\n" + token;
+  private boolean exists(Path file) throws IOException {
+    return HadoopFiles.fileSystem(file, conf).exists(file);
   }
 
   private void requireSame(
@@ -243,7 +234,7 @@ public final class PrepareJob {
     TokenEncoding encoding =
         TokenEncoding.of(config.data().tokenType(), tokenizer.vocabularySize());
     TokenizerFiles.write(fs, folder, tokenizer);
-    String separator = otherSeparator(tokenizer).strip();
+    String separator = TrainingData.otherSeparator(tokenizer).orElse("");
     progress.accept(
         "Tokenizing with %d tokens%s"
             .formatted(
@@ -329,7 +320,7 @@ public final class PrepareJob {
       Optional<String> file = Failures.unreadFile(e);
       if (file.isPresent() && Failures.surroundings(e).isEmpty()) {
         throw UserException.failure(
-            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (%s): fetch it again"
+            "%s must be undamaged and of the format that its extension names, got a file that cannot be read to its end (%s): download it again"
                 .formatted(file.get(), reason(Failures.root(e))),
             e);
       }
@@ -370,8 +361,8 @@ public final class PrepareJob {
                 counts.empty(),
                 all.count(Document.MALFORMED),
                 source.format() == DataConfig.Format.JSONL
-                    ? "not one JSON object a line, no UTF-8, or a zero character"
-                    : "no UTF-8, or a zero character"));
+                    ? "not one JSON object a line, invalid UTF-8, or a NUL character"
+                    : "invalid UTF-8, or a NUL character"));
   }
 
   private static String shortened(String line) {

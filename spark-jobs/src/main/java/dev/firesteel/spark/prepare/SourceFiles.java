@@ -73,7 +73,7 @@ final class SourceFiles {
     } catch (IOException e) {
       if (e.getMessage() != null && e.getMessage().startsWith(BROKEN_GLOB)) {
         throw UserException.usage(
-            "data.source %s must be a glob where it has one of {}[]*?, got one that cannot be read%s: close what it opens, or put a backslash before a character that is meant as it is"
+            "data.source %s must be a glob where it has one of {}[]*?, got an invalid one%s: close its brackets, or put a backslash before a literal character"
                 .formatted(data.source(), e.getMessage().substring(BROKEN_GLOB.length())),
             e);
       }
@@ -93,19 +93,19 @@ final class SourceFiles {
     String path = HadoopFiles.withPlainPaths(file.getPath().toString());
     if (isHidden(name)) {
       throw UserException.usage(
-          "%s cannot be read, as Spark leaves out files whose names begin with _ or a dot or end with ._COPYING_: rename it"
+          "%s cannot be read, because Spark skips files whose names begin with _ or a dot or end with ._COPYING_: rename it"
               .formatted(path));
     }
     String lower = name.toLowerCase(Locale.ROOT);
     boolean compressed = COMPRESSED.matcher(lower).find();
     if (compressed && file.getLen() == 0) {
       throw UserException.failure(
-          "%s must hold compressed text, got a file of 0 bytes: fetch it again or delete it"
+          "%s must hold compressed text, got a file of 0 bytes: download it again or delete it"
               .formatted(path));
     }
     if (compressed && !COMPRESSED.matcher(name).find()) {
       throw UserException.usage(
-          "%s cannot be read, as Hadoop knows compressed files by endings in small letters: rename it"
+          "%s cannot be read, because Hadoop recognizes compressed files by lower-case extensions: rename it"
               .formatted(path));
     }
     if (PACKED.matcher(COMPRESSED.matcher(lower).replaceFirst("")).find()
@@ -116,7 +116,7 @@ final class SourceFiles {
     }
     if (name.contains(":") && GLOB_CHARACTER.matcher(name).find()) {
       throw UserException.usage(
-          "%s cannot be read, as Hadoop takes no name with both a colon and one of {}[]*?\\: rename it"
+          "%s cannot be read, because Hadoop accepts no name with both a colon and one of {}[]*?\\: rename it"
               .formatted(path));
     }
   }
@@ -212,7 +212,7 @@ final class SourceFiles {
     }
     if (formats.size() > 1) {
       throw UserException.usage(
-          "data.source %s must hold files of one format, got %s by their endings: set data.format, or a glob that takes one kind"
+          "data.source %s must hold files of one format, got %s by their extensions: set data.format, or a glob that matches one format"
               .formatted(data.source(), formats.toString().toLowerCase(Locale.ROOT)));
     }
     return formats.iterator().next();

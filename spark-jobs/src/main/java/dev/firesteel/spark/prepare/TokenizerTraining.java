@@ -94,7 +94,7 @@ final class TokenizerTraining {
     long used = Math.min(limit, before[before.length - 1]);
     if (used == 0) {
       throw UserException.usage(
-          "the training text must not be empty to train a tokenizer: lower data.validation_fraction or bring more text");
+          "the training text must not be empty to train a tokenizer: lower data.validation_fraction or provide more text");
     }
     progress.accept(
         "Training a BPE tokenizer of %d tokens on %.1f MB"

@@ -203,7 +203,7 @@ public final class ClusterLog extends AbstractAppender {
     }
     if (ended.startsWith(UNRESPONSIVE)) {
       return Optional.of(
-          "no master took the application at %s (%s%s): correct the address or start the master; where the cluster has spark.authenticate=true, submit with it and with its spark.authenticate.secret"
+          "no master accepted the application at %s (%s%s): correct the address or start the master; where the cluster has spark.authenticate=true, submit with it and with its spark.authenticate.secret"
               .formatted(master, ended, connectionFailure));
     }
     if (removals == 0) {
@@ -217,7 +217,7 @@ public final class ClusterLog extends AbstractAppender {
   }
 
   private String lastFailure() {
-    return "the last on %s by \"%s\": see work/%s/stderr there, or the worker's own log if that file is missing, and submit again when its cause is removed"
+    return "the last on %s by \"%s\": see work/%s/stderr there, or the worker's own log if that file is missing, and submit again once the cause is fixed"
         .formatted(removedHost, removedBecause, removedExecutor);
   }
 }

@@ -84,7 +84,7 @@ public final class Failures {
     String what = root.getClass().getSimpleName() + ": " + firstLine(root.getMessage());
     boolean ofSpark = chain.stream().anyMatch(SparkException.class::isInstance);
     return new Diagnosis(
-        (ofSpark ? "Spark could not finish the work" : "a defect in Firesteel, please report it")
+        (ofSpark ? "Spark could not finish the work" : "a bug in Firesteel, please report it")
             + " ("
             + what
             + "); run again with --verbose for the stack trace",

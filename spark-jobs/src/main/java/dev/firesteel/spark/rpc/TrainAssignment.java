@@ -1,7 +1,7 @@
 package dev.firesteel.spark.rpc;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.run.RunDirectory;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -12,6 +12,7 @@ import org.apache.hadoop.fs.Path;
  * paths, and how to know each other.
  */
 public final class TrainAssignment {
+  private String root;
   private String config;
   private String data;
   private String run;
@@ -34,7 +35,7 @@ public final class TrainAssignment {
    * @param fence token of the attempt in the run directory; empty where there are none
    */
   public TrainAssignment(
-      RunConfig config,
+      StageConfig config,
       String data,
       String run,
       long attempt,
@@ -42,6 +43,7 @@ public final class TrainAssignment {
       int threads,
       byte[] secret,
       String fence) {
+    this.root = config.getClass().getName();
     this.config = ConfigLoader.toYaml(config);
     this.data = data;
     this.run = run;
@@ -52,8 +54,18 @@ public final class TrainAssignment {
     this.fence = fence;
   }
 
-  public RunConfig config() {
-    return ConfigLoader.parse(config, "the driver's configuration", List.of());
+  /** The configuration of the run, of the root record of its stage. */
+  public StageConfig config() {
+    try {
+      return (StageConfig)
+          ConfigLoader.parse(
+              Class.forName(root).asSubclass(Record.class),
+              config,
+              "the driver's configuration",
+              List.of());
+    } catch (ClassNotFoundException e) {
+      throw new IllegalStateException("this executor runs another Firesteel than the driver", e);
+    }
   }
 
   public String data() {

@@ -73,7 +73,7 @@ public final class TrainingPlugin implements SparkPlugin {
       executor.context.send(
           RANK + JsonLines.write(new RankReport(executor.context.executorID(), measured)));
     } catch (IOException e) {
-      LOG.warn("The driver was not told what rank {} measured.", measured.rank(), e);
+      LOG.warn("Could not report the measurements of rank {} to the driver", measured.rank(), e);
     }
   }
 

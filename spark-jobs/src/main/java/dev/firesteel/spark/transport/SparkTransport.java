@@ -149,7 +149,7 @@ final class SparkTransport implements Transport {
       // The farewell would have come by this connection, before its end.
       links[peer].lost |= !links[peer].departed;
     } else if (links[peer].ended == null) {
-      links[peer].ended = new EOFException("its connection ended");
+      links[peer].ended = new EOFException("its connection closed");
     }
     happened();
   }
@@ -320,7 +320,7 @@ final class SparkTransport implements Transport {
     }
     for (int peer = 0; peer < links.length; peer++) {
       if (links[peer] != null && links[peer].lost) {
-        throw TransportException.lost(peer, "its connection ended", null);
+        throw TransportException.lost(peer, "its connection closed", null);
       }
     }
   }

@@ -5,19 +5,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.spark.Firesteel;
 import dev.firesteel.spark.driver.TrainerProcess;
+import dev.firesteel.tokenizer.BpeTokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -46,8 +50,8 @@ class PlanCommandTest {
         .contains(
             "run: 119,616 parameters",
             "embedding: 16,448 (13.8 %)",
-            "a step: 192 tokens in 2 slots of 2 x 48",
-            "the run: 10 steps, 1,920 tokens; the data are not prepared yet (no/such/data)",
+            "a step: 192 tokens in 2 micro-batches of 2 x 48",
+            "the run: 10 steps, 1,920 tokens; the data is not prepared yet (no/such/data)",
             "weights: 468 KiB",
             "a checkpoint: 1.4 MiB, of which the run keeps up to 4")
         .anyMatch(line -> line.matches("recommended: -Xmx512m \\(on a cluster .*"))
@@ -97,9 +101,48 @@ class PlanCommandTest {
   }
 
   @Test
+  void epochsMustHaveBeenCounted() {
+    assertThat(plan("training.steps=0", "training.epochs=2")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: a plan needs the number of steps, which training.epochs gives only for"
+                + " prepared data, got none in no/such/data: run prepare first, or give"
+                + " training.steps instead");
+  }
+
+  @Test
+  void plansAModelToStartFromByItsConfiguration(@TempDir Path model) throws IOException {
+    Files.writeString(
+        model.resolve("config.json"),
+        """
+        {"model_type": "gpt2", "n_layer": 2, "n_embd": 64, "n_head": 2, "n_positions": 48,
+         "vocab_size": 300}
+        """);
+    Files.writeString(model.resolve("tokenizer.json"), BpeTokenizer.bytes().toJson());
+
+    assertThat(plan("--no-probe", "model.from=" + model)).isZero();
+    assertThat(text(out)).contains("run: 122,368 parameters");
+
+    assertThat(plan("--no-probe", "model.from=" + model, "model.layers=3")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: model.layers must be 2 as in the model " + model + ", got 3: leave it out");
+  }
+
+  @Test
+  void aModelToStartFromMustBeThere() {
+    assertThat(plan("model.from=no/such/model")).isEqualTo(2);
+    assertThat(text(err))
+        .isEqualToIgnoringNewLines(
+            "firesteel: no/such/model must be a run directory, a checkpoint or a Hugging Face model"
+                + " directory, got nothing of that name");
+  }
+
+  @Test
   void warnsOfAHeapThatIsTooSmall() {
-    RunConfig config =
+    PretrainConfig config =
         ConfigLoader.load(
+            PretrainConfig.class,
             List.of(
                 "data.source=none",
                 "model.architecture=gpt2",

@@ -56,9 +56,9 @@ class LiveExecutorsTest {
         .containsExactly(
             new Unused(
                 "1",
-                "Executor 1 is not used: it has 1 cores, and others have 4; give --conf spark.executor.cores for executors of one size"),
+                "Executor 1 is not used: it has 1 cores, others have 4; set --conf spark.executor.cores to make executors equal"),
             new Unused(
-                "2", "Executor 2 is not used: Spark has excluded it since tasks failed there"));
+                "2", "Executor 2 is not used: Spark has excluded it because tasks failed there"));
   }
 
   @Test
@@ -90,7 +90,7 @@ class LiveExecutorsTest {
     assertThatThrownBy(executors::requireAlike)
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "executors must have about as many cores as each other to train together, got 2 to 4: give --conf spark.executor.cores=2");
+            "executors must have about the same number of cores to train together, got 2 to 4: give --conf spark.executor.cores=2");
   }
 
   @Test

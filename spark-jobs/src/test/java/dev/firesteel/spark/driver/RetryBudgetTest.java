@@ -3,6 +3,7 @@ package dev.firesteel.spark.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -11,6 +12,7 @@ class RetryBudgetTest {
   private final RetryBudget budget =
       new RetryBudget(
           ConfigLoader.parse(
+                  PretrainConfig.class,
                   "data: {source: text.txt}",
                   "the test",
                   List.of("cluster.max_failures=2", "cluster.max_lost_executors=3"))

@@ -3,7 +3,7 @@ package dev.firesteel.spark.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,7 +105,7 @@ class TrainerCountTest {
 
   @Test
   void neverGrowsWhereThatIsTurnedOff() {
-    RunConfig config = config(0, 8, "cluster.grow_seconds=0");
+    PretrainConfig config = config(0, 8, "cluster.grow_seconds=0");
     assertThat(new TrainerCount(config, 4).growInterval()).isZero();
   }
 
@@ -115,11 +115,12 @@ class TrainerCountTest {
     return count;
   }
 
-  private static RunConfig config(int trainers, int slots, String... more) {
+  private static PretrainConfig config(int trainers, int slots, String... more) {
     List<String> overrides = new ArrayList<>(List.of(more));
     overrides.add("cluster.trainers=" + trainers);
     overrides.add("training.micro_batch_size=2");
     overrides.add("training.global_batch_size=" + 2 * slots);
-    return ConfigLoader.parse("data: {source: text.txt}", "the test", overrides);
+    return ConfigLoader.parse(
+        PretrainConfig.class, "data: {source: text.txt}", "the test", overrides);
   }
 }

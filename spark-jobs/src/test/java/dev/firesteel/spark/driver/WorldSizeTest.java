@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +33,7 @@ class WorldSizeTest {
 
   @Test
   void fewerThanTheLeastEndTheRun() {
-    RunConfig config = config(4, 8, "cluster.min_trainers=2");
+    PretrainConfig config = config(4, 8, "cluster.min_trainers=2");
     assertThat(WorldSize.choose(config, 3)).isEqualTo(2);
     assertThatThrownBy(() -> WorldSize.choose(config, 1))
         .isInstanceOf(UserException.class)
@@ -46,14 +46,15 @@ class WorldSizeTest {
     assertThatThrownBy(() -> WorldSize.choose(config(3, 8), 3))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "cluster.trainers must divide the slots of a step (training.global_batch_size / training.micro_batch_size = 8), got 3: change one of them");
+            "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = 8), got 3: change one of them");
   }
 
-  private static RunConfig config(int trainers, int slots, String... more) {
+  private static PretrainConfig config(int trainers, int slots, String... more) {
     List<String> overrides = new ArrayList<>(List.of(more));
     overrides.add("cluster.trainers=" + trainers);
     overrides.add("training.micro_batch_size=2");
     overrides.add("training.global_batch_size=" + 2 * slots);
-    return ConfigLoader.parse("data: {source: text.txt}", "the test", overrides);
+    return ConfigLoader.parse(
+        PretrainConfig.class, "data: {source: text.txt}", "the test", overrides);
   }
 }

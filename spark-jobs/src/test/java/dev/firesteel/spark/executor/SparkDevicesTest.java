@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +15,7 @@ class SparkDevicesTest {
   private static ComputeConfig compute(String... keys) {
     List<String> all = new ArrayList<>(List.of("data.source=none"));
     all.addAll(List.of(keys));
-    return ConfigLoader.load(all).compute();
+    return ConfigLoader.load(PretrainConfig.class, all).compute();
   }
 
   private static String choice(List<String> addresses, String... keys) {

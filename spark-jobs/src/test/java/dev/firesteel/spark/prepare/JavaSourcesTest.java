@@ -121,7 +121,7 @@ class JavaSourcesTest {
         .isInstanceOf(UserException.class)
         .hasMessage(
             "Maven could not fetch the sources for java-sources (Unknown host): is the network"
-                + " there? Its output is in "
+                + " available? Its output is in "
                 + recipe.resolve("cache/maven.log"));
     assertThat(recipe.resolve("cache/manifest.json")).doesNotExist();
   }

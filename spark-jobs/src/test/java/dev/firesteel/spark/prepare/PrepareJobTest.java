@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.TokenDataset;
@@ -351,6 +351,19 @@ class PrepareJobTest {
     assertThat(tokens).containsExactly(2, 0, 1);
   }
 
+  @Test
+  void preparedDataNeedsItsTokenizersFileNoMore() throws IOException {
+    write("a.txt", "cab");
+    Path file = tokenizerOf("abc");
+    String[] settings = {"tokenizer.file=" + file, "data.validation_fraction=0"};
+    prepare(settings);
+    Files.delete(file);
+
+    assertThat(run(false, settings).upToDate()).isTrue();
+    refused("tokenizer.file=" + file, "data.validation_fraction=0", "data.deduplicate=false")
+        .hasMessageContaining("was prepared with other settings");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '~',
@@ -523,7 +536,7 @@ class PrepareJobTest {
     assertThatThrownBy(() -> prepareFrom("nowhere://host/text"))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "nowhere://host/text must be on a file system that Hadoop knows here: No"
+            "nowhere://host/text must be on a file system that Hadoop supports here: No"
                 + " FileSystem for scheme \"nowhere\"");
     refused().hasMessage("data.source " + source + " must hold files, got none");
   }
@@ -537,8 +550,8 @@ class PrepareJobTest {
         .hasMessage(
             "data.source "
                 + source
-                + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (no"
-                + " UTF-8, or a zero character)");
+                + " must hold text, got none: of 2 documents 1 are empty and 1 are malformed (invalid"
+                + " UTF-8, or a NUL character)");
     assertThat(prepared).isEmptyDirectory();
 
     Path empty = Files.createFile(folder.resolve("empty.txt"));
@@ -564,7 +577,7 @@ class PrepareJobTest {
     Files.write(file, Arrays.copyOf(bytes.toByteArray(), bytes.size() / 2));
     refused()
         .hasMessage(
-            "%s must be undamaged and of the format that its ending names, got a file that cannot be read to its end (Unexpected end of input stream): fetch it again",
+            "%s must be undamaged and of the format that its extension names, got a file that cannot be read to its end (Unexpected end of input stream): download it again",
             file);
     assertThat(prepared).isEmptyDirectory();
   }
@@ -608,8 +621,8 @@ class PrepareJobTest {
         .hasMessage(
             "data.source "
                 + source
-                + " must hold files of one format, got [text, jsonl] by their endings: set"
-                + " data.format, or a glob that takes one kind");
+                + " must hold files of one format, got [text, jsonl] by their extensions: set"
+                + " data.format, or a glob that matches one format");
     assertThat(prepareFrom(source + "/*.jsonl", "tokenizer.kind=byte").documents().kept())
         .isEqualTo(1);
   }
@@ -777,14 +790,16 @@ class PrepareJobTest {
     List<String> overrides = new ArrayList<>(List.of("data.path=" + prepared));
     overrides.addAll(List.of(settings));
     overrides.add("data.source=" + from);
-    return PrepareJob.run(spark, ConfigLoader.load(overrides), false, progress::add).manifest();
+    return PrepareJob.run(
+            spark, ConfigLoader.load(PretrainConfig.class, overrides), false, progress::add)
+        .manifest();
   }
 
   private PrepareJob.Prepared run(boolean rebuild, String... settings) {
     List<String> overrides =
         new ArrayList<>(List.of("data.source=" + source, "data.path=" + prepared));
     overrides.addAll(List.of(settings));
-    RunConfig config = ConfigLoader.load(overrides);
+    PretrainConfig config = ConfigLoader.load(PretrainConfig.class, overrides);
     return PrepareJob.run(spark, config, rebuild, progress::add);
   }
 

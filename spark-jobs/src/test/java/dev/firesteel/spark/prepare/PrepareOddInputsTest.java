@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.github.luben.zstd.ZstdOutputStream;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.DatasetManifest.DocumentCounts;
 import dev.firesteel.error.UserException;
@@ -189,8 +190,8 @@ class PrepareOddInputsTest {
               .as("%s, %s", file, unit)
               .hasMessageMatching(
                   Pattern.quote(file.toString())
-                      + " must be undamaged and of the format that its ending names, got a file"
-                      + " that cannot be read to its end \\(.+\\): fetch it again");
+                      + " must be undamaged and of the format that its extension names, got a file"
+                      + " that cannot be read to its end \\(.+\\): download it again");
         }
         Files.delete(file);
       }
@@ -213,14 +214,14 @@ class PrepareOddInputsTest {
     refused()
         .hasMessage(
             source.resolve("a.TXT.GZ")
-                + " cannot be read, as Hadoop knows compressed files by endings in small letters:"
+                + " cannot be read, because Hadoop recognizes compressed files by lower-case extensions:"
                 + " rename it");
     Files.delete(source.resolve("a.TXT.GZ"));
     Files.createFile(source.resolve("a.jsonl.gz"));
     refused()
         .hasMessage(
             source.resolve("a.jsonl.gz")
-                + " must hold compressed text, got a file of 0 bytes: fetch it again or delete it");
+                + " must hold compressed text, got a file of 0 bytes: download it again or delete it");
   }
 
   @Test
@@ -236,7 +237,7 @@ class PrepareOddInputsTest {
     refused()
         .hasMessage(
             source.resolve("12:30 [a].txt")
-                + " cannot be read, as Hadoop takes no name with both a colon and one of {}[]*?\\:"
+                + " cannot be read, because Hadoop accepts no name with both a colon and one of {}[]*?\\:"
                 + " rename it");
   }
 
@@ -247,7 +248,7 @@ class PrepareOddInputsTest {
       refused("data.source=" + source.resolve(name))
           .hasMessage(
               source.resolve(name)
-                  + " cannot be read, as Spark leaves out files whose names begin with _ or a dot"
+                  + " cannot be read, because Spark skips files whose names begin with _ or a dot"
                   + " or end with ._COPYING_: rename it");
     }
     write("_folder/a.txt", "x");
@@ -260,7 +261,7 @@ class PrepareOddInputsTest {
     write("a.txt", "x");
     refused("data.source=" + source + "/" + glob)
         .hasMessageMatching(
-            "data\\.source .* must be a glob where it has one of .*, got one that cannot be read: .*: close what it opens, .*");
+            "data\\.source .* must be a glob where it has one of .*, got an invalid one: .*: close its brackets, .*");
   }
 
   @Test
@@ -373,7 +374,9 @@ class PrepareOddInputsTest {
                 "data.validation_fraction=0",
                 "tokenizer.kind=byte"));
     overrides.addAll(List.of(settings));
-    return PrepareJob.run(spark, ConfigLoader.load(overrides), false, sentence -> {}).manifest();
+    return PrepareJob.run(
+            spark, ConfigLoader.load(PretrainConfig.class, overrides), false, sentence -> {})
+        .manifest();
   }
 
   private AbstractThrowableAssert<?, ? extends Throwable> refused(String... settings) {

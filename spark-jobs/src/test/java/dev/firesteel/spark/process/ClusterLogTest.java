@@ -54,7 +54,7 @@ class ClusterLogTest {
                 + " executors failed 10 times, the last on 10.0.0.7:35923 by \""
                 + cause
                 + "\": see work/app-1/9/stderr there, or the worker's own log if that file is"
-                + " missing, and submit again when its cause is removed");
+                + " missing, and submit again once the cause is fixed");
   }
 
   @Test
@@ -79,7 +79,7 @@ class ClusterLogTest {
         .contains(
             "executors cannot start: 10 in a row failed, the last on 10.0.0.7:35923 by \"Command"
                 + " exited with code 1\": see work/app-1/9/stderr there, or the worker's own log if"
-                + " that file is missing, and submit again when its cause is removed");
+                + " that file is missing, and submit again once the cause is fixed");
   }
 
   @Test
@@ -134,7 +134,7 @@ class ClusterLogTest {
             sentence ->
                 assertThat(sentence)
                     .startsWith(
-                        "no master took the application at spark://host:7077 (All masters are"
+                        "no master accepted the application at spark://host:7077 (All masters are"
                             + " unresponsive! Giving up.; "
                             + answer
                             + "): correct the address")

@@ -90,7 +90,7 @@ class FailuresTest {
     assertThat(Failures.diagnose(new IllegalStateException("queue is closed\nand more")))
         .isEqualTo(
             new Diagnosis(
-                "a defect in Firesteel, please report it (IllegalStateException: queue is closed);"
+                "a bug in Firesteel, please report it (IllegalStateException: queue is closed);"
                     + " run again with --verbose for the stack trace",
                 1));
   }

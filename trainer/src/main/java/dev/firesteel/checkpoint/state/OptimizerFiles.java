@@ -2,6 +2,7 @@ package dev.firesteel.checkpoint.state;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
@@ -26,14 +27,14 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * The optimizer's moments in {@code trainer/}: {@code layout.json} says which parameter lies where
+ * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code layout.json} says which parameter lies where
  * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
  * segment, one after the other, with the ranges as metadata: {@code begin} their first elements in
  * the segment and {@code length} their lengths, both in order and separated by commas. How many
  * files there are, and where the cuts lie, need not be what the reader would have written.
  */
 final class OptimizerFiles {
-  private static final String LAYOUT = "trainer/layout.json";
+  private static final String LAYOUT = "layout.json";
   private static final String BEGIN = "begin";
   private static final String LENGTH = "length";
   private static final String SIZE = "segment_size";
@@ -52,23 +53,25 @@ final class OptimizerFiles {
     }
   }
 
-  static void writeLayout(CheckpointWriter writer, ParameterSet parameters) throws IOException {
-    writer.write(LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
+  static void writeLayout(CheckpointWriter writer, String folder, ParameterSet parameters)
+      throws IOException {
+    writer.write(folder + LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
   }
 
   /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
-  static void write(CheckpointWriter writer, OptimizerState optimizer, int part, int parts)
+  static void write(
+      CheckpointWriter writer, String folder, OptimizerState optimizer, int part, int parts)
       throws IOException {
-    Backend backend = optimizer.backend();
+    ArrayMemory memory = optimizer.memory();
     List<TensorSource> tensors = new ArrayList<>();
-    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, backend)));
+    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, memory)));
     Map<String, String> metadata =
         Map.of(
             BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
             LENGTH, commaSeparated(optimizer.owned(), SegmentRange::size),
             SIZE, Long.toString(optimizer.parameters().segmentSize()));
     String name =
-        String.format(Locale.ROOT, "trainer/optimizer-%05d-of-%05d.safetensors", part, parts);
+        String.format(Locale.ROOT, "%soptimizer-%05d-of-%05d.safetensors", folder, part, parts);
     try (OutputStream out = writer.create(name)) {
       Safetensors.write(tensors, metadata, out);
     }
@@ -79,11 +82,12 @@ final class OptimizerFiles {
    *
    * @throws UserException if the layout is another, or a range is missing
    */
-  static void read(Checkpoint checkpoint, OptimizerState optimizer) throws IOException {
-    checkLayout(checkpoint, optimizer.parameters());
+  static void read(Checkpoint checkpoint, String folder, OptimizerState optimizer)
+      throws IOException {
+    checkLayout(checkpoint, folder + LAYOUT, optimizer.parameters());
     long missing = optimizer.owned().stream().mapToLong(SegmentRange::size).sum();
     for (String file : checkpoint.files()) {
-      if (!file.startsWith("trainer/optimizer-")) {
+      if (!file.startsWith(folder + "optimizer-")) {
         continue;
       }
       try (SafetensorsFile tensors = checkpoint.tensors(file)) {
@@ -105,7 +109,7 @@ final class OptimizerFiles {
   private static long read(
       SafetensorsFile file, SegmentRange saved, long at, OptimizerState optimizer)
       throws IOException {
-    Backend backend = optimizer.backend();
+    ArrayMemory memory = optimizer.memory();
     long read = 0;
     long into = 0;
     for (SegmentRange owned : optimizer.owned()) {
@@ -115,7 +119,7 @@ final class OptimizerFiles {
         for (Map.Entry<String, NdArray> entry : optimizer.moments().entrySet()) {
           int first = Math.toIntExact(into + begin - owned.begin());
           NdArray target = entry.getValue().slice(first, first + (int) (end - begin));
-          read(file, entry.getKey(), at + begin - saved.begin(), target, backend);
+          read(file, entry.getKey(), at + begin - saved.begin(), target, memory);
         }
         read += end - begin;
       }
@@ -125,14 +129,14 @@ final class OptimizerFiles {
   }
 
   private static void read(
-      SafetensorsFile file, String name, long at, NdArray target, Backend backend)
+      SafetensorsFile file, String name, long at, NdArray target, ArrayMemory memory)
       throws IOException {
     int size = Math.toIntExact(target.size());
     float[] buffer = new float[Math.min(size, Safetensors.BUFFER_ELEMENTS)];
     for (int from = 0; from < size; from += buffer.length) {
       int count = Math.min(buffer.length, size - from);
       file.read(name, at + from, buffer, count);
-      backend.upload(buffer, 0, target.slice(from, from + count));
+      memory.upload(buffer, 0, target.slice(from, from + count));
     }
   }
 
@@ -165,15 +169,16 @@ final class OptimizerFiles {
     return numbers.isEmpty() ? new String[0] : numbers.split(",", -1);
   }
 
-  private static void checkLayout(Checkpoint checkpoint, ParameterSet parameters) {
+  private static void checkLayout(
+      Checkpoint checkpoint, String layout, ParameterSet parameters) {
     List<Place> saved;
     try {
       saved =
           CheckpointManifest.JSON.readValue(
-              checkpoint.text(LAYOUT), new TypeReference<List<Place>>() {});
+              checkpoint.text(layout), new TypeReference<List<Place>>() {});
     } catch (JsonProcessingException e) {
       throw UserException.failure(
-          "%s/%s must be a list of parameters, got something else".formatted(checkpoint, LAYOUT),
+          "%s/%s must be a list of parameters, got something else".formatted(checkpoint, layout),
           e);
     }
     List<Place> wanted = places(parameters);
@@ -205,7 +210,7 @@ final class OptimizerFiles {
   }
 
   /** An array of rank 1 as a tensor. */
-  private record Array(String name, NdArray array, Backend backend) implements TensorSource {
+  private record Array(String name, NdArray array, ArrayMemory memory) implements TensorSource {
     @Override
     public Shape shape() {
       return array.shape();
@@ -214,7 +219,7 @@ final class OptimizerFiles {
     @Override
     public void read(long from, float[] into, int count) {
       int first = Math.toIntExact(from);
-      backend.download(array.slice(first, first + count), into, 0);
+      memory.download(array.slice(first, first + count), into, 0);
     }
   }
 }

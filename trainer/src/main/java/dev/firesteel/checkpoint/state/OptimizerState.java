@@ -1,7 +1,7 @@
 package dev.firesteel.checkpoint.state;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.SegmentRange;
 import dev.firesteel.optim.AdamW;
@@ -14,14 +14,14 @@ import java.util.Map;
  *
  * @param parameters that they belong to
  * @param owned the ranges of a segment that they are of, one after the other
- * @param backend in whose memory they are
+ * @param memory in which they are
  */
 record OptimizerState(
     ParameterSet parameters,
     List<SegmentRange> owned,
     NdArray firstMoments,
     NdArray secondMoments,
-    Backend backend) {
+    ArrayMemory memory) {
 
   static OptimizerState of(AdamW optimizer) {
     return new OptimizerState(

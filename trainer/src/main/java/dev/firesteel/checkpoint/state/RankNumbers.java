@@ -1,16 +1,14 @@
 package dev.firesteel.checkpoint.state;
 
-import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Segment;
-import dev.firesteel.optim.AdamW;
 
 /**
- * The numbers that one rank writes into a checkpoint: as they are now, or as a {@link
+ * The numbers of one model that one rank writes into a checkpoint: as they are now, or as a {@link
  * TrainingSnapshot} has copied them.
  */
 public final class RankNumbers {
   private final Segment weights; // null where another rank writes them
-  private final OptimizerState moments;
+  private final OptimizerState moments; // null where the model does not learn
 
   RankNumbers(Segment weights, OptimizerState moments) {
     this.weights = weights;
@@ -18,8 +16,10 @@ public final class RankNumbers {
   }
 
   /** The state itself, which must not change while it is written. */
-  public static RankNumbers of(LanguageModel model, AdamW optimizer) {
-    return new RankNumbers(model.parameters().weights(), OptimizerState.of(optimizer));
+  public static RankNumbers of(ModelState state) {
+    return new RankNumbers(
+        state.model().parameters().weights(),
+        state.optimizer() == null ? null : OptimizerState.of(state.optimizer()));
   }
 
   Segment weights() {

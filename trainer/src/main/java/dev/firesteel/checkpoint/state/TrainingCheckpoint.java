@@ -3,54 +3,88 @@ package dev.firesteel.checkpoint.state;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.HuggingFaceNames;
 import dev.firesteel.format.huggingface.ModelDirectory;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.optim.AdamW;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
- * {@link ModelDirectory}, and in {@code trainer/} the optimizer's moments, {@code state.json} and
- * {@code config.yaml}.
+ * {@link ModelDirectory} for each model, and in {@code trainer/} the moments of their optimizers,
+ * {@code state.json} and {@code config.yaml}.
  */
 public final class TrainingCheckpoint {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingCheckpoint.class);
-  private static final String STATE = "trainer/state.json";
-  private static final String CONFIG = "trainer/config.yaml";
+  private static final String TRAINER = "trainer/";
+  private static final String STATE = TRAINER + "state.json";
+  private static final String CONFIG = TRAINER + "config.yaml";
 
   private TrainingCheckpoint() {}
+
+  /**
+   * Refuses models that a checkpoint could not hold.
+   *
+   * @throws IllegalStateException that names the first parameter that would be lost
+   */
+  public static void requireSavable(List<ModelState> models) {
+    models.forEach(model -> HuggingFaceNames.tensors(model.model()));
+  }
 
   /**
    * Writes one rank's files: each its moments, and the first what all ranks have alike.
    *
    * @param rank of this process, from 0
    * @param worldSize processes that each write their part
-   * @param numbers weights and moments of this rank
+   * @param models of the stage; the first at the root of the checkpoint
+   * @param numbers weights and moments of this rank, of each model
    */
   public static void write(
       CheckpointWriter writer,
       int rank,
       int worldSize,
-      LanguageModel model,
+      List<ModelState> models,
       Tokenizer tokenizer,
-      RankNumbers numbers,
+      List<RankNumbers> numbers,
       TrainingState state,
-      RunConfig config)
+      StageConfig config)
       throws IOException {
-    OptimizerFiles.write(writer, numbers.moments(), rank + 1, worldSize);
+    for (int i = 0; i < models.size(); i++) {
+      ModelState model = models.get(i);
+      String trainer = trainerFolder(models, i);
+      if (numbers.get(i).moments() != null) {
+        OptimizerFiles.write(writer, trainer, numbers.get(i).moments(), rank + 1, worldSize);
+      }
+      if (rank == 0) {
+        ModelDirectory.write(
+            writer.in(modelFolder(models, i)),
+            model.model(),
+            numbers.get(i).weights(),
+            tokenizer,
+            config.sample());
+        OptimizerFiles.writeLayout(writer, trainer, model.model().parameters());
+      }
+    }
     if (rank == 0) {
-      ModelDirectory.write(writer, model, numbers.weights(), tokenizer, config.sample());
-      OptimizerFiles.writeLayout(writer, model.parameters());
       writer.write(CONFIG, ConfigLoader.toYaml(config));
       writer.write(STATE, state.toJson());
     }
+  }
+
+  private static String modelFolder(List<ModelState> models, int index) {
+    return index == 0 ? "" : "models/" + models.get(index).name() + "/";
+  }
+
+  private static String trainerFolder(List<ModelState> models, int index) {
+    return index == 0 ? TRAINER : TRAINER + models.get(index).name() + "/";
   }
 
   /** Where the run stood. */
@@ -59,22 +93,48 @@ public final class TrainingCheckpoint {
     return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
   }
 
-  /** The configuration of the run that wrote a checkpoint. */
-  public static RunConfig config(Checkpoint checkpoint) {
+  /**
+   * The configuration of the run that wrote a checkpoint.
+   *
+   * @param root the record of the run's stage
+   */
+  public static <T extends StageConfig> T config(Checkpoint checkpoint, Class<T> root) {
     requireTraining(checkpoint);
-    return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
+    return root.cast(
+        ConfigLoader.parse(
+            root.asSubclass(Record.class),
+            checkpoint.text(CONFIG),
+            checkpoint + "/" + CONFIG,
+            List.of()));
   }
 
-  /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */
-  public static void read(
-      Checkpoint checkpoint, LanguageModel model, AdamW optimizer, TrainingState state) {
-    try {
-      OptimizerFiles.read(checkpoint, OptimizerState.of(optimizer));
-    } catch (IOException e) {
-      throw HadoopFiles.explain("reading the optimizer's state in " + checkpoint, e);
+  /** The configuration of the run that wrote a checkpoint, as YAML; empty for other directories. */
+  public static Optional<String> configText(FileSystem fs, Path directory) {
+    return Checkpoint.find(fs, directory)
+        .filter(checkpoint -> checkpoint.contains(CONFIG))
+        .map(checkpoint -> checkpoint.text(CONFIG));
+  }
+
+  /** Overwrites the models' weights, and the moments that their optimizers hold, bit for bit. */
+  public static void read(Checkpoint checkpoint, List<ModelState> models, TrainingState state) {
+    for (int i = 0; i < models.size(); i++) {
+      ModelState model = models.get(i);
+      if (model.optimizer() != null) {
+        try {
+          OptimizerFiles.read(
+              checkpoint, trainerFolder(models, i), OptimizerState.of(model.optimizer()));
+        } catch (IOException e) {
+          throw HadoopFiles.explain("reading the optimizer's state in " + checkpoint, e);
+        }
+        model.optimizer().resumeAfter(state.updatesOf(model.name(), checkpoint));
+      }
+      String folder = modelFolder(models, i);
+      ModelDirectory.readWeights(
+          checkpoint.fileSystem(),
+          folder.isEmpty() ? checkpoint.directory() : new Path(checkpoint.directory(), folder),
+          model.model(),
+          LOG::warn);
     }
-    ModelDirectory.readWeights(checkpoint.fileSystem(), checkpoint.directory(), model, LOG::warn);
-    optimizer.resumeAfter(state.updates());
   }
 
   private static void requireTraining(Checkpoint checkpoint) {

@@ -2,10 +2,9 @@ package dev.firesteel.checkpoint.state;
 
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
+import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
@@ -15,24 +14,25 @@ import dev.firesteel.optim.AdamW;
  * memory serves one checkpoint after the other.
  */
 public final class TrainingSnapshot implements AutoCloseable {
-  private final LanguageModel model;
-  private final AdamW optimizer;
-  private final Backend host = new ReferenceBackend();
+  private final ModelState model;
+  private final HostMemory host = new HostMemory();
   private final Segment weights; // null but on rank 0
-  private final OptimizerState moments;
+  private final OptimizerState moments; // null where the model does not learn
 
-  /** Memory for the state of one rank. */
-  public TrainingSnapshot(LanguageModel model, AdamW optimizer, int rank) {
+  /** Memory for what one rank writes of a model. */
+  public TrainingSnapshot(ModelState model, int rank) {
     this.model = model;
-    this.optimizer = optimizer;
-    weights = rank == 0 ? model.parameters().newSegment(host) : null;
-    moments =
-        new OptimizerState(
-            optimizer.parameters(),
-            optimizer.owned(),
-            like(optimizer.firstMoments()),
-            like(optimizer.secondMoments()),
-            host);
+    weights = rank == 0 ? model.model().parameters().newSegment(host) : null;
+    moments = model.optimizer() == null ? null : like(model.optimizer());
+  }
+
+  private OptimizerState like(AdamW optimizer) {
+    return new OptimizerState(
+        optimizer.parameters(),
+        optimizer.owned(),
+        like(optimizer.firstMoments()),
+        like(optimizer.secondMoments()),
+        host);
   }
 
   private NdArray like(NdArray array) {
@@ -41,12 +41,14 @@ public final class TrainingSnapshot implements AutoCloseable {
 
   /** Copies the state as it is now. */
   public void take() {
-    Backend backend = model.parameters().backend();
+    Backend backend = model.model().parameters().backend();
     if (weights != null) {
-      copy(backend, model.parameters().weights().flat(), weights.flat());
+      copy(backend, model.model().parameters().weights().flat(), weights.flat());
     }
-    copy(backend, optimizer.firstMoments(), moments.firstMoments());
-    copy(backend, optimizer.secondMoments(), moments.secondMoments());
+    if (moments != null) {
+      copy(backend, model.optimizer().firstMoments(), moments.firstMoments());
+      copy(backend, model.optimizer().secondMoments(), moments.secondMoments());
+    }
   }
 
   private static void copy(Backend from, NdArray source, NdArray target) {
@@ -64,6 +66,5 @@ public final class TrainingSnapshot implements AutoCloseable {
     if (weights != null) {
       weights.close();
     }
-    host.close();
   }
 }

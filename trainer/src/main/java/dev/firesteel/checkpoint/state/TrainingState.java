@@ -1,39 +1,72 @@
 package dev.firesteel.checkpoint.state;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.error.UserException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
- * Where a run stands after some steps: with the weights and moments, all that it takes to go on as
- * if nothing had happened. Random numbers and the order of samples are functions of the seed and of
- * the numbers here.
+ * Where a run stands after some steps: with the weights and moments, all that it takes to continue
+ * as if nothing had happened. Random numbers and the order of samples are functions of the seed and
+ * of the numbers here.
  *
- * @param step optimizer steps done, skipped ones included: the position in the schedule
- * @param updates updates of the weights, which AdamW's bias correction counts: {@code step} less
- *     the skipped ones
+ * @param stage such as {@code pretrain}
+ * @param step steps done, skipped ones included: the position in the schedule
+ * @param updates updates of the weights of each model that learns, by its name, which AdamW's bias
+ *     correction counts: in pretraining {@code step} less the skipped ones
  * @param tokens tokens trained on
- * @param nextSample the data cursor: the first sample of the next step
+ * @param cursor what the stage needs to know beside: the next sample, for instance
  * @param seed key of all random numbers
  * @param skippedInARow steps skipped at the end, because loss or gradient was not finite
- * @param bestValidationLoss the lowest so far, in nats per token; null before the first evaluation
+ * @param best the best value of the stage's headline metric so far; null before the first
+ *     evaluation
  * @param bestStep where it was measured; null before the first evaluation
  * @param configSha256 of the resolved configuration in {@code trainer/config.yaml}
- * @param dataSha256 of the manifest of the prepared data
+ * @param dataSha256 of the prepared data
  * @param tokenizerSha256 of {@code tokenizer.json}
  */
 public record TrainingState(
+    String stage,
     long step,
-    long updates,
+    Map<String, Long> updates,
     long tokens,
-    long nextSample,
+    JsonNode cursor,
     long seed,
     int skippedInARow,
-    Double bestValidationLoss,
+    Double best,
     Long bestStep,
     String configSha256,
     String dataSha256,
     String tokenizerSha256) {
+
+  /** The updates of models, by their names. */
+  public static Map<String, Long> updates(List<ModelState> models) {
+    Map<String, Long> updates = new LinkedHashMap<>();
+    for (ModelState model : models) {
+      if (model.optimizer() != null) {
+        updates.put(model.name(), model.optimizer().updates());
+      }
+    }
+    return updates;
+  }
+
+  /** The updates of a model. */
+  @JsonIgnore
+  long updatesOf(String model, Checkpoint checkpoint) {
+    Long count = updates.get(model);
+    if (count == null) {
+      throw UserException.failure(
+          "%s must hold the optimizer of the model %s, got those of %s: train under another name (name=...)"
+              .formatted(checkpoint, model, updates.keySet()));
+    }
+    return count;
+  }
 
   String toJson() {
     try {
@@ -45,10 +78,22 @@ public record TrainingState(
 
   static TrainingState parse(String json, String origin) {
     try {
-      return CheckpointManifest.JSON.readValue(json, TrainingState.class);
-    } catch (JsonProcessingException e) {
+      JsonNode state = CheckpointManifest.JSON.readTree(json);
+      if (state.has("next_sample")) {
+        fromPretrainingOnly((ObjectNode) state);
+      }
+      return CheckpointManifest.JSON.treeToValue(state, TrainingState.class);
+    } catch (JsonProcessingException | ClassCastException e) {
       throw UserException.failure(
           "%s must be the state of a training run, got something else".formatted(origin), e);
     }
+  }
+
+  /** From when there was no other stage, and one model. */
+  private static void fromPretrainingOnly(ObjectNode state) {
+    state.put("stage", "pretrain");
+    state.set("cursor", state.objectNode().set("next_sample", state.remove("next_sample")));
+    state.set("updates", state.objectNode().set("model", state.remove("updates")));
+    state.set("best", state.remove("best_validation_loss"));
   }
 }

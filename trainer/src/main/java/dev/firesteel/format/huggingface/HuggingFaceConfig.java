@@ -3,10 +3,10 @@ package dev.firesteel.format.huggingface;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
 
 /**
@@ -125,7 +125,7 @@ public final class HuggingFaceConfig {
         dropout,
         json.path("layer_norm_epsilon").asDouble(1e-5),
         1e4,
-        RopeLayout.HALF,
+        RopeSpec.Layout.HALF,
         json.path("tie_word_embeddings").asBoolean(true),
         json.path("initializer_range").asDouble(0.02));
   }
@@ -163,7 +163,7 @@ public final class HuggingFaceConfig {
         json.path("dropout").asDouble(0),
         json.path("rms_norm_eps").asDouble(1e-6),
         json.path("rope_theta").asDouble(theta),
-        RopeLayout.HALF,
+        RopeSpec.Layout.HALF,
         json.path("tie_word_embeddings").asBoolean(false),
         json.path("initializer_range").asDouble(0.02));
   }

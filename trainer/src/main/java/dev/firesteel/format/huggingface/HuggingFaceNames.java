@@ -1,8 +1,8 @@
 package dev.firesteel.format.huggingface;
 
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.format.huggingface.HuggingFaceTensor.Layout;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Parameter;
@@ -94,7 +94,9 @@ public final class HuggingFaceNames {
     int keys = config.kvHeads() * config.headWidth();
     int inner = config.feedForwardWidth();
     Layout turned =
-        config.ropeLayout() == RopeLayout.INTERLEAVED ? Layout.HALF_OF_INTERLEAVED : Layout.ROWS;
+        config.ropeLayout() == RopeSpec.Layout.INTERLEAVED
+            ? Layout.HALF_OF_INTERLEAVED
+            : Layout.ROWS;
     whole("model.embed_tokens.weight", "embedding.weight");
     for (int i = 0; i < config.layers(); i++) {
       String theirs = "model.layers." + i + ".";

@@ -7,6 +7,7 @@ import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.checkpoint.CheckpointWriter;
+import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.SampleConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
@@ -40,6 +41,9 @@ import org.apache.hadoop.fs.Path;
  */
 public final class ModelDirectory {
   public static final String CONFIG = "config.json";
+
+  /** The tokenizer's file. */
+  public static final String TOKENIZER = TokenizerFiles.TOKENIZER;
 
   private ModelDirectory() {}
 
@@ -77,14 +81,7 @@ public final class ModelDirectory {
    */
   public static LanguageModel read(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
-    LanguageModel model;
-    try {
-      model =
-          Models.declare(
-              HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG))));
-    } catch (JsonProcessingException e) {
-      throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
-    }
+    LanguageModel model = Models.declare(readConfig(fs, directory));
     model.parameters().allocate(backend, DType.F32);
     try {
       readWeights(fs, directory, model, notices);
@@ -93,6 +90,19 @@ public final class ModelDirectory {
       throw e;
     }
     return model;
+  }
+
+  /**
+   * Reads the architecture and the sizes of a model.
+   *
+   * @throws UserException if the directory holds none, or one that cannot be loaded
+   */
+  public static ModelConfig readConfig(FileSystem fs, Path directory) {
+    try {
+      return HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG)));
+    } catch (JsonProcessingException e) {
+      throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
+    }
   }
 
   /**

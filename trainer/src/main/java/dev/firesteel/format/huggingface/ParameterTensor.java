@@ -1,8 +1,8 @@
 package dev.firesteel.format.huggingface;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.error.UserException;
 import dev.firesteel.format.huggingface.HuggingFaceTensor.Layout;
 import dev.firesteel.format.safetensors.Safetensors;
@@ -17,13 +17,13 @@ import java.io.IOException;
 final class ParameterTensor implements TensorSource {
   private final HuggingFaceTensor tensor;
   private final Segment weights;
-  private final Backend backend;
+  private final ArrayMemory memory;
   private float[] converted;
 
   ParameterTensor(HuggingFaceTensor tensor, Segment weights) {
     this.tensor = tensor;
     this.weights = weights;
-    this.backend = weights.backend();
+    this.memory = weights.memory();
   }
 
   @Override
@@ -39,7 +39,7 @@ final class ParameterTensor implements TensorSource {
   @Override
   public void read(long from, float[] into, int count) {
     if (tensor.layout() == Layout.ROWS) {
-      backend.download(range(from, count), into, 0);
+      memory.download(range(from, count), into, 0);
       return;
     }
     if (converted == null) {
@@ -60,14 +60,14 @@ final class ParameterTensor implements TensorSource {
         for (int from = 0; from < tensor.size(); from += buffer.length) {
           int count = Math.min(buffer.length, tensor.size() - from);
           tensors.read(stored, from, buffer, count);
-          backend.upload(buffer, 0, range(from, count));
+          memory.upload(buffer, 0, range(from, count));
         }
       }
       case TRANSPOSED, HALF_OF_INTERLEAVED -> {
         float[] theirs = readWhole(tensors, stored);
         float[] ours = download();
         tensor.toParameter(theirs, ours);
-        backend.upload(ours, 0, weights.view(tensor.parameter()));
+        memory.upload(ours, 0, weights.view(tensor.parameter()));
       }
       case ZERO -> {
         for (float value : readWhole(tensors, stored)) {
@@ -89,7 +89,7 @@ final class ParameterTensor implements TensorSource {
 
   private float[] download() {
     float[] values = new float[Math.toIntExact(tensor.parameter().size())];
-    backend.download(weights.view(tensor.parameter()), values, 0);
+    memory.download(weights.view(tensor.parameter()), values, 0);
     return values;
   }
 

@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -27,7 +27,7 @@ class HuggingFaceConfigTest {
         TestModels.withDropout(TestModels.gpt2(2, 8, 2, 5, 11), 0.25),
         TestModels.llama(2, 8, 2, 1, 12, 5, 11),
         TestModels.withDropout(
-            TestModels.llama(2, 16, 4, 2, 12, 5, 11, RopeLayout.HALF, true), 0.1));
+            TestModels.llama(2, 16, 4, 2, 12, 5, 11, RopeSpec.Layout.HALF, true), 0.1));
   }
 
   @ParameterizedTest
@@ -40,10 +40,11 @@ class HuggingFaceConfigTest {
 
   @Test
   void interleavedModelsReadBackInTheOrderOfTheFile() {
-    ModelConfig config = TestModels.llama(2, 16, 4, 2, 12, 5, 11, RopeLayout.INTERLEAVED, false);
+    ModelConfig config =
+        TestModels.llama(2, 16, 4, 2, 12, 5, 11, RopeSpec.Layout.INTERLEAVED, false);
 
     assertThat(HuggingFaceConfig.read(HuggingFaceConfig.write(config)).ropeLayout())
-        .isEqualTo(RopeLayout.HALF);
+        .isEqualTo(RopeSpec.Layout.HALF);
   }
 
   @Test

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -67,8 +67,7 @@ class HuggingFaceNamesTest {
 
   @ParameterizedTest
   @MethodSource("unsaved")
-  void refusesAModelOfWhichAParameterWouldNotBeSaved(
-      String name, Shape shape, String rows) {
+  void refusesAModelOfWhichAParameterWouldNotBeSaved(String name, Shape shape, String rows) {
     LanguageModel model = Models.declare(TestModels.llama(2, 8, 2, 1, 12, 5, 11));
     ParameterSet.Builder parameters = ParameterSet.builder();
     for (Parameter parameter : model.parameters().parameters()) {
@@ -144,7 +143,7 @@ class HuggingFaceNamesTest {
   @Test
   void interleavedRowsBecomeRotateHalf() {
     LanguageModel model =
-        Models.declare(TestModels.llama(1, 8, 2, 1, 12, 5, 11, RopeLayout.INTERLEAVED, true));
+        Models.declare(TestModels.llama(1, 8, 2, 1, 12, 5, 11, RopeSpec.Layout.INTERLEAVED, true));
     HuggingFaceTensor queries = HuggingFaceNames.tensors(model).get(2);
     assertThat(queries.shape()).isEqualTo(Shape.of(8, 8));
 

@@ -10,7 +10,7 @@ import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.checkpoint.FailingFileSystem;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.RunConfig;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -57,7 +57,7 @@ class ModelDirectoryTest {
         "model.architecture=llama model.tie_embeddings=true"
       })
   void readsBackEveryBit(String overrides) throws IOException {
-    RunConfig config = config(overrides.split(" "));
+    PretrainConfig config = config(overrides.split(" "));
     try (LanguageModel written = model(config, 3)) {
       write(written, config);
       try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
@@ -97,7 +97,7 @@ class ModelDirectoryTest {
 
   @Test
   void writesWhatTransformersLooksFor() throws IOException {
-    RunConfig config = config("model.architecture=llama", "sample.temperature=0.7");
+    PretrainConfig config = config("model.architecture=llama", "sample.temperature=0.7");
     try (LanguageModel written = model(config, 3)) {
       write(written, config);
     }
@@ -121,7 +121,7 @@ class ModelDirectoryTest {
 
   @Test
   void namesTheFirstTensorOfAnotherModel() throws IOException {
-    RunConfig config = config("model.architecture=gpt2");
+    PretrainConfig config = config("model.architecture=gpt2");
     try (LanguageModel written = model(config, 3)) {
       write(written, config);
     }
@@ -149,7 +149,7 @@ class ModelDirectoryTest {
 
   @Test
   void refusesBiasesThatTheModelHasNoPlaceFor() throws IOException {
-    RunConfig biased = config("model.architecture=gpt2");
+    PretrainConfig biased = config("model.architecture=gpt2");
     try (LanguageModel written = model(biased, 3)) {
       backend.fill(
           written.parameters().weights().view(written.parameters().parameter("final_norm.bias")),
@@ -171,7 +171,7 @@ class ModelDirectoryTest {
         .hasMessage(folder + " must be a model directory with a config.json, got none");
   }
 
-  private void write(LanguageModel model, RunConfig config) throws IOException {
+  private void write(LanguageModel model, PretrainConfig config) throws IOException {
     ModelDirectory.write(
         new CheckpointWriter(fs, path(), Attempt.unfenced(), () -> {}),
         model,
@@ -179,11 +179,11 @@ class ModelDirectoryTest {
         config.sample());
   }
 
-  private LanguageModel model(RunConfig config, long seed) {
+  private LanguageModel model(PretrainConfig config, long seed) {
     return Models.create(config.model().withVocabularySize(257), backend, DType.F32, seed);
   }
 
-  private static RunConfig config(String... overrides) {
+  private static PretrainConfig config(String... overrides) {
     List<String> all =
         new ArrayList<>(
             List.of(
@@ -194,7 +194,7 @@ class ModelDirectoryTest {
                 "model.feed_forward_width=12",
                 "model.context_length=8"));
     all.addAll(Arrays.asList(overrides));
-    return ConfigLoader.load(all);
+    return ConfigLoader.load(PretrainConfig.class, all);
   }
 
   private static float[] weights(LanguageModel model) {

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.array.DType;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.checkpoint.FailingFileSystem;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.config.ModelConfig.RopeLayout;
 import dev.firesteel.error.UserException;
 import dev.firesteel.format.safetensors.StoredTensor;
 import dev.firesteel.model.LanguageModel;
@@ -39,7 +39,7 @@ class PublishedModelTest {
   private static final ModelConfig GPT2 = TestModels.gpt2(2, 8, 2, 5, 11);
   private static final ModelConfig LLAMA = TestModels.llama(2, 8, 2, 1, 12, 5, 11);
   private static final ModelConfig TIED_LLAMA =
-      TestModels.llama(2, 8, 2, 1, 12, 5, 11, RopeLayout.HALF, true);
+      TestModels.llama(2, 8, 2, 1, 12, 5, 11, RopeSpec.Layout.HALF, true);
 
   @TempDir private Path folder;
   private final ReferenceBackend backend = new ReferenceBackend();

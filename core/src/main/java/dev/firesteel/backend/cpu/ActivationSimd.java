@@ -9,7 +9,7 @@ package dev.firesteel.backend.cpu;
  * SiLU and also the tanh form of GELU, since {@code (1 + tanh u) / 2 = sigmoid(2u)}: no
  * cancellation for negative x. {@code normalGated} is {@code x * Phi(x)}, the erf form of GELU.
  */
-interface ActivationKernels {
+interface ActivationSimd {
   /** {@code out[i] = x[i] * sigmoid(z[i])}. */
   void sigmoidGated(
       float linear, float cubic, float[] x, int xOffset, float[] out, int outOffset, int size);

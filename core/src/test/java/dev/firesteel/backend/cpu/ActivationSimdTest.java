@@ -9,12 +9,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Vector and scalar activations give the same bits, which are accurate in centre and tails. */
-class ActivationKernelsTest {
+class ActivationSimdTest {
   private static final float GELU_LINEAR = 1.5957692f;
   private static final float GELU_CUBIC = 0.071354814f;
 
-  private final ActivationKernels scalar = new ScalarActivations();
-  private final ActivationKernels vector = new VectorActivations();
+  private final ActivationSimd scalar = new ScalarActivations();
+  private final ActivationSimd vector = new VectorActivations();
   private final RandomStream random = RandomStream.of(3, "activations test");
 
   private float[] values(int size, double deviation, boolean mixed) {

@@ -8,7 +8,7 @@ package dev.firesteel.backend.cpu;
  * <p>They are not left to the JIT's own vectorisation, which does nothing for them: the ranges of a
  * loop over {@code a[aOffset + i]} and {@code b[bOffset + i]} might overlap.
  */
-interface ElementwiseKernels {
+interface ElementwiseSimd {
   /** How many sums {@link #addSquares} keeps, so that none waits for its last addition. */
   int SQUARE_SUMS = 64;
 

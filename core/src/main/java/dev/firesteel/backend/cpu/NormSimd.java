@@ -7,7 +7,7 @@ package dev.firesteel.backend.cpu;
  *
  * <p>RMSNorm is the same without mean and bias: {@code h = (x - 0) rstd}.
  */
-interface NormKernels {
+interface NormSimd {
   /** {@code out = h gain + bias} with {@code h = (x - mean) rstd}; bias may be null. */
   void normalize(
       float[] x,

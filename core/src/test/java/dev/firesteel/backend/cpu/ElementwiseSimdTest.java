@@ -9,9 +9,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Vector and scalar kernels give the same bits; BackendContract shows what they compute. */
-class ElementwiseKernelsTest {
-  private final ElementwiseKernels scalar = new ScalarElementwise();
-  private final ElementwiseKernels vector = new VectorElementwise();
+class ElementwiseSimdTest {
+  private final ElementwiseSimd scalar = new ScalarElementwise();
+  private final ElementwiseSimd vector = new VectorElementwise();
   private final RandomStream random = RandomStream.of(3, "elementwise test");
 
   /** Runs a call on both implementations, the array that it writes being alike before. */
@@ -24,7 +24,7 @@ class ElementwiseKernelsTest {
   }
 
   private interface Call {
-    void run(ElementwiseKernels kernels, float[] out);
+    void run(ElementwiseSimd kernels, float[] out);
   }
 
   @ParameterizedTest
@@ -52,7 +52,7 @@ class ElementwiseKernelsTest {
   void vectorsAddSquaresLikeScalars(int size) {
     for (int trial = 0; trial < 20; trial++) {
       float[] x = SimdTest.values(random, size + 3, trial % 2 == 0);
-      double[] got = new double[ElementwiseKernels.SQUARE_SUMS];
+      double[] got = new double[ElementwiseSimd.SQUARE_SUMS];
       Arrays.setAll(got, i -> 0.1 * i);
       double[] want = got.clone();
       vector.addSquares(x, 3, size, got);

@@ -1,23 +1,25 @@
 package dev.firesteel.config;
 
 import dev.firesteel.error.UserException;
-import java.util.regex.Pattern;
 
 /**
- * One run, wholly: what it reads, what it builds, how it trains. Its components are the YAML's
- * top-level keys; {@code docs/configuration.md} lists every key.
+ * One pretraining run, wholly: what it reads, what it builds, how it trains. Its components are the
+ * YAML's top-level keys; {@code docs/configuration.md} lists every key.
  *
  * <p>A value of this type is <em>resolved</em>: what a key leaves to be derived from others (a
  * length of 0, a default that depends on the architecture) has been filled in by the records'
- * constructors, so that the {@code config.yaml} of a run says what happened. Two kinds of 0 stay,
- * because only the data and the machine know them: {@code model.vocabulary_size} and {@code
- * compute.threads}.
+ * constructors, so that the {@code config.yaml} of a run says what happened. Three kinds of 0 stay,
+ * because only the data and the machine know them: {@code model.vocabulary_size}, {@code
+ * compute.threads}, and, where {@code training.epochs} is given, {@code training.steps} until
+ * {@link #withSamples}.
  */
-public record RunConfig(
+public record PretrainConfig(
     @Setting(
+            byDefault = "run",
+            resume = Resume.FREE,
             meaning =
-                "Name of the run and of its folder. Derived where it is not given: the"
-                    + " configuration file's name without its ending, else `run`.")
+                "Name of the run and of its folder; the name of the configuration file without its"
+                    + " extension, if there is one and it does not set another.")
         String name,
     @Setting(
             byDefault = "1337",
@@ -25,6 +27,7 @@ public record RunConfig(
         long seed,
     @Setting(
             byDefault = "runs",
+            resume = Resume.FREE,
             meaning = "Folder that holds the run directories: a local path, or a hdfs:/s3a: URI.")
         String runsFolder,
     DataConfig data,
@@ -38,22 +41,14 @@ public record RunConfig(
     EvaluationConfig evaluation,
     CheckpointConfig checkpoint,
     LoggingConfig logging,
-    SampleConfig sample) {
+    SampleConfig sample)
+    implements StageConfig {
 
-  /** It names a folder, on any file system. */
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
-
-  public RunConfig {
+  public PretrainConfig {
     if (name.isEmpty()) {
       name = "run";
     }
-    Require.that(
-        NAME.matcher(name).matches(),
-        "name must begin with a letter or digit and hold only letters, digits, dots, dashes and"
-            + " underscores, got \""
-            + name
-            + "\"");
-    Require.that(!runsFolder.isBlank(), "runs_folder must name a folder, got an empty text");
+    StageConfig.requirePlace(name, runsFolder);
     if (data.tokenType() == DataConfig.TokenType.UINT16
         && tokenizer.kind() == TokenizerConfig.Kind.BPE
         && tokenizer.vocabularySize() > DataConfig.UINT16_VOCABULARY) {
@@ -74,5 +69,39 @@ public record RunConfig(
   /** The settings that decide what {@code prepare} writes, and nothing else. */
   public PreparationSettings preparation() {
     return PreparationSettings.of(data, tokenizer);
+  }
+
+  @Override
+  public String dataFolder() {
+    return data.path();
+  }
+
+  /**
+   * The same configuration with the number of steps that {@code training.epochs} takes; unchanged
+   * where the length of the run is given in another way, or was resolved before.
+   *
+   * @param samplesPerEpoch training sequences in one pass over the training text
+   * @throws UserException if {@code training.steps} is given, too, and is another number
+   */
+  public PretrainConfig withSamples(long samplesPerEpoch) {
+    TrainingConfig longEnough = training.withSamples(samplesPerEpoch);
+    return longEnough.equals(training)
+        ? this
+        : new PretrainConfig(
+            name,
+            seed,
+            runsFolder,
+            data,
+            tokenizer,
+            model,
+            compute,
+            cluster,
+            longEnough,
+            optimizer,
+            schedule,
+            evaluation,
+            checkpoint,
+            logging,
+            sample);
   }
 }

@@ -5,9 +5,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Vector and scalar norms give the same bits; BackendContract shows what they compute. */
-class NormKernelsTest {
-  private final NormKernels scalar = new ScalarNorms();
-  private final NormKernels vector = new VectorNorms();
+class NormSimdTest {
+  private final NormSimd scalar = new ScalarNorms();
+  private final NormSimd vector = new VectorNorms();
   private final RandomStream random = RandomStream.of(3, "norms test");
 
   private float[] values(int size) {

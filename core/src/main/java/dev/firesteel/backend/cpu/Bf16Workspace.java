@@ -1,0 +1,65 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.array.NdArray;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+
+/**
+ * What {@link Bf16Engine} keeps: the logits by chunk, and bf16 copies of operands in native memory.
+ * The copies are those of {@link Bf16Twins}, in a {@link NativePool} whose blocks have no memory.
+ */
+final class Bf16Workspace extends CpuWorkspace {
+  /** The library and the products that it compiles, measured. */
+  private static final long ONEDNN_BYTES = 60 << 20;
+
+  private final NativePool pool = new NativePool(NativeBlock::unbacked);
+  private final Bf16Twins twins = new Bf16Twins(pool);
+  private long copiesBytes;
+  private long logits;
+
+  Bf16Workspace(int threads) {
+    super(threads);
+  }
+
+  @Override
+  public void linear(NdArray x, NdArray w) {
+    copy(x);
+    copy(w);
+  }
+
+  @Override
+  public void linearBackwardInput(NdArray dy, NdArray w) {
+    copy(dy);
+    copy(w);
+  }
+
+  @Override
+  public void linearBackwardWeight(NdArray dy, NdArray x) {
+    copy(dy);
+    copy(x);
+  }
+
+  @Override
+  public void linearCrossEntropy(NdArray x, NdArray w) {
+    int vocabulary = w.shape().dim(0);
+    long chunk = Bf16Engine.headRows(x.shape().rows(), vocabulary);
+    logits = Math.max(logits, chunk * Bf16Engine.logitsStride(vocabulary));
+    copy(x);
+    copy(w);
+  }
+
+  private void copy(NdArray operand) {
+    if (twins.find(operand) == null) {
+      twins.create(operand);
+      copiesBytes = Math.max(copiesBytes, pool.heldBytes());
+    }
+  }
+
+  @Override
+  List<Part> productParts(LongUnaryOperator arrayBytes) {
+    return List.of(
+        new Part("logits of one chunk", floats(arrayBytes, logits), logits * Short.BYTES),
+        new Part("bf16 copies of operands", 0, copiesBytes),
+        new Part("oneDNN", 0, ONEDNN_BYTES));
+  }
+}

@@ -1,0 +1,56 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Workspace;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+
+/** What kernels keep whatever the precision of products: partial sums, and scratch of threads. */
+abstract class CpuWorkspace implements Workspace {
+  /** A thread's panels of left operands, edges and rows. */
+  private static final long THREAD_BYTES = 1 << 18;
+
+  private final int threads;
+  private long partialSums;
+  private long attentionFloats;
+
+  CpuWorkspace(int threads) {
+    this.threads = threads;
+  }
+
+  @Override
+  public void sumRows(NdArray x) {
+    long blocks = Gemm.ceilDiv(x.shape().rows(), RowReduction.BLOCK_ROWS);
+    partialSums = Math.max(partialSums, blocks * x.shape().last());
+  }
+
+  /** Keys, values and their gradients in panels, and two blocks of scores. */
+  @Override
+  public void causalAttentionBackward(AttentionSpec spec, NdArray qkv) {
+    long tokens = qkv.shape().dim(1);
+    long panels = tokens * Gemm.roundUp(spec.headWidth(), AttentionSimd.PANEL);
+    attentionFloats = Math.max(attentionFloats, 4 * panels + 2 * tokens * AttentionSimd.PANEL);
+  }
+
+  @Override
+  public final List<Part> parts(LongUnaryOperator arrayBytes) {
+    List<Part> parts = new ArrayList<>(productParts(arrayBytes));
+    parts.add(
+        new Part(
+            "scratch of " + threads + (threads == 1 ? " thread" : " threads"),
+            threads * (THREAD_BYTES + attentionFloats * Float.BYTES)
+                + floats(arrayBytes, partialSums),
+            0));
+    return parts;
+  }
+
+  /** What products and the loss keep. */
+  abstract List<Part> productParts(LongUnaryOperator arrayBytes);
+
+  /** What a {@code float[]} takes on the heap. */
+  static long floats(LongUnaryOperator arrayBytes, long count) {
+    return arrayBytes.applyAsLong(count * Float.BYTES);
+  }
+}

@@ -1,0 +1,83 @@
+package dev.firesteel.backend.cpu;
+
+import dev.firesteel.array.NdArray;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongUnaryOperator;
+
+/**
+ * What {@link Fp32Engine} keeps: each weight once in panels, one operand of the present product in
+ * panels, logits by chunk.
+ */
+final class Fp32Workspace extends CpuWorkspace {
+  /** Floats of the panels of each weight, by its place in the weights. */
+  private final Map<Long, Long> packedWeights = new LinkedHashMap<>();
+
+  private long panels;
+  private long shared;
+  private long headPanels;
+  private long logits;
+
+  Fp32Workspace(int threads) {
+    super(threads);
+  }
+
+  @Override
+  public void linear(NdArray x, NdArray w) {
+    linear(x.shape().rows(), w);
+  }
+
+  private void linear(int rows, NdArray w) {
+    int columns = w.shape().dim(0);
+    int depth = w.shape().dim(1);
+    packedWeights.put(w.offset(), Gemm.panelFloats(depth, columns));
+    multiply(rows, columns, depth);
+  }
+
+  @Override
+  public void linearBackwardInput(NdArray dy, NdArray w) {
+    int depth = w.shape().dim(0);
+    int columns = w.shape().dim(1);
+    panels = Math.max(panels, Gemm.panelFloats(depth, columns));
+    multiply(dy.shape().rows(), columns, depth);
+  }
+
+  @Override
+  public void linearBackwardWeight(NdArray dy, NdArray x) {
+    linearBackwardWeight(dy.shape().rows(), dy.shape().last(), x.shape().last());
+  }
+
+  private void linearBackwardWeight(int depth, int rows, int columns) {
+    panels = Math.max(panels, Gemm.panelFloats(depth, columns));
+    multiply(rows, columns, depth);
+  }
+
+  private void multiply(int rows, int columns, int depth) {
+    shared = Math.max(shared, Gemm.sharedFloats(rows, columns, depth));
+  }
+
+  @Override
+  public void linearCrossEntropy(NdArray x, NdArray w) {
+    int vocabulary = w.shape().dim(0);
+    int width = w.shape().dim(1);
+    int chunk = Math.min(x.shape().rows(), Fp32Engine.HEAD_ROWS);
+    linear(chunk, w);
+    headPanels = Gemm.panelFloats(vocabulary, width);
+    logits = Math.max(logits, (long) chunk * Fp32Engine.logitsStride(vocabulary));
+    linearBackwardWeight(chunk, vocabulary, width);
+  }
+
+  @Override
+  List<Part> productParts(LongUnaryOperator arrayBytes) {
+    long weights =
+        packedWeights.values().stream().mapToLong(size -> floats(arrayBytes, size)).sum();
+    return List.of(
+        new Part("packed weights", weights + floats(arrayBytes, headPanels), 0),
+        new Part(
+            "packed operands of a product",
+            floats(arrayBytes, panels) + floats(arrayBytes, shared),
+            0),
+        new Part("logits of one chunk", floats(arrayBytes, logits), 0));
+  }
+}

@@ -1,0 +1,238 @@
+package dev.firesteel.backend.opencl;
+
+import com.aparapi.Range;
+import com.aparapi.device.OpenCLDevice;
+import com.aparapi.internal.kernel.KernelManager;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Activation;
+import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.error.UserException;
+import java.util.LinkedHashSet;
+
+/**
+ * The one {@link DeviceKernel} of a backend: names the operands of its next launch, launches it,
+ * and holds the device's memory.
+ */
+final class Launcher {
+  /** Groups of an elementwise launch for each compute unit; its items take several elements. */
+  private static final int GROUPS_PER_UNIT = 8;
+
+  /** First in each arena, on the device alone: the Java array behind it holds 0 there. */
+  static final float CANARY = 0x1.3579bdp5f;
+
+  private static final float GELU_LINEAR = (float) (2 * Math.sqrt(2 / Math.PI));
+
+  private final OpenCLDevice device;
+  private final int mostGroups;
+  private final DeviceKernel kernel = new DeviceKernel();
+  private final DeviceMemory memory;
+  private boolean integersChanged = true;
+  private long bytesUp;
+  private long launches;
+  private boolean launched; // at least once without failure
+
+  Launcher(OpenCLDevice device) {
+    this.device = device;
+    preferAllDevices();
+    mostGroups = GROUPS_PER_UNIT * device.getMaxComputeUnits();
+    kernel.setExplicit(true);
+    memory =
+        new DeviceMemory(
+            kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
+  }
+
+  /** Aparapi gives up a device for the whole JVM after a failure; a later trainer may try again. */
+  private void preferAllDevices() {
+    KernelManager.instance()
+        .setPreferredDevices(kernel, new LinkedHashSet<>(OpenClDevices.devices()));
+  }
+
+  DeviceKernel kernel() {
+    return kernel;
+  }
+
+  DeviceMemory memory() {
+    return memory;
+  }
+
+  /** Groups that occupy the whole device. */
+  int mostGroups() {
+    return mostGroups;
+  }
+
+  /** Bytes of ids that went to the device so far. */
+  long bytesUp() {
+    return bytesUp;
+  }
+
+  /** Launches so far. */
+  long launches() {
+    return launches;
+  }
+
+  /** A block on the device, with the mark of {@link #CANARY} in a new arena. */
+  DeviceFloats floats(long size) {
+    int before = memory.arenas();
+    DeviceFloats block = memory.allocateFloats(size);
+    if (memory.arenas() > before) {
+      kernel.operand(0, before, 0);
+      kernel.factor0 = CANARY;
+      elementwise(DeviceKernel.FILL, 1);
+    }
+    return block;
+  }
+
+  DeviceIntegers allocateIntegers(long size) {
+    return memory.allocateIntegers(size);
+  }
+
+  void free(DeviceFloats block) {
+    memory.free(block);
+  }
+
+  void free(DeviceIntegers block) {
+    memory.free(block);
+  }
+
+  /** Has the next launch bring the integers to the device. */
+  void integersChanged() {
+    integersChanged = true;
+  }
+
+  void close() {
+    // Where the program was not built, Aparapi would release what it never made: the JVM crashes.
+    if (launched || launches == 0) {
+      kernel.dispose();
+    }
+  }
+
+  /** Names an array as operand n of the next launch. */
+  void operand(int n, NdArray array) {
+    operand(n, array, 0);
+  }
+
+  /** Names an array as operand n, from an element on. */
+  void operand(int n, NdArray array, int start) {
+    DeviceFloats block = DeviceFloats.of(array);
+    kernel.operand(n, block.arena(), block.offset() + Math.toIntExact(array.offset()) + start);
+  }
+
+  void operand(int n, DeviceFloats block) {
+    kernel.operand(n, block.arena(), block.offset());
+  }
+
+  /** Names an array that the launch writes. */
+  void result(int n, NdArray array) {
+    result(n, array, 0);
+  }
+
+  void result(int n, NdArray array, int start) {
+    operand(n, array, start);
+    array.storage().markWritten();
+  }
+
+  void result(int n, NdArray array, Write write) {
+    result(n, array);
+    kernel.adds = write == Write.ADD ? 1 : 0;
+  }
+
+  /** Names the function of the launch. */
+  void activation(Activation f) {
+    switch (f) {
+      case IDENTITY -> kernel.activation = DeviceKernel.IDENTITY;
+      case GELU_TANH -> {
+        kernel.activation = DeviceKernel.SIGMOID_GATED;
+        kernel.linear = GELU_LINEAR;
+        kernel.cubic = GELU_LINEAR * 0.044715f;
+      }
+      case SILU -> {
+        kernel.activation = DeviceKernel.SIGMOID_GATED;
+        kernel.linear = 1;
+        kernel.cubic = 0;
+      }
+      case GELU_ERF -> kernel.activation = DeviceKernel.NORMAL_GATED;
+      default -> throw new IllegalArgumentException("unknown activation " + f);
+    }
+  }
+
+  /** Gives the launch its sizes, in the order that {@link DeviceKernel} reads them. */
+  void sizes(int... sizes) {
+    for (int i = 0; i < sizes.length; i++) {
+      switch (i) {
+        case 0 -> kernel.size0 = sizes[i];
+        case 1 -> kernel.size1 = sizes[i];
+        case 2 -> kernel.size2 = sizes[i];
+        case 3 -> kernel.size3 = sizes[i];
+        case 4 -> kernel.size4 = sizes[i];
+        case 5 -> kernel.size5 = sizes[i];
+        case 6 -> kernel.size6 = sizes[i];
+        case 7 -> kernel.size7 = sizes[i];
+        case 8 -> kernel.size8 = sizes[i];
+        default -> kernel.size9 = sizes[i];
+      }
+    }
+  }
+
+  /** Launches for the elements that the first size counts. */
+  void elementwise(int op, int... sizes) {
+    sizes(sizes);
+    launchOver(op, sizes[0]);
+  }
+
+  /** Launches with an item for each of {@code count} elements, or for several. */
+  void launchOver(int op, int count) {
+    launch(op, Math.min(mostGroups, ceilDiv(count, DeviceKernel.GROUP)));
+  }
+
+  /** Launches groups and waits for them; then no operand is named and nothing is added to. */
+  void launch(int op, int groups) {
+    try {
+      if (groups > 0) {
+        execute(op, groups);
+      }
+    } finally {
+      for (int n = 0; n < 6; n++) {
+        kernel.operand(n, -1, 0);
+      }
+      kernel.adds = 0;
+      kernel.activation = DeviceKernel.IDENTITY;
+    }
+  }
+
+  private void execute(int op, int groups) {
+    if (integersChanged) {
+      kernel.put(kernel.integers);
+      bytesUp += (long) kernel.integers.length * Integer.BYTES;
+      integersChanged = false;
+    }
+    kernel.op = op;
+    launches++;
+    try {
+      kernel.execute(
+          Range.create(device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
+      launched = true;
+    } catch (AssertionError | RuntimeException e) {
+      // Aparapi would go on to another device; the range names ours alone, so that it gives up.
+      preferAllDevices();
+      throw UserException.failure(
+          "OpenCL device "
+              + device.getName()
+              + " failed to build or run operation "
+              + op
+              + " on "
+              + groups
+              + " groups; look at its driver's log, free memory on the device or choose another"
+              + " one by compute.device",
+          e);
+    }
+  }
+
+  /** The number of elements. */
+  static int size(NdArray array) {
+    return Math.toIntExact(array.size());
+  }
+
+  static int ceilDiv(int a, int b) {
+    return (a + b - 1) / b;
+  }
+}

@@ -1,0 +1,10 @@
+package dev.firesteel.config;
+
+/**
+ * One key of a configuration with its value.
+ *
+ * @param key full path, as {@code training.steps}
+ * @param value as text
+ * @param resume whether a resumed run may have another
+ */
+public record ConfigEntry(String key, String value, Resume resume) {}

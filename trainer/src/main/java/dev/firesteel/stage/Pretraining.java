@@ -1,0 +1,246 @@
+package dev.firesteel.stage;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.BackendKind;
+import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.data.Batch;
+import dev.firesteel.data.SampleOrder;
+import dev.firesteel.data.TrainingBatches;
+import dev.firesteel.error.UserException;
+import dev.firesteel.generate.GenerationOptions;
+import dev.firesteel.generate.Generator;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.ThroughputProbe;
+import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.Tensor;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.train.Evaluation;
+import dev.firesteel.train.EvaluationResult;
+import dev.firesteel.train.Learner;
+import dev.firesteel.train.LearnerSettings;
+import dev.firesteel.train.Objective;
+import dev.firesteel.train.StageData;
+import dev.firesteel.train.StageModel;
+import dev.firesteel.train.StartingModel;
+import dev.firesteel.train.StepLoss;
+import dev.firesteel.train.TrainingContext;
+import dev.firesteel.train.TrainingData;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** Next-token pretraining: mean cross-entropy of every token given those before it. */
+public final class Pretraining implements Objective {
+  /** Once, after the warm-up. */
+  private static final Duration PROBE = Duration.ofMillis(300);
+
+  private final PretrainConfig config;
+  private final TrainingData data;
+  private final TrainingContext context;
+  private final TrainingBatches batches;
+  private final Batch batch;
+  private final Optional<Evaluation> evaluation; // empty where there is no validation text
+  private final ArrayPool pool;
+  private final LanguageModel model;
+  private final Learner learner;
+  private final Generator generator;
+
+  /**
+   * Declares and allocates the model.
+   *
+   * @throws UserException if configuration and data do not fit together
+   */
+  public Pretraining(PretrainConfig config, TrainingData data, TrainingContext context) {
+    this.config = config;
+    this.data = data;
+    this.context = context;
+    int sequences = config.training().microBatchSize();
+    int length = config.training().sequenceLength();
+    batches =
+        new TrainingBatches(
+            data.train(),
+            SampleOrder.of(config.data().sampling(), config.seed(), data.train().tokens(), length));
+    batch = new Batch(sequences, length);
+    evaluation =
+        data.validation()
+            .map(text -> new Evaluation(text, sequences, length, config.evaluation().batches()));
+    model = Models.declare(modelConfig(config, data.tokenizer()));
+    pool = new ArrayPool(context.backend());
+    model.parameters().allocate(context.backend(), DType.F32);
+    learner = new Learner(model, LearnerSettings.of(config), context, pool);
+    generator = new Generator(model, data.tokenizer(), pool);
+  }
+
+  @Override
+  public String stage() {
+    return "pretrain";
+  }
+
+  @Override
+  public StageData data() {
+    return new StageData(
+        data.tokenizer(),
+        data.sha256(),
+        config.training().tokensPerStep(),
+        data.train().tokens(),
+        evaluation.map(Evaluation::targets).orElse(0L));
+  }
+
+  @Override
+  public List<StageModel> models() {
+    return List.of(StageModel.trained("model", model, learner));
+  }
+
+  @Override
+  public List<Metric> metrics() {
+    return List.of(
+        Metrics.LOSS,
+        Metrics.LEARNING_RATE,
+        Metrics.GRADIENT_NORM,
+        Metrics.VALIDATION_LOSS,
+        Metrics.BITS_PER_BYTE);
+  }
+
+  @Override
+  public Headline headline() {
+    return Headline.less(Metrics.VALIDATION_LOSS);
+  }
+
+  /** Random weights, or those of the model that the run starts from. */
+  @Override
+  public void initialize() {
+    String from = config.model().from();
+    if (from.isEmpty()) {
+      model.parameters().initialize(config.seed());
+    } else {
+      StartingModel.load(
+          from, model, data.tokenizer(), context.collective(), context.run().configuration());
+    }
+  }
+
+  @Override
+  public double expectedStepMillis() {
+    if (config.compute().backend() != BackendKind.CPU) {
+      return Double.NaN; // The plan's estimate was not made for it.
+    }
+    double flopsPerSecond =
+        ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
+    return 1e3
+        * RunPlan.stepSeconds(
+            config,
+            model.config().vocabularySize(),
+            context.backend().threadsBesideCaller().size() + 1,
+            context.collective().worldSize(),
+            flopsPerSecond);
+  }
+
+  /** A prompt that does not fit is refused before the first step, not after the last. */
+  @Override
+  public void check() {
+    if (config.sample().maxTokens() > 0) {
+      generator.generate(config.sample().prompt(), sampling(0, 1));
+    }
+  }
+
+  @Override
+  public Step step(long step) {
+    long firstSample = nextSample(step);
+    int samples = config.training().globalBatchSize();
+    return Step.of(
+        learner.update(
+            step,
+            new StepLoss() {
+              @Override
+              public long targets() {
+                return batches.targets(firstSample, samples, batch.length());
+              }
+
+              @Override
+              public Tensor of(ForwardPass pass, int microBatch, double scale) {
+                batches.read(firstSample + (long) microBatch * batch.sequences(), batch);
+                Shape shape = Shape.of(batch.sequences(), batch.length());
+                return model.loss(
+                    pass,
+                    pass.tape().constant(batch.inputs(), shape),
+                    pass.tape().constant(batch.targets(), shape),
+                    scale);
+              }
+            }));
+  }
+
+  @Override
+  public Optional<Measures> evaluate() {
+    return evaluation
+        .map(texts -> texts.run(model, pool, context.collective()))
+        .map(EvaluationResult::measures);
+  }
+
+  @Override
+  public Optional<String> sample(long step) {
+    int tokens = config.sample().maxTokens();
+    if (tokens == 0) {
+      return Optional.empty();
+    }
+    String prompt = config.sample().prompt();
+    return Optional.of(prompt + generator.generate(prompt, sampling(step, tokens)).text());
+  }
+
+  /** The first sample of the next step. */
+  @Override
+  public JsonNode cursor(long step) {
+    return JsonNodeFactory.instance.objectNode().put("next_sample", nextSample(step));
+  }
+
+  /** Nothing is taken: the next sample is a function of the step. */
+  @Override
+  public void resume(JsonNode cursor) {}
+
+  private long nextSample(long step) {
+    return step * config.training().globalBatchSize();
+  }
+
+  private GenerationOptions sampling(long atStep, int tokens) {
+    return GenerationOptions.builder()
+        .maxTokens(tokens)
+        .temperature(config.sample().temperature())
+        .topK(config.sample().topK())
+        .topP(config.sample().topP())
+        .seed(RandomStream.key(config.seed(), "sample", atStep))
+        .build();
+  }
+
+  private static ModelConfig modelConfig(PretrainConfig config, Tokenizer tokenizer) {
+    int size = config.model().vocabularySize();
+    if (size == 0) {
+      return config.model().withVocabularySize(tokenizer.vocabularySize());
+    }
+    if (size < tokenizer.vocabularySize()) {
+      throw UserException.usage(
+          "model.vocabulary_size must be at least the tokenizer's (%d), got %d: raise it, or set it to 0"
+              .formatted(tokenizer.vocabularySize(), size));
+    }
+    return config.model();
+  }
+
+  @Override
+  @SuppressWarnings("try") // They are closed, from the last to the first.
+  public void close() {
+    try (pool;
+        model;
+        learner) {
+      // Nothing else is held.
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package dev.firesteel.stage;
+
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
+import dev.firesteel.train.TrainingContext;
+import dev.firesteel.train.TrainingData;
+import dev.firesteel.train.TrainingRun;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+
+/** The table of training stages: which configuration is trained by which objective. */
+public final class Stages {
+  private static final List<Stage<?>> ALL = List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
+
+  /** Opens the data of a stage and makes its run. */
+  @FunctionalInterface
+  private interface Opener<C extends StageConfig> {
+    TrainingRun open(C config, Path data, Configuration hadoop, TrainingContext context);
+  }
+
+  private record Stage<C extends StageConfig>(Class<C> root, Opener<C> opener) {
+    TrainingRun open(StageConfig config, Path data, Configuration hadoop, TrainingContext context) {
+      return opener.open(root.cast(config), data, hadoop, context);
+    }
+  }
+
+  private Stages() {}
+
+  /**
+   * Opens the run of a configuration.
+   *
+   * @param data folder of prepared data
+   * @throws dev.firesteel.error.UserException if configuration, data and checkpoint do not fit
+   *     together
+   */
+  public static TrainingRun open(
+      StageConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    return ALL.stream()
+        .filter(stage -> stage.root().isInstance(config))
+        .findFirst()
+        .orElseThrow(
+            () -> new IllegalArgumentException("no stage has a " + config.getClass().getName()))
+        .open(config, data, hadoop, context);
+  }
+
+  private static TrainingRun pretrain(
+      PretrainConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    return pretrain(config, TrainingData.open(data, hadoop), context);
+  }
+
+  /** A pretraining run on data that is open. */
+  public static TrainingRun pretrain(
+      PretrainConfig config, TrainingData data, TrainingContext context) {
+    PretrainConfig resolved = data.resolveSteps(config);
+    return new TrainingRun(resolved, context, new Pretraining(resolved, data, context));
+  }
+}

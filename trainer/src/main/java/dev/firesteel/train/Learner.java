@@ -1,0 +1,133 @@
+package dev.firesteel.train;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Segment;
+import dev.firesteel.optim.AdamW;
+import dev.firesteel.optim.GradientAccumulator;
+import dev.firesteel.optim.GradientClipping;
+import dev.firesteel.optim.GradientExchange;
+import dev.firesteel.optim.TreeSum;
+import dev.firesteel.tensor.Tape;
+import dev.firesteel.tensor.Tensor;
+
+/**
+ * Between "a loss on a tape" and "new weights": forward and backward of this rank's micro-batches,
+ * the sum of gradients and losses as a tree, their exchange with the other ranks, clipping, AdamW.
+ * Every rank calls it with the same step.
+ *
+ * <p>The bits of the new weights are a function of the global batch: not of threads, nor of the
+ * number of ranks, if that is a power of two that divides the micro-batches.
+ */
+public final class Learner implements AutoCloseable {
+  private final LanguageModel model;
+  private final LearnerSettings settings;
+  private final Collective collective;
+  private final RankListener rank;
+  private final ArrayPool pool;
+  private final GradientClipping clipping;
+  private final GradientExchange exchange;
+  private final AdamW optimizer;
+  private final GradientAccumulator accumulator;
+  private long lossWaitNanos;
+
+  /**
+   * A learner for a model whose parameters are allocated; the model stays the caller's.
+   *
+   * @param pool of the activations
+   */
+  public Learner(
+      LanguageModel model, LearnerSettings settings, TrainingContext context, ArrayPool pool) {
+    this.model = model;
+    this.settings = settings;
+    this.collective = context.collective();
+    this.rank = context.rank();
+    this.pool = pool;
+    clipping = new GradientClipping(settings.gradientClip());
+    exchange = new GradientExchange(model.parameters(), collective);
+    optimizer = new AdamW(model.parameters(), settings.optimizer(), exchange.owned());
+    accumulator = new GradientAccumulator(model.parameters(), settings.microBatches());
+  }
+
+  /**
+   * Updates the weights by the gradient of a step's loss, unless loss or gradient is not finite.
+   *
+   * @param step counts the updates of the run, from 0: the place in the schedule and the key of
+   *     dropout
+   */
+  public Update update(long step, StepLoss stepLoss) {
+    double learningRate = settings.schedule().at(step);
+    double loss = accumulate(step, stepLoss);
+    double norm = exchange.norm();
+    boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
+    if (!skipped) {
+      optimizer.step(exchange.sum(), learningRate, clipping.scale(norm));
+      rank.onPhase(RankPhase.ALL_GATHER, step);
+      exchange.gather();
+    }
+    return new Update(loss, norm, learningRate, skipped);
+  }
+
+  /**
+   * Sums gradients and losses of all micro-batches of this rank, and sends the gradients as they
+   * are done; returns the loss of the global batch.
+   */
+  private double accumulate(long step, StepLoss stepLoss) {
+    Backend backend = model.parameters().backend();
+    int microBatches = settings.microBatches();
+    int share = microBatches / collective.worldSize();
+    double scale = 1.0 / stepLoss.targets();
+    TreeSum<Double> losses = new TreeSum<>(Double::sum, microBatches);
+    int end = (collective.rank() + 1) * share;
+    for (int microBatch = collective.rank() * share; microBatch < end; microBatch++) {
+      Segment gradients = accumulator.next();
+      try (Tape tape = Tape.training(backend, pool)) {
+        ForwardPass pass =
+            ForwardPass.training(
+                tape,
+                model.parameters(),
+                gradients,
+                ForwardPass.dropoutKey(settings.seed(), step, microBatch),
+                settings.recompute());
+        Tensor loss = stepLoss.of(pass, microBatch, scale);
+        losses.add(loss.item());
+        if (microBatch + 1 < end) {
+          tape.backward(loss);
+          accumulator.add(gradients);
+        } else {
+          rank.onPhase(RankPhase.REDUCE_SCATTER, step);
+          exchange.begin(accumulator, gradients);
+          tape.backward(loss, exchange::complete);
+        }
+      }
+    }
+    double[] loss = {losses.total()};
+    long began = System.nanoTime();
+    collective.allReduce(loss);
+    lossWaitNanos += System.nanoTime() - began;
+    return loss[0];
+  }
+
+  /** The optimizer, with this rank's moments. */
+  public AdamW optimizer() {
+    return optimizer;
+  }
+
+  /** Time that this rank has waited for others in its updates. */
+  public long waitNanos() {
+    return exchange.waitNanos() + lossWaitNanos;
+  }
+
+  /** Releases gradients and moments. */
+  @Override
+  @SuppressWarnings("try") // They are closed, from the last to the first.
+  public void close() {
+    try (optimizer;
+        accumulator) {
+      // Nothing else is held.
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.firesteel.train;
+
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.RunSession;
+import dev.firesteel.run.RunWriter;
+import java.time.Duration;
+
+/**
+ * What rank 0 writes and tells of a run: {@code config.yaml}, {@code run.json}, {@code
+ * metrics.jsonl}, {@code samples.jsonl}, and events. On other ranks it writes and tells nothing.
+ * Files are written on a thread of their own.
+ */
+final class RunJournal implements AutoCloseable {
+  private final boolean first;
+  private final TrainingListener listener;
+  private final RunWriter files;
+  private MetricsLog log; // null before start, and on other ranks
+
+  RunJournal(TrainingContext context, Duration limit) {
+    first = context.collective().rank() == 0;
+    listener = first ? context.listener() : event -> {};
+    files = new RunWriter(limit);
+  }
+
+  /** Receives the events of this rank: none but rank 0's are anybody's. */
+  TrainingListener listener() {
+    return listener;
+  }
+
+  /**
+   * Begins a session.
+   *
+   * @param afterStep step after which rows are dropped; -1: all
+   */
+  void start(RunDirectory run, Runnable writeConfig, RunSession session, long afterStep) {
+    if (first) {
+      files.submit("writing " + run + "/" + RunDirectory.CONFIG, writeConfig);
+      files.submit("writing " + run + "/" + RunDirectory.RUN, () -> run.addSession(session));
+      log = MetricsLog.open(files, run, afterStep);
+    }
+  }
+
+  void step(TrainingEvent.StepLogged step) {
+    if (first) {
+      log.step(step);
+      listener.onEvent(step);
+    }
+  }
+
+  void evaluated(long step, Measures measures) {
+    listener.onEvent(new TrainingEvent.Evaluated(step, measures));
+  }
+
+  void sampled(long step, String text) {
+    if (first) {
+      log.sample(step, text);
+      listener.onEvent(new TrainingEvent.Sampled(step, text));
+    }
+  }
+
+  /** Whether this rank shows samples. */
+  boolean isFirst() {
+    return first;
+  }
+
+  /** Has all rows written to where a resumed run will find them, once the files are idle. */
+  void sync() {
+    if (first) {
+      log.sync();
+    }
+  }
+
+  /** Whether all files are written, waiting for the given time at most. */
+  boolean isIdle(Duration patience) {
+    return files.isIdle(patience);
+  }
+
+  /** Throws what failed so far. */
+  void poll() {
+    files.poll();
+  }
+
+  /** Writes what is left; returns when it is written. */
+  void finish() {
+    if (first) {
+      log.sync();
+      files.finish();
+    }
+  }
+
+  @Override
+  public void close() {
+    files.close();
+  }
+}

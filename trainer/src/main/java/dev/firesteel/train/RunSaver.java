@@ -1,0 +1,159 @@
+package dev.firesteel.train;
+
+import dev.firesteel.checkpoint.AsyncCheckpoints;
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.checkpoint.state.ModelState;
+import dev.firesteel.checkpoint.state.RankNumbers;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingSnapshot;
+import dev.firesteel.checkpoint.state.TrainingState;
+import dev.firesteel.config.CheckpointConfig;
+import dev.firesteel.config.StageConfig;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+
+/**
+ * Saves a run's models, however many, with their optimizers, and reads them again. Where
+ * checkpoints are written alongside training, it copies what the rank writes first. Every rank has
+ * one and calls it at the same steps.
+ */
+final class RunSaver implements AutoCloseable {
+  private final StageConfig config;
+  private final TrainingContext context;
+  private final Tokenizer tokenizer;
+  private final TrainingListener listener;
+  private final CheckpointStore store;
+  private final AsyncCheckpoints uploads;
+  private final List<ModelState> models = new ArrayList<>();
+  private final List<TrainingSnapshot> snapshots = new ArrayList<>(); // none: training waits
+  private final boolean inBackground;
+  private long committedStep = -1;
+  private long startedStep = -1; // committed, or on its way
+
+  RunSaver(
+      StageConfig config,
+      TrainingContext context,
+      CheckpointStore store,
+      Objective objective,
+      TrainingListener listener) {
+    this.config = config;
+    this.context = context;
+    this.tokenizer = objective.data().tokenizer();
+    this.listener = listener;
+    this.store = store;
+    for (StageModel model : objective.models()) {
+      models.add(
+          new ModelState(
+              model.name(), model.model(), model.learner().map(Learner::optimizer).orElse(null)));
+    }
+    TrainingCheckpoint.requireSavable(models);
+    CheckpointConfig checkpoint = config.checkpoint();
+    inBackground = checkpoint.inBackground(context.collective().worldSize());
+    if (inBackground) {
+      models.forEach(
+          model -> snapshots.add(new TrainingSnapshot(model, context.collective().rank())));
+    }
+    uploads =
+        new AsyncCheckpoints(
+            store,
+            context.collective(),
+            checkpoint.keepLast(),
+            checkpoint.keepBest(),
+            Duration.ofSeconds(checkpoint.timeoutSeconds()));
+  }
+
+  /** The step of the last committed checkpoint; -1 where there is none. */
+  long committedStep() {
+    return committedStep;
+  }
+
+  /** Whether a checkpoint of the step was started. */
+  boolean hasStarted(long step) {
+    return step == startedStep;
+  }
+
+  /** Overwrites weights and moments with those of a checkpoint. */
+  void resume(Checkpoint checkpoint, TrainingState state) {
+    TrainingCheckpoint.read(checkpoint, models, state);
+    committedStep = state.step();
+    startedStep = state.step();
+  }
+
+  /** Updates of each model that learns, by its name. */
+  Map<String, Long> updates() {
+    return TrainingState.updates(models);
+  }
+
+  /**
+   * Starts a checkpoint, and waits for it unless it is written alongside training.
+   *
+   * @param score of the headline metric at this step, less is better; empty where not evaluated
+   */
+  void save(TrainingState state, OptionalDouble score) {
+    if (inBackground) {
+      // The one on its way is written from the same memory.
+      finish();
+      snapshots.forEach(TrainingSnapshot::take);
+    }
+    uploads.start(state.step(), score, content(state));
+    startedStep = state.step();
+    if (!inBackground) {
+      finish();
+    }
+  }
+
+  /** This rank's files, written on a thread of their own. */
+  private CheckpointStore.Content content(TrainingState state) {
+    List<RankNumbers> numbers =
+        inBackground
+            ? snapshots.stream().map(TrainingSnapshot::copies).toList()
+            : models.stream().map(RankNumbers::of).toList();
+    return writer -> {
+      TrainingCheckpoint.write(
+          writer,
+          context.collective().rank(),
+          context.collective().worldSize(),
+          models,
+          tokenizer,
+          numbers,
+          state,
+          config);
+      context.rank().onFilesWritten(state.step());
+    };
+  }
+
+  /** Advances the checkpoint on its way, if there is one. */
+  void poll() {
+    uploads.poll().ifPresent(this::committed);
+  }
+
+  /** Returns when the checkpoint on its way is committed. */
+  void finish() {
+    uploads.finish().ifPresent(this::committed);
+  }
+
+  private void committed(AsyncCheckpoints.Committed checkpoint) {
+    committedStep = checkpoint.step();
+    listener.onEvent(
+        new TrainingEvent.CheckpointCommitted(
+            checkpoint.step(), checkpoint.directory().toString()));
+  }
+
+  CheckpointStore store() {
+    return store;
+  }
+
+  @Override
+  public void close() {
+    try {
+      uploads.close();
+    } finally {
+      snapshots.forEach(TrainingSnapshot::close);
+    }
+  }
+}

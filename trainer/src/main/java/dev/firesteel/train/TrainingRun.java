@@ -1,0 +1,391 @@
+package dev.firesteel.train;
+
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.checkpoint.CheckpointStore;
+import dev.firesteel.checkpoint.state.TrainingCheckpoint;
+import dev.firesteel.checkpoint.state.TrainingState;
+import dev.firesteel.collective.Collective;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.StageConfig;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HostName;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.RunSession;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * A training run, from its first step or last checkpoint to its last step: the loop around any
+ * {@link Objective}. It evaluates, logs, samples and saves when these are due, stops when it is
+ * asked to, and resumes; every rank runs the same loop.
+ *
+ * <p>The numbers (weights, losses, metrics but for times) are a function of the configuration and
+ * the data: not of threads, nor of how often and where the run was stopped and resumed, nor of the
+ * number of ranks, if that is a power of two that divides the micro-batches of a step.
+ */
+public final class TrainingRun implements AutoCloseable {
+  private static final Duration WARM_UP = Duration.ofSeconds(1);
+
+  /** While kernels are left that the warm-up before the first step did not get to. */
+  private static final Duration WARM_UP_AFTER_A_STEP = Duration.ofMillis(10);
+
+  private final StageConfig config;
+  private final TrainingContext context;
+  private final Collective collective;
+  private final Objective objective;
+  private final RankAgreement ranks;
+  private final RunJournal journal;
+  private final RunSaver saver;
+  private final RankMeter meter;
+  private final SteadyStateWatch watch;
+  private final String configSha256;
+
+  private long fromStep;
+  private long step;
+  private int skippedInARow;
+  private Double best; // of the headline; null before the first evaluation
+  private Long bestStep;
+
+  /**
+   * Reads the run's last checkpoint, if there is one, else initializes the models.
+   *
+   * @param objective belongs to the run, and is closed with it, or when this fails
+   * @throws UserException if data, configuration and checkpoint do not fit together
+   */
+  public TrainingRun(StageConfig config, TrainingContext context, Objective objective) {
+    this.config = config;
+    this.context = context;
+    this.collective = context.collective();
+    this.objective = objective;
+    configSha256 = ConfigLoader.contentHash(config);
+    ranks = new RankAgreement(collective);
+    meter = new RankMeter(collective.rank(), HostName.get());
+    watch = new SteadyStateWatch(context.listener(), objective::expectedStepMillis);
+    journal = new RunJournal(context, Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
+    RunSaver made = null;
+    try {
+      requireEvenShares();
+      context.rank().onStart(collective);
+      watch.onStart(collective);
+      context.rank().onPhase(RankPhase.RENDEZVOUS, 0);
+      CheckpointStore store = context.run().checkpoints(journal.listener()::notice);
+      Optional<Checkpoint> last = store.latest();
+      ranks.requireSameCheckpoint(last.map(Checkpoint::step).orElse(-1L), store.directory());
+      ranks
+          .differentArithmetic(context.backend().arithmetic())
+          .ifPresent(journal.listener()::notice);
+      last.ifPresent(this::check);
+      made = new RunSaver(config, context, store, objective, journal.listener());
+      saver = made;
+      if (last.isPresent()) {
+        resume(last.get());
+      } else {
+        objective.initialize();
+      }
+      objective.check();
+    } catch (RuntimeException | Error e) {
+      close(made);
+      throw e;
+    }
+  }
+
+  /** Trains to the last step, or until the stop signal. */
+  public TrainingOutcome run() {
+    try {
+      return train();
+    } catch (RuntimeException | Error e) {
+      // The other ranks may be waiting for this one in a sum.
+      collective.abort("rank %d failed at step %d: %s".formatted(collective.rank(), step, e));
+      throw e;
+    }
+  }
+
+  private TrainingOutcome train() {
+    int steps = config.training().steps();
+    ThreadCounters threads = new ThreadCounters(context.backend().threadsBesideCaller());
+    start();
+    boolean warm = context.backend().warmUp(WARM_UP, journal.listener()::notice);
+    while (step < steps) {
+      collective.enterStep(step);
+      saver.poll();
+      journal.poll();
+      context.rank().onPhase(RankPhase.COMPUTE, step);
+      if (ranks.any(context.stop().requested())) {
+        save(OptionalDouble.empty());
+        return end(TrainingOutcome.INTERRUPTED);
+      }
+      Objective.Step done = measured(threads);
+      step++;
+      countSkips(done);
+      warm = warm || context.backend().warmUp(WARM_UP_AFTER_A_STEP, journal.listener()::notice);
+
+      Measures evaluation = due(config.evaluation().every()) ? evaluate() : Measures.none();
+      if (due(config.logging().every()) || !evaluation.isEmpty() || done.skipped()) {
+        RankStep report = meter.report(step);
+        log(done.measures().with(speed(report)), done.skipped(), evaluation);
+        context.rank().onMeasured(report);
+        watch.onMeasured(report);
+      }
+      if (due(config.sample().every()) && journal.isFirst()) {
+        objective.sample(step).ifPresent(text -> journal.sampled(step, text));
+      }
+      if (due(config.checkpoint().every())) {
+        save(score(evaluation));
+      }
+    }
+    return end(TrainingOutcome.COMPLETED);
+  }
+
+  /** Steps done. */
+  public long step() {
+    return step;
+  }
+
+  /** One step, with what it took of this rank. */
+  private Objective.Step measured(ThreadCounters threads) {
+    long began = System.nanoTime();
+    long transferNanos = collective.transferNanos();
+    long waitNanos = waitNanos();
+    double cpuNanos = threads.cpuNanos();
+    long gcMillis = threads.gcMillis();
+    double allocatedBytes = threads.allocatedBytes();
+    Objective.Step done = objective.step(step);
+    meter.add(
+        System.nanoTime() - began,
+        collective.transferNanos() - transferNanos,
+        waitNanos() - waitNanos,
+        threads.cpuNanos() - cpuNanos,
+        threads.gcMillis() - gcMillis,
+        threads.allocatedBytes() - allocatedBytes);
+    return done;
+  }
+
+  /** Time that this rank has waited for others in its updates. */
+  private long waitNanos() {
+    return objective.models().stream()
+        .flatMap(model -> model.learner().stream())
+        .mapToLong(Learner::waitNanos)
+        .sum();
+  }
+
+  /** All metrics of the run, in order. */
+  private List<Metric> reported() {
+    List<Metric> all = new ArrayList<>(objective.metrics());
+    all.addAll(
+        List.of(
+            Metrics.TOKENS_PER_SECOND,
+            Metrics.STEP_MILLIS,
+            Metrics.ALLOCATED_BYTES,
+            Metrics.GC_MILLIS));
+    return all;
+  }
+
+  private Measures speed(RankStep report) {
+    return Measures.of(
+            Metrics.TOKENS_PER_SECOND,
+            1000 * objective.data().tokensPerStep() / report.stepMillis())
+        .with(Metrics.STEP_MILLIS, report.stepMillis())
+        .with(Metrics.ALLOCATED_BYTES, report.allocatedBytes())
+        .with(Metrics.GC_MILLIS, report.gcMillis());
+  }
+
+  private void countSkips(Objective.Step done) {
+    if (!done.skipped()) {
+      skippedInARow = 0;
+      return;
+    }
+    skippedInARow++;
+    double loss = done.measures().get(Metrics.LOSS).orElse(Double.NaN);
+    double norm = done.measures().get(Metrics.GRADIENT_NORM).orElse(Double.NaN);
+    journal.listener().onEvent(new TrainingEvent.StepSkipped(step, loss, norm));
+    if (skippedInARow > config.training().skipNonFiniteLimit()) {
+      throw UserException.failure(
+          "loss and gradient must be finite, got loss %s and gradient norm %s at step %d, after %s: lower optimizer.learning_rate or raise schedule.warmup_steps%s"
+              .formatted(
+                  loss,
+                  norm,
+                  step,
+                  skippedInARow == 1
+                      ? "1 skipped step"
+                      : skippedInARow + " consecutive skipped steps",
+                  saver.committedStep() < 0
+                      ? ""
+                      : "; the last checkpoint is of step " + saver.committedStep()));
+    }
+  }
+
+  private Measures evaluate() {
+    context.rank().onPhase(RankPhase.EVALUATION, step);
+    Optional<Measures> evaluated = objective.evaluate();
+    evaluated.ifPresent(
+        measures -> {
+          Headline headline = objective.headline();
+          double value =
+              measures
+                  .get(headline.metric())
+                  .orElseThrow(
+                      () ->
+                          new IllegalStateException(
+                              "an evaluation of %s must report its headline %s, got %s"
+                                  .formatted(
+                                      objective.stage(), headline.metric().key(), measures)));
+          if (best == null || headline.isBetter(value, best)) {
+            best = value;
+            bestStep = step;
+          }
+          journal.evaluated(step, measures);
+        });
+    return evaluated.orElse(Measures.none());
+  }
+
+  /** Of the headline, less is better; empty where it was not measured. */
+  private OptionalDouble score(Measures evaluation) {
+    OptionalDouble value = evaluation.get(objective.headline().metric());
+    return value.isPresent()
+        ? OptionalDouble.of(objective.headline().score(value.getAsDouble()))
+        : value;
+  }
+
+  private void log(Measures training, boolean skipped, Measures evaluation) {
+    journal.step(
+        new TrainingEvent.StepLogged(step, tokens(), training, skipped, evaluation));
+  }
+
+  /** Tokens trained on so far. */
+  private long tokens() {
+    return step * objective.data().tokensPerStep();
+  }
+
+  private void save(OptionalDouble score) {
+    if (saver.hasStarted(step)) {
+      return;
+    }
+    journal.sync();
+    ranks.awaitFiles(journal::isIdle);
+    TrainingState state =
+        new TrainingState(
+            objective.stage(),
+            step,
+            saver.updates(),
+            tokens(),
+            objective.cursor(step),
+            config.seed(),
+            skippedInARow,
+            best,
+            bestStep,
+            configSha256,
+            objective.data().sha256(),
+            objective.data().tokenizer().sha256());
+    context.rank().onPhase(RankPhase.CHECKPOINT, step);
+    saver.save(state, score);
+  }
+
+  private void check(Checkpoint checkpoint) {
+    checkpoint.verify();
+    ResumeCheck.check(
+        checkpoint,
+        TrainingCheckpoint.state(checkpoint),
+        config,
+        objective.stage(),
+        objective.data().sha256(),
+        objective.data().tokenizer().sha256());
+  }
+
+  private void resume(Checkpoint checkpoint) {
+    TrainingState state = TrainingCheckpoint.state(checkpoint);
+    saver.resume(checkpoint, state);
+    objective.resume(state.cursor());
+    step = state.step();
+    fromStep = step;
+    skippedInARow = state.skippedInARow();
+    best = state.best();
+    bestStep = state.bestStep();
+  }
+
+  private void start() {
+    RunDirectory run = context.run();
+    journal.start(
+        run,
+        () -> {
+          run.writeConfig(config);
+          run.writeMetrics(reported(), objective.headline());
+        },
+        RunSession.now(
+            fromStep,
+            context.backend().description(),
+            collective.worldSize(),
+            config.seed(),
+            configSha256,
+            objective.data().sha256(),
+            objective.data().tokenizer().sha256()),
+        saver.committedStep());
+    ranks.awaitFiles(journal::isIdle);
+    journal
+        .listener()
+        .onEvent(
+            new TrainingEvent.Started(
+                new TrainingPlan(
+                    config.name(),
+                    objective.stage(),
+                    run.toString(),
+                    context.backend().description(),
+                    collective.worldSize(),
+                    objective.models().get(0).model().parameters().count(),
+                    fromStep,
+                    config.training().steps(),
+                    objective.data().tokensPerStep(),
+                    config.training().microBatches(),
+                    objective.data().trainingTokens(),
+                    objective.data().validationTokens(),
+                    objective.headline())));
+    if (saver.committedStep() < 0 && config.evaluation().every() > 0) {
+      Measures evaluation = evaluate();
+      if (!evaluation.isEmpty()) {
+        log(Measures.none(), false, evaluation);
+      }
+    }
+  }
+
+  private TrainingOutcome end(TrainingOutcome outcome) {
+    saver.finish();
+    journal.finish();
+    journal.listener().onEvent(new TrainingEvent.Ended(outcome, step));
+    return outcome;
+  }
+
+  /** Each {@code every} steps, and at the end; 0: only at the end. */
+  private boolean due(int every) {
+    return step == config.training().steps() || (every > 0 && step % every == 0);
+  }
+
+  private void requireEvenShares() {
+    int microBatches = config.training().microBatches();
+    if (microBatches % collective.worldSize() != 0) {
+      throw UserException.usage(
+          "training.global_batch_size / training.micro_batch_size must be a multiple of the number of executors (%d), got %d micro-batches: change one of them"
+              .formatted(collective.worldSize(), microBatches));
+    }
+  }
+
+  /** Releases all memory and closes the run's files. */
+  @Override
+  public void close() {
+    close(saver);
+  }
+
+  @SuppressWarnings("try") // They are closed, from the last to the first.
+  private void close(RunSaver saverOrNull) {
+    try (objective;
+        journal;
+        saverOrNull) {
+      // Nothing else is held.
+    }
+  }
+}
