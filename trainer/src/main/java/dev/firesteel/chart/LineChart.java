@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Curves of metrics over the step as SVG. A noisy curve of more than {@value #MOST_MARKED} points is
- * drawn twice: faint as it is, and smoothed over that ({@link Smoothing} has the formulas).
+ * Curves of metrics over the step as SVG. A noisy curve of more than {@value #MOST_MARKED} points
+ * is drawn twice: faint as it is, and smoothed over that ({@link Smoothing} has the formulas).
  *
  * <p>The legend has each metric's last value, as it was reported. Where many points fall on one
  * pixel, the lowest and the highest are drawn: no peak is lost.
@@ -102,8 +102,7 @@ public final class LineChart {
 
   /** The chart as a file of its own. */
   public String file(Theme theme) {
-    String size =
-        " xmlns=\"http://www.w3.org/2000/svg\" width=\"" + WIDTH + "\" height=\"%1$d\"";
+    String size = " xmlns=\"http://www.w3.org/2000/svg\" width=\"" + WIDTH + "\" height=\"%1$d\"";
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + draw(size, theme);
   }
 

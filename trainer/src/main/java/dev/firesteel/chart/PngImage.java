@@ -28,8 +28,7 @@ public final class PngImage {
   public static byte[] of(String svg, int scale) {
     byte[] bytes = svg.getBytes(StandardCharsets.UTF_8);
     SVGDocument document =
-        new SVGLoader()
-            .load(new ByteArrayInputStream(bytes), null, LoaderContext.createDefault());
+        new SVGLoader().load(new ByteArrayInputStream(bytes), null, LoaderContext.createDefault());
     if (document == null) {
       throw new IllegalArgumentException("an image is drawn of SVG, got something else");
     }
@@ -40,8 +39,7 @@ public final class PngImage {
     graphics.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
     graphics.setRenderingHint(
         RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
-    graphics.setRenderingHint(
-        RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
+    graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
     document.render((java.awt.Component) null, graphics, new ViewBox(width, height));
     graphics.dispose();
     ByteArrayOutputStream png = new ByteArrayOutputStream();

@@ -18,8 +18,8 @@ import java.util.function.Function;
  * step 1200/2000 · loss 2.0413 · 45120 tokens/s · 1 min 20 s left
  * </pre>
  *
- * <p>It shows every metric that has a {@linkplain dev.firesteel.metrics.Metric#onProgressLine place}
- * on it.
+ * <p>It shows every metric that has a {@linkplain dev.firesteel.metrics.Metric#onProgressLine
+ * place} on it.
  */
 public final class ProgressLine implements TrainingListener {
   private static final String CLEAR = "\r\033[K";

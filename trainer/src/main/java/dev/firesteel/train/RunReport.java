@@ -29,8 +29,8 @@ import java.util.stream.Stream;
 /**
  * {@code report.html} of a run, one file that needs no other: the facts, the curves of all numbers
  * in {@code metrics.jsonl}, the last texts and the configuration; and the chart of the stage's
- * headline as {@code loss.svg} and {@code loss.png}. Labels and units are those that {@code run.json}
- * declares. Made of the run directory's other files, so it can be made again at any time.
+ * headline as {@code loss.svg} and {@code loss.png}. Labels and units are those that {@code
+ * run.json} declares. Made of the run directory's other files, so it can be made again at any time.
  */
 public final class RunReport {
   public static final String FILE_NAME = "report.html";
@@ -48,7 +48,8 @@ public final class RunReport {
   /**
    * Writes the report of a run, over an earlier one.
    *
-   * @return why {@code loss.png} could not be drawn, if it could not: it comes last, and needs fonts
+   * @return why {@code loss.png} could not be drawn, if it could not: it comes last, and needs
+   *     fonts
    */
   public static Optional<String> write(RunDirectory run) {
     JsonNode facts = run.run();
@@ -82,8 +83,7 @@ public final class RunReport {
     for (JsonNode metric : facts.path("metrics")) {
       try {
         declared.put(
-            metric.path("key").asText(),
-            CheckpointManifest.JSON.treeToValue(metric, Metric.class));
+            metric.path("key").asText(), CheckpointManifest.JSON.treeToValue(metric, Metric.class));
       } catch (JsonProcessingException e) {
         // Declared by a later version: then it is shown by its key alone.
       }
@@ -177,7 +177,8 @@ public final class RunReport {
 
   /**
    * A listener that writes the report when the run has ended. A machine without fonts costs {@code
-   * loss.png}, a file system that hangs the report, and either a notice, but not a run that is done.
+   * loss.png}, a file system that hangs the report, and either a notice, but not a run that is
+   * done.
    *
    * @param limit after which the report is given up ({@code checkpoint.timeout_seconds})
    */
@@ -200,7 +201,10 @@ public final class RunReport {
           .ifPresent(
               why ->
                   notices.notice(
-                      "loss.png of " + run + " was not drawn, loss.svg and the report are there: " + why));
+                      "loss.png of "
+                          + run
+                          + " was not drawn, loss.svg and the report are there: "
+                          + why));
     } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
       notices.notice("The report of " + run + " was not written: " + e);
     }
@@ -212,7 +216,8 @@ public final class RunReport {
     if (!rows.isEmpty()) {
       JsonNode last = rows.get(rows.size() - 1);
       facts.add(new Fact("Steps", String.format(Locale.ROOT, "%,d", last.path("step").asLong())));
-      facts.add(new Fact("Tokens", String.format(Locale.ROOT, "%,d", last.path("tokens").asLong())));
+      facts.add(
+          new Fact("Tokens", String.format(Locale.ROOT, "%,d", last.path("tokens").asLong())));
     }
     metrics.forEach(
         (key, metric) -> facts.add(new Fact(capitalized(metric.label()), last(rows, metric))));

@@ -184,8 +184,7 @@ class LineChartTest {
     assertThat(LineChart.of(List.of(new Series(REWARD, List.of(new Point(1, Double.NaN)))), ""))
         .isEmpty();
     assertThat(
-            points(
-                html(REWARD, new Point(1, 1), new Point(2, Double.NaN), new Point(3, 3))).get(0))
+            points(html(REWARD, new Point(1, 1), new Point(2, Double.NaN), new Point(3, 3))).get(0))
         .hasSize(2);
   }
 

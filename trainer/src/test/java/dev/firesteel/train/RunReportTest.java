@@ -80,8 +80,7 @@ class RunReportTest {
     facts.set("metrics", CheckpointManifest.JSON.valueToTree(List.of(reward, Metrics.LOSS)));
     facts.withArray("metrics").addObject().put("key", "kl").put("of_a_later_version", 1);
     facts.set("headline", CheckpointManifest.JSON.valueToTree(Headline.more(reward)));
-    run.replace(
-        RunDirectory.RUN, facts.toString().getBytes(StandardCharsets.UTF_8));
+    run.replace(RunDirectory.RUN, facts.toString().getBytes(StandardCharsets.UTF_8));
     try (StepRows rows = run.openRows(RunDirectory.METRICS, -1)) {
       for (int step = 1; step <= 3; step++) {
         rows.append(
@@ -111,9 +110,7 @@ class RunReportTest {
     RunDirectory run = TinyRun.directory(TinyRun.config(folder));
     List<String> notices = new ArrayList<>();
     RunReport.atEndOf(
-            run,
-            event -> notices.add(((TrainingEvent.Notice) event).line()),
-            Duration.ofMinutes(1))
+            run, event -> notices.add(((TrainingEvent.Notice) event).line()), Duration.ofMinutes(1))
         .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 1));
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0)).startsWith("The report of " + run + " was not written: ");

@@ -129,9 +129,7 @@ class SteadyStateWatchTest {
 
   @Test
   void nothingIsExpectedOfAMachineThatWasNotMeasured() {
-    SteadyStateWatch unmeasured =
-        new SteadyStateWatch(
-            this::note, () -> Double.NaN);
+    SteadyStateWatch unmeasured = new SteadyStateWatch(this::note, () -> Double.NaN);
     for (int i = 1; i < 30; i++) {
       unmeasured.onMeasured(measured(20L * i, 9000, 9000, 0));
     }

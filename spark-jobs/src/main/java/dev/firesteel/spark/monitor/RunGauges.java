@@ -14,10 +14,10 @@ import java.util.function.ToDoubleFunction;
  * A run's numbers in Spark's metrics system, for whatever sinks the user has there. A number that
  * is not known is NaN.
  *
- * <p>The driver has {@code run.*}, of it one for each metric of the run by its key, and, for each rank, {@code ranks.<rank>.*}: Spark's sink for
- * Prometheus answers on the driver alone. Each executor that is a process of its own has {@code
- * trainer.*}, what its rank measured, for sinks that every process feeds (Graphite, StatsD, JMX,
- * files).
+ * <p>The driver has {@code run.*}, of it one for each metric of the run by its key, and, for each
+ * rank, {@code ranks.<rank>.*}: Spark's sink for Prometheus answers on the driver alone. Each
+ * executor that is a process of its own has {@code trainer.*}, what its rank measured, for sinks
+ * that every process feeds (Graphite, StatsD, JMX, files).
  */
 public final class RunGauges {
   private final MetricRegistry registry;

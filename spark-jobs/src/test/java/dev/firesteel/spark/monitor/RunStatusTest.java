@@ -359,8 +359,7 @@ class RunStatusTest {
 
   static TrainingEvent evaluated(long step, double loss, double bitsPerByte) {
     return new TrainingEvent.Evaluated(
-        step,
-        Measures.of(Metrics.VALIDATION_LOSS, loss).with(Metrics.BITS_PER_BYTE, bitsPerByte));
+        step, Measures.of(Metrics.VALIDATION_LOSS, loss).with(Metrics.BITS_PER_BYTE, bitsPerByte));
   }
 
   private static List<Point> points(RunSnapshot snapshot, String key) {

@@ -79,8 +79,7 @@ public class TrainingPageTest {
       if (step % 100 == 0) {
         events.onEvent(RunStatusTest.evaluated(step, loss + 0.1, 1.25));
         events.onEvent(
-            new TrainingEvent.CheckpointCommitted(
-                step, "file:/runs/one/checkpoints/step-" + step));
+            new TrainingEvent.CheckpointCommitted(step, "file:/runs/one/checkpoints/step-" + step));
       }
       TrainingPlugin.sendRankStep(rank(0, "node-0", step, 130, 40, 30));
       TrainingPlugin.sendRankStep(rank(1, "node-2", step, 130, 25, 5));
@@ -105,7 +104,8 @@ public class TrainingPageTest {
     assertThat(page)
         .contains("step 800 of 2,000 (40.0 %)", "&middot; 40", " tokens/s &middot;", " left")
         .contains("fill: none; stroke: var(", "fill: none; stroke: #d6600a")
-        .containsSubsequence("aria-label=\"Loss over", "Reward over", "Garbage collection a step over")
+        .containsSubsequence(
+            "aria-label=\"Loss over", "Reward over", "Garbage collection a step over")
         .contains("<td>Loss</td>", " nats per token</td>", " nats per token, perplexity 9.")
         .contains("<td>Reward</td><td>-1.500, at step 750</td>")
         .contains("<td>/runs/one/checkpoints/step-800</td>")
