@@ -19,6 +19,7 @@ import java.util.List;
 final class Smoothing {
   private static final int SHORTEST_SPAN = 5;
   private static final int SPANS = 50;
+  private static final int TURNING_SHARE = 10;
 
   private Smoothing() {}
 
@@ -51,18 +52,16 @@ final class Smoothing {
   }
 
   /**
-   * Whether a curve goes up and down from point to point: whether its second differences are more
-   * than half as large as its first ones, in all. Those of a schedule are far smaller.
+   * Whether a curve goes up and down from point to point: whether more than a tenth of its points
+   * are turning points. Of noise two thirds are, of a schedule next to none.
    */
   static boolean isNoisy(List<Point> points) {
-    double first = 0;
-    double second = 0;
+    int turns = 0;
     for (int i = 1; i + 1 < points.size(); i++) {
       double before = points.get(i).value() - points.get(i - 1).value();
       double after = points.get(i + 1).value() - points.get(i).value();
-      first += Math.abs(after);
-      second += Math.abs(after - before);
+      turns += Math.signum(before) * Math.signum(after) < 0 ? 1 : 0;
     }
-    return second > first / 2;
+    return TURNING_SHARE * turns > points.size();
   }
 }

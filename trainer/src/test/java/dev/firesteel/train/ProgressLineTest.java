@@ -2,6 +2,11 @@ package dev.firesteel.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.metrics.Unit;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -9,8 +14,6 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 class ProgressLineTest {
-  private static final TrainingPlan PLAN =
-      new TrainingPlan("tiny", "runs/tiny", "reference", 1, 1234567, 0, 200, 512, 1, 10_240, 64);
 
   @Test
   void writesLinesWhereThereIsNoTerminal() {
@@ -47,15 +50,60 @@ class ProgressLineTest {
         .doesNotContain("Done");
   }
 
-  private static String end(long fromStep, long step) {
+  @Test
+  void showsANumberThatItHasNeverHeardOf() {
+    Metric reward = Metric.of("reward", "reward", Unit.NONE);
+    Metric accuracy = Metric.of("val_accuracy", "accuracy", Unit.SHARE);
+    Metric quiet = Metric.of("kl", "divergence", Unit.NONE).offProgressLine();
+    String text =
+        shown(
+            new TrainingEvent.Started(plan(0, 0)),
+            new TrainingEvent.Evaluated(
+                100, Measures.of(reward, 0.25).with(accuracy, 0.5).with(quiet, 2)),
+            new TrainingEvent.Evaluated(100, Measures.of(quiet, 2)),
+            new TrainingEvent.StepLogged(
+                100, 51_200, Measures.of(quiet, 1).with(reward, 1.5), false, Measures.none()));
+
+    assertThat(text)
+        .isEqualTo(
+            """
+            tiny: 1,234,567 parameters, 200 steps of 512 tokens, reference
+            step 100/200 · reward 0.2500 · accuracy 0.5000
+            step 100/200 · reward 1.500 · 0 s left
+            """);
+  }
+
+  private static String shown(TrainingEvent... events) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     ProgressLine line =
         new ProgressLine(new PrintStream(bytes, true, StandardCharsets.UTF_8), false);
-    line.onStart(
-        new TrainingPlan(
-            "tiny", "runs/tiny", "reference", 1, 1234567, fromStep, 200, 512, 1, 10_240, 64));
-    line.onEnd(TrainingOutcome.COMPLETED, step);
-    return bytes.toString(StandardCharsets.UTF_8);
+    for (TrainingEvent event : events) {
+      line.onEvent(event);
+    }
+    return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
+  }
+
+  private static TrainingPlan plan(long fromStep, long trainingTokens) {
+    return new TrainingPlan(
+        "tiny",
+        "pretrain",
+        "runs/tiny",
+        "reference",
+        1,
+        1234567,
+        fromStep,
+        200,
+        512,
+        1,
+        trainingTokens,
+        64,
+        Headline.less(Metrics.VALIDATION_LOSS));
+  }
+
+  private static String end(long fromStep, long step) {
+    return shown(
+        new TrainingEvent.Started(plan(fromStep, 10_240)),
+        new TrainingEvent.Ended(TrainingOutcome.COMPLETED, step));
   }
 
   @Test
@@ -70,13 +118,22 @@ class ProgressLineTest {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     ProgressLine line =
         new ProgressLine(new PrintStream(bytes, true, StandardCharsets.UTF_8), terminal);
-    line.onStart(PLAN);
-    EvaluationResult result = new EvaluationResult(Math.log(10), 3.2, 64);
-    line.onEvaluation(100, result);
-    line.onStep(new StepMetrics(100, 51_200, 2.5, 1e-3, 0.7, 1000, 512, 0, 0, false, result));
-    line.onCheckpoint(100, "file:/tmp/runs/tiny/checkpoints/step-00000100");
-    line.onSkip(101, Double.NaN, Double.POSITIVE_INFINITY);
-    line.onEnd(TrainingOutcome.INTERRUPTED, 101);
+    line.onEvent(new TrainingEvent.Started(plan(0, 10_240)));
+    Measures evaluation =
+        Measures.of(Metrics.VALIDATION_LOSS, Math.log(10)).with(Metrics.BITS_PER_BYTE, 3.2);
+    line.onEvent(new TrainingEvent.StepLogged(0, 0, Measures.none(), false, Measures.none()));
+    line.onEvent(new TrainingEvent.Evaluated(100, evaluation));
+    Measures training =
+        Measures.of(Metrics.LOSS, 2.5)
+            .with(Metrics.LEARNING_RATE, 1e-3)
+            .with(Metrics.TOKENS_PER_SECOND, 1000)
+            .with(Metrics.STEP_MILLIS, 512);
+    line.onEvent(new TrainingEvent.StepLogged(100, 51_200, training, false, evaluation));
+    line.onEvent(
+        new TrainingEvent.CheckpointCommitted(
+            100, "file:/tmp/runs/tiny/checkpoints/step-00000100"));
+    line.onEvent(new TrainingEvent.StepSkipped(101, Double.NaN, Double.POSITIVE_INFINITY));
+    line.onEvent(new TrainingEvent.Ended(TrainingOutcome.INTERRUPTED, 101));
     return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
   }
 }

@@ -17,11 +17,7 @@ class SteadyStateWatchTest {
   private int asked;
   private final SteadyStateWatch watch =
       new SteadyStateWatch(
-          event -> {
-            if (event instanceof TrainingEvent.Notice notice) {
-              notices.add(notice.line());
-            }
-          },
+          this::note,
           () -> {
             asked++;
             return 100;
@@ -133,18 +129,15 @@ class SteadyStateWatchTest {
 
   @Test
   void nothingIsExpectedOfAMachineThatWasNotMeasured() {
-    SteadyStateWatch unmeasured =
-        new SteadyStateWatch(
-            event -> {
-              if (event instanceof TrainingEvent.Notice notice) {
-                notices.add(notice.line());
-              }
-            },
-            () -> Double.NaN);
+    SteadyStateWatch unmeasured = new SteadyStateWatch(this::note, () -> Double.NaN);
     for (int i = 1; i < 30; i++) {
       unmeasured.onMeasured(measured(20L * i, 9000, 9000, 0));
     }
     assertThat(notices).isEmpty();
+  }
+
+  private void note(TrainingEvent event) {
+    notices.add(((TrainingEvent.Notice) event).line());
   }
 
   private void report(int steps, double stepMillis, double cpuMillis, double bytes) {

@@ -155,7 +155,7 @@ final class RunHtml {
       return UNKNOWN;
     }
     String text = unit == Unit.BYTES ? bytes(value) : unit.text(value);
-    if (unit == Unit.NATS) {
+    if (series.evaluated() && unit == Unit.NATS) {
       text += format(", perplexity %.2f", Math.exp(value));
     }
     return series.step() == now.step() ? text : text + format(", at step %,d", series.step());

@@ -103,10 +103,11 @@ public record RunSnapshot(
    * A metric over the step.
    *
    * @param metric as the stage declares it
+   * @param evaluated whether evaluations report it
    * @param step of its last value
    * @param points its curve
    */
-  record Series(Metric metric, long step, List<Point> points) {
+  record Series(Metric metric, boolean evaluated, long step, List<Point> points) {
     /** What a tool needs to draw it. */
     @JsonValue
     Map<String, Object> json() {

@@ -123,9 +123,9 @@ public final class RunStatus implements TrainingListener {
     } else if (event instanceof TrainingEvent.StepLogged logged) {
       lastStep = logged.step();
       lastAt = clock.instant();
-      measured(logged.step(), logged.training());
+      measured(logged.step(), logged.training(), false);
     } else if (event instanceof TrainingEvent.Evaluated evaluated) {
-      measured(evaluated.step(), evaluated.measures());
+      measured(evaluated.step(), evaluated.measures(), true);
     } else if (event instanceof TrainingEvent.CheckpointCommitted checkpoint) {
       add(
           checkpoints,
@@ -153,13 +153,13 @@ public final class RunStatus implements TrainingListener {
     metrics.values().forEach(metric -> metric.cutAfter(plan.fromStep()));
   }
 
-  private void measured(long step, Measures measures) {
+  private void measured(long step, Measures measures, boolean evaluated) {
     for (Measure measure : measures) {
       String key = measure.metric().key();
       if (!metrics.containsKey(key) && metrics.size() == MOST_METRICS) {
         sayThatNotAllAreShown(key);
       } else {
-        metrics.computeIfAbsent(key, first -> new History()).add(step, measure);
+        metrics.computeIfAbsent(key, first -> new History(evaluated)).add(step, measure);
       }
     }
   }
@@ -279,10 +279,15 @@ public final class RunStatus implements TrainingListener {
 
   /** What was reported of a metric. */
   private static final class History {
+    private final boolean evaluated;
     private final Curve curve = new Curve(MOST_POINTS);
     private Metric metric;
     private long step;
     private double value;
+
+    History(boolean evaluated) {
+      this.evaluated = evaluated;
+    }
 
     void add(long newStep, Measure measure) {
       metric = measure.metric();
@@ -301,7 +306,7 @@ public final class RunStatus implements TrainingListener {
     }
 
     Series series() {
-      return new Series(metric, step, curve.points());
+      return new Series(metric, evaluated, step, curve.points());
     }
   }
 

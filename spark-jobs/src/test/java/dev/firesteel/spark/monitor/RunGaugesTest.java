@@ -3,7 +3,11 @@ package dev.firesteel.spark.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.codahale.metrics.MetricRegistry;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Unit;
 import dev.firesteel.train.RankStep;
+import dev.firesteel.train.TrainingEvent;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -13,14 +17,18 @@ class RunGaugesTest {
   @Test
   void theDriverHasTheRun() {
     RunStatus status = new RunStatus();
-    RunGauges.onDriver(registry, status);
+    RunGauges gauges = RunGauges.onDriver(registry, status);
     assertThat(value("run.step")).isZero();
-    assertThat(value("run.loss")).isNaN();
+    assertThat(registry.getNames()).doesNotContain("run.loss");
     assertThat(value("run.checkpoint_step")).isEqualTo(-1);
 
-    status.onStart(RunStatusTest.plan("one", 0, 100));
-    status.onStep(RunStatusTest.step(7, 3.5, 900));
-    status.onCheckpoint(6, "somewhere");
+    Metric reward = Metric.of("reward", "reward", Unit.NONE);
+    status.onEvent(new TrainingEvent.Started(RunStatusTest.plan("one", 0, 100)));
+    status.onEvent(RunStatusTest.step(7, 3.5, 900));
+    status.onEvent(new TrainingEvent.Evaluated(7, Measures.of(reward, -2)));
+    status.onEvent(new TrainingEvent.CheckpointCommitted(6, "somewhere"));
+    status.metrics().forEach(gauges::heardOf);
+    status.metrics().forEach(gauges::heardOf);
 
     assertThat(value("run.step")).isEqualTo(7);
     assertThat(value("run.steps")).isEqualTo(100);
@@ -28,8 +36,23 @@ class RunGaugesTest {
     assertThat(value("run.loss")).isEqualTo(3.5);
     assertThat(value("run.tokens_per_second")).isEqualTo(900);
     assertThat(value("run.allocated_bytes_per_step")).isEqualTo(2048);
-    assertThat(value("run.gc_millis")).isEqualTo(1.5);
+    assertThat(value("run.gc_ms")).isEqualTo(1.5);
     assertThat(value("run.checkpoint_step")).isEqualTo(6);
+    assertThat(value("run.reward")).isEqualTo(-2);
+
+    status.onEvent(new TrainingEvent.Started(RunStatusTest.plan("two", 0, 100)));
+
+    assertThat(value("run.reward")).isNaN();
+  }
+
+  @Test
+  void aMetricDoesNotReplaceAGaugeOfTheRun() {
+    RunStatus status = new RunStatus();
+    RunGauges gauges = RunGauges.onDriver(registry, status);
+    status.onEvent(
+        new TrainingEvent.Evaluated(1, Measures.of(Metric.of("steps", "steps", Unit.NONE), 7)));
+    status.metrics().forEach(gauges::heardOf);
+    assertThat(value("run.steps")).isZero();
   }
 
   @Test

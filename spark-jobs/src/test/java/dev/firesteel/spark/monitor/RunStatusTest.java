@@ -5,14 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.firesteel.spark.monitor.Curve.Point;
+import dev.firesteel.chart.Curve.Point;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.metrics.Unit;
 import dev.firesteel.spark.monitor.RunSnapshot.Attempt;
 import dev.firesteel.spark.monitor.RunSnapshot.RankState;
 import dev.firesteel.spark.monitor.RunSnapshot.State;
 import dev.firesteel.spark.rpc.JsonLines;
-import dev.firesteel.train.EvaluationResult;
 import dev.firesteel.train.RankStep;
-import dev.firesteel.train.StepMetrics;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingOutcome;
 import dev.firesteel.train.TrainingPlan;
 import java.time.Clock;
@@ -35,48 +39,49 @@ class RunStatusTest {
     assertThat(empty.state()).isEqualTo(State.PREPARING);
     assertThat(empty.plan()).isNull();
     assertThat(empty.now().step()).isZero();
-    assertThat(empty.now().loss()).isNaN();
+    assertThat(empty.now().metric("loss")).isNaN();
     assertThat(empty.now().checkpointStep()).isEqualTo(-1);
     assertThat(empty.now().secondsLeft()).isNaN();
-    assertThat(empty.json().at("/now/loss").isNull()).isTrue();
+    assertThat(empty.json().at("/now/metrics").size()).isZero();
+    assertThat(empty.json().at("/now/seconds_left").isNull()).isTrue();
   }
 
   @Test
   void followsARunFromItsPlanToItsEnd() {
     status.attemptStarted(1, 2);
-    status.onStart(plan("one", 0, 100));
-    status.onEvaluation(0, new EvaluationResult(6, 9, 1000));
-    status.onStep(step(0, Double.NaN, Double.NaN));
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 100)));
+    status.onEvent(evaluated(0, 6, 9));
+    status.onEvent(step(0, Double.NaN, Double.NaN));
     clock.advance(Duration.ofSeconds(10));
-    status.onStep(step(20, 4.5, 1000));
-    status.onCheckpoint(20, "file:/runs/one/checkpoints/step-20");
+    status.onEvent(step(20, 4.5, 1000));
+    status.onEvent(new TrainingEvent.CheckpointCommitted(20, "file:/runs/one/checkpoints/step-20"));
 
     RunSnapshot running = status.snapshot();
     assertThat(running.state()).isEqualTo(State.TRAINING);
     assertThat(running.now().step()).isEqualTo(20);
     assertThat(running.now().tokens()).isEqualTo(20 * 512);
-    assertThat(running.now().loss()).isEqualTo(4.5);
-    assertThat(running.now().tokensPerSecond()).isEqualTo(1000);
-    assertThat(running.now().validationLoss()).isEqualTo(6);
+    assertThat(running.now().metric("loss")).isEqualTo(4.5);
+    assertThat(running.now().metric("tokens_per_second")).isEqualTo(1000);
+    assertThat(running.now().metric("val_loss")).isEqualTo(6);
     assertThat(running.now().checkpointStep()).isEqualTo(20);
     assertThat(running.now().attempt()).isEqualTo(1);
     assertThat(running.now().worldSize()).isEqualTo(2);
     // 20 steps took 10 seconds.
     assertThat(running.now().secondsLeft()).isEqualTo(40, within(1e-9));
-    assertThat(running.loss()).containsExactly(new Point(20, 4.5));
-    assertThat(running.validationLoss()).containsExactly(new Point(0, 6));
-    assertThat(running.tokensPerSecond()).containsExactly(new Point(20, 1000));
+    assertThat(points(running, "loss")).containsExactly(new Point(20, 4.5));
+    assertThat(points(running, "val_loss")).containsExactly(new Point(0, 6));
+    assertThat(points(running, "tokens_per_second")).containsExactly(new Point(20, 1000));
 
-    status.onEnd(TrainingOutcome.COMPLETED, 100);
+    status.onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 100));
     assertThat(status.snapshot().state()).isEqualTo(State.COMPLETED);
     assertThat(status.numbers().secondsLeft()).isZero();
   }
 
   @Test
   void timeLeftIsAtThePaceOfThisPlanAlone() {
-    status.onStart(plan("one", 60, 100));
+    status.onEvent(new TrainingEvent.Started(plan("one", 60, 100)));
     clock.advance(Duration.ofSeconds(4));
-    status.onStep(step(80, 3, 1000));
+    status.onEvent(step(80, 3, 1000));
     clock.advance(Duration.ofHours(1));
 
     assertThat(status.numbers().secondsLeft()).isEqualTo(4, within(1e-9));
@@ -85,27 +90,27 @@ class RunStatusTest {
   @Test
   void aNextAttemptDoesAgainWhatWasLost() {
     status.attemptStarted(1, 2);
-    status.onStart(plan("one", 0, 100));
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 100)));
     for (int i = 1; i <= 50; i++) {
-      status.onStep(step(i, 100 - i, 1000));
+      status.onEvent(step(i, 100 - i, 1000));
     }
-    status.onEvaluation(30, new EvaluationResult(4, 6, 1000));
-    status.onEvaluation(50, new EvaluationResult(3, 5, 1000));
+    status.onEvent(evaluated(30, 4, 6));
+    status.onEvent(evaluated(50, 3, 5));
     status.rankReported(report(1, 10, 0));
     clock.advance(Duration.ofSeconds(5));
     status.attemptEnded(50, "rank 1 on b was lost");
     assertThat(status.snapshot().state()).isEqualTo(State.STOPPED);
 
     status.attemptStarted(2, 1);
-    status.onStart(plan("one", 40, 100));
+    status.onEvent(new TrainingEvent.Started(plan("one", 40, 100)));
 
     RunSnapshot resumed = status.snapshot();
     assertThat(resumed.state()).isEqualTo(State.TRAINING);
     assertThat(resumed.now().step()).isEqualTo(40);
     assertThat(resumed.now().attempt()).isEqualTo(2);
-    assertThat(resumed.loss()).hasSize(40).endsWith(new Point(40, 60));
-    assertThat(resumed.validationLoss()).containsExactly(new Point(30, 4));
-    assertThat(resumed.now().validationLoss()).as("of step 50").isNaN();
+    assertThat(points(resumed, "loss")).hasSize(40).endsWith(new Point(40, 60));
+    assertThat(points(resumed, "val_loss")).containsExactly(new Point(30, 4));
+    assertThat(resumed.now().metric("val_loss")).as("of step 50").isNaN();
     assertThat(resumed.ranks()).isEmpty();
     assertThat(resumed.attempts())
         .containsExactly(
@@ -124,19 +129,19 @@ class RunStatusTest {
   @Test
   void anotherRunStartsWithoutWhatTheOneBeforeLeft() {
     status.attemptStarted(1, 1);
-    status.onStart(plan("one", 0, 100));
-    status.onStep(step(100, 4, 1000));
-    status.onCheckpoint(100, "one");
-    status.onNotice("of one");
-    status.onEnd(TrainingOutcome.COMPLETED, 100);
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 100)));
+    status.onEvent(step(100, 4, 1000));
+    status.onEvent(new TrainingEvent.CheckpointCommitted(100, "one"));
+    status.notice("of one");
+    status.onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 100));
 
     status.attemptStarted(1, 1);
     assertThat(status.snapshot().state()).isEqualTo(State.PREPARING);
-    status.onStart(plan("two", 0, 100));
+    status.onEvent(new TrainingEvent.Started(plan("two", 0, 100)));
 
     RunSnapshot other = status.snapshot();
     assertThat(other.state()).isEqualTo(State.TRAINING);
-    assertThat(other.loss()).isEmpty();
+    assertThat(other.series()).isEmpty();
     assertThat(other.checkpoints()).isEmpty();
     assertThat(other.notices()).isEmpty();
     assertThat(other.attempts()).hasSize(1);
@@ -186,15 +191,15 @@ class RunStatusTest {
 
   @Test
   void memoryIsBounded() {
-    status.onStart(plan("one", 0, 1_000_000));
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 1_000_000)));
     for (int i = 1; i <= 20_000; i++) {
-      status.onStep(step(i, 1, 1));
-      status.onCheckpoint(i, "step " + i);
-      status.onNotice("notice " + i);
+      status.onEvent(step(i, 1, 1));
+      status.onEvent(new TrainingEvent.CheckpointCommitted(i, "step " + i));
+      status.notice("notice " + i);
     }
 
     RunSnapshot snapshot = status.snapshot();
-    assertThat(snapshot.loss())
+    assertThat(points(snapshot, "loss"))
         .hasSizeBetween(RunStatus.MOST_POINTS / 2, RunStatus.MOST_POINTS + 1)
         .endsWith(new Point(20_000, 1));
     assertThat(snapshot.checkpoints()).hasSize(RunStatus.MOST_ENTRIES);
@@ -202,10 +207,46 @@ class RunStatusTest {
   }
 
   @Test
+  void metricsAreBoundedToo() {
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 100)));
+    for (int i = 1; i <= RunStatus.MOST_METRICS + 10; i++) {
+      Metric metric = Metric.of("metric_" + i, "metric", Unit.NONE);
+      status.onEvent(new TrainingEvent.Evaluated(1, Measures.of(metric, i)));
+    }
+    RunSnapshot snapshot = status.snapshot();
+    assertThat(snapshot.series()).hasSize(RunStatus.MOST_METRICS);
+    assertThat(snapshot.notices()).hasSize(1);
+    assertThat(snapshot.notices().get(0)).contains("first 64 metrics", "metric_65");
+  }
+
+  @Test
+  void showsANumberThatItHasNeverHeardOf() {
+    Metric reward = Metric.of("reward", "mean <reward>", Unit.SHARE).in("Rewards");
+    status.onEvent(
+        new TrainingEvent.Started(
+            new TrainingPlan(
+                "ppo", "ppo", "runs/ppo", "cpu", 1, 1, 0, 9, 8, 1, 0, 0, Headline.more(reward))));
+    status.onEvent(step(1, 4.5, 1000));
+    status.onEvent(new TrainingEvent.Evaluated(1, Measures.of(reward, 0.25)));
+    status.onEvent(step(2, 4.5, 1000));
+
+    JsonNode json = status.snapshot().json();
+    assertThat(json.at("/now/metrics/reward").asDouble()).isEqualTo(0.25);
+    assertThat(json.at("/series/7").toString())
+        .isEqualTo(
+            "{\"key\":\"reward\",\"label\":\"mean <reward>\",\"unit\":\"\",\"chart\":\"Rewards\",\"points\":[{\"step\":1,\"value\":0.25}]}");
+    assertThat(RunHtml.of(status.snapshot()))
+        .contains(" &middot; mean &lt;reward&gt; 0.2500 &middot; ")
+        .contains("<td>Mean &lt;reward&gt;</td><td>0.2500, at step 1</td>")
+        .containsSubsequence("<svg", "aria-label=\"Rewards over", "<svg", "aria-label=\"Loss over")
+        .doesNotContain("epochs");
+  }
+
+  @Test
   void reportsTellTheHosts() {
     status.attemptStarted(1, 2);
     assertThat(status.snapshot().attempts().get(0).fromStep()).isEqualTo(-1);
-    status.onStart(plan("one", 60, 100));
+    status.onEvent(new TrainingEvent.Started(plan("one", 60, 100)));
     status.rankReported(report(1, 100, 20));
     status.rankReported(report(0, 100, 20));
     status.attemptEnded(70, "rank 1 was lost");
@@ -220,8 +261,8 @@ class RunStatusTest {
   @Test
   void tellsToolsInJson() {
     status.attemptStarted(1, 1);
-    status.onStart(plan("one", 0, 100));
-    status.onStep(step(10, 4.5, 1000));
+    status.onEvent(new TrainingEvent.Started(plan("one", 0, 100)));
+    status.onEvent(step(10, 4.5, 1000));
     status.rankReported(report(0, 100, 20));
 
     JsonNode json = status.snapshot().json();
@@ -229,12 +270,15 @@ class RunStatusTest {
     assertThat(json.at("/state").asText()).isEqualTo("TRAINING");
     assertThat(json.at("/plan/tokens_per_step").asLong()).isEqualTo(512);
     assertThat(json.at("/taken").asText()).isEqualTo(BEGIN.toString());
-    assertThat(json.at("/now/tokens_per_second").asDouble()).isEqualTo(1000);
-    assertThat(json.at("/now/allocated_bytes_per_step").asDouble()).isEqualTo(2048);
-    assertThat(json.at("/now/gc_millis").asDouble()).isEqualTo(1.5);
+    assertThat(json.at("/now/metrics/tokens_per_second").asDouble()).isEqualTo(1000);
+    assertThat(json.at("/now/metrics/allocated_bytes_per_step").asDouble()).isEqualTo(2048);
+    assertThat(json.at("/now/metrics/gc_ms").asDouble()).isEqualTo(1.5);
     assertThat(json.at("/ranks/0/allocated_bytes").asDouble()).isEqualTo(4096);
-    assertThat(json.at("/now/validation_loss").isNull()).isTrue();
-    assertThat(json.at("/loss/0/value").asDouble()).isEqualTo(4.5);
+    assertThat(json.at("/now/metrics/grad_norm").isNull()).as("not finite").isTrue();
+    assertThat(json.at("/series/0").toString())
+        .isEqualTo(
+            "{\"key\":\"loss\",\"label\":\"loss\",\"unit\":\"nats per token\",\"chart\":\"Loss\",\"points\":[{\"step\":10,\"value\":4.5}]}");
+    assertThat(json.at("/plan/headline/metric/key").asText()).isEqualTo("val_loss");
     assertThat(json.at("/ranks/0/compute_millis").asDouble()).isEqualTo(100);
     assertThat(json.at("/ranks/0/overlap_share").asDouble()).isEqualTo(0.5);
     assertThat(json.at("/ranks/0/compute_ratio").isNull()).isTrue();
@@ -253,6 +297,25 @@ class RunStatusTest {
   }
 
   @Test
+  void eventsSurviveTheirWayAsJson() {
+    Metric reward = Metric.of("reward", "mean reward", Unit.NONE).in("R").offProgressLine();
+    for (TrainingEvent event :
+        List.of(
+            new TrainingEvent.Started(plan("one", 5, 100)),
+            step(7, Double.POSITIVE_INFINITY, 1.5),
+            new TrainingEvent.StepLogged(0, 0, Measures.none(), true, Measures.of(reward, -1)),
+            evaluated(7, Double.NaN, 0.1),
+            new TrainingEvent.CheckpointCommitted(7, "file:/x"),
+            new TrainingEvent.Sampled(7, "a\n\"b\""),
+            new TrainingEvent.StepSkipped(8, Double.NaN, Double.NEGATIVE_INFINITY),
+            new TrainingEvent.Notice("line"),
+            new TrainingEvent.Ended(TrainingOutcome.INTERRUPTED, 9))) {
+      String line = JsonLines.write(event);
+      assertThat(JsonLines.read(line, TrainingEvent.class, "a training event")).isEqualTo(event);
+    }
+  }
+
+  @Test
   void reportsSurviveTheirWayAsJson() {
     RankReport report = report(7, 12.25, 1.5);
     assertThat(JsonLines.read(JsonLines.write(report), RankReport.class, "a rank's report"))
@@ -267,12 +330,44 @@ class RunStatusTest {
 
   static TrainingPlan plan(String run, long fromStep, long steps) {
     return new TrainingPlan(
-        run, "file:/runs/" + run, "cpu", 2, 1_000_000, fromStep, steps, 512, 4, 100_000, 1000);
+        run,
+        "pretrain",
+        "file:/runs/" + run,
+        "cpu",
+        2,
+        1_000_000,
+        fromStep,
+        steps,
+        512,
+        4,
+        100_000,
+        1000,
+        Headline.less(Metrics.VALIDATION_LOSS));
   }
 
-  static StepMetrics step(long step, double loss, double tokensPerSecond) {
-    return new StepMetrics(
-        step, step * 512, loss, 1e-3, 0.5, tokensPerSecond, 10, 2048, 1.5, false, null);
+  static TrainingEvent step(long step, double loss, double tokensPerSecond) {
+    Measures training =
+        Measures.of(Metrics.LOSS, loss)
+            .with(Metrics.LEARNING_RATE, 1e-3)
+            .with(Metrics.GRADIENT_NORM, Double.NaN)
+            .with(Metrics.TOKENS_PER_SECOND, tokensPerSecond)
+            .with(Metrics.STEP_MILLIS, 10)
+            .with(Metrics.ALLOCATED_BYTES, 2048)
+            .with(Metrics.GC_MILLIS, 1.5);
+    return new TrainingEvent.StepLogged(step, step * 512, training, false, Measures.none());
+  }
+
+  static TrainingEvent evaluated(long step, double loss, double bitsPerByte) {
+    return new TrainingEvent.Evaluated(
+        step, Measures.of(Metrics.VALIDATION_LOSS, loss).with(Metrics.BITS_PER_BYTE, bitsPerByte));
+  }
+
+  private static List<Point> points(RunSnapshot snapshot, String key) {
+    return snapshot.series().stream()
+        .filter(series -> series.metric().key().equals(key))
+        .findFirst()
+        .orElseThrow()
+        .points();
   }
 
   private static RankReport report(int rank, double computeMillis, double waitMillis) {

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.firesteel.spark.rpc.TrainingEvents;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Unit;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
-import dev.firesteel.train.EvaluationResult;
 import dev.firesteel.train.RankStep;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import java.io.File;
 import java.io.IOException;
@@ -63,24 +65,28 @@ public class TrainingPageTest {
     url = TrainingPlugin.driver().pageUrl().orElseThrow();
     assertThat(get("")).contains("No training has begun in this application.");
     RunStatus status = TrainingPlugin.driver().status();
-    TrainingListener events = TrainingEvents.encoder(TrainingPlugin::send);
+    TrainingListener events = TrainingPlugin::send;
     status.attemptStarted(1, 2);
     status.rankReported(new RankReport("0", rank(0, "node-0", 100, 130, 40, 30)));
     status.rankReported(new RankReport("1", rank(1, "node-1", 100, 130, 25, 5)));
     status.attemptEnded(150, "rank 1 on node-1 was lost: <connection reset>");
     status.attemptStarted(2, 2);
-    events.onStart(RunStatusTest.plan("<script>alert('x')</script>", 0, 2000));
+    events.onEvent(
+        new TrainingEvent.Started(RunStatusTest.plan("<script>alert('x')</script>", 0, 2000)));
     for (int step = 10; step <= 800; step += 10) {
       double loss = 2 + 5 * Math.exp(-step / 200.0) + 0.05 * Math.sin(step);
-      events.onStep(RunStatusTest.step(step, loss, 40_000 + 1000 * Math.sin(step / 30.0)));
+      events.onEvent(RunStatusTest.step(step, loss, 40_000 + 1000 * Math.sin(step / 30.0)));
       if (step % 100 == 0) {
-        events.onEvaluation(step, new EvaluationResult(loss + 0.1, 1.25, 1000));
-        events.onCheckpoint(step, "file:/runs/one/checkpoints/step-" + step);
+        events.onEvent(RunStatusTest.evaluated(step, loss + 0.1, 1.25));
+        events.onEvent(
+            new TrainingEvent.CheckpointCommitted(step, "file:/runs/one/checkpoints/step-" + step));
       }
       TrainingPlugin.sendRankStep(rank(0, "node-0", step, 130, 40, 30));
       TrainingPlugin.sendRankStep(rank(1, "node-2", step, 130, 25, 5));
     }
-    events.onNotice("An unfinished checkpoint <file:/runs/one/checkpoints/step-750> is ignored");
+    Metric reward = Metric.of("reward", "reward", Unit.NONE);
+    events.onEvent(new TrainingEvent.Evaluated(750, Measures.of(reward, -1.5)));
+    events.notice("An unfinished checkpoint <file:/runs/one/checkpoints/step-750> is ignored");
     awaitReports(status, 800);
   }
 
@@ -96,10 +102,15 @@ public class TrainingPageTest {
     String page = get("");
 
     assertThat(page)
-        .contains("step 800 of 2,000 (40.0 %)", "40,9", "tokens/s", "10.0 ms a step", " left")
-        .contains("<polyline fill=\"none\" style=\"stroke: var(", "style=\"stroke: #d6600a\"")
+        .contains("step 800 of 2,000 (40.0 %)", "&middot; 40", " tokens/s &middot;", " left")
+        .contains("fill: none; stroke: var(", "fill: none; stroke: #d6600a")
+        .containsSubsequence(
+            "aria-label=\"Loss over", "Reward over", "Garbage collection a step over")
+        .contains("<td>Loss</td>", " nats per token</td>", " nats per token, perplexity 9.")
+        .contains("<td>Reward</td><td>-1.500, at step 750</td>")
         .contains("<td>/runs/one/checkpoints/step-800</td>")
-        .contains("<td>2 KiB allocated, 1.5 ms of collecting garbage</td>");
+        .contains("<td>Allocated a step</td><td>2 KiB</td>")
+        .contains("<td>Garbage collection a step</td><td>1.5 ms</td>");
     assertThat(row(page, "<td>0</td><td>node-0</td>"))
         .contains("<td>130.0</td><td>100.0</td><td>40.0</td><td>30.0</td><td>25 %</td>")
         .contains("<td>0.5</td><td>4 KiB</td><td>100.0 MiB</td>")
@@ -130,8 +141,11 @@ public class TrainingPageTest {
     JsonNode json = new ObjectMapper().readTree(get("json/"));
 
     assertThat(json.at("/now/step").asLong()).isEqualTo(800);
-    assertThat(json.at("/loss").size()).isEqualTo(80);
-    assertThat(json.at("/validation_loss").size()).isEqualTo(8);
+    assertThat(json.at("/now/metrics/reward").asDouble()).isEqualTo(-1.5);
+    assertThat(json.at("/series/0/key").asText()).isEqualTo("loss");
+    assertThat(json.at("/series/0/points").size()).isEqualTo(80);
+    assertThat(json.at("/series/7/key").asText()).isEqualTo("val_loss");
+    assertThat(json.at("/series/7/points").size()).isEqualTo(8);
     assertThat(json.at("/ranks/1/straggler").asBoolean()).isTrue();
     assertThat(json.at("/attempts").size()).isEqualTo(2);
   }
@@ -142,10 +156,11 @@ public class TrainingPageTest {
 
     assertThat(gauge(metrics, "run_step")).isEqualTo(800);
     assertThat(gauge(metrics, "run_loss"))
-        .isEqualTo(TrainingPlugin.driver().status().numbers().loss());
+        .isEqualTo(TrainingPlugin.driver().status().numbers().metric("loss"));
     assertThat(gauge(metrics, "run_tokens_per_second")).isBetween(39_000.0, 41_000.0);
     assertThat(gauge(metrics, "run_allocated_bytes_per_step")).isEqualTo(2048);
-    assertThat(gauge(metrics, "run_gc_millis")).isEqualTo(1.5);
+    assertThat(gauge(metrics, "run_gc_ms")).isEqualTo(1.5);
+    assertThat(gauge(metrics, "run_reward")).isEqualTo(-1.5);
     assertThat(gauge(metrics, "run_attempt")).isEqualTo(2);
     assertThat(gauge(metrics, "run_world_size")).isEqualTo(2);
     assertThat(gauge(metrics, "run_checkpoint_step")).isEqualTo(800);
