@@ -127,13 +127,12 @@ public final class NanoGptCpuRecipe {
     deleteEarlier(run, hadoop);
     double[] last = new double[1];
     TrainingListener evaluations =
-        new TrainingListener() {
-          @Override
-          public void onEvaluation(long step, EvaluationResult result) {
-            losses.add(String.format(Locale.ROOT, "%d: %.4f", step, result.loss()));
-            last[0] = result.loss();
+        event -> {
+if (event instanceof TrainingEvent.Evaluated evaluated) {
+            losses.add(String.format(Locale.ROOT, "%d: %.4f", evaluated.step(), evaluated.measures().loss()));
+            last[0] = evaluated.measures().loss();
           }
-        };
+};
     ProgressLine progress = new ProgressLine(System.out, false);
     try (Backend backend = Backends.create(config.compute().options(0, config.compute().device()));
         Pretraining training =

@@ -7,7 +7,6 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.config.ComputeConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.run.RunDirectory;
-import dev.firesteel.spark.rpc.JsonLines;
 import dev.firesteel.spark.rpc.Order;
 import dev.firesteel.spark.rpc.TrainAssignment;
 import dev.firesteel.spark.rpc.TrainReport;
@@ -162,7 +161,7 @@ public final class TrainTask
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     RunDirectory run = assignment.directory(hadoop);
-    TrainingListener toDriver = event -> TrainingPlugin.send(JsonLines.write(event));
+    TrainingListener toDriver = TrainingPlugin::send;
     Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
     TrainingListener listener =
         TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
