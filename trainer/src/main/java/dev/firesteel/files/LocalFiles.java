@@ -9,7 +9,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /**
- * The local file system, which refuses what Hadoop passes over in silence: a file in a folder whose
+ * The local file system, except that it rejects what Hadoop silently skips: a file whose
  * name this JVM cannot read ({@link LocalNames}). Globs list folders, too.
  */
 final class LocalFiles extends RawLocalFileSystem {

@@ -22,7 +22,7 @@ final class ConfigArguments {
       description = "Keys that win over those of the file.")
   private List<String> overrides = new ArrayList<>();
 
-  /** The configuration, with further keys that win over all. */
+  /** The configuration; {@code further} keys override all others. */
   RunConfig load(String... further) {
     List<String> keys = new ArrayList<>(overrides);
     keys.addAll(List.of(further));

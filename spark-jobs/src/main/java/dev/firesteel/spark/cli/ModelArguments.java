@@ -13,7 +13,7 @@ import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** The arguments of every command that reads a model; it computes in this process. */
+/** The arguments of every command that reads a model; the model runs in this process. */
 final class ModelArguments {
   @Parameters(
       index = "0",
@@ -59,7 +59,7 @@ final class ModelArguments {
               + " which are fastest on the device.")
   private boolean noTune;
 
-  /** Reads the model, does the work, and gives all memory back. */
+  /** Reads the model, runs the work, and releases all memory. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
     try (Backend computing = Backends.create(options());
         SavedModel saved = SavedModel.open(new Path(model), hadoop, computing)) {

@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code pretrain}: text becomes a model. */
+/** {@code pretrain}: trains a model on text. */
 @Command(
     name = "pretrain",
     description =
@@ -63,7 +63,7 @@ public final class PretrainCommand implements Callable<Integer> {
     }
   }
 
-  /** Before the first step, since a heap that is too small would end the run at any later one. */
+  /** Checked before the first step, because too small a heap could end the run at any later one. */
   private static void tellMemory(SparkSession spark, RunConfig config, PrintWriter out) {
     TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
     PlannedData data = PlannedData.of(config, spark.sparkContext().hadoopConfiguration());
@@ -83,7 +83,7 @@ public final class PretrainCommand implements Callable<Integer> {
         TrainingPlugin.driver()::requestStop, () -> new TrainingJob(spark, config).run(progress));
   }
 
-  /** The launcher looks: {@code System.console()} answers differently from one Java to the next. */
+  /** The launcher checks this: {@code System.console()} behaves differently across JDKs. */
   private static boolean onTerminal() {
     return Boolean.getBoolean("firesteel.terminal");
   }

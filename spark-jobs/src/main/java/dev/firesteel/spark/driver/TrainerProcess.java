@@ -13,10 +13,10 @@ import java.util.Optional;
 import org.apache.spark.SparkConf;
 
 /**
- * The process that trains: this one where Spark is embedded or local, else an executor.
+ * The process that trains: this one if Spark is embedded or local, else an executor.
  *
  * @param embedded whether it is this one
- * @param heapBytes the largest heap that it may have
+ * @param heapBytes its maximum heap
  * @param threads that compute when the configuration does not say
  */
 public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
@@ -64,7 +64,7 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
         heap);
   }
 
-  /** A sentence for a run that this process's heap is too small for. */
+  /** A message for a run that this process's heap is too small for. */
   public Optional<String> warning(RunPlan plan, RunConfig config, int vocabularySize) {
     long needed = plan.memory().recommendedHeapBytes();
     if (needed <= heapBytes) {
@@ -89,7 +89,7 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
             + smaller(config, vocabularySize));
   }
 
-  /** The choices of recomputation that fit, if any. */
+  /** The activation checkpointing modes that fit, if any. */
   private String smaller(RunConfig config, int vocabularySize) {
     for (Recompute recompute : List.of(Recompute.ATTENTION, Recompute.BLOCK)) {
       if (recompute.compareTo(config.compute().recompute()) > 0) {

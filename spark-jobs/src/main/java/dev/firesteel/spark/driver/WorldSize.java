@@ -3,11 +3,11 @@ package dev.firesteel.spark.driver;
 import dev.firesteel.config.RunConfig;
 import dev.firesteel.error.UserException;
 
-/** How many trainers an attempt has. */
+/** The number of ranks of an attempt. */
 final class WorldSize {
   private WorldSize() {}
 
-  /** How many trainers the run would like to have, if {@code available} were all there ever are. */
+  /** How many ranks the run would use, if {@code available} were all there ever are. */
   static int wanted(RunConfig config, int available) {
     requireShares(config);
     int trainers = config.cluster().trainers();
@@ -15,7 +15,7 @@ final class WorldSize {
   }
 
   /**
-   * Looks whether the trainers that are wanted can share the slots of a step evenly.
+   * Checks whether the requested ranks can share the micro-batches of a step evenly.
    *
    * @throws UserException if they cannot
    */
@@ -30,8 +30,8 @@ final class WorldSize {
   }
 
   /**
-   * The trainers of the next attempt: those that are wanted where there is room for them, else the
-   * largest power of two that divides the slots of a step.
+   * The ranks of the next attempt: the requested number if there is room, else the
+   * largest power of two that divides the micro-batches of a step.
    *
    * @throws UserException if that is fewer than the configuration allows
    */

@@ -46,16 +46,16 @@ import scala.collection.Iterator$;
 import scala.runtime.AbstractFunction1;
 
 /**
- * The long task of one rank that trains: turns an assignment into a report, within a barrier stage.
- * It carries no state; everything is made where it runs.
+ * The long-running task of one rank: turns an assignment into a report, within a barrier stage.
+ * It is stateless; everything is created where it runs.
  *
- * <p>Training has a thread of its own, because Spark interrupts the task's thread to end it, and an
- * interrupt would close files that are being written. The task's thread tells the driver from time
- * to time where the rank stands, and does what it is told. A killed task asks the loop to stop and
+ * <p>Training runs on its own thread, because Spark interrupts the task's thread to end it, and an
+ * interrupt would close files that are being written. The task's thread regularly reports the rank's
+ * progress to the driver and follows its orders. A killed task asks the loop to stop and
  * waits for its checkpoint.
  *
- * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path hears the
- * rank, too; the tests inject faults by one.
+ * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path is also
+ * notified; the tests use one to inject faults.
  */
 public final class TrainTask
     extends AbstractFunction1<Iterator<TrainAssignment>, Iterator<TrainReport>>
@@ -97,7 +97,7 @@ public final class TrainTask
         new FutureTask<>(() -> pretrain(assignment, collective, standing, gpus, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
-    // The driver knows the rank before anything can happen to it.
+    // The driver must know the rank before anything can happen to it.
     obey(order(standing), collective, stop);
     trainer.start();
     awaitEnd(trainer, collective, standing, stop);
@@ -110,7 +110,7 @@ public final class TrainTask
     }
   }
 
-  /** Waits for the trainer, and passes on the driver's orders and the task's kill. */
+  /** Waits for the training thread, and passes on the driver's orders and the task's kill. */
   private static void awaitEnd(
       Thread trainer, Collective collective, RankStanding standing, StopSignal stop) {
     boolean interrupted = false;
@@ -142,7 +142,7 @@ public final class TrainTask
     }
   }
 
-  /** A driver that is gone cannot use the result: the run is saved and ends. */
+  /** If the driver is gone, nobody can use the result: the run is saved and ends. */
   private static Order order(RankStanding standing) {
     try {
       return TrainingPlugin.beat(standing.now());
@@ -203,8 +203,8 @@ public final class TrainTask
   }
 
   /**
-   * What the plan expects of a step of one rank on this machine, whose products are timed for that;
-   * NaN for a backend that the plan's estimate was not made for.
+   * The plan's prediction for a step of one rank on this machine, for which matmuls are timed;
+   * NaN for a backend that the plan's estimate does not cover.
    */
   private static double expectedMillis(
       Backend backend, RunConfig config, int tokens, int threads, int trainers) {
@@ -216,7 +216,7 @@ public final class TrainTask
     return 1e3 * RunPlan.stepSeconds(config, vocabularySize, threads, trainers, flopsPerSecond);
   }
 
-  /** The backend that a configuration asks for, with the threads and the GPU that Spark gives. */
+  /** The configured backend, with the threads and the GPU assigned by Spark. */
   public static BackendOptions options(ComputeConfig compute, List<String> gpus, int cores) {
     int threads = compute.threads() == 0 ? cores : compute.threads();
     return new BackendOptions(
@@ -227,7 +227,7 @@ public final class TrainTask
         compute.tune());
   }
 
-  /** The cores that Spark gave this executor, where it says so; else those of the machine. */
+  /** The cores that Spark assigned to this executor, if it says so; else those of the machine. */
   public static int cores(SparkConf spark) {
     return spark.getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors());
   }

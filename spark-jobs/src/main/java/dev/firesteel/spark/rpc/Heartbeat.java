@@ -3,7 +3,7 @@ package dev.firesteel.spark.rpc;
 import dev.firesteel.train.RankPhase;
 
 /**
- * Where a rank stands, as it tells the driver from time to time. Travels by Spark's RPC, and within
+ * A rank's state, which it regularly reports to the driver. Sent through Spark's RPC, and as part of
  * a task's result.
  */
 public final class Heartbeat {
@@ -56,7 +56,7 @@ public final class Heartbeat {
     return phase;
   }
 
-  /** The rank as a sentence names it. */
+  /** The rank's name in messages. */
   public String who() {
     return "rank %d (%s, executor %s)".formatted(rank, host, executor);
   }

@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 
 /**
  * A {@link TrainingListener} whose two halves are in different processes: the task's half writes
- * each event as a line of JSON, the driver's half reads it and tells the real listener.
+ * each event as a line of JSON, the driver's half reads it and notifies the actual listener.
  */
 public final class TrainingEvents {
   private TrainingEvents() {}
@@ -25,7 +25,7 @@ public final class TrainingEvents {
     END
   }
 
-  /** One event; what a kind does not need is null or 0. */
+  /** One event; fields that a kind does not need are null or 0. */
   private record Event(
       Kind kind,
       long step,
@@ -47,14 +47,14 @@ public final class TrainingEvents {
     return new Encoder(lines);
   }
 
-  /** The driver's half: tells {@code listener} of one line. */
+  /** The driver's half: passes one line to {@code listener}. */
   public static void dispatch(String line, TrainingListener listener) {
     dispatch(line, listener, Runnable::run);
   }
 
   /**
-   * As the other method, but {@code atEnd} takes what tells the listener of the end: that of a
-   * attempt need not be the run's.
+   * Like the other method, but {@code atEnd} receives the notification of the end: an attempt's end
+   * need not be the run's.
    */
   public static void dispatch(String line, TrainingListener listener, Consumer<Runnable> atEnd) {
     Event event = JsonLines.read(line, Event.class, "a training event");

@@ -26,11 +26,11 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * The optimizer's moments in {@code trainer/}: {@code layout.json} says which parameter lies where
+ * The optimizer's moments in {@code trainer/}: {@code layout.json} gives the position of each parameter
  * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
- * segment, one after the other, with the ranges as metadata: {@code begin} their first elements in
- * the segment and {@code length} their lengths, both in order and separated by commas. How many
- * files there are, and where the cuts lie, need not be what the reader would have written.
+ * segment, concatenated, with the ranges as metadata: {@code begin} their first elements in
+ * the segment and {@code length} their lengths, both in order and comma-separated. The number of
+ * files and the split need not match what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "trainer/layout.json";
@@ -40,7 +40,7 @@ final class OptimizerFiles {
 
   private OptimizerFiles() {}
 
-  /** One parameter's place in a segment. */
+  /** One parameter's position in a segment. */
   record Place(String name, List<Integer> shape, long offset) {
     Place {
       shape = List.copyOf(shape);
@@ -77,7 +77,7 @@ final class OptimizerFiles {
   /**
    * Overwrites the moments of the ranges that {@code optimizer} owns, bit for bit.
    *
-   * @throws UserException if the layout is another, or a range is missing
+   * @throws UserException if the layout differs, or a range is missing
    */
   static void read(Checkpoint checkpoint, OptimizerState optimizer) throws IOException {
     checkLayout(checkpoint, optimizer.parameters());
@@ -143,7 +143,7 @@ final class OptimizerFiles {
         .collect(Collectors.joining(","));
   }
 
-  /** The ranges of a file; one that knows no lengths holds a single range. */
+  /** The ranges of a file; a file without lengths holds a single range. */
   private static List<SegmentRange> ranges(SafetensorsFile file) {
     String length = file.metadata().get(LENGTH);
     if (length == null) {

@@ -13,7 +13,7 @@ import java.util.Map;
  * One rank's moments: those of an optimizer, or a copy of them.
  *
  * @param parameters that they belong to
- * @param owned the ranges of a segment that they are of, one after the other
+ * @param owned the ranges of a segment that they cover, in order
  * @param backend in whose memory they are
  */
 record OptimizerState(
@@ -32,7 +32,7 @@ record OptimizerState(
         optimizer.parameters().backend());
   }
 
-  /** By the names that they have in files. */
+  /** By their names in files. */
   Map<String, NdArray> moments() {
     Map<String, NdArray> moments = new LinkedHashMap<>();
     moments.put("first_moments", firstMoments);

@@ -5,8 +5,8 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
 /**
- * The numbers that one rank writes into a checkpoint: as they are now, or as a {@link
- * TrainingSnapshot} has copied them.
+ * The numbers that one rank writes into a checkpoint: the current ones, or the copy in a {@link
+ * TrainingSnapshot}.
  */
 public final class RankNumbers {
   private final Segment weights; // null where another rank writes them

@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
+ * The content of a training run's checkpoint: the Hugging Face directory of
  * {@link ModelDirectory}, and in {@code trainer/} the optimizer's moments, {@code state.json} and
  * {@code config.yaml}.
  */
@@ -28,7 +28,7 @@ public final class TrainingCheckpoint {
   private TrainingCheckpoint() {}
 
   /**
-   * Writes one rank's files: each its moments, and the first what all ranks have alike.
+   * Writes one rank's files: each rank its moments, and the first one everything that is common.
    *
    * @param rank of this process, from 0
    * @param worldSize processes that each write their part
@@ -53,7 +53,7 @@ public final class TrainingCheckpoint {
     }
   }
 
-  /** Where the run stood. */
+  /** The run's state. */
   public static TrainingState state(Checkpoint checkpoint) {
     requireTraining(checkpoint);
     return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
@@ -65,7 +65,7 @@ public final class TrainingCheckpoint {
     return ConfigLoader.parse(checkpoint.text(CONFIG), checkpoint + "/" + CONFIG, List.of());
   }
 
-  /** Overwrites the weights, and the moments that the optimizer holds, bit for bit. */
+  /** Overwrites the weights, and the moments that the optimizer owns, bit for bit. */
   public static void read(
       Checkpoint checkpoint, LanguageModel model, AdamW optimizer, TrainingState state) {
     try {

@@ -10,15 +10,15 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
 /**
- * What a rank writes into a checkpoint, as it was between two steps: copies on the heap that a
- * thread can read while training goes on. Rank 0 copies the weights, and each rank its moments; the
- * memory serves one checkpoint after the other.
+ * A rank's state for a checkpoint, as of between two steps: copies on the heap that a
+ * background thread can read during training. Rank 0 copies the weights, and each rank its moments; the
+ * memory is reused for each checkpoint.
  */
 public final class TrainingSnapshot implements AutoCloseable {
   private final LanguageModel model;
   private final AdamW optimizer;
   private final Backend host = new ReferenceBackend();
-  private final Segment weights; // null but on rank 0
+  private final Segment weights; // null except on rank 0
   private final OptimizerState moments;
 
   /** Memory for the state of one rank. */
@@ -39,7 +39,7 @@ public final class TrainingSnapshot implements AutoCloseable {
     return new NdArray(host.allocate(array.dtype(), array.size()), 0, array.shape());
   }
 
-  /** Copies the state as it is now. */
+  /** Copies the current state. */
   public void take() {
     Backend backend = model.parameters().backend();
     if (weights != null) {
@@ -53,12 +53,12 @@ public final class TrainingSnapshot implements AutoCloseable {
     from.download(source, FloatStorage.of(target), HeapStorage.offset(target));
   }
 
-  /** What {@link #take} copied last. */
+  /** The latest copy made by {@link #take}. */
   public RankNumbers copies() {
     return new RankNumbers(weights, moments);
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   @Override
   public void close() {
     if (weights != null) {

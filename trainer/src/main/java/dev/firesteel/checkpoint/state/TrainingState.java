@@ -5,17 +5,17 @@ import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.error.UserException;
 
 /**
- * Where a run stands after some steps: with the weights and moments, all that it takes to go on as
- * if nothing had happened. Random numbers and the order of samples are functions of the seed and of
+ * A run's state after some steps: together with the weights and moments, all that is needed to resume
+ * as if nothing had happened. Random numbers and the order of samples are functions of the seed and of
  * the numbers here.
  *
  * @param step optimizer steps done, skipped ones included: the position in the schedule
- * @param updates updates of the weights, which AdamW's bias correction counts: {@code step} less
+ * @param updates updates of the weights, which AdamW's bias correction counts: {@code step} minus
  *     the skipped ones
  * @param tokens tokens trained on
  * @param nextSample the data cursor: the first sample of the next step
  * @param seed key of all random numbers
- * @param skippedInARow steps skipped at the end, because loss or gradient was not finite
+ * @param skippedInARow consecutive steps skipped at the end because loss or gradient was not finite
  * @param bestValidationLoss the lowest so far, in nats per token; null before the first evaluation
  * @param bestStep where it was measured; null before the first evaluation
  * @param configSha256 of the resolved configuration in {@code trainer/config.yaml}
