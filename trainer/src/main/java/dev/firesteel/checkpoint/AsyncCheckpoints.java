@@ -24,9 +24,9 @@ import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Saves checkpoints in the background. Each rank has a thread that writes its files from
- * snapshots; these threads never communicate. The training threads do, between steps: when
- * all ranks have voted that their share of a phase is done, they enter the next one:
+ * Saves checkpoints in the background. Each rank has a thread that writes its files from snapshots;
+ * these threads never communicate. The training threads do, between steps: when all ranks have
+ * voted that their share of a phase is done, they enter the next one:
  *
  * <ol>
  *   <li>rank 0 deletes what earlier saves left half-written;
@@ -35,12 +35,12 @@ import org.apache.hadoop.fs.Path;
  *       retention settings.
  * </ol>
  *
- * <p>At most one checkpoint is in progress. If any rank fails, every rank throws from the same call:
- * the failed rank its own error, the others a {@link CollectiveException} with the same message.
- * Whatever was written is deleted if possible, and earlier checkpoints are untouched.
+ * <p>At most one checkpoint is in progress. If any rank fails, every rank throws from the same
+ * call: the failed rank its own error, the others a {@link CollectiveException} with the same
+ * message. Whatever was written is deleted if possible, and earlier checkpoints are untouched.
  *
- * <p>{@link #start}, {@link #poll} and {@link #finish} are collective calls that every rank makes in the
- * same order, on the thread that owns the collective.
+ * <p>{@link #start}, {@link #poll} and {@link #finish} are collective calls that every rank makes
+ * in the same order, on the thread that owns the collective.
  */
 public final class AsyncCheckpoints implements AutoCloseable {
   /** How long ranks wait between two votes when they have nothing else to do. */
@@ -121,8 +121,8 @@ public final class AsyncCheckpoints implements AutoCloseable {
    * Starts saving a checkpoint; waits for the one in progress first.
    *
    * @param validationLoss at this step, if measured
-   * @param content of this rank's files, written on another thread: from data that does not change until
-   *     {@link #finish}, in blocks, between which it can be stopped
+   * @param content of this rank's files, written on another thread: from data that does not change
+   *     until {@link #finish}, in blocks, between which it can be stopped
    * @return the one that was in progress
    * @throws UserException if that one cannot be saved
    */
@@ -161,8 +161,8 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   /**
-   * Abandons the checkpoint in progress; returns when the thread has ended, or does not respond. Not
-   * a collective call: other ranks may be lost.
+   * Abandons the checkpoint in progress; returns when the thread has ended, or does not respond.
+   * Not a collective call: other ranks may be lost.
    */
   @Override
   public void close() {
@@ -284,8 +284,8 @@ public final class AsyncCheckpoints implements AutoCloseable {
 
   /**
    * On rank 0, deletes what was written: on the writing thread, hence after its last write, and
-   * with a limited wait, because the file system may be what failed. The next save deletes
-   * any leftovers.
+   * with a limited wait, because the file system may be what failed. The next save deletes any
+   * leftovers.
    */
   private void discard(Upload failed) {
     if (collective.rank() == 0) {

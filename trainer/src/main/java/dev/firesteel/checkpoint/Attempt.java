@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * All processes that one driver starts to train a run, until the next attempt is begun:
- * only the latest attempt may write. A process of an earlier one that is still
- * alive (disconnected, suspended, forgotten) finds out through {@link #check()} and stops.
+ * All processes that one driver starts to train a run, until the next attempt is begun: only the
+ * latest attempt may write. A process of an earlier one that is still alive (disconnected,
+ * suspended, forgotten) finds out through {@link #check()} and stops.
  *
  * <p>The file systems that runs are kept on cannot check and write atomically, so a process may be
- * suspended between the two and continue while a later attempt is running.
- * docs/checkpoints.md explains why that does no harm: no two attempts write into the same folder, and
- * a later one reads only those checkpoints of earlier ones that it found when it began.
+ * suspended between the two and continue while a later attempt is running. docs/checkpoints.md
+ * explains why that does no harm: no two attempts write into the same folder, and a later one reads
+ * only those checkpoints of earlier ones that it found when it began.
  */
 public final class Attempt {
   private static final long FIRST = 1;

@@ -30,8 +30,8 @@ import org.apache.hadoop.fs.Path;
 /**
  * The folder {@code attempts} of a run directory. {@code 00000004.json} records that the fourth
  * attempt has begun, and who began it; {@code 00000004-inherits.json} lists the checkpoints that it
- * found. Each file is written once and never changed or deleted, so there is never a moment at which
- * a later attempt could be overlooked.
+ * found. Each file is written once and never changed or deleted, so there is never a moment at
+ * which a later attempt could be overlooked.
  */
 public final class AttemptRecords {
   private static final String FOLDER = "attempts";
@@ -85,8 +85,8 @@ public final class AttemptRecords {
 
   /**
    * Begins an attempt. If the file system lets only one of several writers create a file (HDFS, S3
-   * with conditional writes), the others fail here; elsewhere {@link Attempt#check()} detects them by
-   * the token.
+   * with conditional writes), the others fail here; elsewhere {@link Attempt#check()} detects them
+   * by the token.
    */
   void begin(long number, String token) {
     Path file = new Path(folder(), name(number, ""));
@@ -119,9 +119,9 @@ public final class AttemptRecords {
   }
 
   /**
-   * Which checkpoints count: those of the latest attempt that has started writing, and those that it
-   * found when it began. All others were completed later by an earlier attempt, and some of their
-   * files may have been deleted meanwhile.
+   * Which checkpoints count: those of the latest attempt that has started writing, and those that
+   * it found when it began. All others were completed later by an earlier attempt, and some of
+   * their files may have been deleted meanwhile.
    */
   Predicate<Checkpoint> trusted() {
     List<Long> recorded =

@@ -22,8 +22,8 @@ import java.util.zip.CRC32C;
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
  * @param attempt of the run that saved it
- * @param validationLoss in nats per token if measured at this step, else null; used to keep
- *     the best checkpoint
+ * @param validationLoss in nats per token if measured at this step, else null; used to keep the
+ *     best checkpoint
  * @param files every other file, in order of path
  * @param crc32c of this manifest's JSON with an empty text here
  */
@@ -55,8 +55,9 @@ public record CheckpointManifest(
           .build();
 
   /**
-   * One file. CRC32C detects every flipped bit and burst of up to 32, and its cost is negligible next to
-   * the disk's (docs/checkpoints.md has the measurement); it does not protect against forgery.
+   * One file. CRC32C detects every flipped bit and burst of up to 32, and its cost is negligible
+   * next to the disk's (docs/checkpoints.md has the measurement); it does not protect against
+   * forgery.
    *
    * @param path relative to the checkpoint's directory, with slashes
    */
@@ -87,8 +88,8 @@ public record CheckpointManifest(
   }
 
   /**
-   * Whether the manifest is complete: a file that was being written when the process died is
-   * empty or truncated.
+   * Whether the manifest is complete: a file that was being written when the process died is empty
+   * or truncated.
    */
   static boolean isComplete(byte[] json) {
     int n = json.length;

@@ -25,14 +25,14 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * The checkpoints of one run: directories {@code step-00000100} with a {@code MANIFEST.json}, which
- * is written last and deleted first. A directory without one is not a checkpoint: it is ignored with a
- * notice, and deleted when the next one is saved. Renames are not needed, so any Hadoop file system
- * works whose files appear with their content when they are closed.
+ * is written last and deleted first. A directory without one is not a checkpoint: it is ignored
+ * with a notice, and deleted when the next one is saved. Renames are not needed, so any Hadoop file
+ * system works whose files appear with their content when they are closed.
  *
  * <p>One attempt of the run writes at a time; readers may come and go. A process of an earlier
- * {@link Attempt} finds out and stops; whatever it does until then, even if it is suspended in
- * the middle, only affects directories that no later attempt writes into ({@code
- * step-00000100-a4}) or reads.
+ * {@link Attempt} finds out and stops; whatever it does until then, even if it is suspended in the
+ * middle, only affects directories that no later attempt writes into ({@code step-00000100-a4}) or
+ * reads.
  */
 public final class CheckpointStore {
   private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-[ag](\\d+))?");
@@ -74,8 +74,8 @@ public final class CheckpointStore {
   }
 
   /**
-   * The directory name for a step. No two attempts share a name: one that is free may yet be
-   * taken by a process of an earlier attempt that was suspended between check and write.
+   * The directory name for a step. No two attempts share a name: one that is free may yet be taken
+   * by a process of an earlier attempt that was suspended between check and write.
    */
   static String name(long step, long attempt) {
     String name = String.format(Locale.ROOT, "step-%08d", step);
@@ -270,8 +270,8 @@ public final class CheckpointStore {
   }
 
   /**
-   * Deletes a failed save. A manifest may be complete although its writer got an
-   * error; then the checkpoint exists, and others may have started reading it.
+   * Deletes a failed save. A manifest may be complete although its writer got an error; then the
+   * checkpoint exists, and others may have started reading it.
    */
   void discard(Path target) {
     try {

@@ -1,8 +1,8 @@
 package dev.firesteel.data;
 
 /**
- * Sequences for one forward pass: {@code inputs [B, T]} and, shifted by one token, {@code targets [B,
- * T]}, both row-major. B sequences of T tokens each. The arrays belong to the batch and are
+ * Sequences for one forward pass: {@code inputs [B, T]} and, shifted by one token, {@code targets
+ * [B, T]}, both row-major. B sequences of T tokens each. The arrays belong to the batch and are
  * reused.
  */
 public final class Batch {

@@ -20,8 +20,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The contents of a folder of prepared data: {@code manifest.json}, written after everything else, so
- * that a folder without it holds no data.
+ * The contents of a folder of prepared data: {@code manifest.json}, written after everything else,
+ * so that a folder without it holds no data.
  *
  * @param version of this file's format: 1
  * @param source {@code data.source} as configured
@@ -80,8 +80,7 @@ public record DatasetManifest(
    * How the documents were counted: {@code read} is the sum of the others.
    *
    * @param empty dropped, without text or with white space only
-   * @param malformed dropped, lines that are not one JSON object, invalid UTF-8, NUL
-   *     characters
+   * @param malformed dropped, lines that are not one JSON object, invalid UTF-8, NUL characters
    * @param missingText dropped, records whose text field is absent or not a string
    * @param duplicate dropped, their text occurred before
    * @param overLimit dropped, beyond {@code data.max_documents}

@@ -5,8 +5,9 @@ import dev.firesteel.error.UserException;
 
 /**
  * Which tokens a training sample takes: a function of the sample's number alone, counted from the
- * start of the run over all steps, micro-batches and ranks. It needs no state and no memory, so a run
- * can resume anywhere, and any number of ranks sees the same samples: the data cursor is one long.
+ * start of the run over all steps, micro-batches and ranks. It needs no state and no memory, so a
+ * run can resume anywhere, and any number of ranks sees the same samples: the data cursor is one
+ * long.
  */
 public sealed interface SampleOrder {
   /** The first token of sample {@code index}; it takes that one and the {@code length} after it. */
@@ -35,9 +36,9 @@ public sealed interface SampleOrder {
   }
 
   /**
-   * The text is split into windows of {@code length} tokens; an epoch takes each once. The order is a
-   * keyed bijection of the window's number: a balanced Feistel network over the next even number of
-   * bits, iterated while the result is out of range (cycle walking; Black and Rogaway 2002,
+   * The text is split into windows of {@code length} tokens; an epoch takes each once. The order is
+   * a keyed bijection of the window's number: a balanced Feistel network over the next even number
+   * of bits, iterated while the result is out of range (cycle walking; Black and Rogaway 2002,
    * section 3). The epoch is part of the key.
    */
   record ShuffledWindows(long seed, long windows, int length) implements SampleOrder {
@@ -79,8 +80,8 @@ public sealed interface SampleOrder {
   }
 
   /**
-   * Each sample's start is drawn uniformly from all starts, as in nanoGPT's {@code get_batch};
-   * the draw is a hash of the seed and the sample's number.
+   * Each sample's start is drawn uniformly from all starts, as in nanoGPT's {@code get_batch}; the
+   * draw is a hash of the seed and the sample's number.
    */
   record RandomOffsets(long seed, long tokens, int length) implements SampleOrder {
     @Override

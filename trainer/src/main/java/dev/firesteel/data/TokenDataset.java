@@ -23,21 +23,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One split of prepared data as one long sequence of tokens: the concatenated documents of all shards,
- * each ended by the end-of-text token (if the tokenizer has one). Random access by memory
+ * One split of prepared data as one long sequence of tokens: the concatenated documents of all
+ * shards, each ended by the end-of-text token (if the tokenizer has one). Random access by memory
  * mapping; thread-safe.
  *
  * <p>Opening compares the lengths of all files with the manifest, and their SHA-256 the first time:
  * a marker next to the data ({@value #MARKER}) records what was verified, with the files' lengths
- * and modification times. Shards on other than the local file system are copied to a local
- * cache, named by their SHA-256, which is checked during the copy.
+ * and modification times. Shards on other than the local file system are copied to a local cache,
+ * named by their SHA-256, which is checked during the copy.
  */
 public final class TokenDataset {
   static final String MARKER = "_verified";
 
   private static final Logger LOG = LoggerFactory.getLogger(TokenDataset.class);
 
-  /** Shard names are chosen by the writer; any other name in a manifest could point outside the folder. */
+  /**
+   * Shard names are chosen by the writer; any other name in a manifest could point outside the
+   * folder.
+   */
   private static final Pattern SHARD_NAME = Pattern.compile("[a-z]+-[0-9]+");
 
   private final DatasetManifest manifest;

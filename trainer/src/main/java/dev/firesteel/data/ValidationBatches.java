@@ -6,8 +6,8 @@ import java.util.NoSuchElementException;
 
 /**
  * The validation text from its beginning, in consecutive windows: each token but the first is a
- * target once; a rest that does not fill a window is omitted. The last batch may
- * have fewer sequences. Each {@link #iterator} starts over and reuses its batch.
+ * target once; a rest that does not fill a window is omitted. The last batch may have fewer
+ * sequences. Each {@link #iterator} starts over and reuses its batch.
  */
 public final class ValidationBatches implements Iterable<Batch> {
   private final TokenDataset data;

@@ -19,9 +19,10 @@ import org.apache.hadoop.fs.Path;
 /**
  * Keeps two processes from writing into the same folder.
  *
- * <p>On local files it is an operating-system lock on the file {@value #FILE_NAME}, which is released
- * when its process ends, however it ends. Other file systems have no such lock, and a marker file
- * left behind by a killed process would block its own resumption: there nothing is locked.
+ * <p>On local files it is an operating-system lock on the file {@value #FILE_NAME}, which is
+ * released when its process ends, however it ends. Other file systems have no such lock, and a
+ * marker file left behind by a killed process would block its own resumption: there nothing is
+ * locked.
  */
 public final class FolderLock implements AutoCloseable {
   /** Holds the process id; deleted at the end. */
@@ -80,7 +81,8 @@ public final class FolderLock implements AutoCloseable {
       String mark = ProcessHandle.current().pid() + "\n" + UUID.randomUUID() + "\n";
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(mark.getBytes(StandardCharsets.UTF_8)));
-      // Not read back: POSIX releases a process's locks when it closes any of its handles of a file.
+      // Not read back: POSIX releases a process's locks when it closes any of its handles of a
+      // file.
       taken = length(file) == mark.length();
       return taken ? new FolderLock(file, channel, makes) : null;
     } finally {
@@ -116,8 +118,8 @@ public final class FolderLock implements AutoCloseable {
   }
 
   /**
-   * Releases the lock. The file is deleted while it is locked, so it cannot be another process's. So
-   * is the folder, if it was created for the lock and is still empty.
+   * Releases the lock. The file is deleted while it is locked, so it cannot be another process's.
+   * So is the folder, if it was created for the lock and is still empty.
    */
   @Override
   public void close() {

@@ -31,8 +31,8 @@ public final class HadoopFiles {
 
   /**
    * The file system of a path. Local files are read and written as they are, without Hadoop's
-   * {@code .crc} companions: the manifest's checksums replace them. A local name that
-   * this JVM cannot represent is rejected, here or when its folder is listed ({@link LocalNames}).
+   * {@code .crc} companions: the manifest's checksums replace them. A local name that this JVM
+   * cannot represent is rejected, here or when its folder is listed ({@link LocalNames}).
    *
    * @throws UserException if Hadoop has no file system for the path's scheme
    */
@@ -71,8 +71,8 @@ public final class HadoopFiles {
   }
 
   /**
-   * Display text: local paths as used in a shell, where Hadoop writes {@code file:/tmp/x} or
-   * {@code file:///tmp/x}. Those of other file systems keep their scheme.
+   * Display text: local paths as used in a shell, where Hadoop writes {@code file:/tmp/x} or {@code
+   * file:///tmp/x}. Those of other file systems keep their scheme.
    */
   public static String withPlainPaths(String text) {
     return LOCAL_SCHEME.matcher(text).replaceAll("/");
@@ -107,8 +107,8 @@ public final class HadoopFiles {
   }
 
   /**
-   * Explains a failed access in one message: no permission, a full disk, a missing
-   * file, or the file system's own message.
+   * Explains a failed access in one message: no permission, a full disk, a missing file, or the
+   * file system's own message.
    *
    * @param doing what was attempted, for instance "writing the token shard data/x/train-00000.bin"
    */

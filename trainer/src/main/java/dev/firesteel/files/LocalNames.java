@@ -11,8 +11,8 @@ import java.nio.file.Path;
 /**
  * Names of local files and command-line arguments, which Java decodes with the encoding of the
  * locale ({@code sun.jnu.encoding}, fixed before {@code main}). In the locale {@code C}, common in
- * containers and cron, that is ASCII: a file with any other name is listed under one that does
- * not exist, and Hadoop then skips it as if it had been deleted meanwhile.
+ * containers and cron, that is ASCII: a file with any other name is listed under one that does not
+ * exist, and Hadoop then skips it as if it had been deleted meanwhile.
  */
 public final class LocalNames {
   /** Java's replacement for bytes that it cannot decode. */

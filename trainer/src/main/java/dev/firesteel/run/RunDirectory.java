@@ -29,8 +29,8 @@ import org.apache.hadoop.fs.Path;
  *
  * <ul>
  *   <li>{@code config.yaml}, the resolved configuration;
- *   <li>{@code run.json}, how the run was computed: versions, host, seeds, hashes, one session
- *       per start;
+ *   <li>{@code run.json}, how the run was computed: versions, host, seeds, hashes, one session per
+ *       start;
  *   <li>{@code metrics.jsonl}, {@code samples.jsonl};
  *   <li>{@code report.html}, {@code loss.svg}, {@code loss.png}, generated from the others;
  *   <li>{@code checkpoints/step-00000100/};
@@ -184,8 +184,8 @@ public final class RunDirectory {
   }
 
   /**
-   * Writes a second file, deletes, renames: no step has to be atomic, because {@link #recover} takes the
-   * second file if the first is gone.
+   * Writes a second file, deletes, renames: no step has to be atomic, because {@link #recover}
+   * takes the second file if the first is gone.
    */
   static void replace(FileSystem fs, Path file, byte[] content) throws IOException {
     recover(fs, file);

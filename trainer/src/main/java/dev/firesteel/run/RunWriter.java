@@ -15,9 +15,8 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * Writes the run's files other than checkpoints, on a separate thread, in order: a file system that
- * hangs then cannot block the training thread. Each task
- * has a time limit. A failure or timeout is thrown by the next call, whichever it is; after that
- * nothing more is written.
+ * hangs then cannot block the training thread. Each task has a time limit. A failure or timeout is
+ * thrown by the next call, whichever it is; after that nothing more is written.
  *
  * <p>All methods are confined to one thread, which is not the writing one.
  */
@@ -73,8 +72,7 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Queues a task; blocks only while the queue is
-   * full.
+   * Queues a task; blocks only while the queue is full.
    *
    * @param doing for messages, for instance "writing runs/x/metrics.jsonl"
    * @throws UserException if an earlier task failed or hangs
@@ -182,8 +180,8 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Finishes the queued tasks, closes the files, and ends the thread. Waits a minute at
-   * most: a hanging thread is abandoned. What it did not write belongs to no checkpoint.
+   * Finishes the queued tasks, closes the files, and ends the thread. Waits a minute at most: a
+   * hanging thread is abandoned. What it did not write belongs to no checkpoint.
    *
    * @throws UserException if a remaining task or closing the files failed
    */

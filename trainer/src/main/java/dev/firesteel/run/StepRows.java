@@ -25,8 +25,8 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * A file of JSON objects, one per line, each with a key {@code step}, in order of step: {@code
- * metrics.jsonl}. Rows are appended during the run; a run that resumes from a checkpoint
- * drops the rows of later steps, so that no step appears twice.
+ * metrics.jsonl}. Rows are appended during the run; a run that resumes from a checkpoint drops the
+ * rows of later steps, so that no step appears twice.
  *
  * <p>If the file system cannot append (object stores), rows are kept in memory and the file is
  * rewritten by {@link #sync}.
@@ -83,9 +83,9 @@ public final class StepRows implements AutoCloseable {
   }
 
   /**
-   * A process that was killed while it had an HDFS file open remains its writer for a
-   * minute or more, and keeps others from appending. After this call it can no longer write, should
-   * it still be alive.
+   * A process that was killed while it had an HDFS file open remains its writer for a minute or
+   * more, and keeps others from appending. After this call it can no longer write, should it still
+   * be alive.
    */
   private static void takeFromLastWriter(FileSystem fs, Path file) throws IOException {
     if (!(fs instanceof LeaseRecoverable leases) || !fs.exists(file)) {

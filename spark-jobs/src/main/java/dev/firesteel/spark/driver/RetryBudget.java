@@ -4,8 +4,9 @@ import dev.firesteel.config.ClusterConfig;
 import java.time.Duration;
 
 /**
- * How often a run may fail and continue: lost executors and training failures are counted separately,
- * and both counts are reset once the run has a later checkpoint than at the previous failure.
+ * How often a run may fail and continue: lost executors and training failures are counted
+ * separately, and both counts are reset once the run has a later checkpoint than at the previous
+ * failure.
  */
 final class RetryBudget {
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);

@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * How many ranks the attempts of one run have: how many to wait for, how many to use, and how
- * often to try to grow.
+ * How many ranks the attempts of one run have: how many to wait for, how many to use, and how often
+ * to try to grow.
  *
  * <p>It waits for no more than it can use. An attempt with more ranks than the previous one must
  * prove itself by a checkpoint: if the executors are gone again when it should begin, or it fails

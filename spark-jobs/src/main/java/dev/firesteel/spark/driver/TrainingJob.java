@@ -42,15 +42,14 @@ import org.apache.spark.sql.SparkSession;
 import scala.reflect.ClassTag$;
 
 /**
- * Pretrains on executors, in <em>attempts</em>: each is one barrier job whose tasks, one per
- * rank, find each other and train together until the run ends or one of them fails. Spark never
- * retries a barrier stage that returns a result, and could not change the number of its tasks; so the
- * loop over attempts is here. The next one resumes from the last checkpoint, with as many ranks as
- * there is room for.
+ * Pretrains on executors, in <em>attempts</em>: each is one barrier job whose tasks, one per rank,
+ * find each other and train together until the run ends or one of them fails. Spark never retries a
+ * barrier stage that returns a result, and could not change the number of its tasks; so the loop
+ * over attempts is here. The next one resumes from the last checkpoint, with as many ranks as there
+ * is room for.
  *
  * <p>Tasks communicate with the driver through {@link TrainingPlugin}, and with each other through
- * their own collective. Weights go from the tasks to the run directory, never through the
- * driver.
+ * their own collective. Weights go from the tasks to the run directory, never through the driver.
  *
  * <p>Runs on the driver.
  */
@@ -175,8 +174,8 @@ public final class TrainingJob {
   }
 
   /**
-   * The run's next attempt, which keeps processes of earlier ones from writing. A single process
-   * on local files has a lock for that, which is released when it ends.
+   * The run's next attempt, which keeps processes of earlier ones from writing. A single process on
+   * local files has a lock for that, which is released when it ends.
    */
   private Optional<Attempt> beginAttempt(TrainingListener listener) {
     return executors.embedded() && !directory.hasAttempts()
@@ -210,8 +209,8 @@ public final class TrainingJob {
   /**
    * Returns when the next attempt may begin.
    *
-   * @param grew whether it had more ranks than the previous one: then the error may be due to
-   *     an executor that the run can do without
+   * @param grew whether it had more ranks than the previous one: then the error may be due to an
+   *     executor that the run can do without
    */
   private void goOnOrThrow(
       AttemptFailure failure,

@@ -30,8 +30,8 @@ final class WorldSize {
   }
 
   /**
-   * The ranks of the next attempt: the requested number if there is room, else the
-   * largest power of two that divides the micro-batches of a step.
+   * The ranks of the next attempt: the requested number if there is room, else the largest power of
+   * two that divides the micro-batches of a step.
    *
    * @throws UserException if that is fewer than the configuration allows
    */

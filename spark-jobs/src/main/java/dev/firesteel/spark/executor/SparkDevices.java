@@ -9,8 +9,8 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.resource.ResourceInformation;
 
 /**
- * The device that a rank uses if Spark assigns GPUs: the resource {@code gpu} of its task,
- * whose addresses are indices of the host's GPUs, as printed by Spark's own discovery script.
+ * The device that a rank uses if Spark assigns GPUs: the resource {@code gpu} of its task, whose
+ * addresses are indices of the host's GPUs, as printed by Spark's own discovery script.
  */
 final class SparkDevices {
   private static final String RESOURCE = "gpu";
@@ -25,11 +25,11 @@ final class SparkDevices {
   }
 
   /**
-   * The device for the backend: {@code compute.device}, or the GPU at the task's only
-   * address. Backends other than opencl need none.
+   * The device for the backend: {@code compute.device}, or the GPU at the task's only address.
+   * Backends other than opencl need none.
    *
-   * @throws UserException when there are several addresses, when one is not an index, or when {@code
-   *     compute.device} is set as well
+   * @throws UserException when there are several addresses, when one is not an index, or when
+   *     {@code compute.device} is set as well
    */
   static String choice(List<String> addresses, ComputeConfig compute) {
     if (compute.backend() != ComputeConfig.Backend.OPENCL || addresses.isEmpty()) {

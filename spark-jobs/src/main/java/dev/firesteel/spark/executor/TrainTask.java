@@ -46,12 +46,12 @@ import scala.collection.Iterator$;
 import scala.runtime.AbstractFunction1;
 
 /**
- * The long-running task of one rank: turns an assignment into a report, within a barrier stage.
- * It is stateless; everything is created where it runs.
+ * The long-running task of one rank: turns an assignment into a report, within a barrier stage. It
+ * is stateless; everything is created where it runs.
  *
  * <p>Training runs on its own thread, because Spark interrupts the task's thread to end it, and an
- * interrupt would close files that are being written. The task's thread regularly reports the rank's
- * progress to the driver and follows its orders. A killed task asks the loop to stop and
+ * interrupt would close files that are being written. The task's thread regularly reports the
+ * rank's progress to the driver and follows its orders. A killed task asks the loop to stop and
  * waits for its checkpoint.
  *
  * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path is also
@@ -203,8 +203,8 @@ public final class TrainTask
   }
 
   /**
-   * The plan's prediction for a step of one rank on this machine, for which matmuls are timed;
-   * NaN for a backend that the plan's estimate does not cover.
+   * The plan's prediction for a step of one rank on this machine, for which matmuls are timed; NaN
+   * for a backend that the plan's estimate does not cover.
    */
   private static double expectedMillis(
       Backend backend, RunConfig config, int tokens, int threads, int trainers) {

@@ -1,8 +1,8 @@
 package dev.firesteel.spark.prepare;
 
 /**
- * One document in {@code prepare}, or a record that was dropped. Ships between Spark's
- * processes: a plain class with fields.
+ * One document in {@code prepare}, or a record that was dropped. Ships between Spark's processes: a
+ * plain class with fields.
  */
 public final class Document {
   /** How a record was classified. */

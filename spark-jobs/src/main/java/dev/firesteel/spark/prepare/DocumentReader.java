@@ -26,18 +26,16 @@ import org.apache.spark.storage.StorageLevel;
 import scala.Tuple2;
 
 /**
- * Reads the source with Spark SQL and returns its documents in an order that depends only on
- * their texts (or, for {@code split: tail} of whole files, on their paths), not on partitions
- * or threads. Duplicates are adjacent in that order, and all but the first are dropped.
+ * Reads the source with Spark SQL and returns its documents in an order that depends only on their
+ * texts (or, for {@code split: tail} of whole files, on their paths), not on partitions or threads.
+ * Duplicates are adjacent in that order, and all but the first are dropped.
  */
 final class DocumentReader {
   private static final long PARTITION_BYTES = 32L << 20;
 
   private DocumentReader() {}
 
-  /**
-   * The documents, and only after them the dropped records, on the executors' disks.
-   */
+  /** The documents, and only after them the dropped records, on the executors' disks. */
   static JavaRDD<Document> read(SparkSession spark, SourceFiles source, DataConfig data) {
     var context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     boolean wholeFiles =
@@ -243,8 +241,9 @@ final class DocumentReader {
   }
 
   /**
-   * Splits the range of hashes, which are uniformly distributed, into equal parts: no sampling is needed,
-   * and the partitions are the same each time. Dropped records have no hash and are in the first.
+   * Splits the range of hashes, which are uniformly distributed, into equal parts: no sampling is
+   * needed, and the partitions are the same each time. Dropped records have no hash and are in the
+   * first.
    */
   private static final class ByHash extends Partitioner {
     private static final long serialVersionUID = 1L;

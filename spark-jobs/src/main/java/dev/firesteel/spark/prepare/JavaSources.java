@@ -33,8 +33,8 @@ import org.apache.hadoop.util.ShutdownHookManager;
 
 /**
  * The recipe {@code java-sources}: text that is available on any machine where Maven works. Maven
- * copies the {@code -sources} jars listed in {@code datasets/java-sources/pom.xml}; each {@code .java}
- * file in them becomes one record {@code {text, artifact, version, licence, path}} of {@code
+ * copies the {@code -sources} jars listed in {@code datasets/java-sources/pom.xml}; each {@code
+ * .java} file in them becomes one record {@code {text, artifact, version, licence, path}} of {@code
  * cache/documents/documents.jsonl}, and one line of {@code cache/manifest.json}, which is written
  * last: if it names the current POM, nothing is done.
  *
@@ -146,8 +146,8 @@ final class JavaSources {
                 recipe.resolve("pom.xml").toString(),
                 "-Djars=" + jars,
                 "generate-resources"));
-    // Not every signal that ends this process reaches Maven. The hook is installed before Maven starts,
-    // and a signal in between is checked for afterwards, so Maven is never left behind.
+    // Not every signal that ends this process reaches Maven. The hook is installed before Maven
+    // starts, and a signal in between is checked for afterwards, so Maven is never left behind.
     Runnable end = () -> destroyDescendants(ProcessHandle.current());
     ShutdownHookManager.get().addShutdownHook(end, FileSystem.SHUTDOWN_HOOK_PRIORITY);
     try {
@@ -278,9 +278,7 @@ final class JavaSources {
     return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
   }
 
-  /**
-   * The list of libraries is our own and already ensures this; this check catches new versions.
-   */
+  /** The list of libraries is our own and already ensures this; this check catches new versions. */
   private static void requireApacheLicence(ZipFile jar, Path path) throws IOException {
     ZipEntry licence =
         jar.stream()

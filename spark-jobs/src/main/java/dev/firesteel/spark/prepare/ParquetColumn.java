@@ -22,8 +22,8 @@ import org.apache.spark.util.SerializableConfiguration;
 import scala.Tuple2;
 
 /**
- * Finds the text column in the footers of Parquet files. Spark's own inference would convert
- * the types of all columns, and fail for those it does not know.
+ * Finds the text column in the footers of Parquet files. Spark's own inference would convert the
+ * types of all columns, and fail for those it does not know.
  */
 final class ParquetColumn {
   private ParquetColumn() {}
@@ -36,8 +36,8 @@ final class ParquetColumn {
   }
 
   /**
-   * Rejects files that are damaged or whose column of this name is not text, and a source in which no
-   * file has the column. A file without it, among others that have it, has records without text.
+   * Rejects files that are damaged or whose column of this name is not text, and a source in which
+   * no file has the column. A file without it, among others that have it, has records without text.
    */
   static void requireColumn(SparkSession spark, SourceFiles source, DataConfig data) {
     String column = data.textField();

@@ -30,13 +30,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Prepares data from text: reads, drops invalid records and duplicates, selects
- * validation text, trains or loads the tokenizer, tokenizes, packs, writes shards and, last,
- * the manifest.
+ * Prepares data from text: reads, drops invalid records and duplicates, selects validation text,
+ * trains or loads the tokenizer, tokenizes, packs, writes shards and, last, the manifest.
  *
  * <p>The same settings and files give the same bytes, whatever the partitions, threads and
- * executors. Existing data is reused if it was prepared with the same settings and
- * files; other data is never overwritten.
+ * executors. Existing data is reused if it was prepared with the same settings and files; other
+ * data is never overwritten.
  *
  * <p>Runs on the driver.
  */
@@ -206,7 +205,8 @@ public final class PrepareJob {
         selected -> {
           Tokenizer tokenizer = given.orElseGet(selected::train);
           requireSeparator(tokenizer, selected.counts.kept());
-          // Earlier data is kept until here, when all possible errors in the text have been checked.
+          // Earlier data is kept until here, when all possible errors in the text have been
+          // checked.
           boolean done = false;
           try {
             deleteOwnFiles(fs);

@@ -14,16 +14,16 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
- * Classifies a record of the source: a document, or a kind of dropped record.
- * The table in {@code docs/data.md} documents this class.
+ * Classifies a record of the source: a document, or a kind of dropped record. The table in {@code
+ * docs/data.md} documents this class.
  */
 final class RecordRules {
   private static final char REPLACEMENT = '\uFFFD';
 
   /**
-   * JSON of any size and depth: a limit would make valid records malformed. Names are not
-   * interned, because unknown fields could fill the table. The extensions allowed beyond the standard
-   * are what Python writes: {@code NaN}, and the single quotes of a printed dictionary.
+   * JSON of any size and depth: a limit would make valid records malformed. Names are not interned,
+   * because unknown fields could fill the table. The extensions allowed beyond the standard are
+   * what Python writes: {@code NaN}, and the single quotes of a printed dictionary.
    */
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -108,8 +108,8 @@ final class RecordRules {
   }
 
   /**
-   * The field's text, the last of several with this name; null if there is none or it is
-   * not a string.
+   * The field's text, the last of several with this name; null if there is none or it is not a
+   * string.
    */
   private static String field(String json, String field) throws IOException {
     String text = null;

@@ -201,8 +201,8 @@ final class Sharding {
   }
 
   /**
-   * Gives each document its position: the number of its first token, with validation text
-   * after the training text, at {@link #VALIDATION}.
+   * Gives each document its position: the number of its first token, with validation text after the
+   * training text, at {@link #VALIDATION}.
    */
   private static final class Placement
       implements Function2<

@@ -27,8 +27,8 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
 
 /**
- * The files named by {@code data.source}, in the order of their paths, and their format. Names
- * that begin with a dot or an underscore are skipped, as in Spark and Hadoop.
+ * The files named by {@code data.source}, in the order of their paths, and their format. Names that
+ * begin with a dot or an underscore are skipped, as in Spark and Hadoop.
  *
  * <p>Lives on the driver.
  */
@@ -127,8 +127,8 @@ final class SourceFiles {
   }
 
   /**
-   * How files are read: local ones as they are, because Hadoop fails at a colon in the path of their
-   * {@code .crc} companions, and compressed ones to their end or not at all.
+   * How files are read: local ones as they are, because Hadoop fails at a colon in the path of
+   * their {@code .crc} companions, and compressed ones to their end or not at all.
    */
   static Map<String, String> hadoopOptions(Configuration conf) {
     return Map.of(

@@ -12,8 +12,8 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function2;
 
 /**
- * Which documents are kept, and the split that each belongs to: a function of a document's
- * hash ({@code hash}) or of its position in the whole text ({@code tail}). Shipped with the tasks.
+ * Which documents are kept, and the split that each belongs to: a function of a document's hash
+ * ({@code hash}) or of its position in the whole text ({@code tail}). Shipped with the tasks.
  */
 final class Split implements Serializable {
   private static final long serialVersionUID = 1L;

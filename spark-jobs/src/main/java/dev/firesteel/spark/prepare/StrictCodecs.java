@@ -19,9 +19,9 @@ import org.apache.hadoop.io.compress.DefaultCodec;
 import org.xerial.snappy.Snappy;
 
 /**
- * Replacements for Hadoop's codecs that silently stop where a file is truncated, damaged or of another
- * format (bzip2, LZ4, Snappy): these fail. {@code .lz4} may also be a file written by the tool {@code
- * lz4}, with checksummed frames, whereas Hadoop has its own block format.
+ * Replacements for Hadoop's codecs that silently stop where a file is truncated, damaged or of
+ * another format (bzip2, LZ4, Snappy): these fail. {@code .lz4} may also be a file written by the
+ * tool {@code lz4}, with checksummed frames, whereas Hadoop has its own block format.
  *
  * <p>None can be split: Hadoop's bzip2 finds a part's first block by its marker, and a block whose
  * marker is damaged would belong to no part.

@@ -24,12 +24,12 @@ import org.apache.spark.scheduler.SparkListenerExecutorAdded;
  * Why a standalone cluster ended the application. Spark reports this only in the driver's log: a
  * listener is not notified of executors that did not start, and a stopped context gives no reason.
  *
- * <p>A master ends an application whose executors cannot be started. If executors start and
- * exit immediately, it restarts them forever; {@value #MOST_FAILURES} of them in a row, none of
- * which reached the driver, end the application here.
+ * <p>A master ends an application whose executors cannot be started. If executors start and exit
+ * immediately, it restarts them forever; {@value #MOST_FAILURES} of them in a row, none of which
+ * reached the driver, end the application here.
  *
- * <p>Listens to two of Spark's loggers from {@link #attach} on, at their level INFO, without changing
- * what they print.
+ * <p>Listens to two of Spark's loggers from {@link #attach} on, at their level INFO, without
+ * changing what they print.
  */
 public final class ClusterLog extends AbstractAppender {
   /** The Spark classes that receive messages from a standalone master. */
@@ -81,7 +81,8 @@ public final class ClusterLog extends AbstractAppender {
       for (String name : LOGGERS) {
         LoggerConfig before = configuration.getLoggerConfig(name);
         if (before.getName().equals(name)) {
-          // Keeps the user's own level: the reason is logged as an error, the executors' messages are not.
+          // Keeps the user's own level: the reason is logged as an error, the executors' messages
+          // are not.
           before.addAppender(log, Level.INFO, null);
         } else {
           configuration.addLogger(name, log.listening(name, before));

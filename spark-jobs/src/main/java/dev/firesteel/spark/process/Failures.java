@@ -58,8 +58,8 @@ public final class Failures {
   public record Diagnosis(String sentence, int exitCode) {}
 
   /**
-   * Like the other, if the cluster may have ended the application: any failure is then attributed to
-   * that, except for user errors.
+   * Like the other, if the cluster may have ended the application: any failure is then attributed
+   * to that, except for user errors.
    */
   public static Diagnosis diagnose(Throwable failure, Optional<String> endedByCluster) {
     Diagnosis diagnosis = diagnose(failure);

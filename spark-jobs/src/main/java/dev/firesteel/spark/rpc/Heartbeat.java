@@ -3,8 +3,8 @@ package dev.firesteel.spark.rpc;
 import dev.firesteel.train.RankPhase;
 
 /**
- * A rank's state, which it regularly reports to the driver. Sent through Spark's RPC, and as part of
- * a task's result.
+ * A rank's state, which it regularly reports to the driver. Sent through Spark's RPC, and as part
+ * of a task's result.
  */
 public final class Heartbeat {
   private long attempt;

@@ -8,8 +8,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The input of an attempt's training tasks: the run, where they read and write, as full
- * paths, and how to authenticate each other.
+ * The input of an attempt's training tasks: the run, where they read and write, as full paths, and
+ * how to authenticate each other.
  */
 public final class TrainAssignment {
   private String config;

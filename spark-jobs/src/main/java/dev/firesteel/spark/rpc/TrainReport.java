@@ -11,12 +11,12 @@ import java.util.Optional;
 import org.apache.spark.TaskKilledException;
 
 /**
- * How a training task ended, in the few facts that are sent to the driver; weights stay with
- * the checkpoints. A failure is sent as a value, because Spark drops the cause of a barrier
- * stage's failure.
+ * How a training task ended, in the few facts that are sent to the driver; weights stay with the
+ * checkpoints. A failure is sent as a value, because Spark drops the cause of a barrier stage's
+ * failure.
  *
- * <p>It is sent twice: through Spark's RPC as soon as the task ends, which the loss of another executor
- * cannot prevent, and as the task's result.
+ * <p>It is sent twice: through Spark's RPC as soon as the task ends, which the loss of another
+ * executor cannot prevent, and as the task's result.
  */
 public final class TrainReport {
   private Heartbeat last;

@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The channel between the training tasks and the driver during training: events of the run,
  * measurements and heartbeats of its ranks go up; orders come down. It is Spark's own plugin RPC,
- * so it is authenticated and encrypted as Spark is, and needs no Spark job. On the driver the data goes
- * to {@link RunStatus}, which the {@linkplain FiresteelTab tab} in Spark's UI and the {@linkplain
- * RunGauges metrics system} show.
+ * so it is authenticated and encrypted as Spark is, and needs no Spark job. On the driver the data
+ * goes to {@link RunStatus}, which the {@linkplain FiresteelTab tab} in Spark's UI and the
+ * {@linkplain RunGauges metrics system} show.
  *
  * <p>Enabled by {@code spark.plugins}, which {@code SparkSessions} sets.
  */
@@ -62,8 +62,8 @@ public final class TrainingPlugin implements SparkPlugin {
   }
 
   /**
-   * Sends a rank's measurements to the driver without waiting: a report that is late or lost
-   * must not hold the ranks up. Any rank may call it, from any thread.
+   * Sends a rank's measurements to the driver without waiting: a report that is late or lost must
+   * not hold the ranks up. Any rank may call it, from any thread.
    */
   public static void sendRankStep(RankStep measured) {
     Executor executor = required(EXECUTOR.get(), "executor");

@@ -8,8 +8,8 @@ import java.util.regex.Pattern;
 import org.apache.spark.launcher.JavaModuleOptions;
 
 /**
- * Whether this JVM has opened the JDK modules that Spark needs. Spark opens them itself in
- * every process that it starts, except the driver of {@code --deploy-mode cluster} on a standalone
+ * Whether this JVM has opened the JDK modules that Spark needs. Spark opens them itself in every
+ * process that it starts, except the driver of {@code --deploy-mode cluster} on a standalone
  * cluster; and they cannot be opened in a running JVM.
  */
 final class DriverModules {

@@ -18,8 +18,8 @@ import org.apache.spark.sql.SparkSession;
  * Opens the one Spark session of a command: embedded, with all cores of this machine, or, under
  * {@code spark-submit}, the one configured by its master.
  *
- * <p>Under {@code spark-submit} the user's configuration applies, except for serialization: what Spark
- * ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}). {@link
+ * <p>Under {@code spark-submit} the user's configuration applies, except for serialization: what
+ * Spark ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}). {@link
  * TrainingPlugin} is added to the user's plugins.
  */
 public final class SparkSessions {
@@ -82,8 +82,8 @@ public final class SparkSessions {
   }
 
   /**
-   * Scratch space of an embedded session, deleted with it, at the latest when the process exits. One
-   * path for the whole process: Spark keeps the first it is given, and recreates it for a later
+   * Scratch space of an embedded session, deleted with it, at the latest when the process exits.
+   * One path for the whole process: Spark keeps the first it is given, and recreates it for a later
    * session.
    */
   private static final class TemporaryFolder {

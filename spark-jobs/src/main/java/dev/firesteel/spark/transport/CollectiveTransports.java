@@ -9,9 +9,9 @@ import org.apache.spark.SecurityManager;
 import org.apache.spark.SparkConf;
 
 /**
- * Selects the transport for a run's ranks: plain sockets if Spark's own processes communicate
- * in the clear, else Spark's, as configured. Nothing is sent with less protection
- * than Spark itself would use.
+ * Selects the transport for a run's ranks: plain sockets if Spark's own processes communicate in
+ * the clear, else Spark's, as configured. Nothing is sent with less protection than Spark itself
+ * would use.
  */
 public final class CollectiveTransports {
   private static final String AUTHENTICATE = "spark.authenticate";

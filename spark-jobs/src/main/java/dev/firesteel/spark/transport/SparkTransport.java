@@ -18,13 +18,14 @@ import org.apache.spark.network.client.TransportClient;
 /**
  * Frames as messages of Spark's network library, so that they are authenticated and encrypted as
  * Spark is configured. Each rank connects to every other one twice, for frames and for notices;
- * frames are acknowledged once they have been used, and at most {@value #WINDOW} per rank are queued.
+ * frames are acknowledged once they have been used, and at most {@value #WINDOW} per rank are
+ * queued.
  *
  * <p>When a process ends, its connections close: every rank in an exchange sees that at once.
  *
  * <p>Memory: up to {@value #WINDOW} direct buffers of {@link Frame#MAX_BYTES} for sending, and as
- * many for receiving, per rank that frames are exchanged with, besides the buffers of
- * Spark's library.
+ * many for receiving, per rank that frames are exchanged with, besides the buffers of Spark's
+ * library.
  */
 final class SparkTransport implements Transport {
   /** Connections to each rank, and from it. */
@@ -282,8 +283,8 @@ final class SparkTransport implements Transport {
   }
 
   /**
-   * Throws whatever ends an exchange. A notice takes precedence over the loss of a rank: the lost rank
-   * may have given the reason.
+   * Throws whatever ends an exchange. A notice takes precedence over the loss of a rank: the lost
+   * rank may have given the reason.
    *
    * @param to a rank that more is to be sent to, or null
    * @param from a rank that more is expected from, or null

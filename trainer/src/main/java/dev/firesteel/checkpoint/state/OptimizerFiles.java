@@ -26,11 +26,11 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * The optimizer's moments in {@code trainer/}: {@code layout.json} gives the position of each parameter
- * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
- * segment, concatenated, with the ranges as metadata: {@code begin} their first elements in
- * the segment and {@code length} their lengths, both in order and comma-separated. The number of
- * files and the split need not match what the reader would have written.
+ * The optimizer's moments in {@code trainer/}: {@code layout.json} gives the position of each
+ * parameter in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some
+ * ranges of the segment, concatenated, with the ranges as metadata: {@code begin} their first
+ * elements in the segment and {@code length} their lengths, both in order and comma-separated. The
+ * number of files and the split need not match what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "trainer/layout.json";

@@ -16,9 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The content of a training run's checkpoint: the Hugging Face directory of
- * {@link ModelDirectory}, and in {@code trainer/} the optimizer's moments, {@code state.json} and
- * {@code config.yaml}.
+ * The content of a training run's checkpoint: the Hugging Face directory of {@link ModelDirectory},
+ * and in {@code trainer/} the optimizer's moments, {@code state.json} and {@code config.yaml}.
  */
 public final class TrainingCheckpoint {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingCheckpoint.class);

@@ -10,9 +10,9 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
 /**
- * A rank's state for a checkpoint, as of between two steps: copies on the heap that a
- * background thread can read during training. Rank 0 copies the weights, and each rank its moments; the
- * memory is reused for each checkpoint.
+ * A rank's state for a checkpoint, as of between two steps: copies on the heap that a background
+ * thread can read during training. Rank 0 copies the weights, and each rank its moments; the memory
+ * is reused for each checkpoint.
  */
 public final class TrainingSnapshot implements AutoCloseable {
   private final LanguageModel model;

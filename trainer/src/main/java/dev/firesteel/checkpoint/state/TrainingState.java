@@ -5,9 +5,9 @@ import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.error.UserException;
 
 /**
- * A run's state after some steps: together with the weights and moments, all that is needed to resume
- * as if nothing had happened. Random numbers and the order of samples are functions of the seed and of
- * the numbers here.
+ * A run's state after some steps: together with the weights and moments, all that is needed to
+ * resume as if nothing had happened. Random numbers and the order of samples are functions of the
+ * seed and of the numbers here.
  *
  * @param step optimizer steps done, skipped ones included: the position in the schedule
  * @param updates updates of the weights, which AdamW's bias correction counts: {@code step} minus

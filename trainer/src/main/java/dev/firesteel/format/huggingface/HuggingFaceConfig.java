@@ -78,8 +78,7 @@ public final class HuggingFaceConfig {
   }
 
   /**
-   * The configuration described by a {@code config.json}; absent keys have transformers'
-   * defaults.
+   * The configuration described by a {@code config.json}; absent keys have transformers' defaults.
    *
    * @throws UserException when it describes something that our models do not support
    */

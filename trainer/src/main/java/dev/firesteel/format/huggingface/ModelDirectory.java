@@ -96,13 +96,13 @@ public final class ModelDirectory {
   }
 
   /**
-   * Overwrites a model's weights: float32 bit for bit, bfloat16 and float16 by
-   * the same values in float32. Buffers of published directories and a head that equals the
-   * embedding that it is tied to are ignored ({@link PublishedNames}).
+   * Overwrites a model's weights: float32 bit for bit, bfloat16 and float16 by the same values in
+   * float32. Buffers of published directories and a head that equals the embedding that it is tied
+   * to are ignored ({@link PublishedNames}).
    *
    * @param notices receives a line about tensors that are ignored, if any are
-   * @throws UserException that names the first tensor that is missing, unknown, of another shape, or
-   *     not of a floating-point type
+   * @throws UserException that names the first tensor that is missing, unknown, of another shape,
+   *     or not of a floating-point type
    */
   public static void readWeights(
       FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {

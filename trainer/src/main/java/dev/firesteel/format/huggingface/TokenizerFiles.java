@@ -24,8 +24,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A {@code tokenizer.json} with the information that Hugging Face keeps in other files: which of its
- * tokens begin and end a document.
+ * A {@code tokenizer.json} with the information that Hugging Face keeps in other files: which of
+ * its tokens begin and end a document.
  */
 public final class TokenizerFiles {
   static final String TOKENIZER = "tokenizer.json";
@@ -36,9 +36,10 @@ public final class TokenizerFiles {
   private TokenizerFiles() {}
 
   /**
-   * Reads a tokenizer. Its end-of-text token is the first of these that is one of its special tokens:
-   * {@code eos_token} of {@code tokenizer_config.json} and {@code special_tokens_map.json}, {@code
-   * eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known name.
+   * Reads a tokenizer. Its end-of-text token is the first of these that is one of its special
+   * tokens: {@code eos_token} of {@code tokenizer_config.json} and {@code special_tokens_map.json},
+   * {@code eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known
+   * name.
    *
    * @param file the {@code tokenizer.json}
    * @throws FileNotFoundException if it is not there
@@ -86,8 +87,8 @@ public final class TokenizerFiles {
   }
 
   /**
-   * The tokens at the boundaries of a model's documents: every token in {@code eos_token_id} of {@code
-   * generation_config.json} and {@code config.json} ends one, {@code bos_token_id} or {@code
+   * The tokens at the boundaries of a model's documents: every token in {@code eos_token_id} of
+   * {@code generation_config.json} and {@code config.json} ends one, {@code bos_token_id} or {@code
    * bos_token} begins one. If the tokenizer has none of those, its end-of-text token is used.
    */
   public static DocumentTokens documentTokens(FileSystem fs, Path directory, Tokenizer tokenizer) {

@@ -71,8 +71,8 @@ public final class Safetensors {
   private Safetensors() {}
 
   /**
-   * Writes tensors in the order of their names, all as {@code F32}, bit for bit.
-   * The stream is left open.
+   * Writes tensors in the order of their names, all as {@code F32}, bit for bit. The stream is left
+   * open.
    */
   public static void write(
       List<? extends TensorSource> tensors, Map<String, String> metadata, OutputStream out)
