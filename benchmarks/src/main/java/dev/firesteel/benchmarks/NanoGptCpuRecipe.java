@@ -16,8 +16,10 @@ import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
-import dev.firesteel.train.EvaluationResult;
-import dev.firesteel.train.Pretraining;
+import dev.firesteel.train.TrainingRun;
+import dev.firesteel.train.TrainingEvent;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.train.ProgressLine;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
@@ -129,14 +131,14 @@ public final class NanoGptCpuRecipe {
     TrainingListener evaluations =
         event -> {
 if (event instanceof TrainingEvent.Evaluated evaluated) {
-            losses.add(String.format(Locale.ROOT, "%d: %.4f", evaluated.step(), evaluated.measures().loss()));
-            last[0] = evaluated.measures().loss();
+            losses.add(String.format(Locale.ROOT, "%d: %.4f", evaluated.step(), evaluated.measures().get(Metrics.VALIDATION_LOSS).orElseThrow()));
+            last[0] = evaluated.measures().get(Metrics.VALIDATION_LOSS).orElseThrow();
           }
 };
     ProgressLine progress = new ProgressLine(System.out, false);
     try (Backend backend = Backends.create(config.compute().options(0, config.compute().device()));
-        Pretraining training =
-            new Pretraining(
+        TrainingRun training =
+            Stages.pretrain(
                 config,
                 TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), hadoop),
                 new TrainingContext(

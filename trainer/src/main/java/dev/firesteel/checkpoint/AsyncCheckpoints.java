@@ -24,29 +24,29 @@ import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Saves checkpoints while training goes on. Each rank has a thread that writes its files from
- * snapshots; the threads never speak with each other. The training threads do, between steps: when
- * all ranks have voted that their share of a phase is done, all go on to the next one:
+ * Saves checkpoints in the background. Each rank has a thread that writes its files from snapshots;
+ * these threads never communicate. The training threads do, between steps: when all ranks have
+ * voted that their share of a phase is done, they enter the next one:
  *
  * <ol>
  *   <li>rank 0 deletes what earlier saves left half-written;
  *   <li>every rank writes its files;
- *   <li>rank 0 commits them with the manifest, and deletes the checkpoints that are no longer
- *       wanted.
+ *   <li>rank 0 commits them with the manifest, and deletes old checkpoints according to the
+ *       retention settings.
  * </ol>
  *
- * <p>At most one checkpoint is on its way. If any rank fails, every rank throws from the same call,
- * that one what happened, the others a {@link CollectiveException} with the same sentence; what was
- * written is deleted as far as it can be, and earlier checkpoints are untouched.
+ * <p>At most one checkpoint is in progress. If any rank fails, every rank throws from the same
+ * call: the failed rank its own error, the others a {@link CollectiveException} with the same
+ * message. Whatever was written is deleted if possible, and earlier checkpoints are untouched.
  *
- * <p>{@link #start}, {@link #poll} and {@link #finish} are calls that every rank makes in the same
- * order, on the thread that the collective belongs to.
+ * <p>{@link #start}, {@link #poll} and {@link #finish} are collective calls that every rank makes
+ * in the same order, on the thread that owns the collective.
  */
 public final class AsyncCheckpoints implements AutoCloseable {
-  /** How long ranks wait for each other between two votes when they have nothing else to do. */
+  /** How long ranks wait between two votes when they have nothing else to do. */
   private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
 
-  /** How long a thread may take to find out that it is to stop, a block at a time, or less. */
+  /** How long a thread may take to notice that it must stop; it checks at least once per block. */
   private static final Duration STOP = Duration.ofMinutes(1);
 
   private final CheckpointStore store;
@@ -55,9 +55,9 @@ public final class AsyncCheckpoints implements AutoCloseable {
   private final boolean keepBest;
   private final Duration limit;
   private final ExecutorService thread;
-  private Upload upload; // null where none is on its way
+  private Upload upload; // null if none is in progress
 
-  /** A checkpoint that was committed. */
+  /** A committed checkpoint. */
   public record Committed(long step, Path directory) {}
 
   private enum Phase {
@@ -65,7 +65,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     WRITE("written"),
     COMMIT("committed and older ones deleted");
 
-    /** What the checkpoint is at the end, for messages. */
+    /** The final state of the checkpoint, for messages. */
     final String done;
 
     Phase(String done) {
@@ -73,7 +73,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     }
   }
 
-  /** A checkpoint on its way. */
+  /** A checkpoint in progress. */
   private static final class Upload {
     final long step;
     final OptionalDouble score;
@@ -95,7 +95,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   /**
    * @param keepLast how many of the newest checkpoints remain after each save
    * @param keepBest whether the one of the best score remains, too
-   * @param limit of each phase; a file system that answers no more would else hold the run for ever
+   * @param limit of each phase; otherwise an unresponsive file system would block the run forever
    */
   public AsyncCheckpoints(
       CheckpointStore store,
@@ -118,7 +118,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   /**
-   * Begins to save a checkpoint; waits for the one that is on its way.
+   * Starts saving a checkpoint; waits for the one in progress first.
    *
    * @param score at this step where it was measured
    * @param content of this rank's files, written on another thread: from what does not change until
@@ -135,34 +135,34 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   /**
-   * Looks how far the checkpoint on its way is; called once a step. Costs nothing where there is
-   * none, else one small exchange between ranks.
+   * Checks the progress of the current checkpoint; called once per step. Costs nothing if there is
+   * none, otherwise one small exchange between ranks.
    *
-   * @return the checkpoint if it is committed since the last call
-   * @throws UserException if any rank cannot go on with it
+   * @return the checkpoint if it was committed since the last call
+   * @throws UserException if any rank fails to save it
    */
   public Optional<Committed> poll() {
     return upload == null ? Optional.empty() : vote(Duration.ZERO);
   }
 
   /**
-   * Waits for the checkpoint on its way.
+   * Waits for the checkpoint in progress.
    *
    * @return the checkpoint, if there was one
-   * @throws UserException if any rank cannot go on with it
+   * @throws UserException if any rank fails to save it
    */
   public Optional<Committed> finish() {
     Optional<Committed> committed = Optional.empty();
     while (upload != null) {
-      // Not until it is done: a collective's call has a deadline, and other ranks are in it.
+      // Not indefinitely: a collective call has a deadline, and other ranks are waiting in it.
       committed = vote(BETWEEN_VOTES);
     }
     return committed;
   }
 
   /**
-   * Gives up the checkpoint on its way; returns when the thread has ended, or does not answer. Not
-   * a call that ranks make together: others may be lost.
+   * Abandons the checkpoint in progress; returns when the thread has ended, or does not respond.
+   * Not a collective call: other ranks may be lost.
    */
   @Override
   public void close() {
@@ -237,7 +237,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
             : CompletableFuture.completedFuture(List.of());
   }
 
-  /** On the thread of its own. */
+  /** Runs on the writing thread. */
   private List<FileEntry> work(Upload now, Phase phase, List<FileEntry> written)
       throws IOException {
     switch (phase) {
@@ -259,7 +259,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     return writer.entries();
   }
 
-  /** Ends the upload on this rank, as all ranks do in the same call. */
+  /** Ends the upload on this rank; all ranks do so in the same call. */
   private RuntimeException giveUp(Ballot ballot, Throwable mine) {
     Upload failed = upload;
     upload = null;
@@ -283,9 +283,9 @@ public final class AsyncCheckpoints implements AutoCloseable {
   }
 
   /**
-   * On rank 0, deletes what was written: by the thread that writes, so after its last write, and
-   * not waited for without end, since the file system may be what failed. The next save deletes
-   * what is left.
+   * On rank 0, deletes what was written: on the writing thread, hence after its last write, and
+   * with a limited wait, because the file system may be what failed. The next save deletes any
+   * leftovers.
    */
   private void discard(Upload failed) {
     if (collective.rank() == 0) {
@@ -298,7 +298,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     await(failed.work);
   }
 
-  /** Returns when the work has ended, or has not heeded an interrupt either. */
+  /** Returns when the work has ended, or has ignored an interrupt. */
   private void await(Future<?> work) {
     try {
       work.get(patience().toMillis(), TimeUnit.MILLISECONDS);
@@ -316,7 +316,7 @@ public final class AsyncCheckpoints implements AutoCloseable {
     return limit.compareTo(STOP) < 0 ? limit : STOP;
   }
 
-  /** Whether it is a matter of files; anything else is a defect of ours. */
+  /** Whether this is a file system error; anything else is a bug. */
   private static boolean isTellable(Throwable failure) {
     return failure instanceof IOException
         || failure instanceof UncheckedIOException

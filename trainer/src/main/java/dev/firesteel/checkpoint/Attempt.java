@@ -5,19 +5,19 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * All processes that one driver starts to train a run, from the time that it does so until the next
- * one does: at most one attempt may write, the latest. A process of an earlier one that is still
- * alive (cut off, suspended, forgotten) finds out by {@link #check()} and stops.
+ * All processes that one driver starts to train a run, until the next attempt is begun: only the
+ * latest attempt may write. A process of an earlier one that is still alive (disconnected,
+ * suspended, forgotten) finds out through {@link #check()} and stops.
  *
- * <p>Nothing can be checked and written in one act on the file systems that runs are kept on, so a
- * process may be suspended between the two and go on when a later attempt is at work.
- * docs/checkpoints.md says why that does no harm: no two attempts write into one folder, and a
- * later one reads only those checkpoints of earlier ones that it found when it began.
+ * <p>The file systems that runs are kept on cannot check and write atomically, so a process may be
+ * suspended between the two and continue while a later attempt is running. docs/checkpoints.md
+ * explains why that does no harm: no two attempts write into the same folder, and a later one reads
+ * only those checkpoints of earlier ones that it found when it began.
  */
 public final class Attempt {
   private static final long FIRST = 1;
 
-  /** Null where there are no attempts. */
+  /** Null if there are no attempts. */
   private final AttemptRecords records;
 
   private final long number;
@@ -30,27 +30,27 @@ public final class Attempt {
   }
 
   /**
-   * The only attempt of a run whose processes others are kept away from by other means: a lock, or
+   * The only attempt of a run that is protected from other processes by other means: a lock, or
    * because nobody else knows of it. It ends when an attempt is begun.
    */
   public static Attempt unfenced() {
     return new Attempt(null, FIRST, "");
   }
 
-  /** An attempt that another process, the driver, began. */
+  /** An attempt begun by another process, the driver. */
   public static Attempt of(AttemptRecords records, long number, String token) {
     return new Attempt(records, number, token);
   }
 
   /**
-   * Begins the next attempt: from now on no check of an earlier one succeeds. Then it is recorded
-   * which checkpoints there are, so that one that an earlier attempt completes all the same is
-   * known as such.
+   * Begins the next attempt: from now on every check of an earlier one fails. Then the existing
+   * checkpoints are recorded, so that one that an earlier attempt completes later can be
+   * recognized.
    *
    * @throws UserException if another driver does so at the same time
    */
   public static Attempt begin(AttemptRecords records, CheckpointStore checkpoints) {
-    // What there was before the first one counts as its own.
+    // Whatever existed before the first one counts as its own.
     long last = records.last().orElse(checkpoints.isEmpty() ? 0 : FIRST);
     Attempt begun = new Attempt(records, last + 1, UUID.randomUUID().toString());
     records.begin(begun.number, begun.token);
@@ -62,18 +62,18 @@ public final class Attempt {
     return begun;
   }
 
-  /** Counts the attempts of a run, from 1. */
+  /** Numbers the attempts of a run, from 1. */
   public long number() {
     return number;
   }
 
-  /** Tells processes of this attempt from those of another of the same number. */
+  /** Distinguishes processes of this attempt from those of another with the same number. */
   public String token() {
     return token;
   }
 
   /**
-   * Called before anything in the run directory is made, overwritten or deleted.
+   * Called before anything in the run directory is created, overwritten or deleted.
    *
    * @throws UserException if this attempt is not the latest
    */

@@ -28,10 +28,10 @@ import org.apache.hadoop.fs.Options.CreateFileOptionKeys;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The folder {@code attempts} of a run directory. {@code 00000004.json} says that the fourth
- * attempt has begun, and who did it; {@code 00000004-inherits.json} names the checkpoints that it
- * found. Each file is written once and never changed nor deleted, so there is no moment at which a
- * later attempt could be overlooked.
+ * The folder {@code attempts} of a run directory. {@code 00000004.json} records that the fourth
+ * attempt has begun, and who began it; {@code 00000004-inherits.json} lists the checkpoints that it
+ * found. Each file is written once and never changed or deleted, so there is never a moment at
+ * which a later attempt could be overlooked.
  */
 public final class AttemptRecords {
   private static final String FOLDER = "attempts";
@@ -44,9 +44,9 @@ public final class AttemptRecords {
 
   private final FileSystem fs;
   private final Path run;
-  private Path folder; // null before it was looked for
+  private Path folder; // null until it is looked up
 
-  /** Who began a attempt. */
+  /** Who began an attempt. */
   record Begun(@JsonAlias("generation") long attempt, String token, String host, long processId) {}
 
   /** The names of the checkpoints that an attempt found. */
@@ -78,15 +78,15 @@ public final class AttemptRecords {
     return folder;
   }
 
-  /** The last attempt that has begun; empty where none has. */
+  /** The latest attempt that has begun; empty if there is none. */
   public OptionalLong last() {
     return numbers(BEGUN).stream().mapToLong(Long::longValue).max();
   }
 
   /**
-   * Begins a attempt. Where the file system can create a file for one of several that try (HDFS, S3
-   * with conditional writes), the others fail here; elsewhere {@link Attempt#check()} tells them by
-   * the token.
+   * Begins an attempt. If the file system lets only one of several writers create a file (HDFS, S3
+   * with conditional writes), the others fail here; elsewhere {@link Attempt#check()} detects them
+   * by the token.
    */
   void begin(long number, String token) {
     Path file = new Path(folder(), name(number, ""));
@@ -113,15 +113,15 @@ public final class AttemptRecords {
     }
   }
 
-  /** The token of an attempt; empty where it did not come to the end of its beginning. */
+  /** The token of an attempt; empty if its record is incomplete. */
   String token(long number) {
     return read(name(number, ""), Begun.class).map(Begun::token).orElse("");
   }
 
   /**
-   * Which checkpoints count: those of the last attempt that came to write, and those that it found
-   * when it began. All others were completed by an earlier one after that, and a part of their
-   * files may have been deleted meanwhile.
+   * Which checkpoints count: those of the latest attempt that has started writing, and those that
+   * it found when it began. All others were completed later by an earlier attempt, and some of
+   * their files may have been deleted meanwhile.
    */
   Predicate<Checkpoint> trusted() {
     List<Long> recorded =
@@ -171,7 +171,7 @@ public final class AttemptRecords {
     }
   }
 
-  /** A file's content; empty where it is missing or was not written to its end. */
+  /** A file's content; empty if it is missing or incomplete. */
   private <T> Optional<T> read(String name, Class<T> type) {
     Path file = new Path(folder(), name);
     try (InputStream in = fs.open(file)) {

@@ -11,11 +11,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What all ranks say of their share of a phase; the same on each of them.
+ * The combined votes of all ranks on their share of a phase; the same on each of them.
  *
- * @param complete whether all have done it
+ * @param complete whether all are done
  * @param files that they wrote, those of rank 0 first
- * @param failure the sentence of the first rank that failed; null where none did
+ * @param failure the message of the first rank that failed; null if none did
  */
 record Ballot(boolean complete, List<FileEntry> files, String failure) {
   private static final byte DONE = 0;
@@ -26,7 +26,7 @@ record Ballot(boolean complete, List<FileEntry> files, String failure) {
     files = List.copyOf(files);
   }
 
-  /** The vote of a rank that has done its share and wrote some files. */
+  /** The vote of a rank that is done and wrote some files. */
   static byte[] done(List<FileEntry> files) {
     try {
       return encode(DONE, CheckpointManifest.JSON.writeValueAsBytes(files));
@@ -40,7 +40,7 @@ record Ballot(boolean complete, List<FileEntry> files, String failure) {
     return encode(FAILED, sentence.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** The vote of a rank that is still at it. */
+  /** The vote of a rank that is still working. */
   static byte[] atWork() {
     return encode(AT_WORK, new byte[0]);
   }

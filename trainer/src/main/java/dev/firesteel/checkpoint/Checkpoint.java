@@ -30,7 +30,7 @@ public final class Checkpoint {
   }
 
   /**
-   * Opens the checkpoint of a directory; its files are not looked at before {@link #verify()}.
+   * Opens the checkpoint in a directory; its files are not read before {@link #verify()}.
    *
    * @throws UserException if there is no manifest, or it is damaged or of another version
    */
@@ -43,7 +43,7 @@ public final class Checkpoint {
                         .formatted(directory, CheckpointManifest.FILE_NAME)));
   }
 
-  /** The checkpoint of a directory; empty where it was not written to the end. */
+  /** The checkpoint in a directory; empty if it is incomplete. */
   public static Optional<Checkpoint> find(FileSystem fs, Path directory) {
     Path file = new Path(directory, CheckpointManifest.FILE_NAME);
     byte[] json;
@@ -75,12 +75,12 @@ public final class Checkpoint {
     return manifest.attempt();
   }
 
-  /** The validation loss at this step, in nats per token, where it was measured. */
+  /** The score of the headline metric at this step, less is better; empty where not measured. */
   public OptionalDouble score() {
     return manifest.score() == null ? OptionalDouble.empty() : OptionalDouble.of(manifest.score());
   }
 
-  /** Bytes of all files but the manifest. */
+  /** Total size in bytes of all files except the manifest. */
   public long bytes() {
     return manifest.files().stream().mapToLong(FileEntry::bytes).sum();
   }
@@ -89,7 +89,7 @@ public final class Checkpoint {
    * Reads every file and compares it with the manifest.
    *
    * @throws UserException that names the first file that is missing, of another length, or changed,
-   *     with what was expected and what was got
+   *     with what was expected and what was found
    */
   public void verify() {
     byte[] buffer = new byte[BUFFER_BYTES];
@@ -124,7 +124,7 @@ public final class Checkpoint {
             .formatted(file, required, directory));
   }
 
-  /** The paths of all files but the manifest, in order. */
+  /** The paths of all files except the manifest, in order. */
   public List<String> files() {
     return manifest.files().stream().map(FileEntry::path).toList();
   }
@@ -154,7 +154,7 @@ public final class Checkpoint {
     }
   }
 
-  /** The file system that it lies on. */
+  /** The checkpoint's file system. */
   public FileSystem fileSystem() {
     return fs;
   }

@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * {@code MANIFEST.json}: which files a checkpoint consists of. Written after all of them, it is
- * what makes them a checkpoint.
+ * {@code MANIFEST.json}: the list of a checkpoint's files. Written after all of them; its existence
+ * makes them a checkpoint.
  *
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
@@ -55,8 +55,9 @@ public record CheckpointManifest(
           .build();
 
   /**
-   * One file. CRC32C finds every flipped bit and burst of up to 32, and costs nothing beside the
-   * disk (docs/checkpoints.md has the measurement); it is no protection against forgery.
+   * One file. CRC32C detects every flipped bit and burst of up to 32, and its cost is negligible
+   * next to the disk's (docs/checkpoints.md has the measurement); it does not protect against
+   * forgery.
    *
    * @param path relative to the checkpoint's directory, with slashes
    */
@@ -86,8 +87,8 @@ public record CheckpointManifest(
   }
 
   /**
-   * Whether the writer came to the end: a file that was being written when the process died is
-   * empty or ends earlier.
+   * Whether the manifest is complete: a file that was being written when the process died is empty
+   * or truncated.
    */
   static boolean isComplete(byte[] json) {
     int n = json.length;

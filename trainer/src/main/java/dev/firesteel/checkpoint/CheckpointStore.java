@@ -25,14 +25,14 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * The checkpoints of one run: directories {@code step-00000100} with a {@code MANIFEST.json}, which
- * is written last and deleted first. A directory without one is no checkpoint: it is ignored with a
- * notice, and deleted when the next one is saved. No rename is needed, so any Hadoop file system
- * will do whose files appear with their content when they are closed.
+ * is written last and deleted first. A directory without one is not a checkpoint: it is ignored
+ * with a notice, and deleted when the next one is saved. Renames are not needed, so any Hadoop file
+ * system works whose files appear with their content when they are closed.
  *
- * <p>One attempt of the run writes at a time, readers may come and go. A process of an earlier
- * {@link Attempt} finds out and stops; whatever it does until then, and even if it is suspended in
- * the midst of it, concerns directories that no later attempt writes into ({@code
- * step-00000100-a4}) or reads.
+ * <p>One attempt of the run writes at a time; readers may come and go. A process of an earlier
+ * {@link Attempt} finds out and stops; whatever it does until then, even if it is suspended in the
+ * middle, only affects directories that no later attempt writes into ({@code step-00000100-a4}) or
+ * reads.
  */
 public final class CheckpointStore {
   private static final Pattern NAME = Pattern.compile("step-\\d{8,}(?:-[ag](\\d+))?");
@@ -50,10 +50,10 @@ public final class CheckpointStore {
   }
 
   /**
-   * @param directory of all checkpoints of a run; made when the first is saved
+   * @param directory of all checkpoints of a run; created by the first save
    * @param records of the run's attempts
    * @param attempt that this process belongs to
-   * @param notices takes a line about each directory that is met and not used
+   * @param notices receives a line about each directory that is found but not used
    */
   public CheckpointStore(
       FileSystem fs,
@@ -74,8 +74,8 @@ public final class CheckpointStore {
   }
 
   /**
-   * The directory's name of a step. Only one attempt ever gives it: a name that is free may yet be
-   * taken by a process of an earlier one that slept between looking and writing.
+   * The directory name for a step. No two attempts share a name: one that is free may yet be taken
+   * by a process of an earlier attempt that was suspended between check and write.
    */
   static String name(long step, long attempt) {
     String name = String.format(Locale.ROOT, "step-%08d", step);
@@ -88,13 +88,13 @@ public final class CheckpointStore {
     return matcher.matches() && matcher.group(1) != null ? Long.parseLong(matcher.group(1)) : 1;
   }
 
-  /** Whether there is no directory of a checkpoint, be it half-written. */
+  /** Whether there is no checkpoint directory, not even a half-written one. */
   boolean isEmpty() {
     return foldersToRead().isEmpty();
   }
 
   /**
-   * The committed checkpoints, oldest first; of one step, the one of the latest attempt last.
+   * The committed checkpoints, oldest first; for each step, that of the latest attempt last.
    *
    * @throws UserException if a manifest is damaged or of another version
    */
@@ -120,7 +120,7 @@ public final class CheckpointStore {
     return committed;
   }
 
-  /** The committed checkpoint of the most steps. */
+  /** The committed checkpoint with the most steps. */
   public Optional<Checkpoint> latest() {
     List<Checkpoint> all = list();
     return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
@@ -160,7 +160,7 @@ public final class CheckpointStore {
                 .thenComparingLong(Checkpoint::step));
   }
 
-  /** Deletes a checkpoint, its manifest first, so that no moment leaves a part of one. */
+  /** Deletes a checkpoint, its manifest first, so that it is never partially visible. */
   public void delete(Checkpoint checkpoint) {
     try {
       deleteFolder(checkpoint.directory());
@@ -174,7 +174,7 @@ public final class CheckpointStore {
     return attempt.number();
   }
 
-  /** Where this attempt saves a step. */
+  /** The directory in which this attempt saves a step. */
   Path target(long step) {
     return new Path(directory, name(step, attempt.number()));
   }
@@ -206,8 +206,8 @@ public final class CheckpointStore {
   }
 
   /**
-   * Deletes what no reader uses, and makes the directory. Those of later attempts are left alone:
-   * if there are any, the next check tells so.
+   * Deletes what no reader uses, and creates the directory. Those of later attempts are left alone:
+   * if there are any, the next check reports it.
    */
   void prepare(Path target) throws IOException {
     attempt.requireBegun(records);
@@ -266,8 +266,8 @@ public final class CheckpointStore {
   }
 
   /**
-   * Deletes what was written in vain. A manifest may have come to its end though its writer was
-   * told otherwise; then the checkpoint exists, and others may have begun to read it.
+   * Deletes a failed save. A manifest may be complete although its writer got an error; then the
+   * checkpoint exists, and others may have started reading it.
    */
   void discard(Path target) {
     try {

@@ -14,8 +14,8 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
 
 /**
- * Where one rank puts its files of a checkpoint that is being written. Sizes and checksums are
- * those of what was meant to be written, so damage on the way to the disk is found on reading.
+ * Writes one rank's files of a checkpoint. Sizes and checksums are computed from the data passed to
+ * the file system, so corruption on the way to the disk is detected on reading.
  */
 public final class CheckpointWriter {
   private final FileSystem fs;
@@ -58,10 +58,10 @@ public final class CheckpointWriter {
     return new CheckpointWriter(fs, directory, attempt, permit, folder + subfolder, entries);
   }
 
-  /** Asked before each file and each block of it. */
+  /** Checked before each file and each block of it. */
   @FunctionalInterface
   public interface Permit {
-    /** Throws if nothing more is to be written. */
+    /** Throws if writing must stop. */
     void require() throws IOException;
   }
 
@@ -78,14 +78,14 @@ public final class CheckpointWriter {
     return new Counted(folder + path, out);
   }
 
-  /** A whole file of text in UTF-8. */
+  /** Writes a whole UTF-8 text file. */
   public void write(String path, String text) throws IOException {
     try (OutputStream out = create(path)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
     }
   }
 
-  /** Returns when what was written outlives the machine, where the file system can promise it. */
+  /** Syncs the data to durable storage, if the file system supports it. */
   static void sync(FSDataOutputStream out) throws IOException {
     if (out.hasCapability(StreamCapabilities.HSYNC)) {
       out.hsync();
@@ -132,7 +132,7 @@ public final class CheckpointWriter {
       }
       closed = true;
       try (file) {
-        // The manifest must not reach the disk before what it vouches for.
+        // The manifest must not reach the disk before the files it lists.
         sync(file);
       }
       entries.add(new FileEntry(path, bytes, CheckpointManifest.hex(crc.getValue())));

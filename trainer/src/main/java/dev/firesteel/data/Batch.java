@@ -1,9 +1,9 @@
 package dev.firesteel.data;
 
 /**
- * Sequences for one forward pass: {@code inputs [B, T]} and, one token on, {@code targets [B, T]},
- * both row-major. B sequences, T tokens in each. The arrays are the batch's own and are filled
- * again and again.
+ * Sequences for one forward pass: {@code inputs [B, T]} and, shifted by one token, {@code targets
+ * [B, T]}, both row-major. B sequences of T tokens each. The arrays belong to the batch and are
+ * reused.
  */
 public final class Batch {
   private final int sequences;
@@ -11,7 +11,7 @@ public final class Batch {
   private final int[] inputs;
   private final int[] targets;
 
-  /** Room for B sequences of T tokens. */
+  /** A batch of B sequences of T tokens. */
   public Batch(int sequences, int length) {
     if (sequences < 1 || length < 1) {
       throw new IllegalArgumentException(
@@ -47,7 +47,7 @@ public final class Batch {
     return targets;
   }
 
-  /** Row {@code row} becomes the tokens from {@code start} on. */
+  /** Fills row {@code row} with the tokens from {@code start} on. */
   void fill(int row, TokenDataset data, long start) {
     data.read(start, inputs, row * length, length);
     System.arraycopy(inputs, row * length + 1, targets, row * length, length - 1);

@@ -20,19 +20,19 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * What a folder of prepared data holds: {@code manifest.json}, written after everything else, so
- * that a folder without it holds no data.
+ * The contents of a folder of prepared data: {@code manifest.json}, written after everything else,
+ * so that a folder without it holds no data.
  *
- * @param version of this file's form: 1
- * @param source {@code data.source} as it was configured
+ * @param version of this file's format: 1
+ * @param source {@code data.source} as configured
  * @param settingsSha256 hash of the settings that shaped the shards
  * @param inputs the files that were read
  * @param tokenizer the tokenizer of the shards
- * @param tokenEncoding how a token lies in a {@code .bin} file
- * @param split how validation text was set apart: {@code hash} or {@code tail}
- * @param documents what became of the documents
+ * @param tokenEncoding how a token is stored in a {@code .bin} file
+ * @param split how validation text was selected: {@code hash} or {@code tail}
+ * @param documents how the documents were counted
  * @param train the training text
- * @param validation the validation text, maybe without shards
+ * @param validation the validation text, possibly without shards
  */
 public record DatasetManifest(
     int version,
@@ -49,7 +49,7 @@ public record DatasetManifest(
   public static final String FILE_NAME = "manifest.json";
   public static final int VERSION = 1;
 
-  /** Which part of the text. */
+  /** Which split of the text. */
   public enum Part {
     TRAIN("train"),
     VALIDATION("validation");
@@ -60,7 +60,7 @@ public record DatasetManifest(
       this.title = title;
     }
 
-    /** As it stands in file names. */
+    /** The name in file names. */
     public String title() {
       return title;
     }
@@ -77,14 +77,13 @@ public record DatasetManifest(
   public record TokenizerInfo(String file, String sha256, int vocabularySize) {}
 
   /**
-   * What became of the documents: {@code read} is the sum of the others.
+   * How the documents were counted: {@code read} is the sum of the others.
    *
    * @param empty dropped, without text or with white space only
-   * @param malformed dropped, lines that are not one JSON object, bytes that are no UTF-8, zero
-   *     characters
-   * @param missingText dropped, records whose text field is absent or no string
+   * @param malformed dropped, lines that are not one JSON object, invalid UTF-8, NUL characters
+   * @param missingText dropped, records whose text field is absent or not a string
    * @param duplicate dropped, their text occurred before
-   * @param overLimit dropped, above {@code data.max_documents}
+   * @param overLimit dropped, beyond {@code data.max_documents}
    */
   public record DocumentCounts(
       long read,
@@ -95,16 +94,16 @@ public record DatasetManifest(
       long overLimit,
       long kept) {
 
-    /** All that were read and not kept. */
+    /** All that were read but not kept. */
     public long dropped() {
       return read - kept;
     }
   }
 
   /**
-   * One part of the text.
+   * One split of the text.
    *
-   * @param textBytes bytes of the text in UTF-8, what bits per byte are counted by
+   * @param textBytes bytes of the text in UTF-8, the denominator of bits per byte
    */
   public record SplitInfo(long documents, long tokens, long textBytes, List<ShardInfo> shards) {
     public SplitInfo {
@@ -126,12 +125,12 @@ public record DatasetManifest(
           .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .build();
 
-  /** The part with its shards. */
+  /** The split with its shards. */
   public SplitInfo part(Part part) {
     return part == Part.TRAIN ? train : validation;
   }
 
-  /** SHA-256 of the manifest's JSON: stands for all bytes of the data. */
+  /** SHA-256 of the manifest's JSON: identifies all bytes of the data. */
   public String sha256() {
     return HexFormat.of()
         .formatHex(HadoopFiles.sha256().digest(toJson().getBytes(StandardCharsets.UTF_8)));
@@ -159,7 +158,7 @@ public record DatasetManifest(
     }
   }
 
-  /** The manifest of a folder; empty where there is none, and therefore no data. */
+  /** The manifest of a folder; empty if there is none, and therefore no data. */
   public static Optional<DatasetManifest> find(Path folder, Configuration conf) {
     Path file = new Path(folder, FILE_NAME);
     byte[] json;
@@ -176,7 +175,7 @@ public record DatasetManifest(
     return Optional.of(parse(json, file));
   }
 
-  /** The manifest of a folder that has to have one. */
+  /** The manifest of a folder that must have one. */
   public static DatasetManifest read(Path folder, Configuration conf) {
     return find(folder, conf)
         .orElseThrow(

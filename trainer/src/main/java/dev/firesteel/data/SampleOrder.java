@@ -5,21 +5,22 @@ import dev.firesteel.error.UserException;
 
 /**
  * Which tokens a training sample takes: a function of the sample's number alone, counted from the
- * beginning of the run over all steps, slots and ranks. It needs no state and no memory, so a run
- * resumes anywhere, and any number of ranks sees the same samples: the data cursor is one long.
+ * start of the run over all steps, micro-batches and ranks. It needs no state and no memory, so a
+ * run can resume anywhere, and any number of ranks sees the same samples: the data cursor is one
+ * long.
  */
 public sealed interface SampleOrder {
   /** The first token of sample {@code index}; it takes that one and the {@code length} after it. */
   long start(long index);
 
-  /** Samples after which all text was seen once. */
+  /** The number of samples per epoch. */
   long samplesPerEpoch();
 
   /**
-   * The order that a configuration asks for.
+   * The order given by a configuration.
    *
    * @param tokens of the text
-   * @param length of a sequence, without the one token more that its last target needs
+   * @param length of a sequence, without the extra token needed for its last target
    * @throws UserException if the text is shorter than one sequence
    */
   static SampleOrder of(DataConfig.Sampling sampling, long seed, long tokens, int length) {
@@ -35,9 +36,9 @@ public sealed interface SampleOrder {
   }
 
   /**
-   * The text is cut into windows of {@code length} tokens; an epoch takes each once. The order is a
-   * keyed bijection of the window's number: a balanced Feistel network over the next even number of
-   * bits, walked again while it leads out of the range (cycle walking; Black and Rogaway 2002,
+   * The text is split into windows of {@code length} tokens; an epoch takes each once. The order is
+   * a keyed bijection of the window's number: a balanced Feistel network over the next even number
+   * of bits, iterated while the result is out of range (cycle walking; Black and Rogaway 2002,
    * section 3). The epoch is part of the key.
    */
   record ShuffledWindows(long seed, long windows, int length) implements SampleOrder {
@@ -79,13 +80,13 @@ public sealed interface SampleOrder {
   }
 
   /**
-   * Each sample's start is drawn anew, uniformly from all starts, as nanoGPT's {@code get_batch}
-   * does; the draw is a hash of the seed and the sample's number.
+   * Each sample's start is drawn uniformly from all starts, as in nanoGPT's {@code get_batch}; the
+   * draw is a hash of the seed and the sample's number.
    */
   record RandomOffsets(long seed, long tokens, int length) implements SampleOrder {
     @Override
     public long start(long index) {
-      // The high half of a 64 x 64 bit product: uniform but for 1 in 2^64 / starts (Lemire 2019).
+      // The high half of a 64 x 64 bit product: uniform up to 1 in 2^64 / starts (Lemire 2019).
       return Math.multiplyHigh(Mixing.key(seed, index) >>> 1, (tokens - length) << 1);
     }
 

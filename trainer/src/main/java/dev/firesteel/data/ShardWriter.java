@@ -15,8 +15,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Writes one shard as Megatron-LM reads it ({@code megatron/core/datasets/indexed_dataset.py}): the
- * {@code .bin} file is the tokens of all documents one after the other; the {@code .idx} file, all
+ * Writes one shard in Megatron-LM's format ({@code megatron/core/datasets/indexed_dataset.py}): the
+ * {@code .bin} file is the concatenated tokens of all documents; the {@code .idx} file, all
  * little-endian, is
  *
  * <pre>
@@ -30,7 +30,7 @@ import org.apache.hadoop.fs.Path;
  * first sequence of each document, S    i64[S + 1]
  * </pre>
  *
- * <p>One document is one sequence here, and ends with the end-of-text token where the tokenizer has
+ * <p>Here one document is one sequence, and ends with the end-of-text token if the tokenizer has
  * one.
  */
 public final class ShardWriter implements Closeable {
@@ -50,7 +50,7 @@ public final class ShardWriter implements Closeable {
   private int documents;
   private long tokens;
 
-  /** Begins {@code <folder>/<name>.bin}, over an earlier one. */
+  /** Starts {@code <folder>/<name>.bin}, replacing an earlier one. */
   public ShardWriter(FileSystem fs, Path folder, String name, TokenEncoding encoding)
       throws IOException {
     this.fs = fs;
@@ -65,7 +65,7 @@ public final class ShardWriter implements Closeable {
     addEncoded(encoding.encode(document));
   }
 
-  /** Adds one document whose tokens are encoded already ({@link TokenEncoding#encode}). */
+  /** Adds one document whose tokens are already encoded ({@link TokenEncoding#encode}). */
   public void addEncoded(byte[] document) throws IOException {
     int count = document.length / encoding.bytes();
     if (count == 0 || document.length % encoding.bytes() != 0) {
@@ -80,7 +80,7 @@ public final class ShardWriter implements Closeable {
     tokens += count;
   }
 
-  /** Writes the index and closes both files; what the manifest says of them. */
+  /** Writes the index and closes both files; returns the manifest's entry for them. */
   public DatasetManifest.ShardInfo finish() throws IOException {
     bin.close();
     MessageDigest idxDigest = HadoopFiles.sha256();
@@ -113,7 +113,7 @@ public final class ShardWriter implements Closeable {
         new DatasetManifest.FileInfo(indexBytes(documents), hex(idxDigest)));
   }
 
-  /** Closes the file as it is; without {@link #finish} it is no shard. */
+  /** Closes the file as it is; without {@link #finish} it is not a shard. */
   @Override
   public void close() throws IOException {
     bin.close();

@@ -23,21 +23,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One part of prepared data as one long run of tokens: the documents of all shards one after the
- * other, each ended by the end-of-text token (where the tokenizer has one). Random access by memory
- * map; safe for use by many threads.
+ * One split of prepared data as one long sequence of tokens: the concatenated documents of all
+ * shards, each ended by the end-of-text token (if the tokenizer has one). Random access by memory
+ * mapping; thread-safe.
  *
  * <p>Opening compares the lengths of all files with the manifest, and their SHA-256 the first time:
- * a marker beside the data ({@value #MARKER}) remembers what was verified, with the files' lengths
- * and modification times. Shards on another file system than the local one are copied to a local
- * cache, named by their SHA-256, which is checked as they are copied.
+ * a marker next to the data ({@value #MARKER}) records what was verified, with the files' lengths
+ * and modification times. Shards on other than the local file system are copied to a local cache,
+ * named by their SHA-256, which is checked during the copy.
  */
 public final class TokenDataset {
   static final String MARKER = "_verified";
 
   private static final Logger LOG = LoggerFactory.getLogger(TokenDataset.class);
 
-  /** Shards are named by the writer; anything else in a manifest could point out of the folder. */
+  /**
+   * Shard names are chosen by the writer; any other name in a manifest could point outside the
+   * folder.
+   */
   private static final Pattern SHARD_NAME = Pattern.compile("[a-z]+-[0-9]+");
 
   private final DatasetManifest manifest;
@@ -56,9 +59,9 @@ public final class TokenDataset {
   }
 
   /**
-   * Opens one part of a folder of prepared data.
+   * Opens one split of a folder of prepared data.
    *
-   * @throws UserException if the folder holds no prepared data, the part is empty, or a file is
+   * @throws UserException if the folder holds no prepared data, the split is empty, or a file is
    *     missing, truncated or changed
    */
   public static TokenDataset open(Path folder, DatasetManifest.Part part, Configuration conf) {
@@ -128,7 +131,7 @@ public final class TokenDataset {
     return low;
   }
 
-  /** Finds each shard's file, and compares it with the manifest where that was not done yet. */
+  /** Locates each shard's file, and compares it with the manifest unless already done. */
   private static final class Verification {
     private final FileSystem fs;
     private final Path folder;
@@ -251,7 +254,7 @@ public final class TokenDataset {
       }
     }
 
-    /** Both parts, whichever is being opened: what is remembered speaks for both. */
+    /** Both splits, whichever is being opened: the marker covers both. */
     void finish() throws IOException {
       if (verified || HadoopFiles.localFile(fs, folder) == null) {
         return;
@@ -268,7 +271,7 @@ public final class TokenDataset {
       try (OutputStream out = fs.create(marker, true)) {
         out.write(state.getBytes(StandardCharsets.UTF_8));
       } catch (IOException e) {
-        // A folder that may only be read is as good; it is verified each time.
+        // A read-only folder works, too; it is verified every time.
         LOG.info("Cannot write {}, the data will be verified again: {}", marker, e.getMessage());
       }
     }

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/** How a token id lies on disk, little-endian. The codes are Megatron's. */
+/** How a token id is stored on disk, little-endian. The codes are Megatron's. */
 public enum TokenEncoding {
   @JsonProperty("uint16")
   UINT16(8, Short.BYTES),
@@ -23,7 +23,7 @@ public enum TokenEncoding {
   }
 
   /**
-   * The encoding that a configuration asks for.
+   * The encoding given by a configuration.
    *
    * @throws UserException if the vocabulary does not fit it
    */
@@ -63,7 +63,7 @@ public enum TokenEncoding {
     return bytes;
   }
 
-  /** The bytes of {@code tokens} as they lie in a {@code .bin} file. */
+  /** The bytes of {@code tokens} as stored in a {@code .bin} file. */
   public byte[] encode(int... tokens) {
     ByteBuffer out =
         ByteBuffer.allocate(Math.multiplyExact(tokens.length, bytes))

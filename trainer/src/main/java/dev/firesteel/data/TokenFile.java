@@ -7,7 +7,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
 
-/** A {@code .bin} file in memory-mapped windows; safe for use by many threads. */
+/** A {@code .bin} file in memory-mapped windows; thread-safe. */
 final class TokenFile {
   /** A mapped buffer ends at 2^31 - 1 bytes; a power of two keeps each token in one window. */
   private static final int WINDOW_BITS = 30;

@@ -1,17 +1,17 @@
 package dev.firesteel.data;
 
-/** The training text as batches; safe for use by many threads, each with its own {@link Batch}. */
+/** The training text as batches; thread-safe, with a separate {@link Batch} per thread. */
 public final class TrainingBatches {
   private final TokenDataset data;
   private final SampleOrder order;
 
-  /** The samples of {@code data} in {@code order}, which has to be made for its tokens. */
+  /** The samples of {@code data} in {@code order}, which must have been created for its tokens. */
   public TrainingBatches(TokenDataset data, SampleOrder order) {
     this.data = data;
     this.order = order;
   }
 
-  /** Samples after which all text was seen once. */
+  /** The number of samples per epoch. */
   public long samplesPerEpoch() {
     return order.samplesPerEpoch();
   }
@@ -25,7 +25,7 @@ public final class TrainingBatches {
   }
 
   /**
-   * Fills a batch with the samples {@code firstSample, firstSample + 1, ...}. For slot s of step k
+   * Fills a batch with the samples {@code firstSample, firstSample + 1, ...}. For micro-batch s of step k
    * that is {@code k * globalBatchSize + s * microBatchSize}.
    */
   public void read(long firstSample, Batch into) {

@@ -5,9 +5,9 @@ import java.util.Iterator;
 import java.util.NoSuchElementException;
 
 /**
- * The validation text from its beginning, in windows side by side: each token but the first is a
- * target once; what is left at the end and does not fill a window is left out. The last batch may
- * have fewer sequences. Each {@link #iterator} begins anew and reuses its batch.
+ * The validation text from its beginning, in consecutive windows: each token but the first is a
+ * target once; a rest that does not fill a window is omitted. The last batch may have fewer
+ * sequences. Each {@link #iterator} starts over and reuses its batch.
  */
 public final class ValidationBatches implements Iterable<Batch> {
   private final TokenDataset data;
@@ -18,7 +18,7 @@ public final class ValidationBatches implements Iterable<Batch> {
   /**
    * Batches of B {@code sequences} of T = {@code length} tokens.
    *
-   * @param batches at most so many; 0: the whole text
+   * @param batches maximum number of batches; 0: the whole text
    * @throws UserException if the text is shorter than one sequence
    */
   public ValidationBatches(TokenDataset data, int sequences, int length, int batches) {

@@ -17,14 +17,15 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Keeps two processes from writing into one folder at once.
+ * Keeps two processes from writing into the same folder.
  *
- * <p>On local files it is a lock of the operating system, which ends with its process however that
- * ends, on the file {@value #FILE_NAME}. Other file systems have none of that kind, and a mark that
- * a killed process leaves behind would keep its own resumption out: there nothing is locked.
+ * <p>On local files it is an operating-system lock on the file {@value #FILE_NAME}, which is
+ * released when its process ends, however it ends. Other file systems have no such lock, and a
+ * marker file left behind by a killed process would block its own resumption: there nothing is
+ * locked.
  */
 public final class FolderLock implements AutoCloseable {
-  /** Holds the number of the process; deleted at the end. */
+  /** Holds the process id; deleted at the end. */
   public static final String FILE_NAME = "_lock";
 
   private final java.nio.file.Path file;
@@ -39,10 +40,10 @@ public final class FolderLock implements AutoCloseable {
   }
 
   /**
-   * Takes the lock of a folder, which is made if it is not there.
+   * Locks a folder, which is created if necessary.
    *
-   * @param otherwise what the user may do instead of waiting, as in "give another name"
-   * @throws UserException if another process has it
+   * @param otherwise what the user may do instead of waiting, for instance "give another name"
+   * @throws UserException if another process holds the lock
    */
   public static FolderLock take(FileSystem fs, Path folder, String otherwise) {
     try {
@@ -65,7 +66,7 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
-  /** Null where the file was deleted by its holder between being opened and being locked. */
+  /** Null if the file was deleted by its holder between being opened and being locked. */
   private static FolderLock attempt(
       Path folder, java.nio.file.Path file, boolean makes, String otherwise) throws IOException {
     FileChannel channel =
@@ -80,7 +81,8 @@ public final class FolderLock implements AutoCloseable {
       String mark = ProcessHandle.current().pid() + "\n" + UUID.randomUUID() + "\n";
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(mark.getBytes(StandardCharsets.UTF_8)));
-      // Not read back: POSIX ends a process's locks when it closes any of its openings of a file.
+      // Not read back: POSIX releases a process's locks when it closes any of its handles of a
+      // file.
       taken = length(file) == mark.length();
       return taken ? new FolderLock(file, channel, makes) : null;
     } finally {
@@ -95,7 +97,7 @@ public final class FolderLock implements AutoCloseable {
       FileLock lock = channel.tryLock();
       return lock != null;
     } catch (OverlappingFileLockException e) {
-      return false; // Held by this very process.
+      return false; // Held by this same process.
     }
   }
 
@@ -116,8 +118,8 @@ public final class FolderLock implements AutoCloseable {
   }
 
   /**
-   * Gives the folder back. The file goes while it is locked: nobody else's can be meant then. So
-   * does the folder, if it was made for the lock and nothing came of it.
+   * Releases the lock. The file is deleted while it is locked, so it cannot be another process's.
+   * So is the folder, if it was created for the lock and is still empty.
    */
   @Override
   public void close() {
@@ -130,7 +132,7 @@ public final class FolderLock implements AutoCloseable {
         Files.delete(file.getParent());
       }
     } catch (DirectoryNotEmptyException e) {
-      // What the folder was made for is in it.
+      // The folder is in use.
     } catch (IOException e) {
       throw HadoopFiles.explain("unlocking " + file, e);
     }

@@ -22,7 +22,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.security.AccessControlException;
 
-/** What the classes of this package and the jobs that write for them do with Hadoop's files. */
+/** Helpers for files on Hadoop's file systems. */
 public final class HadoopFiles {
   private static final int BUFFER_BYTES = 1 << 20;
   private static final Pattern LOCAL_SCHEME = Pattern.compile("\\bfile:/(//)?(?=[^/\\s])");
@@ -31,10 +31,10 @@ public final class HadoopFiles {
 
   /**
    * The file system of a path. Local files are read and written as they are, without Hadoop's
-   * {@code .crc} companions: the manifest's checksums cover what those would. A local name that
-   * this JVM cannot read or write is refused, here or as its folder is listed ({@link LocalNames}).
+   * {@code .crc} companions: the manifest's checksums replace them. A local name that this JVM
+   * cannot represent is rejected, here or when its folder is listed ({@link LocalNames}).
    *
-   * @throws UserException if Hadoop knows no file system of the path's scheme here
+   * @throws UserException if Hadoop has no file system for the path's scheme
    */
   public static FileSystem fileSystem(Path path, Configuration conf) throws IOException {
     FileSystem fs;
@@ -46,7 +46,7 @@ public final class HadoopFiles {
               .formatted(path, e.getMessage()),
           e);
     } catch (RuntimeException e) {
-      // Hadoop's wrapping of a file system whose class is not there.
+      // Hadoop's wrapping of a file system whose class is missing.
       if (e.getCause() instanceof ClassNotFoundException) {
         throw UserException.usage(
             "%s needs a file system whose classes are missing: add its jar to Spark's jars (for s3a: org.apache.hadoop:hadoop-aws)"
@@ -62,7 +62,7 @@ public final class HadoopFiles {
     return LocalFiles.open(fs.getUri(), conf);
   }
 
-  /** The path as a local file, or null where it lies on another file system. */
+  /** The path as a local file, or null if it is on another file system. */
   public static File localFile(FileSystem fs, Path path) {
     Path qualified = fs.makeQualified(path);
     return "file".equals(qualified.toUri().getScheme())
@@ -71,8 +71,8 @@ public final class HadoopFiles {
   }
 
   /**
-   * Text for people: local paths as a shell takes them, where Hadoop writes {@code file:/tmp/x} or
-   * {@code file:///tmp/x}. Those of other file systems keep their scheme.
+   * Display text: local paths as used in a shell, where Hadoop writes {@code file:/tmp/x} or {@code
+   * file:///tmp/x}. Those of other file systems keep their scheme.
    */
   public static String withPlainPaths(String text) {
     return LOCAL_SCHEME.matcher(text).replaceAll("/");
@@ -93,7 +93,7 @@ public final class HadoopFiles {
     try (InputStream in = new DigestInputStream(fs.open(file), digest)) {
       byte[] buffer = new byte[BUFFER_BYTES];
       while (in.read(buffer) >= 0) {
-        // The stream feeds the digest.
+        // Reading the stream updates the digest.
       }
     }
     return HexFormat.of().formatHex(digest.digest());
@@ -107,10 +107,10 @@ public final class HadoopFiles {
   }
 
   /**
-   * What a failed access means to the user, as one sentence: no permission, a full disk, a missing
-   * file, or the file system's own words.
+   * Explains a failed access in one message: no permission, a full disk, a missing file, or the
+   * file system's own message.
    *
-   * @param doing what was tried, as in "writing the token shard data/x/train-00000.bin"
+   * @param doing what was attempted, for instance "writing the token shard data/x/train-00000.bin"
    */
   public static UserException explain(String doing, Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
@@ -119,7 +119,7 @@ public final class HadoopFiles {
       }
       String message = String.valueOf(cause.getMessage());
       String lower = message.toLowerCase(Locale.ROOT);
-      // HDFS calls it a matter of access, S3A a file that exists.
+      // HDFS reports this as an access error, S3A as an existing file.
       if (cause instanceof ParentNotDirectoryException
           || lower.contains("is not a directory")
           || lower.contains("since it is a file")) {

@@ -7,7 +7,7 @@ import java.net.UnknownHostException;
 public final class HostName {
   private HostName() {}
 
-  /** The name, or "unknown" where the machine does not know it. */
+  /** The name, or "unknown" if the machine does not know it. */
   public static String get() {
     try {
       return InetAddress.getLocalHost().getHostName();

@@ -9,8 +9,8 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /**
- * The local file system, which refuses what Hadoop passes over in silence: a file in a folder whose
- * name this JVM cannot read ({@link LocalNames}). Globs list folders, too.
+ * The local file system, except that it rejects what Hadoop silently skips: a file whose name this
+ * JVM cannot read ({@link LocalNames}). Globs list folders, too.
  */
 final class LocalFiles extends RawLocalFileSystem {
   static LocalFiles open(URI uri, Configuration conf) throws IOException {

@@ -9,13 +9,13 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /**
- * Names of local files and arguments of the command line, which Java reads in the encoding of the
- * locale ({@code sun.jnu.encoding}, fixed before {@code main}). In the locale {@code C}, which
- * containers and cron have, that is ASCII: a file with another name is listed under one that does
- * not exist, and Hadoop then leaves it out as if it had been deleted meanwhile.
+ * Names of local files and command-line arguments, which Java decodes with the encoding of the
+ * locale ({@code sun.jnu.encoding}, fixed before {@code main}). In the locale {@code C}, common in
+ * containers and cron, that is ASCII: a file with any other name is listed under one that does not
+ * exist, and Hadoop then skips it as if it had been deleted meanwhile.
  */
 public final class LocalNames {
-  /** What Java puts in the place of bytes that it cannot decode. */
+  /** Java's replacement for bytes that it cannot decode. */
   private static final char UNDECODABLE = '\uFFFD';
 
   private LocalNames() {}
@@ -37,13 +37,13 @@ public final class LocalNames {
   }
 
   /**
-   * Refuses a process to which its arguments or its working directory arrived garbled.
+   * Rejects a process whose arguments or working directory were decoded wrongly.
    *
    * @throws UserException that names the setting
    */
   public static void requireIntactArguments(String... arguments) {
     if (isUtf8()) {
-      return; // U+FFFD is then what was given.
+      return; // Then the user really passed U+FFFD.
     }
     for (String argument : arguments) {
       if (argument.indexOf(UNDECODABLE) >= 0) {
@@ -57,7 +57,7 @@ public final class LocalNames {
   }
 
   /**
-   * Refuses a path that this JVM would write in other characters.
+   * Rejects a path that this JVM cannot encode.
    *
    * @throws UserException that names the setting
    */
@@ -68,9 +68,9 @@ public final class LocalNames {
   }
 
   /**
-   * Refuses a folder that holds a file that this JVM cannot open by the name that it reads.
+   * Rejects a folder that holds a file that this JVM cannot open by the name that it reads.
    *
-   * @throws UserException that names the file, and the setting where that is to blame
+   * @throws UserException that names the file, and the setting if that is the cause
    */
   static void requireReadable(Path folder) throws IOException {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
@@ -85,7 +85,7 @@ public final class LocalNames {
     }
   }
 
-  /** The name keeps the bytes of the file system; a text of it may not. */
+  /** A path keeps the bytes of the file name; its text may not. */
   private static boolean survives(Path name) {
     return isRepresentable(name.toString()) && Path.of(name.toString()).equals(name);
   }

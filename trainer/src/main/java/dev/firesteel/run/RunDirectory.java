@@ -32,10 +32,10 @@ import org.apache.hadoop.fs.Path;
  *
  * <ul>
  *   <li>{@code config.yaml}, the resolved configuration;
- *   <li>{@code run.json}, who computed what with what: versions, host, seeds, hashes, one session
- *       for each start;
+ *   <li>{@code run.json}, how the run was computed: versions, host, seeds, hashes, one session per
+ *       start;
  *   <li>{@code metrics.jsonl}, {@code samples.jsonl};
- *   <li>{@code report.html}, {@code loss.svg}, {@code loss.png}, made of the others;
+ *   <li>{@code report.html}, {@code loss.svg}, {@code loss.png}, generated from the others;
  *   <li>{@code checkpoints/step-00000100/};
  *   <li>{@code attempts/}, on a cluster: which processes may write here, see {@link Attempt}.
  * </ul>
@@ -91,24 +91,24 @@ public final class RunDirectory {
   }
 
   /**
-   * Begins an attempt of the run, which ends the one before: what the driver does before it starts
-   * the processes that train. They write through {@link #ofAttempt}.
+   * Begins an attempt of the run, which ends the previous one: done by the driver before it starts
+   * the training processes. They write through {@link #ofAttempt}.
    *
-   * @param notices takes a line about each checkpoint that is not used
+   * @param notices receives a line about each checkpoint that is not used
    */
   public Attempt beginAttempt(Consumer<String> notices) {
     return Attempt.begin(records, checkpoints(notices));
   }
 
   /**
-   * The same directory for a process of an attempt, which writes only as long as that is the
+   * The same directory for a process of an attempt, which may write only as long as that is the
    * latest.
    */
   public RunDirectory ofAttempt(long number, String token) {
     return new RunDirectory(fs, path, records, Attempt.of(records, number, token));
   }
 
-  /** The run's checkpoints; {@code notices} takes a line about each one that is not used. */
+  /** The run's checkpoints; {@code notices} receives a line about each one that is not used. */
   public CheckpointStore checkpoints(Consumer<String> notices) {
     return new CheckpointStore(fs, new Path(path, CHECKPOINTS), records, attempt, notices);
   }
@@ -173,14 +173,14 @@ public final class RunDirectory {
   }
 
   /**
-   * Opens a file of rows for a run that goes on after {@code step}: rows of later steps are
+   * Opens a file of rows for a run that resumes after {@code step}: rows of later steps are
    * dropped.
    */
   public StepRows openRows(String name, long step) {
     return StepRows.open(fs, new Path(path, name), step, attempt);
   }
 
-  /** The content of a file; empty where there is none. */
+  /** The content of a file; empty if there is none. */
   public Optional<byte[]> read(String name) {
     Path file = new Path(path, name);
     try {
@@ -195,7 +195,7 @@ public final class RunDirectory {
     }
   }
 
-  /** Replaces a file; the old content or the new one can be read back, whenever it is cut short. */
+  /** Replaces a file; after an interruption either the old or the new content can be read. */
   public void replace(String name, byte[] content) {
     Path file = new Path(path, name);
     attempt.check();
@@ -207,8 +207,8 @@ public final class RunDirectory {
   }
 
   /**
-   * Writes beside, deletes, renames: no step has to be atomic, because {@link #recover} takes the
-   * file beside whenever the other is gone.
+   * Writes a second file, deletes, renames: no step has to be atomic, because {@link #recover}
+   * takes the second file if the first is gone.
    */
   static void replace(FileSystem fs, Path file, byte[] content) throws IOException {
     recover(fs, file);

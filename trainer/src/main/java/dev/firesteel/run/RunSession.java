@@ -16,17 +16,17 @@ import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 
 /**
- * One start of a run: what is needed to tell later why two runs differ.
+ * One start of a run: the information needed later to tell why two runs differ.
  *
  * @param started UTC, ISO 8601
- * @param fromStep the step that it began at: 0, or the checkpoint's
+ * @param fromStep the step that it started from: 0, or the checkpoint's
  * @param host name of the machine of rank 0
  * @param os name, version and architecture
  * @param java vendor and version
  * @param firesteel version, {@code development} where the classes come from no jar
  * @param codeSha256 of the jar that the trainer's classes come from; empty where they come from
  *     none
- * @param backend its description of itself: threads, vector width, precision
+ * @param backend its self-description: threads, vector width, precision
  * @param worldSize processes
  * @param seed of the run
  * @param configSha256 of the resolved configuration
@@ -47,7 +47,7 @@ public record RunSession(
     String configSha256,
     String dataSha256,
     String tokenizerSha256) {
-  /** The jar does not change while its classes are in use; null before it is read. */
+  /** The jar does not change while its classes are in use; null until it is read. */
   private static String jarSha256;
 
   /** A session of this process that starts now. */

@@ -14,18 +14,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Writes what a run writes beside its checkpoints, on a thread of its own, one piece of work after
- * the other: a file system that hangs then cannot hold the thread that trains. Each piece of work
- * has a time limit. What failed or is late is thrown by the next call, whichever it is; after that
- * nothing more is written.
+ * Writes the run's files other than checkpoints, on a separate thread, in order: a file system that
+ * hangs then cannot block the training thread. Each task has a time limit. A failure or timeout is
+ * thrown by the next call, whichever it is; after that nothing more is written.
  *
- * <p>All methods belong to one thread, which is not the one that writes.
+ * <p>All methods are confined to one thread, which is not the writing one.
  */
 public final class RunWriter implements AutoCloseable {
-  /** So many pieces of work may wait, then {@link #submit} does: memory is bounded. */
+  /** Maximum number of queued tasks; {@link #submit} then blocks, so memory is bounded. */
   static final int MOST_WAITING = 1000;
 
-  /** How long the thread may take to end, where the limit is not shorter. */
+  /** How long the thread may take to end, unless the limit is shorter. */
   private static final Duration STOP = Duration.ofMinutes(1);
 
   private final Duration limit;
@@ -34,7 +33,7 @@ public final class RunWriter implements AutoCloseable {
   private final List<Runnable> atEnd = new ArrayList<>();
   private volatile boolean failed;
 
-  /** A piece of work, and since when the thread has been at it. */
+  /** A task, and when the thread started it. */
   private static final class Work extends FutureTask<Void> {
     private final String doing;
     private long beganNanos;
@@ -52,14 +51,14 @@ public final class RunWriter implements AutoCloseable {
       super.run();
     }
 
-    /** What is left of the limit; all of it before the work has begun. */
+    /** The remaining time; the full limit until the task has started. */
     Duration left(Duration limit) {
       return begun ? limit.minusNanos(System.nanoTime() - beganNanos) : limit;
     }
   }
 
   /**
-   * @param limit of each piece of work ({@code checkpoint.timeout_seconds})
+   * @param limit of each task ({@code checkpoint.timeout_seconds})
    */
   public RunWriter(Duration limit) {
     this.limit = limit;
@@ -73,11 +72,10 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Has a piece of work done after all that was submitted before; waits only while too much waits
-   * already.
+   * Queues a task; blocks only while the queue is full.
    *
-   * @param doing for messages, as in "writing runs/x/metrics.jsonl"
-   * @throws UserException if earlier work failed, or hangs
+   * @param doing for messages, for instance "writing runs/x/metrics.jsonl"
+   * @throws UserException if an earlier task failed or hangs
    */
   public void submit(String doing, Runnable work) {
     poll();
@@ -91,7 +89,7 @@ public final class RunWriter implements AutoCloseable {
 
   private void runUnlessFailed(Runnable work) {
     if (failed) {
-      return; // A row after one that was written by half would damage the file.
+      return; // Appending to a half-written row would corrupt the file.
     }
     try {
       work.run();
@@ -101,13 +99,13 @@ public final class RunWriter implements AutoCloseable {
     }
   }
 
-  /** Has something done by the thread when it ends, whatever failed before: closing files. */
+  /** Registers an action for when the thread ends, regardless of failures: closing files. */
   public void atEnd(Runnable last) {
     atEnd.add(last);
   }
 
   /**
-   * Looks whether earlier work failed or hangs; costs next to nothing.
+   * Checks whether an earlier task failed or hangs; costs next to nothing.
    *
    * @throws UserException if it does
    */
@@ -116,7 +114,7 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Whether all that was submitted is done.
+   * Whether everything submitted is done.
    *
    * @param patience how long to wait for it
    * @throws UserException if it failed, or hangs
@@ -132,17 +130,17 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Returns when all that was submitted is done.
+   * Returns when everything submitted is done.
    *
    * @throws UserException if it failed, or hangs
    */
   public void finish() {
     while (!isIdle(limit)) {
-      // What hangs ends this.
+      // A hanging task is ended by its limit.
     }
   }
 
-  /** Whether the oldest piece of work is done within {@code patience}. */
+  /** Whether the oldest task is done within {@code patience}. */
   private boolean awaitFirst(Duration patience) {
     Work first = waiting.getFirst();
     Duration left = first.left(limit);
@@ -171,7 +169,7 @@ public final class RunWriter implements AutoCloseable {
     return a.compareTo(b) < 0 ? a : b;
   }
 
-  /** Gives up what hangs, and all that waits for it. */
+  /** Abandons the hanging task, and all queued ones. */
   private UserException late(Work hanging) {
     failed = true;
     waiting.clear();
@@ -182,10 +180,10 @@ public final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Has the rest of the work done and the files closed, and ends the thread. Waits a minute at
-   * most: a thread that hangs is left to itself. What it did not write belongs to no checkpoint.
+   * Finishes the queued tasks, closes the files, and ends the thread. Waits a minute at most: a
+   * hanging thread is abandoned. What it did not write belongs to no checkpoint.
    *
-   * @throws UserException if the rest of the work or closing the files failed
+   * @throws UserException if a remaining task or closing the files failed
    */
   @Override
   public void close() {

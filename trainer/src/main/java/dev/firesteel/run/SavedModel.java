@@ -18,11 +18,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A model as a user names it, with its tokenizer: by a run directory (its last checkpoint), by a
- * checkpoint, or by any Hugging Face directory of an architecture that Firesteel knows.
+ * A model as specified by a user, with its tokenizer: a run directory (its last checkpoint), a
+ * checkpoint, or any Hugging Face directory of a supported architecture.
  *
  * @param directory where the model was found
- * @param model its weights in memory; {@link #close} gives them back
+ * @param model its weights in memory; released by {@link #close}
  * @param tokenizer that it was trained with
  * @param documents which of its tokens begin and end a document
  */

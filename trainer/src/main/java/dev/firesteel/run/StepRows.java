@@ -24,12 +24,12 @@ import org.apache.hadoop.fs.LeaseRecoverable;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A file of JSON objects, one a line, each with a key {@code step}, in order of step: {@code
- * metrics.jsonl}. Rows are appended while the run goes on; a run that goes on after a checkpoint
- * drops the rows of later steps, so that no step appears twice.
+ * A file of JSON objects, one per line, each with a key {@code step}, in order of step: {@code
+ * metrics.jsonl}. Rows are appended during the run; a run that resumes from a checkpoint drops the
+ * rows of later steps, so that no step appears twice.
  *
- * <p>Where the file system cannot append (object stores), rows are kept in memory and the file is
- * written anew by {@link #sync}.
+ * <p>If the file system cannot append (object stores), rows are kept in memory and the file is
+ * rewritten by {@link #sync}.
  */
 public final class StepRows implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -41,7 +41,7 @@ public final class StepRows implements AutoCloseable {
   private final Path file;
   private final Attempt attempt;
 
-  /** Null where the file system cannot append. */
+  /** Null if the file system cannot append. */
   private final FSDataOutputStream out;
 
   private final ByteArrayOutputStream kept;
@@ -83,9 +83,9 @@ public final class StepRows implements AutoCloseable {
   }
 
   /**
-   * A process that was killed while it had a file of HDFS open remains its writer there for a
-   * minute or more, and keeps others from appending. From here on it cannot write any more, should
-   * it still be alive.
+   * A process that was killed while it had an HDFS file open remains its writer for a minute or
+   * more, and keeps others from appending. After this call it can no longer write, should it still
+   * be alive.
    */
   private static void takeFromLastWriter(FileSystem fs, Path file) throws IOException {
     if (!(fs instanceof LeaseRecoverable leases) || !fs.exists(file)) {
@@ -106,7 +106,7 @@ public final class StepRows implements AutoCloseable {
     }
   }
 
-  /** The rows of a file's content; a last line that was not written to its end is left out. */
+  /** The rows in a file's content; an incomplete last line is ignored. */
   public static List<JsonNode> parse(byte[] content, String origin) {
     List<JsonNode> rows = new ArrayList<>();
     for (int start = 0, end; (end = lineEnd(content, start)) > 0; start = end) {
@@ -132,7 +132,7 @@ public final class StepRows implements AutoCloseable {
   }
 
   /**
-   * Returns when all rows so far can be read by others; before a checkpoint.
+   * Returns when all rows so far are visible to readers; called before a checkpoint.
    *
    * @throws UserException if they cannot be written, or a later attempt of the run has begun
    */
@@ -153,7 +153,7 @@ public final class StepRows implements AutoCloseable {
   }
 
   @Override
-  @SuppressWarnings("try") // The file is closed, whatever becomes of its rows.
+  @SuppressWarnings("try") // The file is closed even if writing its rows fails.
   public void close() {
     try (FSDataOutputStream file = out) {
       sync();
@@ -196,7 +196,7 @@ public final class StepRows implements AutoCloseable {
         cause);
   }
 
-  /** The byte after the line break of the line at {@code start}; 0 where there is none. */
+  /** The byte after the line break of the line at {@code start}; 0 if there is none. */
   private static int lineEnd(byte[] content, int start) {
     for (int i = start; i < content.length; i++) {
       if (content[i] == '\n') {

@@ -19,7 +19,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code doctor}: what this machine, or the executors of a cluster, offer to training. */
+/** {@code doctor}: checks whether this machine, or a cluster's executors, can train. */
 @Command(
     name = "doctor",
     description =
@@ -41,7 +41,7 @@ public final class DoctorCommand implements Callable<Integer> {
     try (SparkSessions.OpenSession spark = SparkSessions.open("doctor", Map.of())) {
       var context = JavaSparkContext.fromSparkContext(spark.session().sparkContext());
       Map<String, MachineReport> byHost = new TreeMap<>();
-      // More tasks than cores, so that each executor runs one.
+      // More tasks than cores, so that each executor runs at least one.
       int tasks = 4 * context.defaultParallelism();
       for (MachineReport report :
           context
@@ -92,7 +92,7 @@ public final class DoctorCommand implements Callable<Integer> {
     } catch (UnsupportedFileSystemException e) {
       return Optional.empty();
     } catch (RuntimeException e) {
-      // Hadoop's wrapping of a class that its defaults name and that is in no jar.
+      // Hadoop's wrapping of a class named in its defaults but missing from all jars.
       if (e.getCause() instanceof ClassNotFoundException) {
         return Optional.empty();
       }

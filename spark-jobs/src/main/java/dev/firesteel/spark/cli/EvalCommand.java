@@ -20,7 +20,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code eval}: how well a model predicts text. */
+/** {@code eval}: measures how well a model predicts text. */
 @Command(
     name = "eval",
     description =

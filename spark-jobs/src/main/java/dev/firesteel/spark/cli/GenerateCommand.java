@@ -19,7 +19,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code generate}: a model goes on from prompts. */
+/** {@code generate}: completes prompts with a model. */
 @Command(
     name = "generate",
     description = "Generates text with a trained model and prints it as it is generated.",
@@ -139,7 +139,7 @@ public final class GenerateCommand implements Callable<Integer> {
       SavedModel saved, Backend backend, List<String> texts, GenerationOptions options) {
     PrintWriter out = spec.commandLine().getOut();
     boolean one = texts.size() == 1;
-    // Beams change their minds: only what is final can be shown. Several texts would mix.
+    // Beams may change: only final text can be shown. The output of several prompts would mix.
     boolean stream = one && options.beams() == 1;
     try (ArrayPool pool = new ArrayPool(backend)) {
       if (stream) {
@@ -162,7 +162,7 @@ public final class GenerateCommand implements Callable<Integer> {
         }
         out.println(stream ? "" : texts.get(i) + completion.text());
       }
-      // Facts about the text are no part of it: they go where a pipe does not take them.
+      // Statistics are not part of the text: they go to standard error.
       spec.commandLine()
           .getErr()
           .printf(

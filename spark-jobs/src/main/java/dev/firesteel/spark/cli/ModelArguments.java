@@ -14,7 +14,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Parameters;
 
-/** The arguments of every command that reads a model; it computes in this process. */
+/** The arguments of every command that reads a model; the model runs in this process. */
 final class ModelArguments {
   @Parameters(
       index = "0",
@@ -32,7 +32,7 @@ final class ModelArguments {
               + " in docs/configuration.md.")
   private List<String> overrides = new ArrayList<>();
 
-  /** Reads the model, does the work, and gives all memory back. */
+  /** Reads the model, runs the work, and releases all memory. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
     try (Backend computing = Backends.create(options());
         SavedModel saved = SavedModel.open(new Path(model), hadoop, computing)) {

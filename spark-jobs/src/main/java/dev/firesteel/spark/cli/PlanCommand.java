@@ -24,7 +24,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code plan}: parameters, operations, memory and time of a run, before any work. */
+/** {@code plan}: estimates parameters, FLOPs, memory and time of a run before it starts. */
 @Command(
     name = "plan",
     description =

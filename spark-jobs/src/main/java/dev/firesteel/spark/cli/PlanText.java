@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** A plan as a person reads it. */
+/** A plan as text. */
 final class PlanText {
 
   /** Between a row's name and its value. */
@@ -19,11 +19,11 @@ final class PlanText {
   private static final int LEAST_WIDTH = 46;
 
   /**
-   * A plan as {@code --json} writes it.
+   * A plan in the format of {@code --json}.
    *
    * @param availableHeapBytes the largest heap of the process that will train
-   * @param flopsPerSecond measured of products; null where that was not wanted
-   * @param stepSeconds estimate from it; null likewise
+   * @param flopsPerSecond measured on matmuls; null if not measured
+   * @param stepSeconds estimated from it; null likewise
    */
   record Document(
       RunPlan plan,
@@ -147,7 +147,7 @@ final class PlanText {
     return "  " + name + COLUMN + value;
   }
 
-  /** The rows with their values below each other, two spaces behind the longest name at least. */
+  /** Aligns the rows' values in a column, at least two spaces after the longest name. */
   private static List<String> aligned(List<String> lines) {
     int width =
         Math.max(

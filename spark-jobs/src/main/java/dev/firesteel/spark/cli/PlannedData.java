@@ -14,12 +14,12 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * What a plan knows of a run's data.
+ * What a plan knows about a run's data.
  *
- * @param folder where they are or will be
- * @param prepared whether they are there
- * @param vocabularySize the embedding's rows
- * @param trainingTokens 0 where the data are not prepared
+ * @param folder where it is or will be
+ * @param prepared whether it exists
+ * @param vocabularySize the number of rows of the embedding
+ * @param trainingTokens 0 if the data is not prepared
  */
 record PlannedData(String folder, boolean prepared, int vocabularySize, long trainingTokens) {
 

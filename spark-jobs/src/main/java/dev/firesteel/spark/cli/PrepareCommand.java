@@ -13,7 +13,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code prepare}: text becomes token shards. */
+/** {@code prepare}: turns text into token shards. */
 @Command(
     name = "prepare",
     description =

@@ -21,7 +21,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code pretrain}: text becomes a model. */
+/** {@code pretrain}: trains a model on text. */
 @Command(
     name = "pretrain",
     description =
@@ -79,7 +79,7 @@ public final class PretrainCommand implements Callable<Integer> {
         TrainingPlugin.driver()::requestStop, () -> new TrainingJob(spark, config).run(progress));
   }
 
-  /** The launcher looks: {@code System.console()} answers differently from one Java to the next. */
+  /** The launcher checks this: {@code System.console()} behaves differently across JDKs. */
   private static boolean onTerminal() {
     return Boolean.getBoolean("firesteel.terminal");
   }

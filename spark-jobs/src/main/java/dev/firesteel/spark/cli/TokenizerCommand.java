@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tokenizer}: trains a tokenizer alone, to look at or to share between runs. */
+/** {@code tokenizer}: only trains a tokenizer, to inspect it or to share it between runs. */
 @Command(
     name = "tokenizer",
     description =
@@ -76,7 +76,7 @@ public final class TokenizerCommand implements Callable<Integer> {
                 .formatted(file));
       }
       Tokenizer tokenizer = PrepareJob.trainTokenizer(spark, config, out::println);
-      // Not written over, should it have come into being meanwhile.
+      // Not overwritten, should it have been created meanwhile.
       try (OutputStream stream = fs.create(file, false)) {
         tokenizer.save(stream);
       }

@@ -2,7 +2,7 @@ package dev.firesteel.spark.cli;
 
 import picocli.CommandLine.IVersionProvider;
 
-/** Reads the version that the build wrote into the job jar. */
+/** Reads the version that the build stored in the job jar. */
 public final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() {

@@ -10,22 +10,22 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * The one failure that ended an attempt, found among all that followed from it.
+ * The root cause that ended an attempt, found among all failures that followed from it.
  *
- * @param report of the rank that failed; null where a rank was lost without a word
+ * @param report of the rank that failed; null if a rank was lost without a report
  * @param executorLost whether an executor was lost; else the training itself failed
- * @param sentence rank, host, step, what it was in, and the cause
+ * @param sentence rank, host, step, what it was doing, and the cause
  */
 record AttemptFailure(TrainReport report, boolean executorLost, String sentence) {
 
   /**
-   * Which failure was the first: one that a rank reports of itself before all, then a lost
-   * executor, then what ranks say of each other.
+   * Which failure came first: preferably one that a rank reports about itself, then a lost
+   * executor, then what ranks report about each other.
    *
-   * @param watch what was heard of the attempt
-   * @param silenced the rank that was killed for its silence, if any
+   * @param watch the driver's view of the attempt
+   * @param silenced the rank that was killed for missing heartbeats, if any
    * @param removed executors that were removed meanwhile
-   * @param job why Spark ended the job; null where all its tasks ended
+   * @param job why Spark ended the job; null if all its tasks ended
    */
   static AttemptFailure find(
       AttemptWatch watch,

@@ -14,17 +14,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks after an attempt from the driver while its job runs: kills the executor of a rank that is
- * silent, cancels a job whose tasks cannot start or do not end, and ends the attempt in order when
+ * Monitors an attempt from the driver while its job runs: kills the executor of an unresponsive
+ * rank, cancels a job whose tasks cannot start or do not end, and ends the attempt cleanly when
  * there is room for a larger one.
  */
 final class AttemptMonitor implements AutoCloseable {
   private static final long PERIOD_MILLIS = 500;
 
-  /** In which ranks that have heard of a failure end by themselves. */
+  /** Time for ranks that were notified of a failure to end by themselves. */
   private static final Duration GRACE = Duration.ofSeconds(20);
 
-  /** In which tasks start and meet, where there is room for them. */
+  /** Time for tasks to start and meet, if there is room for them. */
   private static final long START_NANOS = TimeUnit.MINUTES.toNanos(2);
 
   private static final Logger LOG = LoggerFactory.getLogger(AttemptMonitor.class);
@@ -46,8 +46,8 @@ final class AttemptMonitor implements AutoCloseable {
 
   /**
    * @param jobGroup of the attempt's job, which is cancelled when its tasks do not end
-   * @param growInterval how often to look whether there is room for a larger attempt; zero: never
-   * @param stopRequested whether the run is to stop
+   * @param growInterval how often to check whether there is room for a larger attempt; zero: never
+   * @param stopRequested whether the run should stop
    */
   AttemptMonitor(
       SparkContext context,
@@ -111,7 +111,7 @@ final class AttemptMonitor implements AutoCloseable {
     }
   }
 
-  /** Spark waits for tasks that hang, or cannot start, as long as they do. */
+  /** Spark waits indefinitely for tasks that hang or cannot start. */
   private void endWhatCannotGoOn(long nanosSinceStart) {
     boolean late =
         watch.heardOf() < worldSize
@@ -130,7 +130,7 @@ final class AttemptMonitor implements AutoCloseable {
     }
   }
 
-  /** The rank that was killed for its silence. */
+  /** The rank that was killed for missing heartbeats. */
   Optional<Heartbeat> silenced() {
     return Optional.ofNullable(silenced);
   }

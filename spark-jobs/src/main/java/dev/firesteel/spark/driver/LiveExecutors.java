@@ -9,13 +9,13 @@ import org.apache.spark.SparkContext;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * The executors that could train, as Spark sees them now: those that it has not excluded for their
+ * The executors that could train, as Spark sees them now: those that it has not excluded because of
  * failures, and that have more than half as many cores as the largest. Lives on the driver.
  */
 final class LiveExecutors {
   private static final String DRIVER = "driver";
 
-  /** How many GPUs an executor has. */
+  /** The number of GPUs of an executor. */
   static final String GPUS = "spark.executor.resource.gpu.amount";
 
   private final SparkConf conf;
@@ -23,9 +23,9 @@ final class LiveExecutors {
   private final Supplier<List<Executor>> live;
 
   /**
-   * An executor that is alive.
+   * A live executor.
    *
-   * @param excluded whether Spark gives it no task since too many failed there
+   * @param excluded whether Spark assigns it no tasks because of too many failures
    */
   record Executor(String id, int cores, int activeTasks, boolean excluded) {}
 
@@ -39,17 +39,17 @@ final class LiveExecutors {
     this.live = live;
   }
 
-  /** Whether tasks run in the driver's own process: then one trainer has all its cores. */
+  /** Whether tasks run in the driver's own process: then one rank has all its cores. */
   boolean embedded() {
     return embedded;
   }
 
-  /** How many trainers there is room for: one on each executor, or on each GPU that it has. */
+  /** How many ranks there is room for: one per executor, or per GPU of an executor. */
   int trainers() {
     return embedded ? 1 : usable(live.get()).size() * trainersPerExecutor(conf);
   }
 
-  /** The most trainers that the submission asks for; 0 where it does not say. */
+  /** The most ranks that the submission allows; 0 if it does not say. */
   int requested() {
     int executors = conf.getInt("spark.executor.instances", 0);
     if (executors == 0
@@ -65,8 +65,8 @@ final class LiveExecutors {
   }
 
   /**
-   * Looks whether executors are alike enough to train together. For the start of a run: one that
-   * comes later and differs is left out.
+   * Checks whether executors are similar enough to train together. For the start of a run: one that
+   * joins later and differs is left out.
    *
    * @throws UserException if they are not
    */
@@ -81,7 +81,7 @@ final class LiveExecutors {
     }
   }
 
-  /** The cores of one trainer. */
+  /** The cores of one rank. */
   int coresPerTrainer() {
     int fewest = usable(live.get()).stream().mapToInt(Executor::cores).min().orElse(1);
     int share = fewest / trainersPerExecutor(conf);
@@ -93,7 +93,7 @@ final class LiveExecutors {
     return share;
   }
 
-  /** Whether there is room for {@code wanted} trainers on executors that are not at work. */
+  /** Whether there is room for {@code wanted} ranks on idle executors. */
   boolean idleFor(int wanted) {
     if (embedded) {
       return wanted <= 1;
@@ -102,7 +102,7 @@ final class LiveExecutors {
     return idle * trainersPerExecutor(conf) >= wanted;
   }
 
-  /** An executor that is alive and cannot train with the others, and why, as a user reads it. */
+  /** A live executor that cannot train with the others, and the reason in a user's words. */
   record Unused(String id, String why) {}
 
   /** The executors that {@link #trainers} leaves out. */
@@ -135,7 +135,7 @@ final class LiveExecutors {
         .toList();
   }
 
-  /** Each trainer has as many cores as the smallest executor: a small one would slow all down. */
+  /** Each rank uses as many cores as the smallest executor has: a small one would slow all down. */
   private static boolean isTooSmall(Executor executor, int most) {
     return 2 * executor.cores() <= most;
   }

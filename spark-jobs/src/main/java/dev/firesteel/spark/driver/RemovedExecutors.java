@@ -5,7 +5,7 @@ import java.util.List;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
-/** Which executors Spark has lost, and why. Called from a thread of Spark's. */
+/** Which executors Spark has lost, and why. Called on one of Spark's threads. */
 final class RemovedExecutors extends SparkListener {
   private final List<Removed> removed = new ArrayList<>();
 

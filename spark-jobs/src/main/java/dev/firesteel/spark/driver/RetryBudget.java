@@ -4,8 +4,9 @@ import dev.firesteel.config.ClusterConfig;
 import java.time.Duration;
 
 /**
- * How often a run may fail and go on: lost executors and real failures are counted apart, and both
- * anew once the run has a later checkpoint than at the failure before.
+ * How often a run may fail and continue: lost executors and training failures are counted
+ * separately, and both counts are reset once the run has a later checkpoint than at the previous
+ * failure.
  */
 final class RetryBudget {
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
@@ -25,7 +26,7 @@ final class RetryBudget {
    *
    * @param executorLost whether an executor was lost; else the training itself failed
    * @param lastCheckpoint step of the last checkpoint, -1 if there is none
-   * @return whether the run may go on
+   * @return whether the run may continue
    */
   boolean allows(boolean executorLost, long lastCheckpoint) {
     if (lastCheckpoint > checkpointStep) {
@@ -42,8 +43,8 @@ final class RetryBudget {
   }
 
   /**
-   * How long to wait before the next attempt: nothing after a first lost executor, which says
-   * nothing against the next; else twice as long each time.
+   * How long to wait before the next attempt: not at all after the first lost executor, which says
+   * nothing about the next attempt; otherwise twice as long each time.
    */
   Duration pause() {
     int attempts = failures + Math.max(0, lostExecutors - 1);
@@ -54,7 +55,7 @@ final class RetryBudget {
     return pause.compareTo(LONGEST_PAUSE) < 0 ? pause : LONGEST_PAUSE;
   }
 
-  /** What was counted, and the limits. */
+  /** The counts and the limits. */
   String used() {
     return "failures: %d, at most %d; lost executors: %d, at most %d; since %s"
         .formatted(

@@ -5,16 +5,16 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * How many trainers the attempts of one run have: how many it waits for, how many it takes, and how
- * often it tries to have more.
+ * How many ranks the attempts of one run have: how many to wait for, how many to use, and how often
+ * to try to grow.
  *
- * <p>It waits for no more than it can use. An attempt with more trainers than the one before must
- * prove itself by a checkpoint: if the executors were gone again when it was to begin, or it failed
- * before its first checkpoint, the run continues with as many as before, and waits twice as long
- * until it tries again.
+ * <p>It waits for no more than it can use. An attempt with more ranks than the previous one must
+ * prove itself by a checkpoint: if the executors are gone again when it should begin, or it fails
+ * before its first checkpoint, the run continues with the previous number, and doubles the wait
+ * before it tries again.
  */
 final class TrainerCount {
-  /** Of the time between two attempts to grow; longer than any run. */
+  /** Limit for the time between two attempts to grow; longer than any run. */
   private static final int MOST_DOUBLINGS = 24;
 
   private final StageConfig config;
@@ -25,22 +25,22 @@ final class TrainerCount {
   private boolean disappointed;
 
   /**
-   * @param requested trainers that the submission asks for, or that there is room for
+   * @param requested ranks that the submission asks for, or that there is room for
    */
   TrainerCount(StageConfig config, int requested) {
     this.config = config;
     this.wanted = Math.max(1, WorldSize.wanted(config, requested));
   }
 
-  /** How many trainers to wait for: no more than the next attempt can have. */
+  /** How many ranks to wait for: no more than the next attempt can use. */
   int awaited() {
     return Math.min(wanted, most);
   }
 
   /**
-   * The trainers of the next attempt.
+   * The number of ranks of the next attempt.
    *
-   * @param room how many trainers there is room for
+   * @param room how many ranks there is room for
    * @throws dev.firesteel.error.UserException if that is fewer than the configuration allows
    */
   int next(int room) {
@@ -52,7 +52,7 @@ final class TrainerCount {
     return chosen;
   }
 
-  /** Whether the next attempt is an attempt to have more trainers than the one before. */
+  /** Whether the next attempt would have more ranks than the previous one. */
   boolean isGrowing() {
     return growingFrom > 0;
   }
@@ -72,7 +72,7 @@ final class TrainerCount {
     }
   }
 
-  /** An attempt of so many trainers has ended because there is room for more. */
+  /** An attempt with that many ranks has ended because there is room for more. */
   void grow(int from) {
     growingFrom = from;
     most = Integer.MAX_VALUE;
@@ -90,7 +90,7 @@ final class TrainerCount {
         (long) config.cluster().growSeconds() << Math.min(attemptsInVain, MOST_DOUBLINGS));
   }
 
-  /** What to tell of an attempt to grow that was in vain, once. */
+  /** The notice about a failed attempt to grow, once. */
   Optional<String> disappointment(int chosen) {
     if (!disappointed) {
       return Optional.empty();

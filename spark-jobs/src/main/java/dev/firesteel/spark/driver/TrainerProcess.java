@@ -13,10 +13,10 @@ import java.util.Optional;
 import org.apache.spark.SparkConf;
 
 /**
- * The process that trains: this one where Spark is embedded or local, else an executor.
+ * The process that trains: this one if Spark is embedded or local, else an executor.
  *
  * @param embedded whether it is this one
- * @param heapBytes the largest heap that it may have
+ * @param heapBytes its maximum heap
  * @param threads that compute when the configuration does not say
  */
 public record TrainerProcess(boolean embedded, long heapBytes, int threads) {

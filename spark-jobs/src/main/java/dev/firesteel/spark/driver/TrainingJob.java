@@ -42,15 +42,14 @@ import org.apache.spark.sql.SparkSession;
 import scala.reflect.ClassTag$;
 
 /**
- * Pretrains on executors, in <em>attempts</em>: each is one barrier job whose tasks, one for each
- * trainer, find each other and train together until the run ends or one of them fails. Spark never
- * repeats a barrier stage that gives a result, and would not change the number of its tasks; so the
- * loop over attempts is here. The next goes on from the last checkpoint, with as many trainers as
- * there is room for.
+ * Pretrains on executors, in <em>attempts</em>: each is one barrier job whose tasks, one per rank,
+ * find each other and train together until the run ends or one of them fails. Spark never retries a
+ * barrier stage that returns a result, and could not change the number of its tasks; so the loop
+ * over attempts is here. The next one resumes from the last checkpoint, with as many ranks as there
+ * is room for.
  *
- * <p>Tasks talk to the driver through {@link TrainingPlugin}, and with each other through a
- * collective of their own. Weights go from the tasks to the run directory, never through the
- * driver.
+ * <p>Tasks communicate with the driver through {@link TrainingPlugin}, and with each other through
+ * their own collective. Weights go from the tasks to the run directory, never through the driver.
  *
  * <p>Runs on the driver.
  */
@@ -69,7 +68,7 @@ public final class TrainingJob {
   private final RemovedExecutors removed = new RemovedExecutors();
   private final SecureRandom random = new SecureRandom();
 
-  /** Tells the listener how rank 0's attempt ended; of use when that is the run's end. */
+  /** Reports to the listener how rank 0's attempt ended; used if that ends the run. */
   private volatile Runnable tellEnd = () -> {};
 
   public TrainingJob(SparkSession spark, StageConfig config) {
@@ -84,8 +83,8 @@ public final class TrainingJob {
    * Trains from the run's last checkpoint, or from the first step, to the end or until {@link
    * TrainingPlugin.Driver#requestStop}.
    *
-   * @param listener hears the run while it goes on, from a thread of Spark's
-   * @throws UserException when the run failed by a mistake, or too often
+   * @param listener receives the run's events during training, on one of Spark's threads
+   * @throws UserException when the run failed because of a user error, or too often
    */
   @SuppressWarnings("try") // The lock is held, not used.
   public TrainingOutcome run(TrainingListener listener) {
@@ -182,8 +181,8 @@ public final class TrainingJob {
   }
 
   /**
-   * The run's next attempt, which keeps processes of earlier ones from writing. A process of its
-   * own on local files has a lock for that, which ends with it.
+   * The run's next attempt, which keeps processes of earlier ones from writing. A single process on
+   * local files has a lock for that, which is released when it ends.
    */
   private Optional<Attempt> beginAttempt(TrainingListener listener) {
     return executors.embedded() && !directory.hasAttempts()
@@ -191,14 +190,14 @@ public final class TrainingJob {
         : Optional.of(directory.beginAttempt(listener::notice));
   }
 
-  /** What the configuration says, else the submission, else what there is. */
+  /** The configured number, else that of the submission, else what is available. */
   private int firstRequested() throws InterruptedException {
     int requested =
         config.cluster().trainers() > 0 ? config.cluster().trainers() : executors.requested();
     if (requested > 0 || executors.embedded()) {
       return Math.max(1, requested);
     }
-    // Executors come one after the other: those that are there when no more come.
+    // Executors register one by one: use those present when no more arrive.
     long[] changed = {System.nanoTime()};
     int[] seen = {0};
     sleep(
@@ -217,8 +216,8 @@ public final class TrainingJob {
   /**
    * Returns when the next attempt may begin.
    *
-   * @param grew whether it had more trainers than the one before: then the mistake may be that of
-   *     an executor that the run can do without
+   * @param grew whether it had more ranks than the previous one: then the error may be due to an
+   *     executor that the run can do without
    */
   private void goOnOrThrow(
       AttemptFailure failure,
@@ -229,7 +228,7 @@ public final class TrainingJob {
       throws InterruptedException {
     TrainReport report = failure.report();
     if (report != null && ((report.isMistake() && !grew) || executors.embedded())) {
-      report.outcome(); // Throws as the rank did.
+      report.outcome(); // Throws the rank's exception.
     }
     if (executors.embedded()) {
       throw new IllegalStateException(failure.sentence());
@@ -260,11 +259,11 @@ public final class TrainingJob {
     sleep(pause, () -> false);
   }
 
-  /** Sleeps until something is so, the run is to stop, or time is up. */
+  /** Sleeps until a condition holds, the run should stop, or time is up. */
   private void sleep(Duration limit, BooleanSupplier enough) throws InterruptedException {
     long end = System.nanoTime() + limit.toNanos();
     while (!enough.getAsBoolean() && !plugin.stopRequested() && System.nanoTime() < end) {
-      if (context.isStopped()) { // By the cluster, whose reason Failures knows.
+      if (context.isStopped()) { // By the cluster, for a reason that Failures reports.
         throw new IllegalStateException("Spark has ended the application");
       }
       Thread.sleep(POLL_MILLIS);
@@ -297,8 +296,8 @@ public final class TrainingJob {
     private boolean endedToGrow;
 
     /**
-     * @param attempt of the run directory, where it has any
-     * @param growInterval after which it ends if there is room for more trainers; zero: never
+     * @param attempt of the run directory, if it has any
+     * @param growInterval after which it ends if there is room for more ranks; zero: never
      */
     BarrierJob(Optional<Attempt> attempt, int worldSize, Duration growInterval) {
       this.growInterval = growInterval;
@@ -312,7 +311,7 @@ public final class TrainingJob {
       return number;
     }
 
-    /** How the run stood when all ranks had ended without a failure. */
+    /** The run's state when all ranks had ended without a failure. */
     TrainingOutcome outcome() {
       return outcome;
     }
@@ -347,13 +346,13 @@ public final class TrainingJob {
       } catch (Exception e) { // Spark throws checked exceptions that it does not declare.
         job = e;
       } finally {
-        // Whoever still trains is of an attempt that has ended.
+        // Any rank that is still training belongs to an attempt that has ended.
         watch.order(Order.ABORT);
         monitor.close();
         context.clearJobGroup();
       }
       List<TrainReport> reports = watch.reports();
-      // An executor that is lost after its rank has told of its end is no loss.
+      // An executor that is lost after its rank has reported its end does not count.
       if (reports.size() == worldSize && reports.stream().noneMatch(TrainReport::isFailure)) {
         outcome = reports.get(0).outcome();
         endedToGrow =
@@ -376,7 +375,7 @@ public final class TrainingJob {
           ended(AttemptFailure.find(watch, monitor.silenced(), removedExecutors(job), job)));
     }
 
-    /** Whether the ranks were asked to stop; in one process, whoever kills the task asks. */
+    /** Whether the ranks were asked to stop; in a single process, killing the task does so. */
     private boolean asked(AttemptMonitor monitor) {
       return monitor.askedToGrow() || plugin.stopRequested() || executors.embedded();
     }
@@ -386,7 +385,7 @@ public final class TrainingJob {
       return failure;
     }
 
-    /** Spark tells of lost executors on a thread of its own, after it has ended the job. */
+    /** Spark reports lost executors on a separate thread, after it has ended the job. */
     private List<RemovedExecutors.Removed> removedExecutors(Throwable job)
         throws InterruptedException {
       List<RemovedExecutors.Removed> all = new ArrayList<>(removed.drain());
@@ -428,7 +427,7 @@ public final class TrainingJob {
           .toJavaRDD();
     }
 
-    /** All cores of an executor for its trainer, so that no two share one; preparing takes one. */
+    /** All cores of an executor for its rank, so that no two share one; preparation uses one. */
     private ResourceProfile profile(int cores) {
       TaskResourceRequests requests = new TaskResourceRequests().cpus(cores);
       if (context.conf().contains(LiveExecutors.GPUS)) {

@@ -3,7 +3,7 @@ package dev.firesteel.spark.driver;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 
-/** How many trainers an attempt has. */
+/** The number of ranks of an attempt. */
 final class WorldSize {
   private WorldSize() {}
 
@@ -17,7 +17,7 @@ final class WorldSize {
   }
 
   /**
-   * Looks whether the trainers that are wanted can share the slots of a step evenly.
+   * Checks whether the requested ranks can share the micro-batches of a step evenly.
    *
    * @throws UserException if they cannot
    */
@@ -32,8 +32,8 @@ final class WorldSize {
   }
 
   /**
-   * The trainers of the next attempt: those that are wanted where there is room for them, else the
-   * largest power of two that divides the slots of a step.
+   * The ranks of the next attempt: the requested number if there is room, else the largest power of
+   * two that divides the micro-batches of a step.
    *
    * @throws UserException if that is fewer than the configuration allows
    */

@@ -22,14 +22,14 @@ import java.util.List;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkEnv;
 
-/** Connects the task of this thread with the others of its attempt. */
+/** Connects this thread's task with the others of its attempt. */
 final class RankConnections {
-  /** The other tasks have started when this one connects: they met at the rendezvous. */
+  /** The other tasks are already running: they met at the rendezvous. */
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(30);
 
   private RankConnections() {}
 
-  /** The collective of all tasks; tells {@code standing} the rank. */
+  /** The collective of all tasks; sets the rank of {@code standing}. */
   static Collective open(TrainAssignment assignment, RankStanding standing) {
     if (assignment.worldSize() == 1) {
       standing.becomes(0);
@@ -71,7 +71,7 @@ final class RankConnections {
     }
   }
 
-  /** This clock less the driver's, but for the time that the question takes on its way. */
+  /** The offset of this clock from the driver's, up to the message latency. */
   private static long clockSkewMillis() {
     long before = System.currentTimeMillis();
     long driver = TrainingPlugin.driverMillis();

@@ -7,14 +7,14 @@ import dev.firesteel.train.RankPhase;
 import dev.firesteel.train.RankStep;
 
 /**
- * Where the rank of this task stands: written by the thread that trains, read by the one that tells
+ * The progress of this task's rank: written by the training thread, read by the one that reports to
  * the driver.
  */
 final class RankStanding implements RankListener {
   private volatile Heartbeat now;
 
   /**
-   * @param rank until the ranks are given out, the task's partition
+   * @param rank the task's partition, until ranks are assigned
    */
   RankStanding(long attempt, int rank, String host, String executor) {
     now = new Heartbeat(attempt, rank, host, executor, 0, RankPhase.RENDEZVOUS);
@@ -24,7 +24,7 @@ final class RankStanding implements RankListener {
     return now;
   }
 
-  /** The task has been given its rank. */
+  /** Called when the task has been assigned its rank. */
   void becomes(int rank) {
     Heartbeat was = now;
     now = new Heartbeat(was.attempt(), rank, was.host(), was.executor(), was.step(), was.phase());

@@ -9,17 +9,17 @@ import java.util.function.Function;
 import org.apache.spark.BarrierTaskContext;
 
 /**
- * How the tasks of an attempt find each other and make sure that they are alike. Costs a second, by
- * which Spark's barrier polls; so it is done once for each attempt.
+ * How the tasks of an attempt find each other and verify that they match. Takes a second, Spark's
+ * polling interval for barriers, so it is done once per attempt.
  */
 final class Rendezvous {
-  /** More, and certificates and file systems begin to disagree about what is newer. */
+  /** With a larger skew, certificates and file systems disagree about what is newer. */
   private static final long MOST_CLOCK_SKEW_MILLIS = 60_000;
 
   private Rendezvous() {}
 
   /**
-   * One task, as it presents itself to the others.
+   * One task's description for the others.
    *
    * @param executor id that Spark gave the process
    * @param partition of the task
@@ -28,7 +28,7 @@ final class Rendezvous {
    * @param config SHA-256 of the resolved configuration
    * @param code SHA-256 of the jar; empty where the classes come from none
    * @param byteOrder of the processor
-   * @param clockSkewMillis its clock less the driver's
+   * @param clockSkewMillis the offset of its clock from the driver's
    */
   record Member(
       String executor,
@@ -45,7 +45,7 @@ final class Rendezvous {
     }
   }
 
-  /** Gives all tasks in order of rank: those of one host follow each other. Every task calls it. */
+  /** Returns all tasks in order of rank: those on one host are consecutive. Every task calls it. */
   static List<Member> meet(BarrierTaskContext barrier, Member mine) {
     List<Member> members = new ArrayList<>();
     for (String line : barrier.allGather(JsonLines.write(mine))) {

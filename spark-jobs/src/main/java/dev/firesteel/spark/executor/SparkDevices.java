@@ -10,8 +10,8 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.resource.ResourceInformation;
 
 /**
- * Which device a trainer takes where Spark hands out GPUs: the resource {@code gpu} of its task,
- * whose addresses are indices of the host's GPUs, as Spark's own discovery script tells them.
+ * The device that a rank uses if Spark assigns GPUs: the resource {@code gpu} of its task, whose
+ * addresses are indices of the host's GPUs, as printed by Spark's own discovery script.
  */
 final class SparkDevices {
   private static final String RESOURCE = "gpu";
@@ -19,18 +19,18 @@ final class SparkDevices {
 
   private SparkDevices() {}
 
-  /** The addresses of the GPUs that a task has; none where Spark does not hand them out. */
+  /** The addresses of a task's GPUs; none if Spark does not assign them. */
   static List<String> addresses(TaskContext task) {
     ResourceInformation gpus = task.resourcesJMap().get(RESOURCE);
     return gpus == null ? List.of() : List.of(gpus.addresses());
   }
 
   /**
-   * The choice of the backend's device: {@code compute.device}, or the GPU at the one address of
-   * the task. Other backends than opencl need none.
+   * The device for the backend: {@code compute.device}, or the GPU at the task's only address.
+   * Backends other than opencl need none.
    *
-   * @throws UserException when there are several addresses, when one is no index, or when {@code
-   *     compute.device} is given besides
+   * @throws UserException when there are several addresses, when one is not an index, or when
+   *     {@code compute.device} is set as well
    */
   static String choice(List<String> addresses, ComputeConfig compute) {
     if (compute.backend() != BackendKind.OPENCL || addresses.isEmpty()) {

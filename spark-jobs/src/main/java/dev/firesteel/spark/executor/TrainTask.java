@@ -40,16 +40,16 @@ import scala.collection.Iterator$;
 import scala.runtime.AbstractFunction1;
 
 /**
- * The long task of one rank that trains: turns an assignment into a report, within a barrier stage.
- * It carries no state; everything is made where it runs.
+ * The long-running task of one rank: turns an assignment into a report, within a barrier stage. It
+ * is stateless; everything is created where it runs.
  *
- * <p>Training has a thread of its own, because Spark interrupts the task's thread to end it, and an
- * interrupt would close files that are being written. The task's thread tells the driver from time
- * to time where the rank stands, and does what it is told. A killed task asks the loop to stop and
+ * <p>Training runs on its own thread, because Spark interrupts the task's thread to end it, and an
+ * interrupt would close files that are being written. The task's thread regularly reports the
+ * rank's progress to the driver and follows its orders. A killed task asks the loop to stop and
  * waits for its checkpoint.
  *
- * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path hears the
- * rank, too; the tests inject faults by one.
+ * <p>A {@link RankListener} that {@link ServiceLoader} finds on the executor's class path is also
+ * notified; the tests use one to inject faults.
  */
 public final class TrainTask
     extends AbstractFunction1<Iterator<TrainAssignment>, Iterator<TrainReport>>
@@ -88,7 +88,7 @@ public final class TrainTask
         new FutureTask<>(() -> run(assignment, collective, standing, gpus, stop));
     Thread trainer = new Thread(training, "firesteel-trainer");
     trainer.setContextClassLoader(Thread.currentThread().getContextClassLoader());
-    // The driver knows the rank before anything can happen to it.
+    // The driver must know the rank before anything can happen to it.
     obey(order(standing), collective, stop);
     trainer.start();
     awaitEnd(trainer, collective, standing, stop);
@@ -101,7 +101,7 @@ public final class TrainTask
     }
   }
 
-  /** Waits for the trainer, and passes on the driver's orders and the task's kill. */
+  /** Waits for the training thread, and passes on the driver's orders and the task's kill. */
   private static void awaitEnd(
       Thread trainer, Collective collective, RankStanding standing, StopSignal stop) {
     boolean interrupted = false;
@@ -133,7 +133,7 @@ public final class TrainTask
     }
   }
 
-  /** A driver that is gone cannot use the result: the run is saved and ends. */
+  /** If the driver is gone, nobody can use the result: the run is saved and ends. */
   private static Order order(RankStanding standing) {
     try {
       return TrainingPlugin.beat(standing.now());
@@ -186,7 +186,7 @@ public final class TrainTask
     return compute.options(cores, SparkDevices.choice(gpus, compute));
   }
 
-  /** The cores that Spark gave this executor, where it says so; else those of the machine. */
+  /** The cores that Spark assigned to this executor, if it says so; else those of the machine. */
   public static int cores(SparkConf spark) {
     return spark.getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors());
   }

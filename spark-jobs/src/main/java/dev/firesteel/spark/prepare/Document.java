@@ -1,11 +1,11 @@
 package dev.firesteel.spark.prepare;
 
 /**
- * One document on its way through {@code prepare}, or a record that is none. Ships between Spark's
- * processes: a plain class with fields.
+ * One document in {@code prepare}, or a record that was dropped. Ships between Spark's processes: a
+ * plain class with fields.
  */
 public final class Document {
-  /** What a record turned out to be. */
+  /** How a record was classified. */
   static final byte TEXT = 0;
 
   static final byte EMPTY = 1;
@@ -33,7 +33,7 @@ public final class Document {
     return new Document(TEXT, hash, file, text);
   }
 
-  /** A record that is dropped; all it does is to be counted. */
+  /** A record that is dropped, and only counted. */
   static Document dropped(byte outcome) {
     return new Document(outcome, "", 0, "");
   }
@@ -51,7 +51,7 @@ public final class Document {
     return hash;
   }
 
-  /** Number of the file it came from, where whole files are documents; else 0. */
+  /** Number of the file it came from, if whole files are documents; else 0. */
   int file() {
     return file;
   }

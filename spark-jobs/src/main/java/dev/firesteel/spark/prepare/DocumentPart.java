@@ -2,10 +2,10 @@ package dev.firesteel.spark.prepare;
 
 import dev.firesteel.data.DatasetManifest.Part;
 
-/** A document, or a piece of one, that belongs to one part of the text. Stays within a task. */
+/** A document, or a piece of one, that belongs to one split of the text. Stays within a task. */
 record DocumentPart(Part part, String text, boolean endsDocument) {
 
-  /** Bytes of a text in UTF-8, without making them; a lone surrogate becomes U+FFFD. */
+  /** Length of a text in UTF-8, without encoding it; an unpaired surrogate becomes U+FFFD. */
   static int utf8Bytes(String text) {
     int bytes = 0;
     for (int i = 0; i < text.length(); i++) {

@@ -26,19 +26,16 @@ import org.apache.spark.storage.StorageLevel;
 import scala.Tuple2;
 
 /**
- * Reads the source with Spark SQL and gives its documents in an order that depends on nothing but
- * their texts (or, for {@code split: tail} of whole files, on their paths): neither on partitions
- * nor on threads. Duplicates meet in that order, and all but the first are dropped.
+ * Reads the source with Spark SQL and returns its documents in an order that depends only on their
+ * texts (or, for {@code split: tail} of whole files, on their paths), not on partitions or threads.
+ * Duplicates are adjacent in that order, and all but the first are dropped.
  */
 final class DocumentReader {
   private static final long PARTITION_BYTES = 32L << 20;
 
   private DocumentReader() {}
 
-  /**
-   * The documents, and after them nothing else than the records that were dropped, on the
-   * executors' disks.
-   */
+  /** The documents, and only after them the dropped records, on the executors' disks. */
   static JavaRDD<Document> read(SparkSession spark, SourceFiles source, DataConfig data) {
     var context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     boolean wholeFiles =
@@ -71,7 +68,7 @@ final class DocumentReader {
       case PARQUET -> {
         ParquetColumn.requireColumn(spark, source, data);
         yield reader
-            // This column alone: the others may be of types that Spark cannot read.
+            // Only this column: Spark may not be able to read the types of the others.
             .schema(new StructType().add(field, DataTypes.StringType))
             .parquet(source.globs())
             .select(col("`" + field.replace("`", "``") + "`").cast(DataTypes.BinaryType))
@@ -103,16 +100,16 @@ final class DocumentReader {
     };
   }
 
-  /** Reads files that are listed already, each whole or not at all. */
+  /** Reads files that are already listed, each completely or not at all. */
   private static DataFrameReader reader(SparkSession spark) {
     SparkSession session = spark.newSession();
     RuntimeConfig conf = session.conf();
-    // To list the files again with a job of its own is slow, and ships classes that Kryo does not
+    // Listing the files again in a separate job is slow, and ships classes that Kryo does not
     // know.
     conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", Integer.MAX_VALUE);
-    // A column named text beside one named Text is another column.
+    // Column names are case-sensitive: text and Text are two columns.
     conf.set("spark.sql.caseSensitive", true);
-    // Where a cluster sets these, files are left out in silence.
+    // If a cluster sets these, files are silently skipped.
     conf.set("spark.sql.files.ignoreCorruptFiles", false);
     conf.set("spark.sql.files.ignoreMissingFiles", false);
     return session
@@ -120,7 +117,7 @@ final class DocumentReader {
         .options(SourceFiles.hadoopOptions(spark.sparkContext().hadoopConfiguration()));
   }
 
-  /** The first column, as it lies in the file: a string would hide what is no UTF-8. */
+  /** The first column as stored in the file: a string would hide invalid UTF-8. */
   private static byte[] bytes(Row row) {
     return row.getAs(0);
   }
@@ -134,7 +131,7 @@ final class DocumentReader {
         .take(count);
   }
 
-  /** The number of a file, where the files' order counts; else 0. */
+  /** The number of a file, if the files' order matters; else 0. */
   private static int file(String path, String[] names) {
     int file = names.length == 0 ? 0 : Arrays.binarySearch(names, URI.create(path).getPath());
     if (file < 0) {
@@ -143,7 +140,7 @@ final class DocumentReader {
     return file;
   }
 
-  /** Lines of JSON; a file that begins as one JSON array is refused. */
+  /** Lines of JSON; a file that starts with a JSON array is rejected. */
   private static final class JsonRecords implements FlatMapFunction<Iterator<Row>, Document> {
     private static final long serialVersionUID = 1L;
     private final String field;
@@ -170,7 +167,7 @@ final class DocumentReader {
           Document document = RecordRules.ofJson(bytes, field);
           if (!file.equals(line.getString(1))) {
             file = line.getString(1);
-            // A file may be cut into blocks.
+            // A file may be split into blocks.
             atStart = line.getLong(2) == 0;
           }
           if (atStart && document.outcome() != Document.EMPTY) {
@@ -204,7 +201,7 @@ final class DocumentReader {
             document.isText() ? fileDigits(document.file()) + document.hash() : "", document);
   }
 
-  /** Ten digits, so that the texts are in the order of the numbers. */
+  /** Ten digits, so that the strings sort in the order of the numbers. */
   private static String fileDigits(int file) {
     return String.format(Locale.ROOT, "%010d", file);
   }
@@ -213,7 +210,7 @@ final class DocumentReader {
     return documents -> documents;
   }
 
-  /** Turns each document whose hash is that of the one before it into a dropped record. */
+  /** Turns each document whose hash equals that of the previous one into a dropped record. */
   private static final class Deduplicate implements FlatMapFunction<Iterator<Document>, Document> {
     private static final long serialVersionUID = 1L;
 
@@ -244,8 +241,9 @@ final class DocumentReader {
   }
 
   /**
-   * Cuts the range of hashes, which are spread evenly, into equal parts: no sampling is needed, and
-   * the partitions are the same each time. Dropped records have no hash and are in the first.
+   * Splits the range of hashes, which are uniformly distributed, into equal parts: no sampling is
+   * needed, and the partitions are the same each time. Dropped records have no hash and are in the
+   * first.
    */
   private static final class ByHash extends Partitioner {
     private static final long serialVersionUID = 1L;
@@ -271,7 +269,7 @@ final class DocumentReader {
     }
   }
 
-  /** Files with neighbouring numbers stay together. */
+  /** Keeps files with adjacent numbers together. */
   private static final class ByFile extends Partitioner {
     private static final long serialVersionUID = 1L;
     private static final int DIGITS = 10;

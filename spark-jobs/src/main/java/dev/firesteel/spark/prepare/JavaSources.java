@@ -32,18 +32,18 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.util.ShutdownHookManager;
 
 /**
- * The recipe {@code java-sources}: text that any machine has where Maven works. Maven copies the
- * {@code -sources} jars that {@code datasets/java-sources/pom.xml} lists; each {@code .java} file
- * in them becomes one record {@code {text, artifact, version, licence, path}} of {@code
+ * The recipe {@code java-sources}: text that is available on any machine where Maven works. Maven
+ * copies the {@code -sources} jars listed in {@code datasets/java-sources/pom.xml}; each {@code
+ * .java} file in them becomes one record {@code {text, artifact, version, licence, path}} of {@code
  * cache/documents/documents.jsonl}, and one line of {@code cache/manifest.json}, which is written
- * last: where it names the current POM, nothing is done.
+ * last: if it names the current POM, nothing is done.
  *
  * <p>Runs on the driver.
  */
 final class JavaSources {
   static final String NAME = "java-sources";
 
-  /** Part of the cache's key: raise it when the same jars give other documents. */
+  /** Part of the cache's key: increase it when the same jars produce different documents. */
   private static final int CONVERSION = 1;
 
   private static final String LICENCE = "Apache-2.0";
@@ -60,8 +60,8 @@ final class JavaSources {
   }
 
   /**
-   * The recipe's folder: {@code datasets/java-sources} under the working folder, the one of this
-   * program, or a folder above either.
+   * The recipe's folder: {@code datasets/java-sources} under the working folder, that of this
+   * program, or any parent of either.
    */
   static Optional<Path> find(String source) {
     return source.equals(NAME)
@@ -82,7 +82,7 @@ final class JavaSources {
     }
   }
 
-  /** The folder of the documents, which are made first where they are not there. */
+  /** The folder of the documents, which are created first if necessary. */
   static Path documents(Path recipe, Consumer<String> progress) {
     try {
       return new JavaSources(recipe, progress).documents();
@@ -104,7 +104,7 @@ final class JavaSources {
     Path jars = cache.resolve("jars");
     Files.createDirectories(jars);
     Files.createDirectories(documents);
-    // Of another version of the POM.
+    // For another version of the POM.
     for (Path old : list(jars)) {
       Files.delete(old);
     }
@@ -146,8 +146,8 @@ final class JavaSources {
                 recipe.resolve("pom.xml").toString(),
                 "-Djars=" + jars,
                 "generate-resources"));
-    // Not every signal that ends this process reaches Maven's. The hook stands before Maven starts,
-    // and a signal that came between is looked for after: no instant leaves Maven behind.
+    // Not every signal that ends this process reaches Maven. The hook is installed before Maven
+    // starts, and a signal in between is checked for afterwards, so Maven is never left behind.
     Runnable end = () -> destroyDescendants(ProcessHandle.current());
     ShutdownHookManager.get().addShutdownHook(end, FileSystem.SHUTDOWN_HOOK_PRIORITY);
     try {
@@ -182,12 +182,12 @@ final class JavaSources {
     }
   }
 
-  /** Ends what a process started, and what that started: Maven's wrapper runs other programs. */
+  /** Kills a process and its children: Maven's wrapper runs other programs. */
   private static void destroyDescendants(ProcessHandle process) {
     process.descendants().forEach(ProcessHandle::destroy);
   }
 
-  /** The project's own Maven, else the one on the path. */
+  /** The project's own Maven wrapper, else the mvn on the path. */
   private String maven() {
     Path wrapper = recipe.resolve("../../mvnw").normalize();
     if (Files.isExecutable(wrapper)) {
@@ -206,7 +206,7 @@ final class JavaSources {
                         .formatted(NAME, wrapper)));
   }
 
-  /** Writes the documents; what the manifest says of them. */
+  /** Writes the documents; returns the manifest's content. */
   static ObjectNode convert(Path jars, Path target) throws IOException {
     ObjectNode manifest = JSON.createObjectNode();
     Map<JavaSourcesText.Outcome, Integer> outcomes = new EnumMap<>(JavaSourcesText.Outcome.class);
@@ -257,7 +257,7 @@ final class JavaSources {
         }
       }
     }
-    // Equal documents get an equal time, so that data prepared of them is found again.
+    // The same documents get the same time, so that data prepared from them is found again.
     Files.setLastModifiedTime(target, FileTime.fromMillis(0));
     manifest.put("read", read);
     manifest.put("kept", outcomes.getOrDefault(JavaSourcesText.Outcome.KEPT, 0));
@@ -278,9 +278,7 @@ final class JavaSources {
     return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
   }
 
-  /**
-   * The list of libraries is ours and says so already; this notices when a new version does not.
-   */
+  /** The list of libraries is our own and already ensures this; this check catches new versions. */
   private static void requireApacheLicence(ZipFile jar, Path path) throws IOException {
     ZipEntry licence =
         jar.stream()

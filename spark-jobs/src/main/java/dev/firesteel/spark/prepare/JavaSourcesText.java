@@ -4,8 +4,8 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
- * Turns one Java source file into a document: without the licence that begins it, which would
- * otherwise be what a model learns first and best; or says why it is none.
+ * Turns one Java source file into a document, without its licence header, which a model would
+ * otherwise learn first and best; or gives the reason why it is rejected.
  */
 final class JavaSourcesText {
   private static final Pattern ABOUT_RIGHTS =
@@ -16,7 +16,7 @@ final class JavaSourcesText {
           "apache license|apache software foundation|licenses/LICENSE-2\\.0|apache-2\\.0",
           Pattern.CASE_INSENSITIVE);
 
-  /** First sentences of the BSD and MIT licences, which stand anywhere in files with several. */
+  /** First sentences of the BSD and MIT licences, which occur anywhere in files with several. */
   private static final Pattern OTHER_LICENCE =
       Pattern.compile(
           "redistribution\\s+and\\s+use\\s+in\\s+source|permission\\s+is\\s+hereby\\s+granted",
@@ -31,7 +31,7 @@ final class JavaSourcesText {
 
   private static final int GENERATED_WITHIN_LINES = 40;
 
-  /** What became of a file. */
+  /** The outcome for a file. */
   enum Outcome {
     KEPT,
     EMPTY,
@@ -43,7 +43,7 @@ final class JavaSourcesText {
     }
   }
 
-  /** The outcome, and the document where it was kept. */
+  /** The outcome, and the document if it was kept. */
   record Cleaned(Outcome outcome, String text) {}
 
   private JavaSourcesText() {}
@@ -55,7 +55,7 @@ final class JavaSourcesText {
     }
     StringBuilder kept = new StringBuilder();
     int copied = 0;
-    // The comments before the first code. No pattern: Java's recurse for each comment.
+    // The comments before the first code. No regular expression: Java's recurse for each comment.
     for (int start = skipSpace(text, 0), end; ; start = skipSpace(text, end)) {
       end = commentEnd(text, start);
       if (end == start) {
@@ -89,8 +89,8 @@ final class JavaSourcesText {
   }
 
   /**
-   * The end of the comment that begins at {@code start}, a block or line comments on lines that
-   * follow each other; {@code start} where none begins.
+   * The end of the comment that begins at {@code start}, a block comment or consecutive line
+   * comments; {@code start} if none begins there.
    */
   private static int commentEnd(String text, int start) {
     if (text.startsWith("/*", start)) {

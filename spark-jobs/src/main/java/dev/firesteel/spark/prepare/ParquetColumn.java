@@ -22,13 +22,13 @@ import org.apache.spark.util.SerializableConfiguration;
 import scala.Tuple2;
 
 /**
- * Looks for the column of text in the footers of Parquet files. Spark's own inference would convert
- * the types of all columns, and fail for those it does not know.
+ * Finds the text column in the footers of Parquet files. Spark's own inference would convert the
+ * types of all columns, and fail for those it does not know.
  */
 final class ParquetColumn {
   private ParquetColumn() {}
 
-  /** What a file's footer says of the column. */
+  /** The column according to a file's footer. */
   private enum Found {
     TEXT,
     ABSENT,
@@ -36,15 +36,15 @@ final class ParquetColumn {
   }
 
   /**
-   * Refuses files that are damaged or whose column of this name is no text, and a source none of
-   * whose files has the column. A file without it among others has records without text.
+   * Rejects files that are damaged or whose column of this name is not text, and a source in which
+   * no file has the column. A file without it, among others that have it, has records without text.
    */
   static void requireColumn(SparkSession spark, SourceFiles source, DataConfig data) {
     String column = data.textField();
     var hadoop = new Configuration(spark.sparkContext().hadoopConfiguration());
     SourceFiles.hadoopOptions(hadoop).forEach(hadoop::set);
     var conf = new SerializableConfiguration(hadoop);
-    // A cluster's setting for files of old writers, which marked no text.
+    // A cluster's setting for files of old writers, which did not mark text.
     boolean unmarked =
         Boolean.parseBoolean(spark.conf().get("spark.sql.parquet.binaryAsString", "false"));
     List<String> files = Arrays.asList(source.paths());
@@ -66,7 +66,7 @@ final class ParquetColumn {
     }
   }
 
-  /** The kind, and the sentence or the file's columns. */
+  /** The kind, and the message or the file's columns. */
   private static Tuple2<String, String> look(
       String file, String column, boolean unmarked, Configuration conf) {
     String shown = HadoopFiles.withPlainPaths(file);

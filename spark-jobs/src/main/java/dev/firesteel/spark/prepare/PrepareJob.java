@@ -28,13 +28,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes prepared data of text: reads, drops what is no text and what occurred before, sets
- * validation text apart, trains or loads the tokenizer, tokenizes, packs, writes shards and, last,
- * the manifest.
+ * Prepares data from text: reads, drops invalid records and duplicates, selects validation text,
+ * trains or loads the tokenizer, tokenizes, packs, writes shards and, last, the manifest.
  *
- * <p>The same settings and the same files give the same bytes, whatever the partitions, threads and
- * executors. Data that is there already is used again if it was made of the same settings and
- * files; other data is never written over.
+ * <p>The same settings and files give the same bytes, whatever the partitions, threads and
+ * executors. Existing data is reused if it was prepared with the same settings and files; other
+ * data is never overwritten.
  *
  * <p>Runs on the driver.
  */
@@ -62,14 +61,14 @@ public final class PrepareJob {
     this.folder = new Path(config.data().path());
   }
 
-  /** The data's manifest, and whether it was there already. */
+  /** The data's manifest, and whether it already existed. */
   public record Prepared(DatasetManifest manifest, boolean upToDate) {}
 
   /**
    * Prepares the data of a configuration, or finds it prepared.
    *
-   * @param rebuild delete what is in the folder, if it is prepared data, and make it anew
-   * @param progress is told in sentences what is being done
+   * @param rebuild delete the folder's content, if it is prepared data, and prepare it again
+   * @param progress receives messages about the work in progress
    */
   public static Prepared run(
       SparkSession spark, PretrainConfig config, boolean rebuild, Consumer<String> progress) {
@@ -147,7 +146,7 @@ public final class PrepareJob {
     }
   }
 
-  /** A folder that can be written to, and that holds nobody else's files. */
+  /** A folder that is writable and contains no other files. */
   private void requireOwnFolder(FileSystem fs) {
     Path probe = new Path(folder, "_writable");
     try {
@@ -197,7 +196,8 @@ public final class PrepareJob {
         selected -> {
           Tokenizer tokenizer = given.orElseGet(selected::train);
           requireSeparator(tokenizer, selected.counts.kept());
-          // Earlier data stays until here, where all that could be wrong with the text was seen.
+          // Earlier data is kept until here, when all possible errors in the text have been
+          // checked.
           boolean done = false;
           try {
             deleteOwnFiles(fs);
@@ -215,11 +215,11 @@ public final class PrepareJob {
         });
   }
 
-  /** One document needs none; nanoGPT's vocabulary has none. */
+  /** A single document needs none; nanoGPT's vocabulary has none. */
   private void requireSeparator(Tokenizer tokenizer, long documents) {
     if (documents > 1 && tokenizer.endOfText().isEmpty()) {
       throw UserException.usage(
-          "tokenizer.file %s must have a special token that ends each of the %d documents, got none that eos_token of a tokenizer_config.json beside it or a well-known name (%s, </s>) points out: name it in a tokenizer_config.json, or train a tokenizer on this text"
+          "tokenizer.file %s must have a special token that ends each of the %d documents, got none named by eos_token of a tokenizer_config.json next to it or by a well-known name (%s, </s>): name it in a tokenizer_config.json, or train a tokenizer on this text"
               .formatted(config.tokenizer().file(), documents, Tokenizer.END_OF_TEXT));
     }
   }
@@ -263,7 +263,7 @@ public final class PrepareJob {
         written.validation());
   }
 
-  /** A full disk is not left full; what cannot be deleted is deleted by the next run. */
+  /** Frees a full disk; anything that cannot be deleted is deleted by the next run. */
   private void deleteAfterFailure(FileSystem fs) {
     try {
       deleteOwnFiles(fs);
@@ -272,7 +272,7 @@ public final class PrepareJob {
     }
   }
 
-  /** The documents that are kept, and in which part of the text each is. */
+  /** The documents that are kept, and the split of each. */
   private final class Selected {
     private final JavaRDD<Document> documents;
     private final Split split;
@@ -312,11 +312,11 @@ public final class PrepareJob {
     }
   }
 
-  /** Reads all files for the first time: one that is damaged is found here. */
+  /** Reads all files for the first time: damaged ones are found here. */
   private Selected select(JavaRDD<Document> documents, SourceFiles source) {
     try {
       return new Selected(documents, source);
-    } catch (Exception e) { // Spark's own is checked, and undeclared.
+    } catch (Exception e) { // Spark's own is checked, but not declared.
       Optional<String> file = Failures.unreadFile(e);
       if (file.isPresent() && Failures.surroundings(e).isEmpty()) {
         throw UserException.failure(
@@ -388,7 +388,7 @@ public final class PrepareJob {
         keep);
   }
 
-  /** The counts in a line. */
+  /** The counts as one line. */
   public static String describe(DatasetManifest.DocumentCounts counts) {
     return "Read %d documents, dropped %d (%d empty, %d malformed, %d without text field, %d duplicates, %d over the limit), kept %d"
         .formatted(

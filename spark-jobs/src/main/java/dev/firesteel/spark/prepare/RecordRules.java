@@ -14,16 +14,16 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
- * Decides what one record of the source is: a document, or which kind of record that is dropped.
- * The table of {@code docs/data.md} is this class.
+ * Classifies a record of the source: a document, or a kind of dropped record. The table in {@code
+ * docs/data.md} documents this class.
  */
 final class RecordRules {
   private static final char REPLACEMENT = '\uFFFD';
 
   /**
-   * JSON of any size and depth: a limit would make a record malformed that is not. Names are kept
-   * in no table, which strange fields could fill. What is allowed beyond the standard is what
-   * Python writes: {@code NaN}, and single quotes where somebody printed a dictionary.
+   * JSON of any size and depth: a limit would make valid records malformed. Names are not interned,
+   * because unknown fields could fill the table. The extensions allowed beyond the standard are
+   * what Python writes: {@code NaN}, and the single quotes of a printed dictionary.
    */
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -51,7 +51,7 @@ final class RecordRules {
     return isUtf8(text, bytes) ? ofText(text, bytes, file) : Document.dropped(Document.MALFORMED);
   }
 
-  /** A whole file: as {@link #ofText}, less the byte order mark that some editors begin it with. */
+  /** A whole file: like {@link #ofText}, without a leading byte order mark. */
   static Document ofFile(byte[] bytes, int file) {
     boolean marked =
         bytes.length >= 3
@@ -99,7 +99,7 @@ final class RecordRules {
   }
 
   private static Document ofText(String text, byte[] bytes, int file) {
-    // UTF-16 of Latin letters is UTF-8 too, with a zero byte beside each.
+    // UTF-16 of Latin letters is also valid UTF-8, with a NUL next to each letter.
     if (text.indexOf(0) >= 0) {
       return Document.dropped(Document.MALFORMED);
     }
@@ -108,8 +108,8 @@ final class RecordRules {
   }
 
   /**
-   * The field's text, of several with this name the last; null where there is none or where it is
-   * no string.
+   * The field's text, the last of several with this name; null if there is none or it is not a
+   * string.
    */
   private static String field(String json, String field) throws IOException {
     String text = null;
@@ -131,7 +131,7 @@ final class RecordRules {
     return text;
   }
 
-  /** A line that holds JSON, but something else or more than one object. */
+  /** A line that contains valid JSON, but not exactly one object. */
   private static final class NotOneObject extends JsonProcessingException {
     private static final long serialVersionUID = 1L;
 
@@ -140,7 +140,7 @@ final class RecordRules {
     }
   }
 
-  /** White space of files; the Unicode spaces are text. */
+  /** ASCII white space; Unicode spaces are text. */
   private static boolean isBlank(String text) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
@@ -157,7 +157,7 @@ final class RecordRules {
         || Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes);
   }
 
-  /** JSON can spell half a surrogate pair, which is no text: U+FFFD, as tokenizers read it. */
+  /** JSON can contain an unpaired surrogate, which is not text: U+FFFD, as tokenizers read it. */
   private static String withoutHalfPairs(String text) {
     for (int i = 0; i < text.length(); i++) {
       if (Character.isSurrogate(text.charAt(i))) {

@@ -35,20 +35,20 @@ import scala.Tuple2;
 
 /**
  * Tokenizes the documents and writes the shards. A document's shard is the number of tokens before
- * it in its part of the text over {@code data.shard_tokens}, so a shard ends with the document that
+ * it in its split divided by {@code data.shard_tokens}, so a shard ends with the document that
  * fills it, whatever the partitions; a document that fills several leaves gaps in the numbers.
  */
 final class Sharding {
   private static final int MOST_PARTITIONS = 10_000;
 
-  /** In the place of a token's id: the one document needs none. */
+  /** Replaces a token id: a single document needs no separator. */
   private static final int NO_SEPARATOR = -1;
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private Sharding() {}
 
-  /** The two parts of the text as they were written. */
+  /** The two splits of the text as written. */
   record Written(SplitInfo train, SplitInfo validation) {}
 
   static Written write(
@@ -104,7 +104,7 @@ final class Sharding {
     }
   }
 
-  /** Tokens before each partition, and sums over all, for each part of the text. */
+  /** Tokens before each partition, and totals, for each split of the text. */
   private static final class PartSums {
     private final long[][] tokensBefore;
     private final long[] documents = new long[TokenizedDocument.PARTS];
@@ -136,7 +136,7 @@ final class Sharding {
     }
   }
 
-  /** One row a partition: its number; documents, tokens and bytes of text of each part. */
+  /** One row per partition: its number; documents, tokens and bytes of text of each split. */
   private static final class Count
       implements Function2<Integer, Iterator<TokenizedDocument>, Iterator<long[]>> {
     private static final long serialVersionUID = 1L;
@@ -201,8 +201,8 @@ final class Sharding {
   }
 
   /**
-   * Gives each document its place: the number of its first token, training text first, validation
-   * text behind it at {@link #VALIDATION}.
+   * Gives each document its position: the number of its first token, with validation text after the
+   * training text, at {@link #VALIDATION}.
    */
   private static final class Placement
       implements Function2<
@@ -253,7 +253,7 @@ final class Sharding {
       };
     }
 
-    /** Number of the shard over both parts. */
+    /** The shard's number, counted over both splits. */
     long shard(long place) {
       return place < VALIDATION
           ? place / shardTokens
@@ -296,7 +296,7 @@ final class Sharding {
     }
   }
 
-  /** Writes the shards of a partition one after the other; each comes out as JSON. */
+  /** Writes a partition's shards one by one; each is returned as JSON. */
   private static final class WriteShards
       implements FlatMapFunction<Iterator<Tuple2<Long, TokenizedDocument>>, String>, Serializable {
     private static final long serialVersionUID = 1L;

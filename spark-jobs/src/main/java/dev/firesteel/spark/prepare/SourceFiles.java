@@ -27,19 +27,19 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
 
 /**
- * The files that {@code data.source} names, in the order of their paths, and their format. Names
- * that begin with a dot or an underscore are left out, as Spark and Hadoop do.
+ * The files named by {@code data.source}, in the order of their paths, and their format. Names that
+ * begin with a dot or an underscore are skipped, as in Spark and Hadoop.
  *
  * <p>Lives on the driver.
  */
 final class SourceFiles {
-  /** How Hadoop's message begins; what is wrong follows after a colon. */
+  /** The prefix of Hadoop's message; the error follows after a colon. */
   private static final String BROKEN_GLOB = "Illegal file pattern";
 
   private static final Pattern COMPRESSED =
       Pattern.compile("\\.(gz|gzip|bz2|zst|zstd|lz4|snappy|deflate)$");
 
-  /** Archives, and what no codec here reads; as text they would be noise. */
+  /** Archives, and formats without a codec; read as text they would be noise. */
   private static final Pattern PACKED =
       Pattern.compile("\\.(tar|tgz|tbz2|txz|zip|7z|rar|xz|lzma|br|z)$");
 
@@ -53,7 +53,7 @@ final class SourceFiles {
     this.format = format;
   }
 
-  /** Lists the files; a recipe makes its own first. */
+  /** Lists the files; a recipe creates its own first. */
   static SourceFiles find(DataConfig data, Configuration conf, Consumer<String> progress) {
     String location =
         JavaSources.find(data.source())
@@ -87,7 +87,7 @@ final class SourceFiles {
     return new SourceFiles(files, format(data, files));
   }
 
-  /** Refuses what Spark would read as noise, or leave out. */
+  /** Rejects files that Spark would read as noise, or skip. */
   private static void requireReadable(FileStatus file, Configuration conf) {
     String name = file.getPath().getName();
     String path = HadoopFiles.withPlainPaths(file.getPath().toString());
@@ -127,14 +127,14 @@ final class SourceFiles {
   }
 
   /**
-   * How files are read: local ones as they are, for whose {@code .crc} companions Hadoop's paths
-   * fail at a colon, and compressed ones to their end or not at all.
+   * How files are read: local ones as they are, because Hadoop fails at a colon in the path of
+   * their {@code .crc} companions, and compressed ones to their end or not at all.
    */
   static Map<String, String> hadoopOptions(Configuration conf) {
     return Map.of(
         "fs.file.impl",
         RawLocalFileSystem.class.getName(),
-        // One with companions may be there already.
+        // One with companions may already exist.
         "fs.file.impl.disable.cache",
         "true",
         "io.compression.codecs",
@@ -147,7 +147,7 @@ final class SourceFiles {
     List<FileStatus> found = new ArrayList<>();
     FileStatus[] roots;
     try {
-      // A path that exists is taken as it is, though it may hold characters of a glob.
+      // An existing path is taken literally, even if it contains glob characters.
       roots = new FileStatus[] {fs.getFileStatus(path)};
     } catch (FileNotFoundException e) {
       roots = fs.globStatus(path);
@@ -181,7 +181,7 @@ final class SourceFiles {
     }
   }
 
-  /** Refuses links of a local folder that Hadoop leaves out silently or follows again and again. */
+  /** Rejects links in a local folder that Hadoop silently skips or follows endlessly. */
   private static void requireSoundLinks(java.nio.file.Path folder) throws IOException {
     try (DirectoryStream<java.nio.file.Path> files = Files.newDirectoryStream(folder)) {
       for (java.nio.file.Path link : files) {
@@ -233,14 +233,14 @@ final class SourceFiles {
     return format;
   }
 
-  /** Documents that Spark does not give: it leaves out files without a byte. */
+  /** Empty documents that Spark does not return: it skips files of 0 bytes. */
   long emptyDocuments(DataConfig.DocumentUnit unit) {
     return format == DataConfig.Format.TEXT && unit == DataConfig.DocumentUnit.FILE
         ? files.stream().filter(file -> file.getLen() == 0).count()
         : 0;
   }
 
-  /** The files' paths for Spark, which takes them for globs. */
+  /** The files' paths for Spark, which interprets them as globs. */
   String[] globs() {
     return files.stream()
         .map(file -> GLOB_CHARACTER.matcher(file.getPath().toString()).replaceAll("\\\\$0"))
@@ -257,7 +257,7 @@ final class SourceFiles {
     return files.stream().map(file -> file.getPath().toUri().getPath()).toArray(String[]::new);
   }
 
-  /** What tells these files from others, or from themselves changed. */
+  /** Identifies these files and their versions. */
   DatasetManifest.Inputs inputs() {
     StringBuilder text = new StringBuilder();
     int prefix = commonPrefix();
@@ -275,7 +275,7 @@ final class SourceFiles {
     return new DatasetManifest.Inputs(files.size(), bytes, HexFormat.of().formatHex(hash));
   }
 
-  /** Length of the folder that all files lie under: the text may move as a whole. */
+  /** Length of the path of the common parent folder: the text may be moved as a whole. */
   private int commonPrefix() {
     String first = names()[0];
     int end = first.lastIndexOf('/') + 1;

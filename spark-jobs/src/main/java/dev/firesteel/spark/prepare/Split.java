@@ -12,16 +12,16 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function2;
 
 /**
- * Which documents are kept and which part of the text each belongs to: a function of a document's
- * hash ({@code hash}) or of its place in the whole text ({@code tail}). Part of the tasks.
+ * Which documents are kept, and the split that each belongs to: a function of a document's hash
+ * ({@code hash}) or of its position in the whole text ({@code tail}). Shipped with the tasks.
  */
 final class Split implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** {@code auto} takes whole documents where it can expect so many of them. */
+  /** {@code auto} uses whole documents if it can expect this many of them. */
   private static final int ENOUGH_VALIDATION_DOCUMENTS = 10;
 
-  /** Hexadecimal digits at the hash's end, 48 bits; its beginning gave the order. */
+  /** Hexadecimal digits at the hash's end, 48 bits; its beginning determined the order. */
   private static final int DIGITS = 12;
 
   private final DataConfig.Split split;
@@ -56,9 +56,9 @@ final class Split implements Serializable {
   }
 
   /**
-   * The split that the configuration asks for.
+   * The split given by the configuration.
    *
-   * @param keep so many documents are kept, the first
+   * @param keep how many documents to keep, from the first
    */
   static Split of(DataConfig data, long keep, Tally[] tallies, JavaRDD<Document> documents) {
     double fraction = data.validationFraction();
@@ -72,7 +72,7 @@ final class Split implements Serializable {
     Tally all = Tally.sum(tallies);
     long characters = all.characters();
     if (keep < all.documents() && split == DataConfig.Split.TAIL) {
-      // All of the kept documents is training text to this one.
+      // This one treats all kept documents as training text.
       var everything = new Split(DataConfig.Split.HASH, 0, keep, tallies, 0);
       characters =
           documents.mapPartitionsWithIndex(new Characters(everything), true).fold(0L, Long::sum);
@@ -105,7 +105,7 @@ final class Split implements Serializable {
     return split;
   }
 
-  /** The kept documents of a partition, in pieces where the cut goes through one. */
+  /** The kept documents of a partition, in two pieces where the cut goes through one. */
   Iterator<DocumentPart> parts(int partition, Iterator<Document> documents) {
     return new Parts(partition, documents);
   }

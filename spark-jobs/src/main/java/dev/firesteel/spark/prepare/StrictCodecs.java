@@ -19,17 +19,17 @@ import org.apache.hadoop.io.compress.DefaultCodec;
 import org.xerial.snappy.Snappy;
 
 /**
- * Codecs in place of those of Hadoop that end silently where a file is cut, damaged or not theirs
- * (bzip2, LZ4, Snappy): these fail. {@code .lz4} may also be what the tool {@code lz4} writes,
- * frames with checksums, where Hadoop has a block format of its own.
+ * Replacements for Hadoop's codecs that silently stop where a file is truncated, damaged or of
+ * another format (bzip2, LZ4, Snappy): these fail. {@code .lz4} may also be a file written by the
+ * tool {@code lz4}, with checksummed frames, whereas Hadoop has its own block format.
  *
- * <p>None can be split: Hadoop's bzip2 finds a part's first block by its mark, and a block whose
- * mark is damaged belongs to no part.
+ * <p>None can be split: Hadoop's bzip2 finds a part's first block by its marker, and a block whose
+ * marker is damaged would belong to no part.
  */
 final class StrictCodecs {
   private StrictCodecs() {}
 
-  /** The value of {@code io.compression.codecs}: those of the user, and these over Hadoop's. */
+  /** The value of {@code io.compression.codecs}: the user's, and these instead of Hadoop's. */
   static String names(Configuration conf) {
     return Stream.concat(
             Stream.of(conf.getTrimmedStrings("io.compression.codecs")),
@@ -78,7 +78,7 @@ final class StrictCodecs {
     }
   }
 
-  /** {@code .snappy}: Hadoop's blocks. Frames are refused: they have no mark at their end. */
+  /** {@code .snappy}: Hadoop's blocks. Frames are rejected: they have no end marker. */
   public static final class SnappyBlocks extends Strict {
     @Override
     InputStream open(InputStream in) {
@@ -98,7 +98,7 @@ final class StrictCodecs {
     }
   }
 
-  /** What Hadoop asks of a codec for reading. */
+  /** What Hadoop requires of a codec for reading. */
   private abstract static class Strict extends DefaultCodec {
     /** The text of a file. */
     abstract InputStream open(InputStream in) throws IOException;
@@ -146,14 +146,14 @@ final class StrictCodecs {
     }
   }
 
-  /** Decompresses one chunk to at most so many bytes. */
+  /** Decompresses one chunk to at most that many bytes. */
   private interface Chunks {
     byte[] decompress(byte[] chunk, int most) throws IOException;
   }
 
   /**
    * Hadoop's block format: for each block the length of its text, then chunks until the text is
-   * whole, each as its length and its bytes; lengths are big-endian.
+   * complete, each with its length and its bytes; lengths are big-endian.
    */
   private static final class Blocks extends InputStream {
     private final DataInputStream file;

@@ -7,8 +7,8 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function2;
 
 /**
- * What one partition of the documents holds: with the tallies of the partitions before it, a task
- * knows where in the whole text its first document stands. Ships between Spark's processes.
+ * The counts of one partition of the documents: given the tallies of all earlier partitions, a task
+ * knows the position of its first document in the whole text. Ships between Spark's processes.
  */
 public final class Tally {
   private int partition;
@@ -19,7 +19,7 @@ public final class Tally {
   /** For Kryo, and to add up. */
   Tally() {}
 
-  /** Counts each partition, in their order. */
+  /** Counts each partition, in order. */
   static Tally[] of(JavaRDD<Document> documents) {
     List<Tally> tallies = documents.mapPartitionsWithIndex(new Count(), true).collect();
     Tally[] byPartition = new Tally[documents.getNumPartitions()];

@@ -23,7 +23,7 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function2;
 import scala.Tuple2;
 
-/** Loads the tokenizer that a configuration names, or trains it on the documents with Spark. */
+/** Loads the tokenizer named by the configuration, or trains it on the documents with Spark. */
 final class TokenizerTraining {
   /** 256 bytes and the end of text: a BPE without merges. */
   private static final int BYTE_VOCABULARY = 257;
@@ -44,8 +44,8 @@ final class TokenizerTraining {
   }
 
   /**
-   * Trains: bytes and BPE on the training text alone, characters on all text, since a character
-   * that only the validation text holds could not be encoded.
+   * Trains: bytes and BPE on the training text only, characters on all text, because a character
+   * that occurs only in the validation text could not be encoded.
    */
   static Tokenizer train(
       TokenizerConfig config,
@@ -83,7 +83,7 @@ final class TokenizerTraining {
   private static Tokenizer bpe(
       TokenizerConfig config, JavaRDD<Document> documents, Split split, Consumer<String> progress) {
     long limit = config.trainingBytes() == 0 ? Long.MAX_VALUE : config.trainingBytes();
-    // The training text's bytes in each partition, then those before each.
+    // The training text's bytes in each partition, then the bytes before each.
     List<Tuple2<Integer, Long>> bytes =
         documents.mapPartitionsWithIndex(new TrainBytes(split), true).collect();
     long[] before = new long[documents.getNumPartitions() + 1];
@@ -178,7 +178,7 @@ final class TokenizerTraining {
       return pairs.iterator();
     }
 
-    /** The longest beginning of whole characters that has at most so many bytes. */
+    /** The longest prefix of whole characters that has at most that many bytes. */
     private static String within(String text, long bytes) {
       if (DocumentPart.utf8Bytes(text) <= bytes) {
         return text;

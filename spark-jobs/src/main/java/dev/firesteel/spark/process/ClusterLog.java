@@ -21,18 +21,18 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 
 /**
- * Why a standalone cluster ended the application. Spark says it in the driver's log alone: a
- * listener hears of no executor that did not start, and a context that was stopped gives no reason.
+ * Why a standalone cluster ended the application. Spark reports this only in the driver's log: a
+ * listener is not notified of executors that did not start, and a stopped context gives no reason.
  *
- * <p>A master ends an application whose executors cannot be started. Of executors that start and
- * end at once it starts the next one for ever; {@value #MOST_FAILURES} of them in a row, none of
- * which reached the driver, end the application here.
+ * <p>A master ends an application whose executors cannot be started. If executors start and exit
+ * immediately, it restarts them forever; {@value #MOST_FAILURES} of them in a row, none of which
+ * reached the driver, end the application here.
  *
- * <p>Listens to two of Spark's loggers from {@link #attach} on, at their level INFO, and prints no
- * more and no less of them than before.
+ * <p>Listens to two of Spark's loggers from {@link #attach} on, at their level INFO, without
+ * changing what they print.
  */
 public final class ClusterLog extends AbstractAppender {
-  /** The classes of Spark that hear from a standalone master. */
+  /** The Spark classes that receive messages from a standalone master. */
   static final String SCHEDULER = "org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend";
 
   static final String CLIENT = "org.apache.spark.deploy.client.StandaloneAppClient$ClientEndpoint";
@@ -71,17 +71,18 @@ public final class ClusterLog extends AbstractAppender {
     this.master = master;
   }
 
-  /** Listens from now on to what the driver hears of {@code master}. */
+  /** Starts listening to the driver's messages from {@code master}. */
   public static ClusterLog attach(String master) {
     var log = new ClusterLog(master);
     log.start();
-    // Spark's: ours would be another context where another class loader has the job jar.
+    // Spark's logger context: ours would differ if another class loader has the job jar.
     if (context() instanceof LoggerContext context) {
       Configuration configuration = context.getConfiguration();
       for (String name : LOGGERS) {
         LoggerConfig before = configuration.getLoggerConfig(name);
         if (before.getName().equals(name)) {
-          // The user's own level of it holds: the reason is an error, the executors' are not.
+          // Keeps the user's own level: the reason is logged as an error, the executors' messages
+          // are not.
           before.addAppender(log, Level.INFO, null);
         } else {
           configuration.addLogger(name, log.listening(name, before));
@@ -94,10 +95,10 @@ public final class ClusterLog extends AbstractAppender {
     return log;
   }
 
-  /** Hears from the context which executors reached the driver, and stops it when none can. */
+  /** Learns from the context which executors reached the driver, and stops it when none can. */
   public void watch(SparkContext context) {
     synchronized (this) {
-      // Not in Spark's thread, for which stop waits.
+      // Not on Spark's thread, for which stop waits.
       giveUp = () -> new Thread(context::stop, "firesteel-no-executors").start();
       giveUpAfterTooManyFailures();
     }
@@ -116,7 +117,7 @@ public final class ClusterLog extends AbstractAppender {
     failuresInARow = 0;
   }
 
-  /** Stops listening; what was heard stays for {@link #reason}. */
+  /** Stops listening; {@link #reason} stays available. */
   public void detach() {
     if (context() instanceof LoggerContext context) {
       for (String name : LOGGERS) {
@@ -132,7 +133,7 @@ public final class ClusterLog extends AbstractAppender {
     stop();
   }
 
-  /** Why the cluster ended the application of this process, in a sentence; empty if it did not. */
+  /** Why the cluster ended this process's application, as a message; empty if it did not. */
   static Optional<String> reason() {
     return Optional.ofNullable(LAST.get()).flatMap(ClusterLog::sentence);
   }

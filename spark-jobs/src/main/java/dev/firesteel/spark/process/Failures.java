@@ -23,14 +23,14 @@ import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.SparkException;
 import org.apache.spark.SparkThrowable;
 
-/** Turns whatever a command threw into one sentence for the user and an exit code. */
+/** Turns any exception of a command into one message for the user and an exit code. */
 public final class Failures {
   static final int FAILURE = UserException.Kind.FAILURE.exitCode();
   public static final int USAGE = UserException.Kind.USAGE.exitCode();
   public static final int INTERRUPTED = 130;
 
   /**
-   * Spark reports the failure of a barrier task as text alone, without the exception as its cause.
+   * Spark reports the failure of a barrier task only as text, without the exception as its cause.
    */
   private static final Pattern USER_EXCEPTION_IN_TEXT =
       Pattern.compile(
@@ -41,7 +41,7 @@ public final class Failures {
 
   private Failures() {}
 
-  /** Prints the sentence, and the stack trace if {@code verbose}; returns the exit code. */
+  /** Prints the message, and the stack trace if {@code verbose}; returns the exit code. */
   public static int report(Throwable failure, boolean verbose, PrintStream err) {
     if (Interruption.exiting()) {
       return INTERRUPTED;
@@ -54,12 +54,12 @@ public final class Failures {
     return diagnosis.exitCode();
   }
 
-  /** What to tell, and how the process ends. */
+  /** The message, and the exit code. */
   public record Diagnosis(String sentence, int exitCode) {}
 
   /**
-   * As the other, where the cluster may have ended the application: what failed then, failed for
-   * that, but for the user's mistakes.
+   * Like the other, if the cluster may have ended the application: any failure is then attributed
+   * to that, except for user errors.
    */
   public static Diagnosis diagnose(Throwable failure, Optional<String> endedByCluster) {
     Diagnosis diagnosis = diagnose(failure);
@@ -91,12 +91,12 @@ public final class Failures {
         FAILURE);
   }
 
-  /** The sentence for a full disk, exhausted memory and the like; empty for all else. */
+  /** The message for a full disk, exhausted memory and the like; empty for all else. */
   public static Optional<String> surroundings(Throwable failure) {
     return chain(failure).stream().map(Failures::knownToUsers).filter(Objects::nonNull).findFirst();
   }
 
-  /** A sentence for failures of the surroundings, which no code of ours can foresee; or null. */
+  /** A message for failures of the environment, which our code cannot foresee; or null. */
   private static String knownToUsers(Throwable failure) {
     if (failure instanceof OutOfMemoryError) {
       return "memory is exhausted ("
@@ -146,7 +146,7 @@ public final class Failures {
     return null;
   }
 
-  /** The file whose reading Spark SQL says has failed, as people write its path. */
+  /** The file that Spark SQL failed to read, as a display path. */
   public static Optional<String> unreadFile(Throwable failure) {
     return chain(failure).stream()
         .filter(SparkThrowable.class::isInstance)
@@ -167,18 +167,18 @@ public final class Failures {
     }
   }
 
-  /** Whether a failure is due to one of a file system. */
+  /** Whether a failure was caused by a file system. */
   public static boolean isOfFiles(Throwable failure) {
     return chain(failure).stream().anyMatch(IOException.class::isInstance);
   }
 
-  /** The cause beneath all others. */
+  /** The root cause. */
   public static Throwable root(Throwable failure) {
     List<Throwable> chain = chain(failure);
     return chain.get(chain.size() - 1);
   }
 
-  /** The failure, its causes and what they suppressed, outermost first, each once. */
+  /** The failure, its causes and their suppressed exceptions, outermost first, each once. */
   private static List<Throwable> chain(Throwable failure) {
     List<Throwable> chain = new ArrayList<>();
     Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());

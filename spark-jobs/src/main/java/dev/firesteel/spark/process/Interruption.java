@@ -8,13 +8,13 @@ import java.util.function.Supplier;
 import org.apache.spark.util.SignalUtils;
 
 /**
- * What SIGINT (Ctrl-C) and SIGTERM do.
+ * Handles SIGINT (Ctrl-C) and SIGTERM.
  *
  * <p>A shutdown hook would be too late for a run that wants to save itself: Spark stops its context
- * in one of its own, at the same time. So the signals are caught. While a command has asked to end
- * {@linkplain #graceful by itself}, the first signal is passed on to it; else, and at the second
- * signal, the process exits with code {@value Failures#INTERRUPTED}, by way of the shutdown hooks,
- * which remove what is temporary; one more signal does without them.
+ * in one of its own, concurrently. So the signals are caught. While a command {@linkplain #graceful
+ * supports a clean shutdown}, the first signal is passed on to it; otherwise, and on the second
+ * signal, the process exits with code {@value Failures#INTERRUPTED} through the shutdown hooks,
+ * which remove temporary files; a further signal skips them.
  */
 public final class Interruption {
   private static final AtomicReference<Runnable> STOP = new AtomicReference<>();
@@ -29,19 +29,19 @@ public final class Interruption {
     if (!INSTALLED.compareAndSet(false, true)) {
       return;
     }
-    // Spark's own registry: sun.misc.Signal beneath it takes one handler for each signal.
+    // Spark's own registry: sun.misc.Signal beneath it allows one handler per signal.
     for (String signal : new String[] {"INT", "TERM"}) {
       SignalUtils.register(
           signal,
           () -> {
             received(err);
-            return true; // Handled: the JVM's own answer, to exit at once, must not follow.
+            return true; // Handled: the JVM's default, to exit at once, must not follow.
           });
     }
   }
 
   /**
-   * Does {@code work}; meanwhile the first signal runs {@code stop} in the signal's thread. That
+   * Runs {@code work}; meanwhile the first signal runs {@code stop} on the signal's thread. That
    * must only make the work end soon; the command then returns {@link Failures#INTERRUPTED}.
    */
   public static <T> T graceful(Runnable stop, Supplier<T> work) {
@@ -55,12 +55,12 @@ public final class Interruption {
     }
   }
 
-  /** Whether the process is exiting at once: what fails from then on, fails because of the exit. */
+  /** Whether the process is exiting at once: later failures are consequences of the exit. */
   static boolean exiting() {
     return EXITING.get();
   }
 
-  /** Does {@code work}; the exit that a signal asks for meanwhile waits for its end. */
+  /** Runs {@code work}; an exit requested by a signal meanwhile waits for its end. */
   public static <T> T delayingExit(Supplier<T> work) {
     EXIT.lock();
     try {

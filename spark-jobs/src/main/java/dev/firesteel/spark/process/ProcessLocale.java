@@ -2,7 +2,7 @@ package dev.firesteel.spark.process;
 
 import java.util.Locale;
 
-/** The locale of a process of ours. */
+/** The locale of our processes. */
 public final class ProcessLocale {
   private ProcessLocale() {}
 

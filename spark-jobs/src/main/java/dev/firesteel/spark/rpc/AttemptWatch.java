@@ -10,8 +10,8 @@ import java.util.TreeMap;
 import java.util.function.LongSupplier;
 
 /**
- * What the driver knows of the ranks of one attempt: their heartbeats and, once they end, their
- * reports; and what it orders them to do. Any thread may call it.
+ * The driver's view of the ranks of one attempt: their heartbeats and, once they end, their
+ * reports; and the driver's orders. Thread-safe.
  */
 public final class AttemptWatch {
   private final long number;
@@ -19,13 +19,13 @@ public final class AttemptWatch {
   private final Map<Integer, Heard> ranks = new TreeMap<>();
   private final List<TrainReport> reports = new ArrayList<>();
   private Order order = Order.GO_ON;
-  private Long failedNanos; // null while no rank has told that it did
+  private Long failedNanos; // null until a rank has reported a failure
 
-  /** The last heartbeat of a rank, and when it came. */
+  /** The last heartbeat of a rank, and when it arrived. */
   private record Heard(Heartbeat beat, long nanos) {}
 
   public AttemptWatch(long number) {
-    this(number, System::nanoTime); // A clock of the day may be set while ranks train.
+    this(number, System::nanoTime); // The wall clock may be adjusted while ranks train.
   }
 
   public AttemptWatch(long number, LongSupplier nanoTime) {
@@ -33,7 +33,7 @@ public final class AttemptWatch {
     this.nanoTime = nanoTime;
   }
 
-  /** Answers a heartbeat. A rank of another attempt is to give up. */
+  /** Answers a heartbeat. A rank of another attempt must give up. */
   public synchronized Order heard(Heartbeat beat) {
     if (beat.attempt() != number) {
       return Order.ABORT;
@@ -42,13 +42,13 @@ public final class AttemptWatch {
     return order;
   }
 
-  /** A rank has ended; one that failed takes the others along. */
+  /** A rank has ended; if it failed, all others are aborted. */
   public synchronized void reported(TrainReport report) {
     if (report.attempt() != number) {
       return;
     }
     if (reports.stream().anyMatch(earlier -> earlier.rank() == report.rank())) {
-      return; // It comes again as the task's result.
+      return; // It arrives again as the task's result.
     }
     reports.add(report);
     ranks.remove(report.rank());
@@ -60,14 +60,14 @@ public final class AttemptWatch {
     }
   }
 
-  /** From now on all heartbeats are answered so; a harder order stays. */
+  /** The answer to all heartbeats from now on; a stricter order takes precedence. */
   public synchronized void order(Order newOrder) {
     if (newOrder.compareTo(order) > 0) {
       order = newOrder;
     }
   }
 
-  /** A rank that has not ended and was not heard of for longer than {@code limit}. */
+  /** A rank that has not ended and has sent no heartbeat for longer than {@code limit}. */
   public synchronized Optional<Heartbeat> silent(Duration limit) {
     return ranks.values().stream()
         .filter(heard -> isOlderThan(heard.nanos(), limit))
@@ -83,7 +83,7 @@ public final class AttemptWatch {
         .findFirst();
   }
 
-  /** Whether a rank has told that it failed, longer ago than {@code limit}. */
+  /** Whether a rank reported a failure more than {@code limit} ago. */
   public synchronized boolean failedBefore(Duration limit) {
     return failedNanos != null && isOlderThan(failedNanos, limit);
   }
@@ -92,12 +92,12 @@ public final class AttemptWatch {
     return nanoTime.getAsLong() - nanos > limit.toNanos();
   }
 
-  /** How many ranks were heard of. */
+  /** How many ranks have sent a heartbeat. */
   public synchronized int heardOf() {
     return ranks.size() + reports.size();
   }
 
-  /** Where a rank stood when it was heard of last. */
+  /** A rank's last known state. */
   public synchronized Optional<Heartbeat> rank(int rank) {
     Heard heard = ranks.get(rank);
     if (heard != null) {
@@ -109,12 +109,12 @@ public final class AttemptWatch {
         .findFirst();
   }
 
-  /** How the ranks that have ended did so, in the order in which they told. */
+  /** The reports of the ranks that have ended, in order of arrival. */
   public synchronized List<TrainReport> reports() {
     return List.copyOf(reports);
   }
 
-  /** How many ranks train: found each other and have not ended. */
+  /** How many ranks are training: connected and not ended. */
   public synchronized int training() {
     return (int)
         ranks.values().stream()
@@ -122,7 +122,7 @@ public final class AttemptWatch {
             .count();
   }
 
-  /** The most steps that a rank has told of. */
+  /** The highest step that a rank has reported. */
   public synchronized long step() {
     return Math.max(
         ranks.values().stream().mapToLong(heard -> heard.beat().step()).max().orElse(0),

@@ -3,8 +3,8 @@ package dev.firesteel.spark.rpc;
 import dev.firesteel.train.RankPhase;
 
 /**
- * Where a rank stands, as it tells the driver from time to time. Travels by Spark's RPC, and within
- * a task's result.
+ * A rank's state, which it regularly reports to the driver. Sent through Spark's RPC, and as part
+ * of a task's result.
  */
 public final class Heartbeat {
   private long attempt;
@@ -56,7 +56,7 @@ public final class Heartbeat {
     return phase;
   }
 
-  /** The rank as a sentence names it. */
+  /** The rank's name in messages. */
   public String who() {
     return "rank %d (%s, executor %s)".formatted(rank, host, executor);
   }

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /**
- * Messages between the processes of Spark as text, by their fields. Spark's RPC reads what it gets
- * with a class loader that does not know the job jar: nothing but classes of Java's own may travel.
+ * Messages between Spark's processes as text, by their fields. Spark's RPC deserializes with a
+ * class loader that does not know the job jar: only Java's own classes may be sent.
  */
 public final class JsonLines {
   private static final ObjectMapper JSON =
@@ -29,9 +29,9 @@ public final class JsonLines {
   }
 
   /**
-   * The message of a line.
+   * Parses a message.
    *
-   * @param what it should be, for the sentence when it is not: "a rank's report"
+   * @param what it should be, for the error message: "a rank's report"
    */
   public static <T> T read(String line, Class<T> type, String what) {
     try {

@@ -1,9 +1,9 @@
 package dev.firesteel.spark.rpc;
 
-/** What the driver answers a heartbeat. */
+/** The driver's answer to a heartbeat. */
 public enum Order {
   GO_ON,
-  /** Checkpoint at the next step, and end. */
+  /** Save a checkpoint at the next step, and end. */
   STOP,
   /** Give up at once: the attempt has failed, or another has begun. */
   ABORT

@@ -8,8 +8,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * What the training tasks of an attempt are told: the run, where they read and write, as full
- * paths, and how to know each other.
+ * The input of an attempt's training tasks: the run, where they read and write, as full paths, and
+ * how to authenticate each other.
  */
 public final class TrainAssignment {
   private String root;
@@ -28,11 +28,11 @@ public final class TrainAssignment {
   /**
    * @param data folder of the prepared data
    * @param run directory of the run
-   * @param attempt number of this group of tasks, unlike that of any before
-   * @param worldSize how many tasks there are
-   * @param threads of one of them where the configuration does not say; 0: all of the machine
-   * @param secret known to the tasks of this attempt alone
-   * @param fence token of the attempt in the run directory; empty where there are none
+   * @param attempt number of this group of tasks, different from any before
+   * @param worldSize number of tasks
+   * @param threads per task if the configuration does not say; 0: all of the machine
+   * @param secret known only to the tasks of this attempt
+   * @param fence token of the attempt in the run directory; empty if there are none
    */
   public TrainAssignment(
       StageConfig config,

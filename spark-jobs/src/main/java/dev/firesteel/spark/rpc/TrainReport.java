@@ -11,12 +11,12 @@ import java.util.Optional;
 import org.apache.spark.TaskKilledException;
 
 /**
- * How a training task ended, in the few words that travel back to the driver; weights stay where
- * the checkpoints are. A failure travels as a value, because Spark drops the cause of a barrier
- * stage's failure.
+ * How a training task ended, in the few facts that are sent to the driver; weights stay with the
+ * checkpoints. A failure is sent as a value, because Spark drops the cause of a barrier stage's
+ * failure.
  *
- * <p>It travels twice: by Spark's RPC as soon as the task ends, which a lost executor beside it
- * cannot prevent, and as the task's result.
+ * <p>It is sent twice: through Spark's RPC as soon as the task ends, which the loss of another
+ * executor cannot prevent, and as the task's result.
  */
 public final class TrainReport {
   private Heartbeat last;
@@ -29,9 +29,9 @@ public final class TrainReport {
   private int blamed = -1;
 
   /**
-   * The report of a rank whose loop ended in order.
+   * The report of a rank whose loop ended normally.
    *
-   * @param last where the rank stood
+   * @param last state of the rank
    */
   public static TrainReport ended(Heartbeat last, TrainingOutcome outcome) {
     TrainReport report = new TrainReport();
@@ -56,12 +56,12 @@ public final class TrainReport {
     Optional<String> known = Failures.surroundings(cause);
     if (cause instanceof UserException own) {
       report.failureKind = own.kind().name();
-      // A file system that fails for once is none.
+      // A single file system failure does not count.
       report.mistake = known.isPresent() || !Failures.isOfFiles(cause);
     } else if (known.isPresent()) {
       report.failureKind = UserException.Kind.FAILURE.name();
       report.failure = known.get();
-      // Memory may suffice when all begins anew; a full disk will still be full.
+      // Memory may suffice after a restart; a full disk will still be full.
       report.mistake = !(Failures.root(cause) instanceof OutOfMemoryError);
     } else if (!report.consequence) {
       report.failure = cause.getClass().getSimpleName() + ": " + report.failure;
@@ -69,7 +69,7 @@ public final class TrainReport {
     return report;
   }
 
-  /** Where the rank stood when it ended. */
+  /** The rank's state when it ended. */
   public Heartbeat last() {
     return last;
   }
@@ -95,12 +95,12 @@ public final class TrainReport {
     return consequence;
   }
 
-  /** Whether the task failed by something that a further attempt would meet again. */
+  /** Whether the task failed in a way that every further attempt would repeat. */
   public boolean isMistake() {
     return mistake;
   }
 
-  /** The rank that a consequence is due to; -1 if that is not known. */
+  /** The rank that caused a secondary failure; -1 if that is not known. */
   public int blamed() {
     return blamed;
   }
@@ -116,7 +116,7 @@ public final class TrainReport {
   /**
    * The outcome.
    *
-   * @throws UserException when the task failed by the user's mistake
+   * @throws UserException when the task failed because of a user error
    * @throws TrainingFailure when it failed otherwise
    */
   public TrainingOutcome outcome() {
@@ -133,7 +133,7 @@ public final class TrainReport {
     };
   }
 
-  /** What went wrong in a task; the message goes on with the stack trace of its process. */
+  /** The error of a task; the message includes the stack trace of its process. */
   public static final class TrainingFailure extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -22,13 +22,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The line between the training tasks and the driver while they run: events of the run,
+ * The channel between the training tasks and the driver during training: events of the run,
  * measurements and heartbeats of its ranks go up; orders come down. It is Spark's own plugin RPC,
- * so it is authenticated and encrypted as Spark is, and costs no Spark job. On the driver they end
- * in {@link RunStatus}, which the {@linkplain FiresteelTab tab} of Spark's UI and the {@linkplain
- * RunGauges metrics system} show.
+ * so it is authenticated and encrypted as Spark is, and needs no Spark job. On the driver the data
+ * goes to {@link RunStatus}, which the {@linkplain FiresteelTab tab} in Spark's UI and the
+ * {@linkplain RunGauges metrics system} show.
  *
- * <p>Set by {@code spark.plugins}, which {@code SparkSessions} does.
+ * <p>Enabled by {@code spark.plugins}, which {@code SparkSessions} sets.
  */
 public final class TrainingPlugin implements SparkPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingPlugin.class);
@@ -49,22 +49,22 @@ public final class TrainingPlugin implements SparkPlugin {
     return new Executor();
   }
 
-  /** The driver's end in this JVM. */
+  /** The driver's side in this JVM. */
   public static Driver driver() {
     return required(DRIVER.get(), "driver");
   }
 
   /**
-   * Tells the driver of one event and returns when its listener has heard it, so that nothing is
-   * still under way when the task's result arrives.
+   * Sends the driver one event and returns when its listener has processed it, so that nothing is
+   * still in transit when the task's result arrives.
    */
   public static void send(TrainingEvent event) {
     ask(JsonLines.write(event));
   }
 
   /**
-   * Tells the driver what a rank measured, without waiting for it: a report that is late or lost
-   * shall not hold the ranks up. Any rank may call it, from any thread.
+   * Sends a rank's measurements to the driver without waiting: a report that is late or lost must
+   * not hold the ranks up. Any rank may call it, from any thread.
    */
   public static void sendRankStep(RankStep measured) {
     Executor executor = required(EXECUTOR.get(), "executor");
@@ -77,12 +77,12 @@ public final class TrainingPlugin implements SparkPlugin {
     }
   }
 
-  /** Tells the driver where a rank stands, and asks what it is to do. */
+  /** Reports a rank's state to the driver, and returns the driver's order. */
   public static Order beat(Heartbeat heartbeat) {
     return Order.valueOf((String) ask(HEARTBEAT + JsonLines.write(heartbeat)));
   }
 
-  /** Tells the driver how a rank ended. */
+  /** Reports to the driver how a rank ended. */
   public static void sendReport(TrainReport report) {
     ask(REPORT + JsonLines.write(report));
   }
@@ -184,17 +184,17 @@ public final class TrainingPlugin implements SparkPlugin {
       listener = newListener;
     }
 
-    /** What is known of the run that goes on. */
+    /** The status of the current run. */
     public RunStatus status() {
       return status;
     }
 
-    /** Where the run is shown while it goes on, where Spark's UI is enabled. */
+    /** The URL of the live page, if Spark's UI is enabled. */
     public Optional<String> pageUrl() {
       return tab.map(FiresteelTab::url);
     }
 
-    /** Who gets heartbeats and the reports of ranks from now on. */
+    /** Sets the receiver of heartbeats and rank reports. */
     public void watch(AttemptWatch attempt) {
       watch = attempt;
       if (stop) {
@@ -202,7 +202,7 @@ public final class TrainingPlugin implements SparkPlugin {
       }
     }
 
-    /** Asks running and later tasks to checkpoint and end. */
+    /** Asks running and later tasks to save a checkpoint and end. */
     public void requestStop() {
       stop = true;
       watch.order(Order.STOP);

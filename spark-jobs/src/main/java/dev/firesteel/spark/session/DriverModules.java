@@ -8,9 +8,9 @@ import java.util.regex.Pattern;
 import org.apache.spark.launcher.JavaModuleOptions;
 
 /**
- * Whether this JVM has the modules of the JDK open that Spark needs. Spark opens them itself in
- * every process that it starts, but for the driver of {@code --deploy-mode cluster} on a standalone
- * cluster; and a JVM that runs cannot be made to open them.
+ * Whether this JVM has opened the JDK modules that Spark needs. Spark opens them itself in every
+ * process that it starts, except the driver of {@code --deploy-mode cluster} on a standalone
+ * cluster; and they cannot be opened in a running JVM.
  */
 final class DriverModules {
   private static final Pattern OPENED = Pattern.compile("--add-opens=([^/]+)/([^=]+)=ALL-UNNAMED");
@@ -24,7 +24,7 @@ final class DriverModules {
     requireOpen(JavaModuleOptions.defaultModuleOptions());
   }
 
-  /** As the other, of the modules that these options open. */
+  /** Like the other, for the modules opened by these options. */
   static void requireOpen(String options) {
     Arrays.stream(options.split(" +"))
         .map(OPENED::matcher)
@@ -39,7 +39,7 @@ final class DriverModules {
             });
   }
 
-  /** A package that this JDK does not have need not be open. */
+  /** A package that this JDK lacks need not be open. */
   private static boolean isOpen(String moduleName, String packageName) {
     Optional<Module> module =
         ModuleLayer.boot()

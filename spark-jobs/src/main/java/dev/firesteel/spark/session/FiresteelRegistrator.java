@@ -11,11 +11,11 @@ import dev.firesteel.train.RankPhase;
 import org.apache.spark.serializer.KryoRegistrator;
 
 /**
- * Every class of ours that travels between Spark's processes. Spark refuses to ship any other
- * ({@code spark.kryo.registrationRequired}), so that nothing large or unforeseen travels unseen.
+ * All of our classes that are sent between Spark's processes. Spark refuses to ship any other
+ * ({@code spark.kryo.registrationRequired}), so that nothing large or unexpected is sent unnoticed.
  *
- * <p>A class that ships is a plain one with fields: Spark's Kryo 4 takes neither records nor {@code
- * List.of}.
+ * <p>A class that ships must be a plain one with fields: Spark's Kryo 4 supports neither records
+ * nor {@code List.of}.
  */
 public final class FiresteelRegistrator implements KryoRegistrator {
   @Override

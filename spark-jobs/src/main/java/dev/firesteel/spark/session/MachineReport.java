@@ -20,7 +20,7 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * What one JVM offers to training, found by trying. Ships from executors: a plain class for Kryo.
+ * What one JVM offers for training, determined by trying. Ships from executors: a plain Kryo class.
  */
 public final class MachineReport {
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
@@ -37,7 +37,7 @@ public final class MachineReport {
     this.findings = findings;
   }
 
-  /** One line of the report; {@code remedy} is null where nothing is missing. */
+  /** One line of the report; {@code remedy} is null if nothing is missing. */
   public static final class Finding {
     private final String subject;
     private final String found;
@@ -91,7 +91,7 @@ public final class MachineReport {
     return new MachineReport(HostName.get(), findings.toArray(Finding[]::new));
   }
 
-  /** A line for each device that {@code compute.device} may name. */
+  /** One line per device that {@code compute.device} may name. */
   private static List<Finding> openCl() {
     List<OpenClDevices.Description> devices;
     try {
@@ -155,7 +155,7 @@ public final class MachineReport {
         "start the JVM with --add-modules=jdk.incubator.vector, as ./firesteel and Spark's own"
             + " scripts do; the scalar kernels used instead give the same results, slowly";
     try {
-      // By name: this class must load where the module is absent.
+      // By name: this class must load even if the module is absent.
       Object species =
           Class.forName("jdk.incubator.vector.FloatVector").getField("SPECIES_PREFERRED").get(null);
       int lanes =

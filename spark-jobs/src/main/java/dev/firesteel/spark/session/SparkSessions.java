@@ -16,18 +16,18 @@ import org.apache.spark.sql.SparkSession;
 
 /**
  * Opens the one Spark session of a command: embedded, with all cores of this machine, or, under
- * {@code spark-submit}, the one that its master gives.
+ * {@code spark-submit}, the one configured by its master.
  *
- * <p>Under {@code spark-submit} the user's configuration holds, but for serialization: what Spark
- * ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}). {@link
- * TrainingPlugin} joins the plugins that the user has.
+ * <p>Under {@code spark-submit} the user's configuration applies, except for serialization: what
+ * Spark ships goes through Kryo with registered classes only ({@link FiresteelRegistrator}). {@link
+ * TrainingPlugin} is added to the user's plugins.
  */
 public final class SparkSessions {
   private SparkSessions() {}
 
   /**
-   * Opens a session; {@code settings} are this command's own, over the defaults and under the
-   * user's.
+   * Opens a session; {@code settings} are this command's own: they override the defaults, and the
+   * user's override them.
    */
   public static OpenSession open(String name, Map<String, String> settings) {
     SparkConf conf = new SparkConf().setAppName("firesteel " + name);
@@ -35,10 +35,10 @@ public final class SparkSessions {
     conf.set("spark.serializer", KryoSerializer.class.getName());
     conf.set("spark.kryo.registrationRequired", "true");
     conf.set("spark.kryo.registrator", FiresteelRegistrator.class.getName());
-    // Their defaults are a year, and 10 minutes in steps of 15 s.
+    // The defaults are a year, and 10 minutes in steps of 15 s.
     conf.setIfMissing("spark.barrier.sync.timeout", "5min");
     conf.setIfMissing("spark.scheduler.barrier.maxConcurrentTasksCheck.interval", "1s");
-    // A task that does not end when it is told to would hold its executor for ever.
+    // Otherwise a task that ignores its cancellation would occupy its executor forever.
     conf.setIfMissing("spark.task.reaper.enabled", "true");
     conf.setIfMissing("spark.task.reaper.killTimeout", "120s");
     // Executors in the locale C could not open local files whose names are not ASCII.
@@ -58,7 +58,7 @@ public final class SparkSessions {
         throw e;
       }
     }
-    // An exit in the midst of Spark's start finds half of its hooks, and leaves files.
+    // Exiting during Spark's start would find half of its hooks, and leave files behind.
     return Interruption.delayingExit(() -> embedded(conf));
   }
 
@@ -82,12 +82,12 @@ public final class SparkSessions {
   }
 
   /**
-   * Scratch space of an embedded session, deleted with it, at the latest as the process exits. One
-   * path for the whole process: Spark keeps the first it is given, and makes it anew for a later
+   * Scratch space of an embedded session, deleted with it, at the latest when the process exits.
+   * One path for the whole process: Spark keeps the first it is given, and recreates it for a later
    * session.
    */
   private static final class TemporaryFolder {
-    // After Spark's own hooks (40), which stop a session that still runs.
+    // After Spark's own hooks (40), which stop a session that is still running.
     private static final int AFTER_SPARK = 1;
     private static final Path PATH = create();
 
@@ -112,7 +112,7 @@ public final class SparkSessions {
     }
   }
 
-  /** A session that ends, with all it left on the disk, when it is closed. */
+  /** A session that is stopped when closed, with everything it left on disk deleted. */
   public static final class OpenSession implements AutoCloseable {
     private final SparkSession session;
     private final boolean embedded;

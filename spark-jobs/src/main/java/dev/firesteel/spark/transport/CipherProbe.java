@@ -22,9 +22,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tries Spark's cipher {@code AES/GCM/NoPadding} before ranks rely on it: releases of Spark without
- * SPARK-56227 lose every message after the first. A try tells it apart from a repaired release,
- * whatever its number.
+ * Tests Spark's cipher {@code AES/GCM/NoPadding} before ranks rely on it: Spark releases without
+ * SPARK-56227 lose every message after the first. A test distinguishes them from fixed releases,
+ * whatever the version number.
  */
 final class CipherProbe {
   private static final String CIPHER = "spark.network.crypto.cipher";
@@ -36,7 +36,7 @@ final class CipherProbe {
   private CipherProbe() {}
 
   /**
-   * Refuses a cipher that does not work.
+   * Rejects a cipher that does not work.
    *
    * @throws UserException if messages get lost
    */
@@ -47,7 +47,7 @@ final class CipherProbe {
     }
   }
 
-  /** Messages there and back over an encrypted connection. */
+  /** Sends messages back and forth over an encrypted connection. */
   @FunctionalInterface
   interface Echo {
     void run() throws IOException, InterruptedException;
@@ -85,7 +85,7 @@ final class CipherProbe {
     }
   }
 
-  /** Answers each message with nothing. */
+  /** Answers each message with an empty one. */
   private static final class Answer extends RpcHandler {
     private final StreamManager noStreams = new OneForOneStreamManager();
 

@@ -9,9 +9,9 @@ import org.apache.spark.SecurityManager;
 import org.apache.spark.SparkConf;
 
 /**
- * Which transport the ranks of a run speak through: plain sockets where Spark's own processes speak
- * in the clear, else Spark's, with what Spark's configuration asks for. Nothing travels in another
- * way than Spark itself would send it.
+ * Selects the transport for a run's ranks: plain sockets if Spark's own processes communicate in
+ * the clear, else Spark's, as configured. Nothing is sent with less protection than Spark itself
+ * would use.
  */
 public final class CollectiveTransports {
   private static final String AUTHENTICATE = "spark.authenticate";
@@ -34,8 +34,8 @@ public final class CollectiveTransports {
    *
    * @param conf the configuration of this Spark process
    * @param security its security manager: {@code SparkEnv.get().securityManager()}
-   * @param bind the address of this machine by which the other ranks reach it
-   * @throws UserException if Spark's security cannot be had in the way it is configured
+   * @param bind the address of this machine at which the other ranks reach it
+   * @throws UserException if Spark's security is misconfigured
    */
   public static TransportListener listen(SparkConf conf, SecurityManager security, InetAddress bind)
       throws IOException {
@@ -47,7 +47,7 @@ public final class CollectiveTransports {
   }
 
   /**
-   * Encryption by Spark's key exchange needs authentication; Spark itself says so only at times.
+   * Encryption by Spark's key exchange needs authentication; Spark itself does not always say so.
    */
   private static void requireComplete(SparkConf conf, SecurityManager security) {
     boolean encrypts = conf.getBoolean(CRYPTO, false) || conf.getBoolean(SASL_ENCRYPTION, false);

@@ -17,14 +17,15 @@ import org.apache.spark.network.client.TransportClient;
 
 /**
  * Frames as messages of Spark's network library, so that they are authenticated and encrypted as
- * Spark is configured. Each rank connects to each other one twice, for frames and for notices;
- * frames are answered when they have been used, and at most {@value #WINDOW} of one rank wait.
+ * Spark is configured. Each rank connects to every other one twice, for frames and for notices;
+ * frames are acknowledged once they have been used, and at most {@value #WINDOW} per rank are
+ * queued.
  *
- * <p>A process's end closes its connections: every rank in an exchange sees that at once.
+ * <p>When a process ends, its connections close: every rank in an exchange sees that at once.
  *
- * <p>Memory: up to {@value #WINDOW} direct buffers of {@link Frame#MAX_BYTES} for what is sent to,
- * and as many for what comes from, each rank that frames are exchanged with, besides the buffers of
- * Spark's library.
+ * <p>Memory: up to {@value #WINDOW} direct buffers of {@link Frame#MAX_BYTES} for sending, and as
+ * many for receiving, per rank that frames are exchanged with, besides the buffers of Spark's
+ * library.
  */
 final class SparkTransport implements Transport {
   /** Connections to each rank, and from it. */
@@ -46,11 +47,11 @@ final class SparkTransport implements Transport {
   private final Queue<ByteBuffer> free = new ArrayDeque<>();
   private boolean closed;
 
-  /** Counts what has happened: who waits for something looks again when it has changed. */
+  /** Counts events: a waiting thread checks again when it has changed. */
   private long events;
 
   /**
-   * @param closing ends what belongs to the connections
+   * @param closing releases the connections' resources
    */
   SparkTransport(Membership me, Runnable closing) {
     this.me = me;
@@ -66,14 +67,14 @@ final class SparkTransport implements Transport {
     private final Queue<Received> received = new ArrayDeque<>();
     private int underWay;
 
-    /** The connection for frames ended, or what was sent on it failed. */
+    /** The connection for frames closed, or sending on it failed. */
     private Throwable ended;
 
     private boolean departed;
     private boolean lost;
   }
 
-  /** A frame that waits, and how to tell its rank that it waits no more. */
+  /** A queued frame, and how to acknowledge it to its rank. */
   private record Received(ByteBuffer message, RpcResponseCallback used) {}
 
   @Override
@@ -81,13 +82,13 @@ final class SparkTransport implements Transport {
     return me;
   }
 
-  /** A connection from this process to {@code peer} is there. */
+  /** A connection from this process to {@code peer} is established. */
   synchronized void connected(int peer, int channel, TransportClient client) {
     links[peer].outgoing[channel] = client;
     happened();
   }
 
-  /** A connection from {@code peer} to this process is there. */
+  /** A connection from {@code peer} to this process is established. */
   synchronized void accepted(int peer, int channel) {
     if (channel >= 0 && channel < CHANNELS) {
       links[peer].incoming[channel] = true;
@@ -95,7 +96,7 @@ final class SparkTransport implements Transport {
     happened();
   }
 
-  /** Returns -1 when all ranks have connected, or a rank that has not in {@code nanos}. */
+  /** Returns -1 when all ranks have connected, or a rank that has not within {@code nanos}. */
   synchronized int awaitConnected(long nanos) {
     long deadline = System.nanoTime() + nanos;
     int missing = missing();
@@ -114,7 +115,7 @@ final class SparkTransport implements Transport {
     return -1;
   }
 
-  /** A frame came; {@code message} is Spark's and is copied. */
+  /** A frame arrived; {@code message} is Spark's and is copied. */
   synchronized void frameCame(int peer, ByteBuffer message, RpcResponseCallback used) {
     int bytes = message.remaining() - (PREFIX - 1);
     if (closed || bytes < Frame.HEADER_BYTES || bytes > Frame.MAX_BYTES) {
@@ -143,10 +144,10 @@ final class SparkTransport implements Transport {
     happened();
   }
 
-  /** A connection from {@code peer} ended. */
+  /** A connection from {@code peer} closed. */
   synchronized void ended(int peer, int channel) {
     if (channel == NOTICES) {
-      // The farewell would have come by this connection, before its end.
+      // The farewell would have arrived on this connection, before it closed.
       links[peer].lost |= !links[peer].departed;
     } else if (links[peer].ended == null) {
       links[peer].ended = new EOFException("its connection closed");
@@ -282,8 +283,8 @@ final class SparkTransport implements Transport {
   }
 
   /**
-   * Throws what ends an exchange. A notice comes before the loss of a rank: the rank that is lost
-   * may have said why.
+   * Throws whatever ends an exchange. A notice takes precedence over the loss of a rank: the lost
+   * rank may have given the reason.
    *
    * @param to a rank that more is to be sent to, or null
    * @param from a rank that more is expected from, or null
@@ -376,7 +377,7 @@ final class SparkTransport implements Transport {
     long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(FAREWELL_MILLIS);
     for (Link link : links) {
       while (link != null && link.ended == null && link.underWay > 0 && await(until)) {
-        // Until the last answer, or the time is up.
+        // Until the last acknowledgement, or the time is up.
       }
     }
   }
@@ -384,7 +385,7 @@ final class SparkTransport implements Transport {
   private static void close(Link link) {
     TransportClient client = link.outgoing[NOTICES];
     if (client != null) {
-      // What was told has left when the channel's thread comes to this.
+      // Notices have been sent when the channel's thread gets here.
       client.getChannel().eventLoop().submit(() -> {}).awaitUninterruptibly(FAREWELL_MILLIS);
       client.close();
     }

@@ -13,8 +13,8 @@ import org.apache.spark.network.server.RpcHandler;
 import org.apache.spark.network.server.StreamManager;
 
 /**
- * What comes in from other ranks, on threads of Spark's network library. A message begins with its
- * type; what comes over a connection without a finished {@link Handshake} is refused.
+ * Receives messages from other ranks, on threads of Spark's network library. A message begins with
+ * its type; messages on a connection without a finished {@link Handshake} are rejected.
  */
 final class SparkTransportHandler extends RpcHandler {
   static final byte HELLO = 1;

@@ -37,22 +37,22 @@ import scala.Option;
 
 /**
  * Listens for the connections of a {@link SparkTransport}: a server of Spark's network library with
- * the configuration, keys, authentication and ciphers that Spark's own block transfer has ({@code
- * NettyBlockTransferService.init}). What only says that a connection may be unencrypted after all
- * is off.
+ * the configuration, keys, authentication and ciphers of Spark's own block transfer ({@code
+ * NettyBlockTransferService.init}), except that settings that would allow an unencrypted connection
+ * are off.
  */
 final class SparkTransportListener implements TransportListener {
   private static final Logger LOG = LoggerFactory.getLogger(SparkTransportListener.class);
 
-  /** The prefix of settings that are for this transport alone. */
+  /** The prefix of settings for this transport only. */
   private static final String MODULE = "firesteel";
 
   private static final int THREADS = 2;
   private static final long RETRY_MILLIS = 200;
 
   /**
-   * A rank may compute for as long as it likes between two messages: calls have deadlines. Spark
-   * keeps this as milliseconds in an int.
+   * A rank may compute for any length of time between two messages: calls have deadlines. Spark
+   * stores this as milliseconds in an int.
    */
   private static final String NEVER = "20d";
 
@@ -85,7 +85,7 @@ final class SparkTransportListener implements TransportListener {
     return new SparkTransportListener(conf, security, bind);
   }
 
-  /** As Spark's block transfer has it, less what would let a connection be unencrypted. */
+  /** As for Spark's block transfer, without what would allow an unencrypted connection. */
   static TransportConf transportConf(SparkConf sparkConf, SecurityManager security) {
     SparkConf own =
         sparkConf
@@ -187,7 +187,7 @@ final class SparkTransportListener implements TransportListener {
       } catch (CollectiveException e) {
         throw e;
       } catch (IOException | RuntimeException e) {
-        // Spark's client throws RuntimeExceptions for what its authentication meets.
+        // Spark's client throws RuntimeExceptions for authentication failures.
         if (target.millisLeft() <= RETRY_MILLIS) {
           throw unreachable(
               target.me(),
@@ -253,7 +253,7 @@ final class SparkTransportListener implements TransportListener {
   }
 
   /**
-   * Ends the port, unless it has become a transport's: connections from other ranks end with it.
+   * Closes the port, unless a transport has taken it over, along with connections from other ranks.
    */
   @Override
   public void close() {

@@ -55,7 +55,7 @@ class PlanCommandTest {
             "weights: 468 KiB",
             "a checkpoint: 1.4 MiB, of which the run keeps up to 4")
         .anyMatch(line -> line.matches("recommended: -Xmx512m \\(on a cluster .*"))
-        .anyMatch(line -> line.matches("products: [1-9]\\d* GFLOP/s, measured just now"))
+        .anyMatch(line -> line.matches("matmuls: [1-9]\\d* GFLOP/s, measured just now"))
         .anyMatch(line -> line.matches("a step: .*, [\\d,]+ tokens/s"));
     assertThat(text(err)).isEmpty();
   }

@@ -41,7 +41,7 @@ final class OptimizerFiles {
 
   private OptimizerFiles() {}
 
-  /** One parameter's place in a segment. */
+  /** One parameter's position in a segment. */
   record Place(String name, List<Integer> shape, long offset) {
     Place {
       shape = List.copyOf(shape);
@@ -81,7 +81,7 @@ final class OptimizerFiles {
   /**
    * Overwrites the moments of the ranges that {@code optimizer} owns, bit for bit.
    *
-   * @throws UserException if the layout is another, or a range is missing
+   * @throws UserException if the layout differs, or a range is missing
    */
   static void read(Checkpoint checkpoint, String folder, OptimizerState optimizer)
       throws IOException {
@@ -148,7 +148,7 @@ final class OptimizerFiles {
         .collect(Collectors.joining(","));
   }
 
-  /** The ranges of a file; one that knows no lengths holds a single range. */
+  /** The ranges of a file; a file without lengths holds a single range. */
   private static List<SegmentRange> ranges(SafetensorsFile file) {
     String length = file.metadata().get(LENGTH);
     if (length == null) {

@@ -32,7 +32,7 @@ record OptimizerState(
         optimizer.parameters().backend());
   }
 
-  /** By the names that they have in files. */
+  /** By their names in files. */
   Map<String, NdArray> moments() {
     Map<String, NdArray> moments = new LinkedHashMap<>();
     moments.put("first_moments", firstMoments);

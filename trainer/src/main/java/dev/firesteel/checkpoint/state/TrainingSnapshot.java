@@ -9,9 +9,9 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
 /**
- * What a rank writes into a checkpoint, as it was between two steps: copies on the heap that a
- * thread can read while training goes on. Rank 0 copies the weights, and each rank its moments; the
- * memory serves one checkpoint after the other.
+ * A rank's state for a checkpoint, as of between two steps: copies on the heap that a background
+ * thread can read during training. Rank 0 copies the weights, and each rank its moments; the memory
+ * is reused for each checkpoint.
  */
 public final class TrainingSnapshot implements AutoCloseable {
   private final ModelState model;
@@ -39,7 +39,7 @@ public final class TrainingSnapshot implements AutoCloseable {
     return new NdArray(host.allocate(array.dtype(), array.size()), 0, array.shape());
   }
 
-  /** Copies the state as it is now. */
+  /** Copies the current state. */
   public void take() {
     Backend backend = model.model().parameters().backend();
     if (weights != null) {
@@ -55,12 +55,12 @@ public final class TrainingSnapshot implements AutoCloseable {
     from.download(source, FloatStorage.of(target), HeapStorage.offset(target));
   }
 
-  /** What {@link #take} copied last. */
+  /** The latest copy made by {@link #take}. */
   public RankNumbers copies() {
     return new RankNumbers(weights, moments);
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   @Override
   public void close() {
     if (weights != null) {

@@ -11,7 +11,7 @@ import dev.firesteel.error.UserException;
 
 /**
  * The {@code config.json} of a Hugging Face model directory: written for transformers 4 and 5, and
- * read back.
+ * read.
  *
  * <p>Two keys are our own, which transformers keeps and ignores: {@code bias} of a bias-free GPT-2
  * (whose biases are written as zeros) and {@code dropout} of a Llama. The RoPE layout has no key:
@@ -21,7 +21,7 @@ import dev.firesteel.error.UserException;
 public final class HuggingFaceConfig {
   private HuggingFaceConfig() {}
 
-  /** All keys but token ids ({@code bos_token_id}, ...), which the tokenizer knows. */
+  /** All keys except token ids ({@code bos_token_id}, ...), which come from the tokenizer. */
   public static ObjectNode write(ModelConfig config) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     switch (config.architecture()) {
@@ -78,10 +78,9 @@ public final class HuggingFaceConfig {
   }
 
   /**
-   * The configuration that a {@code config.json} describes; keys that are absent have transformers'
-   * defaults.
+   * The configuration described by a {@code config.json}; absent keys have transformers' defaults.
    *
-   * @throws UserException when it describes what our models cannot compute
+   * @throws UserException when it describes something that our models do not support
    */
   public static ModelConfig read(JsonNode json) {
     String type = json.path("model_type").asText();

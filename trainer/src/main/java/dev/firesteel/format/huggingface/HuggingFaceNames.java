@@ -13,7 +13,7 @@ import java.util.List;
 /**
  * The tensors of a model as the classes {@code GPT2LMHeadModel} and {@code LlamaForCausalLM} of
  * Hugging Face's transformers name and lay them out. Each element of each parameter appears once; a
- * tied head is not written a second time.
+ * tied head is not written again.
  */
 public final class HuggingFaceNames {
   private final ModelConfig config;

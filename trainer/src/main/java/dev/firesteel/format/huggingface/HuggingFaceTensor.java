@@ -13,13 +13,13 @@ import java.util.Arrays;
  * @param shape theirs
  * @param layout how their elements are ordered
  * @param parameter ours; null for {@link Layout#ZERO}
- * @param firstRow where the tensor's rows begin in the parameter
+ * @param firstRow the tensor's first row in the parameter
  * @param headWidth rows of one head, for {@link Layout#HALF_OF_INTERLEAVED}; else 0
  */
 public record HuggingFaceTensor(
     String name, Shape shape, Layout layout, Parameter parameter, int firstRow, int headWidth) {
 
-  /** How the elements of a tensor follow from rows of a parameter. */
+  /** How the elements of a tensor are obtained from rows of a parameter. */
   public enum Layout {
     /** The same rows in the same order: a contiguous range of the parameter. */
     ROWS,
@@ -30,7 +30,7 @@ public record HuggingFaceTensor(
      * row {@code i + K/2} our row {@code 2i + 1}.
      */
     HALF_OF_INTERLEAVED,
-    /** All 0, where we have no such parameter: biases of a bias-free GPT-2. */
+    /** All 0, if we have no such parameter: biases of a bias-free GPT-2. */
     ZERO
   }
 
@@ -63,9 +63,9 @@ public record HuggingFaceTensor(
   }
 
   /**
-   * Writes {@code tensor} to its place among all elements of the parameter.
+   * Writes {@code tensor} to its position among all elements of the parameter.
    *
-   * @throws IllegalArgumentException when the layout is {@link Layout#ZERO}, which has no place
+   * @throws IllegalArgumentException when the layout is {@link Layout#ZERO}, which has no parameter
    */
   public void toParameter(float[] tensor, float[] parameterValues) {
     if (layout == Layout.ZERO) {

@@ -34,10 +34,10 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A Hugging Face model directory, which each checkpoint is: {@code config.json}, {@code
+ * A Hugging Face model directory, as in each checkpoint: {@code config.json}, {@code
  * model.safetensors} (or several files and an index), {@code tokenizer.json}, {@code
- * tokenizer_config.json}, {@code generation_config.json}. The weights have the bits that they have
- * in memory.
+ * tokenizer_config.json}, {@code generation_config.json}. Weights are stored bit for bit as in
+ * memory.
  */
 public final class ModelDirectory {
   public static final String CONFIG = "config.json";
@@ -47,7 +47,7 @@ public final class ModelDirectory {
 
   private ModelDirectory() {}
 
-  /** Writes a model's files; {@code sampling} becomes the default of whoever generates with it. */
+  /** Writes a model's files; {@code sampling} becomes the default for generating with it. */
   public static void write(
       CheckpointWriter writer, LanguageModel model, Tokenizer tokenizer, SampleConfig sampling)
       throws IOException {
@@ -111,8 +111,8 @@ public final class ModelDirectory {
    * embedding that it is tied to are ignored ({@link PublishedNames}).
    *
    * @param notices receives a line about tensors that are ignored, if any are
-   * @throws UserException that names the first tensor that is missing, of another shape, of no
-   *     floating-point type, or not one of the model's
+   * @throws UserException that names the first tensor that is missing, unknown, of another shape,
+   *     or not of a floating-point type
    */
   public static void readWeights(
       FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
@@ -138,10 +138,10 @@ public final class ModelDirectory {
   }
 
   /**
-   * Lists the tensors that are ignored, for a notice.
+   * Lists the ignored tensors, for a notice.
    *
    * @param more all tensors that are not the model's
-   * @throws UserException that names the first which may be a weight
+   * @throws UserException that names the first one that may be a weight
    */
   private static String ignored(
       Path directory,
@@ -262,7 +262,7 @@ public final class ModelDirectory {
     return json;
   }
 
-  /** Documents are separated by one token, which therefore begins, ends and pads. */
+  /** Documents are separated by one token, which is therefore bos, eos and padding. */
   private static void putTokenIds(ObjectNode json, Tokenizer tokenizer) {
     tokenizer
         .endOfText()

@@ -26,11 +26,11 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * The weights of a Hugging Face model directory: {@code model.safetensors}, or several files {@code
- * model-00001-of-00003.safetensors} with {@code model.safetensors.index.json}, which says which
- * tensor lies in which.
+ * model-00001-of-00003.safetensors} with {@code model.safetensors.index.json}, which maps each
+ * tensor to its file.
  */
 public final class ModelTensors implements AutoCloseable {
-  /** Larger models are cut into several files; the bound that {@code transformers} also uses. */
+  /** Larger models are split into several files; {@code transformers} uses the same limit. */
   public static final long MAX_FILE_BYTES = 5_000_000_000L;
 
   private static final String SINGLE = "model.safetensors";
@@ -68,7 +68,7 @@ public final class ModelTensors implements AutoCloseable {
         INDEX, Safetensors.JSON.writerWithDefaultPrettyPrinter().writeValueAsString(index) + "\n");
   }
 
-  /** In order of name, each part as full as it gets; a tensor above the bound is a part alone. */
+  /** In order of name, each part filled as far as possible; a larger tensor is a part by itself. */
   private static List<List<TensorSource>> cut(
       List<? extends TensorSource> tensors, long maxFileBytes) {
     List<List<TensorSource>> parts = new ArrayList<>();
@@ -99,7 +99,7 @@ public final class ModelTensors implements AutoCloseable {
   /**
    * Opens the weights of a model directory.
    *
-   * @throws UserException if there are none, or a file breaks the format
+   * @throws UserException if there are none, or a file is malformed
    */
   public static ModelTensors open(FileSystem fs, Path directory) {
     ModelTensors tensors = new ModelTensors(directory);
@@ -141,7 +141,7 @@ public final class ModelTensors implements AutoCloseable {
       String file = entry.getValue().asText();
       if (file.isEmpty() || file.contains("/") || file.contains("\\")) {
         throw UserException.failure(
-            "%s must name files beside it, got \"%s\"".formatted(index, file));
+            "%s must name files in its own folder, got \"%s\"".formatted(index, file));
       }
       if (!byFile.containsKey(file)) {
         SafetensorsFile opened = SafetensorsFile.open(fs, new Path(directory, file));
@@ -187,7 +187,7 @@ public final class ModelTensors implements AutoCloseable {
   /**
    * Checks that a tensor can be read into an array of {@code shape}.
    *
-   * @throws UserException if there is none, or it has another shape or no floating-point elements
+   * @throws UserException if it is missing, has another shape, or is not of a floating-point type
    */
   void require(String name, Shape shape) {
     SafetensorsFile file = file(name);

@@ -11,8 +11,8 @@ import dev.firesteel.nn.Segment;
 import java.io.IOException;
 
 /**
- * One Hugging Face tensor and the weights that it is made of. What lies in one piece goes through a
- * small buffer; a tensor in another order is converted whole on the host.
+ * One Hugging Face tensor and the weights that it consists of. Contiguous data goes through a small
+ * buffer; a tensor in another order is converted as a whole on the host.
  */
 final class ParameterTensor implements TensorSource {
   private final HuggingFaceTensor tensor;

@@ -8,8 +8,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What published model directories hold beside the tensors of {@link HuggingFaceNames}, and how
- * they name those. Where {@code transformers} saved the model without its head ({@code GPT2Model},
+ * What published model directories contain besides the tensors of {@link HuggingFaceNames}, and how
+ * they name those. If {@code transformers} saved the model without its head ({@code GPT2Model},
  * {@code LlamaModel}), names lack the prefix {@code transformer.} or {@code model.}. Its older
  * versions also saved buffers: constants that a model computes itself.
  */
@@ -27,7 +27,7 @@ public final class PublishedNames {
   private final boolean bare;
 
   /**
-   * Of a directory.
+   * The names used in a directory.
    *
    * @param names of all tensors in it
    */

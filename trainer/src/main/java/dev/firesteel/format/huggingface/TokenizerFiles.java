@@ -24,8 +24,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A {@code tokenizer.json} with what Hugging Face keeps in files beside it: which of its tokens
- * begin and end a document.
+ * A {@code tokenizer.json} with the information that Hugging Face keeps in other files: which of
+ * its tokens begin and end a document.
  */
 public final class TokenizerFiles {
   static final String TOKENIZER = "tokenizer.json";
@@ -36,9 +36,10 @@ public final class TokenizerFiles {
   private TokenizerFiles() {}
 
   /**
-   * Reads a tokenizer. Its end of text is the first of these that is a special token of it: {@code
-   * eos_token} of {@code tokenizer_config.json} and {@code special_tokens_map.json}, {@code
-   * eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known name.
+   * Reads a tokenizer. Its end-of-text token is the first of these that is one of its special
+   * tokens: {@code eos_token} of {@code tokenizer_config.json} and {@code special_tokens_map.json},
+   * {@code eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known
+   * name.
    *
    * @param file the {@code tokenizer.json}
    * @throws FileNotFoundException if it is not there
@@ -64,8 +65,8 @@ public final class TokenizerFiles {
   }
 
   /**
-   * Writes a tokenizer so that {@link #read} gives it back. {@code tokenizer.json} alone does where
-   * its end of text has the name that all of Firesteel's own have.
+   * Writes a tokenizer so that {@link #read} restores it. {@code tokenizer.json} alone is enough if
+   * its end-of-text token has the name used by all of Firesteel's own.
    */
   public static void write(FileSystem fs, Path folder, Tokenizer tokenizer) throws IOException {
     try (OutputStream out = fs.create(new Path(folder, TOKENIZER), true)) {
@@ -86,9 +87,9 @@ public final class TokenizerFiles {
   }
 
   /**
-   * The tokens at the borders of a model's documents: all that {@code eos_token_id} of {@code
-   * generation_config.json} and {@code config.json} name end one, {@code bos_token_id} or {@code
-   * bos_token} begins one. Where they name none that the tokenizer has, its end of text does.
+   * The tokens at the boundaries of a model's documents: every token in {@code eos_token_id} of
+   * {@code generation_config.json} and {@code config.json} ends one, {@code bos_token_id} or {@code
+   * bos_token} begins one. If the tokenizer has none of those, its end-of-text token is used.
    */
   public static DocumentTokens documentTokens(FileSystem fs, Path directory, Tokenizer tokenizer) {
     Set<Integer> ends = new LinkedHashSet<>();
@@ -108,14 +109,14 @@ public final class TokenizerFiles {
         ends);
   }
 
-  /** A token by its text, which is either the value itself or in its {@code content}. */
+  /** A token by its text, which is either the value itself or its {@code content}. */
   private static OptionalInt token(JsonNode json, String key, Tokenizer tokenizer) {
     JsonNode value = json.path(key);
     JsonNode text = value.isObject() ? value.path("content") : value;
     return text.isTextual() ? tokenizer.id(text.textValue()) : OptionalInt.empty();
   }
 
-  /** One id or a list of them. Those that the tokenizer lacks are never generated. */
+  /** One id or a list of ids. Those that the tokenizer lacks are never generated. */
   private static List<Integer> ids(JsonNode json, String key, Path file, Tokenizer tokenizer) {
     JsonNode value = json.path(key);
     if (value.isMissingNode() || value.isNull()) {

@@ -22,15 +22,15 @@ import java.util.Set;
 
 /**
  * The safetensors format: a length (u64, little-endian), a JSON header of that many bytes, and the
- * tensors' elements, little-endian and row-major, side by side without holes. Source: {@code
+ * tensors' elements, little-endian and row-major, contiguous without gaps. Source: {@code
  * README.md} and {@code safetensors/src/tensor.rs} of huggingface/safetensors. This class writes;
  * {@link SafetensorsFile} reads.
  */
 public final class Safetensors {
-  /** The format's bound on the header, which its reference implementation enforces. */
+  /** The format's limit for the header, enforced by its reference implementation. */
   static final long MAX_HEADER_BYTES = 100_000_000;
 
-  /** The header is padded with spaces, so that the data behind it is aligned. */
+  /** The header is padded with spaces, so that the data after it is aligned. */
   static final int HEADER_ALIGNMENT = 8;
 
   static final String METADATA = "__metadata__";
@@ -38,7 +38,7 @@ public final class Safetensors {
   /** What {@code transformers} requires to load a file: row-major weights in PyTorch's order. */
   public static final Map<String, String> PYTORCH_METADATA = Map.of("format", "pt");
 
-  /** Bytes of an element by the format's name of its type. */
+  /** Bytes per element by the format's name of the type. */
   static final Map<String, Integer> DTYPE_BYTES =
       Map.ofEntries(
           Map.entry("BOOL", 1),
@@ -57,7 +57,7 @@ public final class Safetensors {
           Map.entry("I64", 8),
           Map.entry("U64", 8));
 
-  /** Types that are read as float32, which has all of their values. */
+  /** Types that are read as float32, which can represent all of their values. */
   static final Set<String> FLOATS = Set.of("F32", "BF16", "F16");
 
   public static final ObjectMapper JSON =
@@ -71,8 +71,8 @@ public final class Safetensors {
   private Safetensors() {}
 
   /**
-   * Writes tensors in the order of their names, all as {@code F32} with the bits that they have.
-   * The stream is left open.
+   * Writes tensors in the order of their names, all as {@code F32}, bit for bit. The stream is left
+   * open.
    */
   public static void write(
       List<? extends TensorSource> tensors, Map<String, String> metadata, OutputStream out)
@@ -164,7 +164,7 @@ public final class Safetensors {
     return Float.intBitsToFloat(bfloat << 16);
   }
 
-  /** The number of elements of a shape, or -1 where it is not a shape that an array can have. */
+  /** The number of elements of a shape, or -1 if no array can have that shape. */
   static long elements(long[] dims) {
     long product = 1;
     try {

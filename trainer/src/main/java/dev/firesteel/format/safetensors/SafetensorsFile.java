@@ -19,9 +19,10 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * A safetensors file open for reading; its header has been checked against all rules of the format.
- * Elements are read a range at a time, so files of any size need one small buffer. Not thread-safe.
+ * Elements are read a range at a time, so a small buffer is enough for files of any size. Not
+ * thread-safe.
  *
- * <p>Every rule that a file breaks is a {@link UserException} that names the file.
+ * <p>Every violation of the format is a {@link UserException} that names the file.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private final Path path;
@@ -62,7 +63,7 @@ public final class SafetensorsFile implements AutoCloseable {
     return tensors;
   }
 
-  /** The header's {@code __metadata__}; empty where there is none. */
+  /** The header's {@code __metadata__}; empty if there is none. */
   public Map<String, String> metadata() {
     return metadata;
   }
@@ -70,7 +71,7 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * The entry of a tensor that {@link #read} can read.
    *
-   * @throws UserException if the file has no such tensor, or its element type is none of {@link
+   * @throws UserException if the file has no such tensor, or its element type is not one of {@link
    *     Safetensors#FLOATS}
    */
   public TensorInfo requireFloats(String name) {

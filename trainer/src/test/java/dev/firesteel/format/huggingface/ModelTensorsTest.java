@@ -90,7 +90,8 @@ class ModelTensorsTest {
     Files.writeString(index, "{\"weight_map\": {\"a\": \"../elsewhere/model.safetensors\"}}");
     assertThatThrownBy(this::open)
         .isInstanceOf(UserException.class)
-        .hasMessage(index + " must name files beside it, got \"../elsewhere/model.safetensors\"");
+        .hasMessage(
+            index + " must name files in its own folder, got \"../elsewhere/model.safetensors\"");
   }
 
   private void write(long maxFileBytes) throws IOException {
