@@ -41,8 +41,9 @@ record Axis(double low, double high, double tick, Scale scale) {
         return new Scale(1, "");
       }
       int exponent = (int) Math.floor(Math.log10(largest) + EQUAL);
-      if (exponent >= 6 && exponent / 3 < LARGE.length) {
-        return new Scale(Math.pow(1000, exponent / 3), LARGE[exponent / 3]);
+      int thousands = exponent / 3;
+      if (exponent >= 6 && thousands < LARGE.length) {
+        return new Scale(Math.pow(1000, thousands), LARGE[thousands]);
       }
       return new Scale(Math.pow(10, exponent), "e" + exponent);
     }
