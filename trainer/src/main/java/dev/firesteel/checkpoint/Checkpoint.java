@@ -77,9 +77,7 @@ public final class Checkpoint {
 
   /** The validation loss at this step, in nats per token, where it was measured. */
   public OptionalDouble score() {
-    return manifest.score() == null
-        ? OptionalDouble.empty()
-        : OptionalDouble.of(manifest.score());
+    return manifest.score() == null ? OptionalDouble.empty() : OptionalDouble.of(manifest.score());
   }
 
   /** Bytes of all files but the manifest. */

@@ -22,8 +22,8 @@ import java.util.zip.CRC32C;
  * @param formatVersion of the directory's layout: {@value #FORMAT_VERSION}
  * @param step optimizer steps done
  * @param attempt of the run that saved it
- * @param score of the headline metric at this step, less is better, null where it was not measured: the
- *     value, or its negative where more is better; retention of the best goes by it
+ * @param score of the headline metric at this step, less is better, null where it was not measured:
+ *     the value, or its negative where more is better; retention of the best goes by it
  * @param files every other file, in order of path
  * @param crc32c of this manifest's JSON with an empty text here
  */
@@ -66,8 +66,7 @@ public record CheckpointManifest(
     files = List.copyOf(files);
   }
 
-  static CheckpointManifest of(
-      long step, long attempt, Double score, List<FileEntry> files) {
+  static CheckpointManifest of(long step, long attempt, Double score, List<FileEntry> files) {
     CheckpointManifest unsigned =
         new CheckpointManifest(FORMAT_VERSION, step, attempt, score, files, "");
     String checksum = checksum(JSON.valueToTree(unsigned));

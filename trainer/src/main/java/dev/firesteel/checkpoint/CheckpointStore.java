@@ -156,8 +156,7 @@ public final class CheckpointStore {
     return checkpoints.stream()
         .filter(checkpoint -> checkpoint.score().isPresent())
         .min(
-            Comparator.comparingDouble(
-                    (Checkpoint checkpoint) -> checkpoint.score().getAsDouble())
+            Comparator.comparingDouble((Checkpoint checkpoint) -> checkpoint.score().getAsDouble())
                 .thenComparingLong(Checkpoint::step));
   }
 
@@ -239,10 +238,7 @@ public final class CheckpointStore {
     List<FileEntry> sorted = files.stream().sorted(Comparator.comparing(FileEntry::path)).toList();
     CheckpointManifest manifest =
         CheckpointManifest.of(
-            step,
-            attempt.number(),
-            score.isPresent() ? score.getAsDouble() : null,
-            sorted);
+            step, attempt.number(), score.isPresent() ? score.getAsDouble() : null, sorted);
     for (FileEntry file : sorted) {
       long length = fs.getFileStatus(new Path(target, file.path())).getLen();
       if (length != file.bytes()) {

@@ -106,8 +106,7 @@ final class DryRun {
   /** What the backend of the run says of its kernels. */
   private Workspace workspace() {
     return Backends.workspace(
-        new BackendOptions(
-            config.compute().backend(), config.compute().precision(), threads));
+        new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
   }
 
   private ParameterSet pass(KernelTrace trace) {

@@ -12,6 +12,8 @@ import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Metric;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,8 +22,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
-import dev.firesteel.metrics.Headline;
-import dev.firesteel.metrics.Metric;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
@@ -135,7 +135,8 @@ public final class RunDirectory {
   /** Adds a session to {@code run.json}. */
   public void addSession(RunSession session) {
     updateRun(
-        run -> run.withArray("sessions").add(CheckpointManifest.JSON.<JsonNode>valueToTree(session)));
+        run ->
+            run.withArray("sessions").add(CheckpointManifest.JSON.<JsonNode>valueToTree(session)));
   }
 
   private void updateRun(Consumer<ObjectNode> update) {

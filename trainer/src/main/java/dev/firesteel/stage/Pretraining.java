@@ -135,8 +135,7 @@ public final class Pretraining implements Objective {
     if (config.compute().backend() != BackendKind.CPU) {
       return Double.NaN; // The plan's estimate was not made for it.
     }
-    double flopsPerSecond =
-        ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
+    double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
     return 1e3
         * RunPlan.stepSeconds(
             config,

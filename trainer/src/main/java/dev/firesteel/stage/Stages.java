@@ -11,7 +11,8 @@ import org.apache.hadoop.fs.Path;
 
 /** The table of training stages: which configuration is trained by which objective. */
 public final class Stages {
-  private static final List<Stage<?>> ALL = List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
+  private static final List<Stage<?>> ALL =
+      List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
 
   /** Opens the data of a stage and makes its run. */
   @FunctionalInterface

@@ -27,8 +27,7 @@ public record LearnerSettings(
   public static LearnerSettings of(StageConfig config) {
     return new LearnerSettings(
         config.optimizer(),
-        LearningRateSchedule.of(
-            config.optimizer(), config.schedule(), config.training().steps()),
+        LearningRateSchedule.of(config.optimizer(), config.schedule(), config.training().steps()),
         config.training().gradientClip(),
         config.training().microBatches(),
         config.seed(),

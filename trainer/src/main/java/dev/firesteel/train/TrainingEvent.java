@@ -29,8 +29,7 @@ public sealed interface TrainingEvent {
    * @param skipped whether loss or gradient was not finite, and the update was left out
    * @param evaluation numbers of the evaluation at this step; none where there was none
    */
-  record StepLogged(
-      long step, long tokens, Measures training, boolean skipped, Measures evaluation)
+  record StepLogged(long step, long tokens, Measures training, boolean skipped, Measures evaluation)
       implements TrainingEvent {
 
     /** All numbers, those of training first. */

@@ -254,8 +254,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void log(Measures training, boolean skipped, Measures evaluation) {
-    journal.step(
-        new TrainingEvent.StepLogged(step, tokens(), training, skipped, evaluation));
+    journal.step(new TrainingEvent.StepLogged(step, tokens(), training, skipped, evaluation));
   }
 
   /** Tokens trained on so far. */

@@ -52,7 +52,8 @@ class KernelTraceTest {
 
   private final KernelTrace trace =
       new KernelTrace(
-          Heap.of(1L << 30), Backends.workspace(new BackendOptions(BackendKind.CPU, Precision.FP32, 2)));
+          Heap.of(1L << 30),
+          Backends.workspace(new BackendOptions(BackendKind.CPU, Precision.FP32, 2)));
 
   /** Those of a backend, and those of its groups of kernels. */
   static Stream<Method> methods() {

@@ -137,10 +137,10 @@ class HangingFilesTest {
     RunReport.atEndOf(
             run,
             event -> {
-if (event instanceof TrainingEvent.Notice notice) {
+              if (event instanceof TrainingEvent.Notice notice) {
                 notices.add(notice.line());
               }
-},
+            },
             Duration.ofSeconds(1))
         .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 12));
     assertThat(notices).hasSize(1);

@@ -20,10 +20,10 @@ final class KilledRunMain {
         TinyRun.train(
             config(Path.of(arguments[0]), arguments[1]),
             event -> {
-if (event instanceof TrainingEvent.StepLogged metrics) {
+              if (event instanceof TrainingEvent.StepLogged metrics) {
                 out.println("step " + metrics.step());
               }
-},
+            },
             new StopSignal());
     out.println(outcome);
   }

@@ -69,12 +69,12 @@ class PlannedMemoryTest {
       long[] atStep = new long[1];
       TrainingListener listener =
           event -> {
-if (event instanceof TrainingEvent.StepLogged metrics) {
+            if (event instanceof TrainingEvent.StepLogged metrics) {
               if (metrics.step() == 3) {
                 atStep[0] = usedHeap();
               }
             }
-};
+          };
       long before = usedHeap();
       TinyRun.train(config, backend, listener, new StopSignal());
       assertThat(atStep[0] - before).isCloseTo(plan.memory().peakHeapBytes(), withPercentage(15));

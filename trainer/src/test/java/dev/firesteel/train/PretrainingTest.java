@@ -147,12 +147,12 @@ class PretrainingTest {
     PretrainConfig crashed = TinyRun.config(folder, "name=crashed");
     TrainingListener crash =
         event -> {
-if (event instanceof TrainingEvent.StepLogged metrics) {
+          if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 8) {
               throw new IllegalStateException("crash");
             }
           }
-};
+        };
     assertThatThrownBy(() -> TinyRun.train(crashed, crash, new StopSignal())).hasMessage("crash");
     assertThat(TinyRun.metrics(crashed)).hasSize(5);
     Path metrics = Path.of(TinyRun.directory(crashed).path() + "/metrics.jsonl");
@@ -206,10 +206,10 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
     List<String> notices = Collections.synchronizedList(new ArrayList<>());
     TrainingListener listener =
         event -> {
-if (event instanceof TrainingEvent.Notice notice) {
+          if (event instanceof TrainingEvent.Notice notice) {
             notices.add(notice.line());
           }
-};
+        };
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       for (Future<TrainingOutcome> outcome :
@@ -232,12 +232,12 @@ if (event instanceof TrainingEvent.Notice notice) {
     PretrainConfig config = TinyRun.config(folder);
     TrainingListener failing =
         event -> {
-if (event instanceof TrainingEvent.StepLogged metrics) {
+          if (event instanceof TrainingEvent.StepLogged metrics) {
             if (metrics.step() == 4) {
               throw new IllegalStateException("the disk is gone");
             }
           }
-};
+        };
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       List<Future<TrainingOutcome>> outcomes =
@@ -268,10 +268,10 @@ if (event instanceof TrainingEvent.StepLogged metrics) {
     List<String> skips = new ArrayList<>();
     TrainingListener listener =
         event -> {
-if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+          if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
             skips.add(stepSkipped.step() + " " + stepSkipped.loss());
           }
-};
+        };
     // Four slots a step: slots 9 to 12 are step 3.
     try (Backend backend = poisoned(call -> call == 10)) {
       assertThat(TinyRun.train(config, backend, listener, new StopSignal()))
@@ -307,10 +307,10 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
     List<Long> skips = new ArrayList<>();
     TrainingListener listener =
         event -> {
-if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
+          if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
             skips.add(stepSkipped.step());
           }
-};
+        };
     try (Backend backend = poisoned(call -> call > 24)) {
       assertThatThrownBy(() -> TinyRun.train(config, backend, listener, new StopSignal()))
           .isInstanceOf(UserException.class)
@@ -366,25 +366,26 @@ if (event instanceof TrainingEvent.StepSkipped stepSkipped) {
     List<String> events = new ArrayList<>();
     TrainingListener listener =
         event -> {
-if (event instanceof TrainingEvent.Started started) {
-            events.add("start %d of %d".formatted(started.plan().fromStep(), started.plan().steps()));
+          if (event instanceof TrainingEvent.Started started) {
+            events.add(
+                "start %d of %d".formatted(started.plan().fromStep(), started.plan().steps()));
           }
-if (event instanceof TrainingEvent.StepLogged metrics) {
+          if (event instanceof TrainingEvent.StepLogged metrics) {
             events.add("step " + metrics.step());
           }
-if (event instanceof TrainingEvent.Evaluated evaluated) {
+          if (event instanceof TrainingEvent.Evaluated evaluated) {
             events.add("evaluation " + evaluated.step());
           }
-if (event instanceof TrainingEvent.CheckpointCommitted checkpointCommitted) {
+          if (event instanceof TrainingEvent.CheckpointCommitted checkpointCommitted) {
             events.add("checkpoint " + checkpointCommitted.step());
           }
-if (event instanceof TrainingEvent.Sampled sampled) {
+          if (event instanceof TrainingEvent.Sampled sampled) {
             events.add("sample " + sampled.step());
           }
-if (event instanceof TrainingEvent.Ended ended) {
+          if (event instanceof TrainingEvent.Ended ended) {
             events.add(ended.outcome() + " " + ended.step());
           }
-};
+        };
     TinyRun.train(config, listener, new StopSignal());
     assertThat(events)
         .containsExactly(

@@ -184,12 +184,12 @@ final class TinyRun {
 
   private static TrainingListener stopAfter(long steps, StopSignal stop) {
     return event -> {
-if (event instanceof TrainingEvent.StepLogged metrics) {
+      if (event instanceof TrainingEvent.StepLogged metrics) {
         if (metrics.step() >= steps) {
           stop.request();
         }
       }
-};
+    };
   }
 
   /** Trains on ranks that are threads, until {@code steps} are done. */

@@ -39,7 +39,8 @@ public final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--prompt",
       paramLabel = "TEXT",
-      description = "Prompt to complete. Repeatable; all run as one batch. Default: start of a document.")
+      description =
+          "Prompt to complete. Repeatable; all run as one batch. Default: start of a document.")
   private List<String> prompts = new ArrayList<>(List.of());
 
   @Option(
@@ -68,7 +69,8 @@ public final class GenerateCommand implements Callable<Integer> {
       names = "--top-p",
       paramLabel = "P",
       defaultValue = "1",
-      description = "Sample from the fewest most likely tokens with total probability P; 1 by default.")
+      description =
+          "Sample from the fewest most likely tokens with total probability P; 1 by default.")
   private double topP;
 
   @Option(

@@ -11,7 +11,9 @@ final class WorldSize {
   static int wanted(StageConfig config, int available) {
     requireShares(config);
     int trainers = config.cluster().trainers();
-    return trainers == 0 ? largestPowerOfTwo(available, config.training().microBatches()) : trainers;
+    return trainers == 0
+        ? largestPowerOfTwo(available, config.training().microBatches())
+        : trainers;
   }
 
   /**
@@ -38,7 +40,9 @@ final class WorldSize {
   static int choose(StageConfig config, int available) {
     int wanted = wanted(config, available);
     int chosen =
-        wanted <= available ? wanted : largestPowerOfTwo(available, config.training().microBatches());
+        wanted <= available
+            ? wanted
+            : largestPowerOfTwo(available, config.training().microBatches());
     if (chosen < config.cluster().minTrainers()) {
       throw UserException.failure(
           "training needs at least %d trainers (cluster.min_trainers), and there is room for %d after %d seconds (cluster.wait_seconds): give the application more executors, or lower cluster.min_trainers"

@@ -73,7 +73,8 @@ public final class Interruption {
   private static void received(PrintStream err) {
     Runnable stop = STOP.getAndSet(null);
     if (stop != null) {
-      err.println("firesteel: interrupted, shutting down cleanly (interrupt again to exit at once)");
+      err.println(
+          "firesteel: interrupted, shutting down cleanly (interrupt again to exit at once)");
       stop.run();
       return;
     }

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointManifest;
 import dev.firesteel.checkpoint.CheckpointWriter;
@@ -27,11 +26,12 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code layout.json} says which parameter lies where
- * in a segment; {@code optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the
- * segment, one after the other, with the ranges as metadata: {@code begin} their first elements in
- * the segment and {@code length} their lengths, both in order and separated by commas. How many
- * files there are, and where the cuts lie, need not be what the reader would have written.
+ * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code
+ * layout.json} says which parameter lies where in a segment; {@code
+ * optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the segment, one after
+ * the other, with the ranges as metadata: {@code begin} their first elements in the segment and
+ * {@code length} their lengths, both in order and separated by commas. How many files there are,
+ * and where the cuts lie, need not be what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "layout.json";
@@ -55,7 +55,8 @@ final class OptimizerFiles {
 
   static void writeLayout(CheckpointWriter writer, String folder, ParameterSet parameters)
       throws IOException {
-    writer.write(folder + LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
+    writer.write(
+        folder + LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
   }
 
   /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
@@ -169,8 +170,7 @@ final class OptimizerFiles {
     return numbers.isEmpty() ? new String[0] : numbers.split(",", -1);
   }
 
-  private static void checkLayout(
-      Checkpoint checkpoint, String layout, ParameterSet parameters) {
+  private static void checkLayout(Checkpoint checkpoint, String layout, ParameterSet parameters) {
     List<Place> saved;
     try {
       saved =
