@@ -79,7 +79,7 @@ public final class Measures implements Iterable<Measure> {
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof Measures && all.equals(((Measures) other).all);
+    return other instanceof Measures measures && all.equals(measures.all);
   }
 
   @Override
