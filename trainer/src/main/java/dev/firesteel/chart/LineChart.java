@@ -27,8 +27,9 @@ public final class LineChart {
   private static final int LEGEND_TOP = 36;
   private static final int LEGEND_ROW = 18;
   private static final int FONT = 12;
+  private static final int TITLE_FONT = 14;
 
-  /** Of a character, in no font less: a legend must not run into the next one. */
+  /** Width of a character, on the safe side for common fonts: no text may run into the next. */
   private static final double CHARACTER = 0.62 * FONT;
 
   private static final int SWATCH = 18;
@@ -45,7 +46,7 @@ public final class LineChart {
   }
 
   /** Where a legend's entry lies. */
-  private record Entry(Series series, double x, int row, String text) {}
+  private record Entry(int index, double x, int row, String text) {}
 
   private LineChart(String title, List<Series> series) {
     this.title = title;
@@ -106,18 +107,19 @@ public final class LineChart {
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + draw(size, theme);
   }
 
+  /**
+   * @param attributes of the element; {@code %1$d} is the height
+   */
   private String draw(String attributes, Theme theme) {
     Axis steps = Axis.ofSteps(points().mapToLong(Point::step).max().orElseThrow());
     Axis values = values();
-    String unit = unit();
     double labels =
         values.ticks().stream().mapToDouble(tick -> width(values.label(tick))).max().orElseThrow();
-    double left = labels + GAP + (unit.isEmpty() ? GAP : 2 * GAP + FONT);
+    double left = labels + GAP + (unit().isEmpty() ? GAP : 2 * GAP + FONT);
     List<Entry> legend = legend(left);
-    int rows = 1 + legend.get(legend.size() - 1).row();
-    int top = LEGEND_TOP + rows * LEGEND_ROW;
-    int bottom = top + PLOT_HEIGHT;
-    int height = bottom + 40;
+    int top = LEGEND_TOP + (1 + legend.get(legend.size() - 1).row()) * LEGEND_ROW;
+    Plot plot = new Plot(steps, values, left, top, top + PLOT_HEIGHT);
+    int height = plot.bottom() + 40;
     StringBuilder svg = new StringBuilder();
     append(
         svg,
@@ -125,7 +127,7 @@ public final class LineChart {
             + WIDTH
             + " %1$d\""
             + attributes
-            + " role=\"img\" aria-label=\"%2$s over the step\" font-size=\"%3$d\" style=\"font-family: %4$s; fill: %5$s\">%n",
+            + " role=\"img\" aria-label=\"%2$s over the step\" font-size=\"%3$d\" style=\"font-family: %4$s; fill: %5$s\">\n",
         height,
         escape(title),
         FONT,
@@ -134,39 +136,50 @@ public final class LineChart {
     if (!theme.background().isEmpty()) {
       append(
           svg,
-          "<rect width=\"%d\" height=\"%d\" style=\"fill: %s\"/>%n",
+          "<rect width=\"%d\" height=\"%d\" style=\"fill: %s\"/>\n",
           WIDTH,
           height,
           theme.background());
     }
+    axes(svg, theme, plot);
+    legend.forEach(entry -> legend(svg, theme.line(entry.index()), entry));
+    curves(svg, theme, plot);
+    return svg.append("</svg>\n").toString();
+  }
+
+  /** The title, the grid and what stands beside it. */
+  private void axes(StringBuilder svg, Theme theme, Plot plot) {
     append(
         svg,
-        "<text x=\"%.1f\" y=\"18\" font-size=\"14\" font-weight=\"bold\">%s</text>%n",
-        left,
-        escape(title));
-    if (!unit.isEmpty()) {
+        "<text x=\"%.1f\" y=\"18\" font-size=\"%d\" font-weight=\"bold\">%s</text>\n",
+        plot.left(),
+        TITLE_FONT,
+        escape(cut(title, (int) ((RIGHT - plot.left()) / (0.75 * TITLE_FONT)))));
+    if (!unit().isEmpty()) {
       append(
           svg,
-          "<text transform=\"translate(%d %d) rotate(-90)\" text-anchor=\"middle\">%s</text>%n",
+          "<text transform=\"translate(%d %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
           FONT + 2,
-          (top + bottom) / 2,
-          escape(unit));
+          (plot.top() + plot.bottom()) / 2,
+          escape(unit()));
     }
-    for (double value : values.ticks()) {
-      horizontal(svg, theme, left, values.place(value, bottom, top), values.label(value));
+    for (double value : plot.values().ticks()) {
+      double y = plot.values().place(value, plot.bottom(), plot.top());
+      horizontal(svg, theme, plot.left(), y, plot.values().label(value));
     }
-    for (double step : steps.ticks()) {
-      step(svg, steps.place(step, left, RIGHT), bottom, steps.label(step));
+    for (double step : plot.steps().ticks()) {
+      double x = plot.steps().place(step, plot.left(), RIGHT);
+      step(svg, x, plot.bottom(), plot.steps().label(step));
     }
     append(
         svg,
-        "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">step</text>%n",
-        (left + RIGHT) / 2,
-        height - 6);
-    for (Entry entry : legend) {
-      legend(svg, theme.line(series.indexOf(entry.series())), entry);
-    }
-    Plot plot = new Plot(steps, values, left, top, bottom);
+        "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">step</text>\n",
+        (plot.left() + RIGHT) / 2,
+        plot.bottom() + 34);
+  }
+
+  /** What was reported lies below what is smoothed. */
+  private void curves(StringBuilder svg, Theme theme, Plot plot) {
     for (int i = 0; i < series.size(); i++) {
       if (isNoisy(series.get(i))) {
         plot.line(svg, theme.line(i), series.get(i).points(), 1, 0.35);
@@ -174,13 +187,12 @@ public final class LineChart {
     }
     for (int i = 0; i < series.size(); i++) {
       List<Point> points = series.get(i).points();
-      boolean noisy = isNoisy(series.get(i));
-      plot.line(svg, theme.line(i), noisy ? Smoothing.of(points) : points, 1.8, 1);
+      List<Point> drawn = isNoisy(series.get(i)) ? Smoothing.of(points) : points;
+      plot.line(svg, theme.line(i), drawn, 1.8, 1);
       if (points.size() <= MOST_MARKED) {
         plot.marks(svg, theme.line(i), points);
       }
     }
-    return svg.append("</svg>\n").toString();
   }
 
   private static boolean isNoisy(Series one) {
@@ -228,7 +240,7 @@ public final class LineChart {
         x = left;
         row++;
       }
-      entries.add(new Entry(one, x, row, text));
+      entries.add(new Entry(entries.size(), x, row, text));
       x += width + 2 * GAP;
     }
     return entries;
@@ -242,7 +254,11 @@ public final class LineChart {
     if (text.length() <= most || label <= 0) {
       return text;
     }
-    return text.replace(metric.label(), metric.label().substring(0, label) + "…");
+    return text.replace(metric.label(), cut(metric.label(), label + 1));
+  }
+
+  private static String cut(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most - 1) + "…";
   }
 
   private static double width(String text) {
@@ -253,7 +269,7 @@ public final class LineChart {
     int y = LEGEND_TOP + entry.row() * LEGEND_ROW;
     append(
         svg,
-        "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke-width=\"3\" style=\"stroke: %s\"/>%n",
+        "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke-width=\"3\" style=\"stroke: %s\"/>\n",
         entry.x(),
         entry.x() + SWATCH,
         y - 4,
@@ -261,7 +277,7 @@ public final class LineChart {
         color);
     append(
         svg,
-        "<text x=\"%.1f\" y=\"%d\">%s</text>%n",
+        "<text x=\"%.1f\" y=\"%d\">%s</text>\n",
         entry.x() + SWATCH + GAP,
         y,
         escape(entry.text()));
@@ -271,7 +287,7 @@ public final class LineChart {
       StringBuilder svg, Theme theme, double left, double y, String label) {
     append(
         svg,
-        "<line x1=\"%.1f\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke-opacity=\"0.15\" style=\"stroke: %s\"/>%n",
+        "<line x1=\"%.1f\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke-opacity=\"0.15\" style=\"stroke: %s\"/>\n",
         left,
         RIGHT,
         y,
@@ -279,7 +295,7 @@ public final class LineChart {
         theme.text());
     append(
         svg,
-        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>%n",
+        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
         left - GAP,
         y + 4,
         label);
@@ -290,7 +306,7 @@ public final class LineChart {
     boolean out = x + width(label) / 2 > WIDTH;
     append(
         svg,
-        "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>%n",
+        "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>\n",
         out ? WIDTH - 2 : x,
         bottom + 16,
         out ? "end" : "middle",
@@ -350,7 +366,7 @@ public final class LineChart {
       for (Point point : points) {
         LineChart.append(
             svg,
-            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" style=\"fill: %s\"/>%n",
+            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" style=\"fill: %s\"/>\n",
             x(point),
             y(point),
             color);

@@ -158,7 +158,7 @@ class LineChartTest {
 
   @Test
   void longNamesTakeLinesOfTheirOwnAndAreCutAtLast() throws Exception {
-    String chart = "Rewards";
+    String chart = "Rewards of " + "many, ".repeat(30);
     List<Series> series = new ArrayList<>();
     for (String name : List.of("chosen answers, <mean> & more", "rejected answers".repeat(3))) {
       series.add(curve(Metric.of(name.substring(0, 3), name, Unit.NONE).in(chart), 3, step -> 1));
@@ -176,6 +176,7 @@ class LineChartTest {
     assertThat(legend.get(0).group(3)).isEqualTo("chosen answers, &lt;mean&gt; &amp; more 1.000");
     assertThat(legend.get(2).group(3)).contains("long long").endsWith("… 1.000");
     assertThat(legend.get(2).group(3).length()).isLessThan(100);
+    assertThat(labels(svg).get(0)).startsWith("Rewards of many, many").hasSizeLessThan(70);
     assertWellFormed(svg);
   }
 
