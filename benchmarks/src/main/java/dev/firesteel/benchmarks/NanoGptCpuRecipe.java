@@ -13,20 +13,20 @@ import dev.firesteel.data.DatasetManifest.TokenizerInfo;
 import dev.firesteel.data.ShardWriter;
 import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
-import dev.firesteel.train.TrainingRun;
-import dev.firesteel.train.TrainingEvent;
-import dev.firesteel.metrics.Metrics;
-import dev.firesteel.stage.Stages;
 import dev.firesteel.train.ProgressLine;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
+import dev.firesteel.train.TrainingRun;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -130,11 +130,16 @@ public final class NanoGptCpuRecipe {
     double[] last = new double[1];
     TrainingListener evaluations =
         event -> {
-if (event instanceof TrainingEvent.Evaluated evaluated) {
-            losses.add(String.format(Locale.ROOT, "%d: %.4f", evaluated.step(), evaluated.measures().get(Metrics.VALIDATION_LOSS).orElseThrow()));
+          if (event instanceof TrainingEvent.Evaluated evaluated) {
+            losses.add(
+                String.format(
+                    Locale.ROOT,
+                    "%d: %.4f",
+                    evaluated.step(),
+                    evaluated.measures().get(Metrics.VALIDATION_LOSS).orElseThrow()));
             last[0] = evaluated.measures().get(Metrics.VALIDATION_LOSS).orElseThrow();
           }
-};
+        };
     ProgressLine progress = new ProgressLine(System.out, false);
     try (Backend backend = Backends.create(config.compute().options(0, config.compute().device()));
         TrainingRun training =

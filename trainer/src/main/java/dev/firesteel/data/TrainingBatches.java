@@ -25,8 +25,8 @@ public final class TrainingBatches {
   }
 
   /**
-   * Fills a batch with the samples {@code firstSample, firstSample + 1, ...}. For micro-batch s of step k
-   * that is {@code k * globalBatchSize + s * microBatchSize}.
+   * Fills a batch with the samples {@code firstSample, firstSample + 1, ...}. For micro-batch s of
+   * step k that is {@code k * globalBatchSize + s * microBatchSize}.
    */
   public void read(long firstSample, Batch into) {
     for (int row = 0; row < into.sequences(); row++) {

@@ -564,7 +564,8 @@ class PrepareJobTest {
   void takesUtf16ForNoText() throws IOException {
     Files.write(source.resolve("a.txt"), "latin letters\n".getBytes(StandardCharsets.UTF_16LE));
 
-    refused().hasMessageContaining("of 1 documents 0 are empty and 1 are malformed (invalid UTF-8,");
+    refused()
+        .hasMessageContaining("of 1 documents 0 are empty and 1 are malformed (invalid UTF-8,");
   }
 
   @Test
