@@ -4,6 +4,8 @@
  * lives, {@link dev.firesteel.array.ArrayPool} keeps its block for the next step. {@link
  * dev.firesteel.array.ArrayMemory} is where arrays live and how their content gets there; {@link
  * dev.firesteel.array.HostMemory} is that on the Java heap, with {@link
- * dev.firesteel.array.HeapStorage}. Needs the JDK only.
+ * dev.firesteel.array.HeapStorage}.
+ *
+ * <p>Uses no other package.
  */
 package dev.firesteel.array;

@@ -2,10 +2,12 @@
  * What computes: the {@link dev.firesteel.backend.Backend} interface, one interface for each group
  * of its kernels, their parameter records, and {@link dev.firesteel.backend.Workspace}, which tells
  * what kernels keep for themselves (the choice between implementations is above, in {@code
- * backend.choice}). Needs {@code array}; knows no gradient tape and no model.
+ * backend.choice}).
  *
  * <p>Shape letters, here and in the packages below: B batch, T tokens of a sequence, C model width,
  * H query heads, G key-value heads, K head width, F feed-forward width, V vocabulary, M rows of a
  * matrix (usually B*T), N its output columns.
+ *
+ * <p>Uses {@code array}, {@code error}.
  */
 package dev.firesteel.backend;

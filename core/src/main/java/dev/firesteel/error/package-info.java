@@ -1,2 +1,6 @@
-/** The one exception whose message is shown to users. Depends on the JDK only. */
+/**
+ * The one exception whose message is shown to users.
+ *
+ * <p>Uses no other package.
+ */
 package dev.firesteel.error;

@@ -1,5 +1,7 @@
 /**
  * Counter-based random numbers: any element of any stream is a function of (seed, purpose, index),
- * so resuming after a crash needs no saved state. Depends on the JDK only.
+ * so resuming after a crash needs no saved state.
+ *
+ * <p>Uses no other package.
  */
 package dev.firesteel.random;

@@ -1,5 +1,6 @@
 /**
- * The command line and the Spark jobs: everything that names Spark. Needs {@code trainer}, Spark
- * and picocli.
+ * The command line and the Spark jobs: everything that names Spark.
+ *
+ * <p>Uses {@code files}, {@code spark.cli}, {@code spark.process}.
  */
 package dev.firesteel.spark;

@@ -4,7 +4,8 @@
  * and those of training stages implement {@link dev.firesteel.config.StageConfig}. Each component
  * is a key, with its default, its meaning and its rule at a resume beside it ({@link
  * dev.firesteel.config.Setting}); {@link dev.firesteel.config.ConfigLoader} reads, checks and
- * writes it. Needs Jackson, {@code error}, and {@code backend}, {@code nn} and {@code collective}
- * for the enums that keys name.
+ * writes it.
+ *
+ * <p>Uses {@code backend}, {@code collective}, {@code error}, {@code nn}.
  */
 package dev.firesteel.config;

@@ -1,5 +1,7 @@
 /**
- * Text generation: sampling and beam search over a key-value cache. Depends on {@code model},
- * {@code nn} and {@code tokenizer}.
+ * Text generation: sampling and beam search over a key-value cache.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code config}, {@code error}, {@code model}, {@code nn},
+ * {@code random}, {@code tensor}, {@code tokenizer}.
  */
 package dev.firesteel.generate;

@@ -1,5 +1,7 @@
 /**
  * From gradients to new weights: accumulation over micro-batches, clipping, learning-rate schedules
- * and AdamW, all on flat segments. Depends on {@code nn} and {@code config}.
+ * and AdamW, all on flat segments.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code collective}, {@code config}, {@code nn}.
  */
 package dev.firesteel.optim;

@@ -1,6 +1,8 @@
 /**
  * What a run will need, before any work: parameters, operations, memory, time. Nothing here
- * computes a model; {@link dev.firesteel.plan.RunPlan} is the result. May use {@code config},
- * {@code model} and what they use.
+ * computes a model; {@link dev.firesteel.plan.RunPlan} is the result.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code backend.choice}, {@code config}, {@code error},
+ * {@code model}, {@code nn}, {@code tensor}.
  */
 package dev.firesteel.plan;

@@ -16,7 +16,6 @@ import dev.firesteel.generate.GenerationOptions;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Measures;
-import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -32,9 +31,9 @@ import dev.firesteel.train.Learner;
 import dev.firesteel.train.LearnerSettings;
 import dev.firesteel.train.Objective;
 import dev.firesteel.train.StageData;
+import dev.firesteel.train.StageInfo;
 import dev.firesteel.train.StageModel;
 import dev.firesteel.train.StartingModel;
-import dev.firesteel.train.StepLoss;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import java.time.Duration;
@@ -84,38 +83,27 @@ public final class Pretraining implements Objective {
   }
 
   @Override
-  public String stage() {
-    return "pretrain";
-  }
-
-  @Override
-  public StageData data() {
-    return new StageData(
-        data.tokenizer(),
-        data.sha256(),
-        config.training().tokensPerStep(),
-        data.train().tokens(),
-        evaluation.map(Evaluation::targets).orElse(0L));
+  public StageInfo info() {
+    return new StageInfo(
+        "pretrain",
+        new StageData(
+            data.tokenizer(),
+            data.sha256(),
+            config.training().tokensPerStep(),
+            data.train().tokens(),
+            evaluation.map(Evaluation::targets).orElse(0L)),
+        List.of(
+            Metrics.LOSS,
+            Metrics.LEARNING_RATE,
+            Metrics.GRADIENT_NORM,
+            Metrics.VALIDATION_LOSS,
+            Metrics.BITS_PER_BYTE),
+        Headline.less(Metrics.VALIDATION_LOSS));
   }
 
   @Override
   public List<StageModel> models() {
     return List.of(StageModel.trained("model", model, learner));
-  }
-
-  @Override
-  public List<Metric> metrics() {
-    return List.of(
-        Metrics.LOSS,
-        Metrics.LEARNING_RATE,
-        Metrics.GRADIENT_NORM,
-        Metrics.VALIDATION_LOSS,
-        Metrics.BITS_PER_BYTE);
-  }
-
-  @Override
-  public Headline headline() {
-    return Headline.less(Metrics.VALIDATION_LOSS);
   }
 
   /** Random weights, or those of the model that the run starts from. */
@@ -160,23 +148,18 @@ public final class Pretraining implements Objective {
     return Step.of(
         learner.update(
             step,
-            new StepLoss() {
-              @Override
-              public long targets() {
-                return batches.targets(firstSample, samples, batch.length());
-              }
+            batches.targets(firstSample, samples, batch.length()),
+            (pass, microBatch, scale) -> loss(firstSample, pass, microBatch, scale)));
+  }
 
-              @Override
-              public Tensor of(ForwardPass pass, int microBatch, double scale) {
-                batches.read(firstSample + (long) microBatch * batch.sequences(), batch);
-                Shape shape = Shape.of(batch.sequences(), batch.length());
-                return model.loss(
-                    pass,
-                    pass.tape().constant(batch.inputs(), shape),
-                    pass.tape().constant(batch.targets(), shape),
-                    scale);
-              }
-            }));
+  private Tensor loss(long firstSample, ForwardPass pass, int microBatch, double scale) {
+    batches.read(firstSample + (long) microBatch * batch.sequences(), batch);
+    Shape shape = Shape.of(batch.sequences(), batch.length());
+    return model.loss(
+        pass,
+        pass.tape().constant(batch.inputs(), shape),
+        pass.tape().constant(batch.targets(), shape),
+        scale);
   }
 
   @Override

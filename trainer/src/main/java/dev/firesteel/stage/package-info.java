@@ -1,5 +1,9 @@
 /**
  * The training stages: one {@link dev.firesteel.train.Objective} each, and the table of them. See
  * {@code docs/stages.md}.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code collective}, {@code config}, {@code data}, {@code
+ * error}, {@code generate}, {@code metrics}, {@code model}, {@code nn}, {@code plan}, {@code
+ * random}, {@code run}, {@code tensor}, {@code tokenizer}, {@code train}.
  */
 package dev.firesteel.stage;

@@ -57,10 +57,13 @@ public final class Learner implements AutoCloseable {
    *
    * @param step counts the updates of the run, from 0: the place in the schedule and the key of
    *     dropout
+   * @param targets the denominator of the step's mean loss: the targets of the whole global batch
+   *     that its mask leaves. Counted in the data, so that every rank has the same number before
+   *     the step, however the batch is cut into micro-batches and ranks
    */
-  public Update update(long step, StepLoss stepLoss) {
+  public Update update(long step, long targets, StepLoss stepLoss) {
     double learningRate = settings.schedule().at(step);
-    double loss = accumulate(step, stepLoss);
+    double loss = accumulate(step, 1.0 / targets, stepLoss);
     double norm = exchange.norm();
     boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
     if (!skipped) {
@@ -75,11 +78,10 @@ public final class Learner implements AutoCloseable {
    * Sums gradients and losses of all micro-batches of this rank, and sends the gradients as they
    * are done; returns the loss of the global batch.
    */
-  private double accumulate(long step, StepLoss stepLoss) {
+  private double accumulate(long step, double scale, StepLoss stepLoss) {
     Backend backend = model.parameters().backend();
     int microBatches = settings.microBatches();
     int share = microBatches / collective.worldSize();
-    double scale = 1.0 / stepLoss.targets();
     TreeSum<Double> losses = new TreeSum<>(Double::sum, microBatches);
     int end = (collective.rank() + 1) * share;
     for (int microBatch = collective.rank() * share; microBatch < end; microBatch++) {

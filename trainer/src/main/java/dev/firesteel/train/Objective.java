@@ -1,9 +1,7 @@
 package dev.firesteel.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Measures;
-import dev.firesteel.metrics.Metric;
 import java.util.List;
 import java.util.Optional;
 
@@ -17,20 +15,11 @@ import java.util.Optional;
  * repeats to the bit.
  */
 public interface Objective extends AutoCloseable {
-  /** The stage's name, such as {@code pretrain}. */
-  String stage();
-
-  /** The stage's data, opened. */
-  StageData data();
+  /** What the stage is; the same whenever asked. */
+  StageInfo info();
 
   /** The models that checkpoints hold; the first is the one that the run is for. */
   List<StageModel> models();
-
-  /** What {@link #step} and {@link #evaluate} report, in order. */
-  List<Metric> metrics();
-
-  /** The number of an evaluation that the stage is judged by. */
-  Headline headline();
 
   /** Gives the models of a new run their weights. */
   void initialize();
@@ -54,14 +43,18 @@ public interface Objective extends AutoCloseable {
   Step step(long step);
 
   /** Evaluates the models as they are; empty where there is nothing to evaluate on. */
-  Optional<Measures> evaluate();
+  default Optional<Measures> evaluate() {
+    return Optional.empty();
+  }
 
   /**
    * A text that shows what the model can do; empty where none is wanted. On rank 0 alone.
    *
    * @param step steps done
    */
-  Optional<String> sample(long step);
+  default Optional<String> sample(long step) {
+    return Optional.empty();
+  }
 
   /**
    * What a resume needs to know beside step, weights and moments.
@@ -79,7 +72,7 @@ public interface Objective extends AutoCloseable {
   /**
    * What a step did.
    *
-   * @param measures its numbers, in the order of {@link #metrics}
+   * @param measures its numbers, in the order of {@link StageInfo#metrics}
    * @param skipped whether an update was left out because loss or gradient was not finite; the
    *     measures then have {@code loss} and {@code grad_norm}
    */

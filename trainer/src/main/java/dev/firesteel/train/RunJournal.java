@@ -1,10 +1,15 @@
 package dev.firesteel.train;
 
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunSession;
 import dev.firesteel.run.RunWriter;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What rank 0 writes and tells of a run: {@code config.yaml}, {@code run.json}, {@code
@@ -33,12 +38,30 @@ final class RunJournal implements AutoCloseable {
    *
    * @param afterStep step after which rows are dropped; -1: all
    */
-  void start(RunDirectory run, Runnable writeConfig, RunSession session, long afterStep) {
+  void start(
+      RunDirectory run, StageConfig config, StageInfo stage, RunSession session, long afterStep) {
     if (first) {
-      files.submit("writing " + run + "/" + RunDirectory.CONFIG, writeConfig);
-      files.submit("writing " + run + "/" + RunDirectory.RUN, () -> run.addSession(session));
+      files.submit("writing " + run + "/" + RunDirectory.CONFIG, () -> run.writeConfig(config));
+      files.submit(
+          "writing " + run + "/" + RunDirectory.RUN,
+          () -> {
+            run.addSession(session);
+            run.writeMetrics(reported(stage), stage.headline());
+          });
       log = MetricsLog.open(files, run, afterStep);
     }
+  }
+
+  /** All metrics of a run, in order: the stage's, and those of its speed. */
+  private static List<Metric> reported(StageInfo stage) {
+    List<Metric> all = new ArrayList<>(stage.metrics());
+    all.addAll(
+        List.of(
+            Metrics.TOKENS_PER_SECOND,
+            Metrics.STEP_MILLIS,
+            Metrics.ALLOCATED_BYTES,
+            Metrics.GC_MILLIS));
+    return all;
   }
 
   void step(TrainingEvent.StepLogged step) {

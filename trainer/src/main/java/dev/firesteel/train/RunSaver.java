@@ -43,7 +43,7 @@ final class RunSaver implements AutoCloseable {
       TrainingListener listener) {
     this.config = config;
     this.context = context;
-    this.tokenizer = objective.data().tokenizer();
+    this.tokenizer = objective.info().data().tokenizer();
     this.listener = listener;
     this.store = store;
     for (StageModel model : objective.models()) {

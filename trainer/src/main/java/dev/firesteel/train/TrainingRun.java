@@ -11,13 +11,10 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.files.HostName;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Measures;
-import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunSession;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -40,6 +37,7 @@ public final class TrainingRun implements AutoCloseable {
   private final TrainingContext context;
   private final Collective collective;
   private final Objective objective;
+  private final StageInfo stage;
   private final RankAgreement ranks;
   private final RunJournal journal;
   private final RunSaver saver;
@@ -64,6 +62,7 @@ public final class TrainingRun implements AutoCloseable {
     this.context = context;
     this.collective = context.collective();
     this.objective = objective;
+    stage = objective.info();
     configSha256 = ConfigLoader.contentHash(config);
     ranks = new RankAgreement(collective);
     meter = new RankMeter(collective.rank(), HostName.get());
@@ -175,22 +174,9 @@ public final class TrainingRun implements AutoCloseable {
         .sum();
   }
 
-  /** All metrics of the run, in order. */
-  private List<Metric> reported() {
-    List<Metric> all = new ArrayList<>(objective.metrics());
-    all.addAll(
-        List.of(
-            Metrics.TOKENS_PER_SECOND,
-            Metrics.STEP_MILLIS,
-            Metrics.ALLOCATED_BYTES,
-            Metrics.GC_MILLIS));
-    return all;
-  }
-
   private Measures speed(RankStep report) {
     return Measures.of(
-            Metrics.TOKENS_PER_SECOND,
-            1000 * objective.data().tokensPerStep() / report.stepMillis())
+            Metrics.TOKENS_PER_SECOND, 1000 * stage.data().tokensPerStep() / report.stepMillis())
         .with(Metrics.STEP_MILLIS, report.stepMillis())
         .with(Metrics.ALLOCATED_BYTES, report.allocatedBytes())
         .with(Metrics.GC_MILLIS, report.gcMillis());
@@ -226,7 +212,7 @@ public final class TrainingRun implements AutoCloseable {
     Optional<Measures> evaluated = objective.evaluate();
     evaluated.ifPresent(
         measures -> {
-          Headline headline = objective.headline();
+          Headline headline = stage.headline();
           double value =
               measures
                   .get(headline.metric())
@@ -234,8 +220,7 @@ public final class TrainingRun implements AutoCloseable {
                       () ->
                           new IllegalStateException(
                               "an evaluation of %s must report its headline %s, got %s"
-                                  .formatted(
-                                      objective.stage(), headline.metric().key(), measures)));
+                                  .formatted(stage.name(), headline.metric().key(), measures)));
           if (best == null || headline.isBetter(value, best)) {
             best = value;
             bestStep = step;
@@ -247,9 +232,9 @@ public final class TrainingRun implements AutoCloseable {
 
   /** Of the headline, less is better; empty where it was not measured. */
   private OptionalDouble score(Measures evaluation) {
-    OptionalDouble value = evaluation.get(objective.headline().metric());
+    OptionalDouble value = evaluation.get(stage.headline().metric());
     return value.isPresent()
-        ? OptionalDouble.of(objective.headline().score(value.getAsDouble()))
+        ? OptionalDouble.of(stage.headline().score(value.getAsDouble()))
         : value;
   }
 
@@ -259,7 +244,7 @@ public final class TrainingRun implements AutoCloseable {
 
   /** Tokens trained on so far. */
   private long tokens() {
-    return step * objective.data().tokensPerStep();
+    return step * stage.data().tokensPerStep();
   }
 
   private void save(OptionalDouble score) {
@@ -270,7 +255,7 @@ public final class TrainingRun implements AutoCloseable {
     ranks.awaitFiles(journal::isIdle);
     TrainingState state =
         new TrainingState(
-            objective.stage(),
+            stage.name(),
             step,
             saver.updates(),
             tokens(),
@@ -280,8 +265,8 @@ public final class TrainingRun implements AutoCloseable {
             best,
             bestStep,
             configSha256,
-            objective.data().sha256(),
-            objective.data().tokenizer().sha256());
+            stage.data().sha256(),
+            stage.data().tokenizer().sha256());
     context.rank().onPhase(RankPhase.CHECKPOINT, step);
     saver.save(state, score);
   }
@@ -292,9 +277,9 @@ public final class TrainingRun implements AutoCloseable {
         checkpoint,
         TrainingCheckpoint.state(checkpoint),
         config,
-        objective.stage(),
-        objective.data().sha256(),
-        objective.data().tokenizer().sha256());
+        stage.name(),
+        stage.data().sha256(),
+        stage.data().tokenizer().sha256());
   }
 
   private void resume(Checkpoint checkpoint) {
@@ -312,18 +297,16 @@ public final class TrainingRun implements AutoCloseable {
     RunDirectory run = context.run();
     journal.start(
         run,
-        () -> {
-          run.writeConfig(config);
-          run.writeMetrics(reported(), objective.headline());
-        },
+        config,
+        stage,
         RunSession.now(
             fromStep,
             context.backend().description(),
             collective.worldSize(),
             config.seed(),
             configSha256,
-            objective.data().sha256(),
-            objective.data().tokenizer().sha256()),
+            stage.data().sha256(),
+            stage.data().tokenizer().sha256()),
         saver.committedStep());
     ranks.awaitFiles(journal::isIdle);
     journal
@@ -332,18 +315,18 @@ public final class TrainingRun implements AutoCloseable {
             new TrainingEvent.Started(
                 new TrainingPlan(
                     config.name(),
-                    objective.stage(),
+                    stage.name(),
                     run.toString(),
                     context.backend().description(),
                     collective.worldSize(),
                     objective.models().get(0).model().parameters().count(),
                     fromStep,
                     config.training().steps(),
-                    objective.data().tokensPerStep(),
+                    stage.data().tokensPerStep(),
                     config.training().microBatches(),
-                    objective.data().trainingTokens(),
-                    objective.data().validationTokens(),
-                    objective.headline())));
+                    stage.data().trainingTokens(),
+                    stage.data().validationTokens(),
+                    stage.headline())));
     if (saver.committedStep() < 0 && config.evaluation().every() > 0) {
       Measures evaluation = evaluate();
       if (!evaluation.isEmpty()) {

@@ -1,6 +1,10 @@
 /**
  * Training loops: pretraining, its evaluation, its exact resume, and what it tells the world while
- * it runs. Needs {@code model}, {@code optim}, {@code data}, {@code tokenizer}, {@code generate},
- * {@code checkpoint}, {@code collective} and {@code config}; knows no Spark.
+ * it runs.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code chart}, {@code checkpoint}, {@code
+ * checkpoint.state}, {@code collective}, {@code config}, {@code data}, {@code error}, {@code
+ * files}, {@code format.huggingface}, {@code metrics}, {@code model}, {@code nn}, {@code optim},
+ * {@code run}, {@code tensor}, {@code tokenizer}.
  */
 package dev.firesteel.train;

@@ -15,6 +15,6 @@
  * over rows are cut by fixed sizes; reductions have 16 accumulators whatever the vector width;
  * transcendental functions are our own polynomials or {@code StrictMath}.
  *
- * <p>May use {@code array}, {@code backend}, {@code random} and the JDK.
+ * <p>Uses {@code array}, {@code backend}, {@code error}, {@code random}.
  */
 package dev.firesteel.backend.cpu;

@@ -1,0 +1,6 @@
+/**
+ * Failures, signals and locale of a process.
+ *
+ * <p>Uses {@code error}, {@code files}.
+ */
+package dev.firesteel.spark.process;

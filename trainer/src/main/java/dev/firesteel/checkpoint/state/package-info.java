@@ -1,0 +1,8 @@
+/**
+ * What a checkpoint of training holds: models, moments, state.
+ *
+ * <p>Uses {@code array}, {@code backend}, {@code checkpoint}, {@code config}, {@code error}, {@code
+ * files}, {@code format.huggingface}, {@code format.safetensors}, {@code model}, {@code nn}, {@code
+ * optim}, {@code tokenizer}.
+ */
+package dev.firesteel.checkpoint.state;

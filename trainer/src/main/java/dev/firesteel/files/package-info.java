@@ -1,0 +1,6 @@
+/**
+ * Hadoop file systems: reading, hashing, explaining failures, locks.
+ *
+ * <p>Uses {@code error}.
+ */
+package dev.firesteel.files;
