@@ -14,7 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import javax.imageio.ImageIO;
 
-/** SVG drawn as PNG. Needs fonts on the machine, which the image of a container may lack. */
+/** Renders SVG as PNG. Needs fonts on the machine, which a container may lack. */
 public final class PngImage {
   private PngImage() {}
 
@@ -22,15 +22,16 @@ public final class PngImage {
    * An image at a multiple of the drawing's size.
    *
    * @param svg a file of its own, with width and height
-   * @param scale 2 for the screens of today
-   * @throws IllegalArgumentException if it is no SVG
+   * @param scale 2 for high-resolution screens
+   * @throws IllegalArgumentException if it is not SVG
    */
   public static byte[] of(String svg, int scale) {
     byte[] bytes = svg.getBytes(StandardCharsets.UTF_8);
     SVGDocument document =
         new SVGLoader().load(new ByteArrayInputStream(bytes), null, LoaderContext.createDefault());
     if (document == null) {
-      throw new IllegalArgumentException("an image is drawn of SVG, got something else");
+      throw new IllegalArgumentException(
+          "a PNG image must be drawn from SVG, got text that is none");
     }
     int width = scale * Math.round(document.size().width);
     int height = scale * Math.round(document.size().height);

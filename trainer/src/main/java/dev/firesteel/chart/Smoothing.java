@@ -13,8 +13,8 @@ import java.util.List;
  * beta = 1 - 2 / (span + 1),  span = max(5, n / 50)
  * </pre>
  *
- * At the last point that is the exponential moving average, corrected for its start. Before it the
- * points that follow count as those that precede do, so that a falling curve is not drawn late.
+ * At the last point that is the exponential moving average, corrected for its start. Before it,
+ * later points count as much as earlier ones, so that a smoothed curve does not lag.
  */
 final class Smoothing {
   private static final int SHORTEST_SPAN = 5;

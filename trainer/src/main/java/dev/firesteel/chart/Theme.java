@@ -8,14 +8,14 @@ import java.util.List;
  * @param font family
  * @param background behind the chart; empty where the page shows through
  * @param text of title, labels and grid
- * @param lines of the series, in their order; a chart of more series uses them again
+ * @param lines of the series, in their order; a chart with more series reuses them
  */
 public record Theme(String font, String background, String text, List<String> lines) {
-  /** Colours that are told apart on white and on black, by most colour-blind readers too. */
+  /** Distinguishable on white and on black, to most colour-blind readers too. */
   public static final List<String> LINES =
       List.of("#1f77b4", "#d6600a", "#2c9c46", "#8a56c2", "#c9302c", "#8c6d46", "#0f9fa8");
 
-  /** For a file that is looked at alone: white, whatever surrounds it. */
+  /** For a file of its own: white, whatever surrounds it. */
   public static final Theme PAPER = new Theme("sans-serif", "#ffffff", "#222222", LINES);
 
   public Theme {
