@@ -33,10 +33,10 @@ public final class ToyObjective implements Objective {
   private final Learner learner;
   private int skill;
 
-  public ToyObjective(StageConfig config, LanguageModel model, TrainingContext context) {
+  public ToyObjective(StageConfig config, LanguageModel model, TrainingContext in) {
     this.config = config;
     this.model = model;
-    model.parameters().allocate(context.backend(), DType.F32);
+    model.parameters().allocate(in.backend(), DType.F32);
     learner =
         new Learner(model, LearnerSettings.of(config), context, new ArrayPool(context.backend()));
   }

@@ -65,10 +65,10 @@ public final class ForwardPass {
    *
    * @param seed of the run
    * @param step optimizer step
-   * @param slot the micro-batch's number within the global batch, whichever rank computes it
+   * @param microBatch the micro-batch's number within the global batch, whichever rank computes it
    */
-  public static long dropoutKey(long seed, long step, long slot) {
-    return RandomStream.key(seed, "dropout", step, slot);
+  public static long dropoutKey(long seed, long step, long microBatch) {
+    return RandomStream.key(seed, "dropout", step, microBatch);
   }
 
   public Tape tape() {

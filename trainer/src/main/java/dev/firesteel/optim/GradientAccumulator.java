@@ -15,7 +15,7 @@ import java.util.List;
  * {@code floor(log2 n) + 1} segments of memory for n micro-batches.
  *
  * <pre>{@code
- * for (int slot = 0; slot < slots; slot++) {
+ * for (int microBatch = 0; microBatch < microBatches; microBatch++) {
  *   Segment gradients = accumulator.next();
  *   ... // a backward pass writes them
  *   accumulator.add(gradients);
@@ -33,11 +33,11 @@ public final class GradientAccumulator implements AutoCloseable {
   private Segment total;
 
   /**
-   * @param slots micro-batches per step on all ranks together
+   * @param microBatches micro-batches per step on all ranks together
    */
-  public GradientAccumulator(ParameterSet parameters, int slots) {
+  public GradientAccumulator(ParameterSet parameters, int microBatches) {
     this.parameters = parameters;
-    this.sum = new TreeSum<>(this::plus, slots);
+    this.sum = new TreeSum<>(this::plus, microBatches);
   }
 
   /**

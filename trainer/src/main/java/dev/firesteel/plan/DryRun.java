@@ -51,16 +51,16 @@ final class DryRun {
     ParameterSet parameters = pass(trace);
     long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
     int trainers = config.cluster().plannedTrainers();
-    int slots = config.training().microBatches() / trainers;
+    int microBatches = config.training().microBatches() / trainers;
     // One for each level of the tree of runs, and one for a run.
-    int runs = Integer.lowestOneBit(slots);
-    int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < slots ? 1 : 0);
+    int runs = Integer.lowestOneBit(microBatches);
+    int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < microBatches ? 1 : 0);
 
     List<MemoryPart> parts = new ArrayList<>();
     parts.add(new MemoryPart("weights", segment, 0));
     parts.add(
         new MemoryPart(
-            sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of the slots'",
+            sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of micro-batches",
             sums * segment,
             0));
     parts.add(

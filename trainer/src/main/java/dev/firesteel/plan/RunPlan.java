@@ -17,7 +17,7 @@ import java.util.Map;
  * @param parameters trained numbers, by part
  * @param parameterCount of all parts
  * @param tokensPerStep of the global batch
- * @param slots micro-batches of a step
+ * @param microBatches micro-batches of a step
  * @param steps of the run
  * @param threads of one trainer
  * @param trainers that share each step
@@ -32,7 +32,7 @@ public record RunPlan(
     List<ParameterPart> parameters,
     long parameterCount,
     long tokensPerStep,
-    int slots,
+    int microBatches,
     long steps,
     int threads,
     int trainers,

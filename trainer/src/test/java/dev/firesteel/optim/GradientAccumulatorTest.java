@@ -34,14 +34,14 @@ class GradientAccumulatorTest {
 
   @ParameterizedTest
   @CsvSource({"8, 2", "8, 4", "8, 8", "16, 4", "64, 2", "6, 2", "12, 2", "12, 4", "40, 8"})
-  void ranksThatAddTheirSumsPairwiseGetTheBitsOfOne(int slots, int ranks) {
-    assertThat(split(slots, ranks)).isEqualTo(sum(slots, 0, slots));
+  void ranksThatAddTheirSumsPairwiseGetTheBitsOfOne(int microBatches, int ranks) {
+    assertThat(split(microBatches, ranks)).isEqualTo(sum(microBatches, 0, microBatches));
   }
 
-  private float[] split(int slots, int ranks) {
+  private float[] split(int microBatches, int ranks) {
     List<float[]> sums = new ArrayList<>();
     for (int rank = 0; rank < ranks; rank++) {
-      sums.add(sum(slots, rank * (slots / ranks), (rank + 1) * (slots / ranks)));
+      sums.add(sum(microBatches, rank * (microBatches / ranks), (rank + 1) * (microBatches / ranks)));
     }
     while (sums.size() > 1) {
       List<float[]> pairs = new ArrayList<>();
@@ -57,22 +57,22 @@ class GradientAccumulatorTest {
     return sums.get(0);
   }
 
-  private float[] sum(int slots, int from, int to) {
-    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, slots)) {
+  private float[] sum(int microBatches, int from, int to) {
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, microBatches)) {
       return sum(accumulator, from, to);
     }
   }
 
   private float[] sum(GradientAccumulator accumulator, int from, int to) {
-    for (int slot = from; slot < to; slot++) {
-      accumulator.add(gradients(accumulator, slot));
+    for (int microBatch = from; microBatch < to; microBatch++) {
+      accumulator.add(gradients(accumulator, microBatch));
     }
     return download(accumulator.total());
   }
 
-  private Segment gradients(GradientAccumulator accumulator, int slot) {
+  private Segment gradients(GradientAccumulator accumulator, int microBatch) {
     Segment gradients = accumulator.next();
-    RandomStream random = RandomStream.of(7, "gradient", slot);
+    RandomStream random = RandomStream.of(7, "gradient", microBatch);
     float[] values = new float[SIZE];
     for (int i = 0; i < SIZE; i++) {
       values[i] = (float) random.nextGaussian();
@@ -89,14 +89,14 @@ class GradientAccumulatorTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 6, 7, 8, 13})
-  void theLastSlotMayBeAddedRangeByRange(int slots) {
-    float[] expected = sum(slots, 0, slots);
-    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, slots)) {
+  void theLastSlotMayBeAddedRangeByRange(int microBatches) {
+    float[] expected = sum(microBatches, 0, microBatches);
+    try (GradientAccumulator accumulator = new GradientAccumulator(parameters, microBatches)) {
       for (int round = 0; round < 2; round++) {
-        for (int slot = 0; slot < slots - 1; slot++) {
-          accumulator.add(gradients(accumulator, slot));
+        for (int microBatch = 0; microBatch < microBatches - 1; microBatch++) {
+          accumulator.add(gradients(accumulator, microBatch));
         }
-        accumulator.addLast(gradients(accumulator, slots - 1));
+        accumulator.addLast(gradients(accumulator, microBatches - 1));
         accumulator.finish(new SegmentRange(100, SIZE));
         accumulator.finish(new SegmentRange(0, 100));
         assertThat(download(accumulator.total())).isEqualTo(expected);

@@ -60,8 +60,8 @@ final class PlanText {
             format(
                 "%,d tokens in %d micro-batch%s of %d x %d",
                 plan.tokensPerStep(),
-                plan.slots(),
-                plan.slots() == 1 ? "" : "es",
+                plan.microBatches(),
+                plan.microBatches() == 1 ? "" : "es",
                 config.training().microBatchSize(),
                 config.training().sequenceLength())));
     lines.add(row("the run", run(plan, data)));

@@ -23,11 +23,11 @@ final class WorldSize {
    */
   static void requireShares(StageConfig config) {
     int trainers = config.cluster().trainers();
-    int slots = config.training().microBatches();
-    if (trainers > 0 && slots % trainers != 0) {
+    int microBatches = config.training().microBatches();
+    if (trainers > 0 && microBatches % trainers != 0) {
       throw UserException.usage(
           "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
-              .formatted(slots, trainers));
+              .formatted(microBatches, trainers));
     }
   }
 
@@ -52,9 +52,9 @@ final class WorldSize {
     return chosen;
   }
 
-  private static int largestPowerOfTwo(int most, int slots) {
+  private static int largestPowerOfTwo(int most, int microBatches) {
     int chosen = 0;
-    for (int size = 1; size <= most && slots % size == 0; size *= 2) {
+    for (int size = 1; size <= most && microBatches % size == 0; size *= 2) {
       chosen = size;
     }
     return chosen;

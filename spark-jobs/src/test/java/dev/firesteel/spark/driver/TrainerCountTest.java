@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TrainerCountTest {
   @ParameterizedTest
   @CsvSource({
-    // cluster.trainers, slots, requested, awaited
+    // cluster.trainers, microBatches, requested, awaited
     "0, 8, 5, 4",
     "0, 8, 3, 2",
     "0, 4, 16, 4",
@@ -24,8 +24,8 @@ class TrainerCountTest {
     "2, 8, 16, 2",
     "3, 12, 3, 3",
   })
-  void waitsForNoMoreTrainersThanItCanUse(int trainers, int slots, int requested, int awaited) {
-    assertThat(new TrainerCount(config(trainers, slots), requested).awaited()).isEqualTo(awaited);
+  void waitsForNoMoreTrainersThanItCanUse(int trainers, int microBatches, int requested, int awaited) {
+    assertThat(new TrainerCount(config(trainers, microBatches), requested).awaited()).isEqualTo(awaited);
   }
 
   @Test
@@ -115,11 +115,11 @@ class TrainerCountTest {
     return count;
   }
 
-  private static PretrainConfig config(int trainers, int slots, String... more) {
+  private static PretrainConfig config(int trainers, int microBatches, String... more) {
     List<String> overrides = new ArrayList<>(List.of(more));
     overrides.add("cluster.trainers=" + trainers);
     overrides.add("training.micro_batch_size=2");
-    overrides.add("training.global_batch_size=" + 2 * slots);
+    overrides.add("training.global_batch_size=" + 2 * microBatches);
     return ConfigLoader.parse(
         PretrainConfig.class, "data: {source: text.txt}", "the test", overrides);
   }

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class WorldSizeTest {
   @ParameterizedTest
   @CsvSource({
-    // trainers, slots, room, expected
+    // trainers, microBatches, room, expected
     "0, 8, 1, 1",
     "0, 8, 3, 2",
     "0, 8, 100, 8",
@@ -27,8 +27,8 @@ class WorldSizeTest {
     "2, 8, 8, 2",
   })
   void isWhatIsWantedOrTheLargestPowerOfTwoThatThereIsRoomFor(
-      int trainers, int slots, int room, int expected) {
-    assertThat(WorldSize.choose(config(trainers, slots), room)).isEqualTo(expected);
+      int trainers, int microBatches, int room, int expected) {
+    assertThat(WorldSize.choose(config(trainers, microBatches), room)).isEqualTo(expected);
   }
 
   @Test
@@ -49,11 +49,11 @@ class WorldSizeTest {
             "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = 8), got 3: change one of them");
   }
 
-  private static PretrainConfig config(int trainers, int slots, String... more) {
+  private static PretrainConfig config(int trainers, int microBatches, String... more) {
     List<String> overrides = new ArrayList<>(List.of(more));
     overrides.add("cluster.trainers=" + trainers);
     overrides.add("training.micro_batch_size=2");
-    overrides.add("training.global_batch_size=" + 2 * slots);
+    overrides.add("training.global_batch_size=" + 2 * microBatches);
     return ConfigLoader.parse(
         PretrainConfig.class, "data: {source: text.txt}", "the test", overrides);
   }
