@@ -37,8 +37,7 @@ public final class ToyObjective implements Objective {
     this.config = config;
     this.model = model;
     model.parameters().allocate(in.backend(), DType.F32);
-    learner =
-        new Learner(model, LearnerSettings.of(config), context, new ArrayPool(context.backend()));
+    learner = new Learner(model, LearnerSettings.of(config), in, new ArrayPool(in.backend()));
   }
 
   @Override
