@@ -366,7 +366,7 @@ public final class FaultInjection implements RankListener {
       entries.add(entry(FaultInjection.class, "$Fault$" + i));
     }
     entries.add(entry(ZombieWriter.class, ""));
-    entries.add(entry(ZombieWriter.class, "$Attempt"));
+    entries.add(entry(ZombieWriter.class, "$Act"));
     try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
       for (String entry : entries) {
         out.putNextEntry(new JarEntry(entry));

@@ -30,6 +30,7 @@ public final class ToyObjective implements Objective {
   private static final Metric SKILL = Metric.of("skill", "skill of the toy", Unit.NONE);
   private final StageConfig config;
   private final LanguageModel model;
+  private final ArrayPool pool;
   private final Learner learner;
   private int skill;
 
@@ -37,11 +38,11 @@ public final class ToyObjective implements Objective {
     this.config = config;
     this.model = model;
     model.parameters().allocate(in.backend(), DType.F32);
-    learner = new Learner(model, LearnerSettings.of(config), in, new ArrayPool(in.backend()));
+    pool = new ArrayPool(in.backend());
+    learner = new Learner(model, LearnerSettings.of(config), in, pool);
   }
 
-  @Override
-  public StageInfo info() {
+  public static StageInfo info() {
     var data = new StageData(CharTokenizer.train(List.of("toy").iterator()), "00", 64, 0, 0);
     return new StageInfo("toy", data, List.of(SKILL), Headline.more(SKILL));
   }
@@ -81,6 +82,7 @@ public final class ToyObjective implements Objective {
   public void close() {
     learner.close();
     model.close();
+    pool.close();
   }
 
   private Tensor loss(long step, ForwardPass pass, int microBatch, double scale) {
@@ -91,8 +93,7 @@ public final class ToyObjective implements Objective {
       inputs[i] = count % 7 % 5;
       targets[i] = i % 2 == 0 ? (count + 1) % 7 % 5 : -1; // -1: masked
     }
-    Tape tape = pass.tape();
     Shape shape = Shape.of(inputs.length / 8, 8);
-    return model.loss(pass, tape.constant(inputs, shape), tape.constant(targets, shape), scale);
+    return model.loss(pass, pass.tape().constant(inputs, shape), pass.tape().constant(targets, shape), scale);
   }
 }

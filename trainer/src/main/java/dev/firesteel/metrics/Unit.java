@@ -6,7 +6,7 @@ import java.util.Locale;
 public enum Unit {
   /** A plain number. */
   NONE("", "%.4g"),
-  /** Cross-entropy. */
+  /** Cross-entropy per token, whose exponential is the perplexity. */
   NATS("nats per token", "%.4f"),
   /** Cross-entropy, comparable between tokenizers. */
   BITS_PER_BYTE("bits per byte", "%.4f"),

@@ -56,6 +56,36 @@ public final class Pretraining implements Objective {
   private final Learner learner;
   private final Generator generator;
 
+  /** What pretraining is, on opened data. */
+  public static StageInfo info(PretrainConfig config, TrainingData data) {
+    return new StageInfo(
+        "pretrain",
+        new StageData(
+            data.tokenizer(),
+            data.sha256(),
+            config.training().tokensPerStep(),
+            data.train().tokens(),
+            evaluation(config, data).map(Evaluation::targets).orElse(0L)),
+        List.of(
+            Metrics.LOSS,
+            Metrics.LEARNING_RATE,
+            Metrics.GRADIENT_NORM,
+            Metrics.VALIDATION_LOSS,
+            Metrics.BITS_PER_BYTE),
+        Headline.less(Metrics.VALIDATION_LOSS));
+  }
+
+  private static Optional<Evaluation> evaluation(PretrainConfig config, TrainingData data) {
+    return data.validation()
+        .map(
+            text ->
+                new Evaluation(
+                    text,
+                    config.training().microBatchSize(),
+                    config.training().sequenceLength(),
+                    config.evaluation().batches()));
+  }
+
   /**
    * Declares and allocates the model.
    *
@@ -72,33 +102,12 @@ public final class Pretraining implements Objective {
             data.train(),
             SampleOrder.of(config.data().sampling(), config.seed(), data.train().tokens(), length));
     batch = new Batch(sequences, length);
-    evaluation =
-        data.validation()
-            .map(text -> new Evaluation(text, sequences, length, config.evaluation().batches()));
+    evaluation = evaluation(config, data);
     model = Models.declare(modelConfig(config, data.tokenizer()));
     pool = new ArrayPool(context.backend());
     model.parameters().allocate(context.backend(), DType.F32);
     learner = new Learner(model, LearnerSettings.of(config), context, pool);
     generator = new Generator(model, data.tokenizer(), pool);
-  }
-
-  @Override
-  public StageInfo info() {
-    return new StageInfo(
-        "pretrain",
-        new StageData(
-            data.tokenizer(),
-            data.sha256(),
-            config.training().tokensPerStep(),
-            data.train().tokens(),
-            evaluation.map(Evaluation::targets).orElse(0L)),
-        List.of(
-            Metrics.LOSS,
-            Metrics.LEARNING_RATE,
-            Metrics.GRADIENT_NORM,
-            Metrics.VALIDATION_LOSS,
-            Metrics.BITS_PER_BYTE),
-        Headline.less(Metrics.VALIDATION_LOSS));
   }
 
   @Override

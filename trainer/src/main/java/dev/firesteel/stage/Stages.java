@@ -54,6 +54,10 @@ public final class Stages {
   public static TrainingRun pretrain(
       PretrainConfig config, TrainingData data, TrainingContext context) {
     PretrainConfig resolved = data.resolveSteps(config);
-    return new TrainingRun(resolved, context, new Pretraining(resolved, data, context));
+    return new TrainingRun(
+        resolved,
+        context,
+        Pretraining.info(resolved, data),
+        () -> new Pretraining(resolved, data, context));
   }
 }

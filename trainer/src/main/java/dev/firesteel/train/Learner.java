@@ -33,6 +33,7 @@ public final class Learner implements AutoCloseable {
   private final AdamW optimizer;
   private final GradientAccumulator accumulator;
   private long lossWaitNanos;
+  private long lastStep = -1;
 
   /**
    * A learner for a model whose parameters are allocated; the model stays the caller's.
@@ -55,13 +56,17 @@ public final class Learner implements AutoCloseable {
   /**
    * Updates the weights by the gradient of a step's loss, unless loss or gradient is not finite.
    *
-   * @param step counts the updates of the run, from 0: the place in the schedule and the key of
-   *     dropout
+   * @param step of the run, from 0: the place in the schedule and, with the micro-batch, the key of
+   *     dropout, so that several updates in one step have the same masks
    * @param targets the denominator of the step's mean loss: the targets of the whole global batch
    *     that its mask leaves. Counted in the data, so that every rank has the same number before
    *     the step, however the batch is cut into micro-batches and ranks
    */
   public Update update(long step, long targets, StepLoss stepLoss) {
+    if (step == lastStep) {
+      rank.onPhase(RankPhase.COMPUTE, step); // After an update of the same step.
+    }
+    lastStep = step;
     double learningRate = settings.schedule().at(step);
     double loss = accumulate(step, 1.0 / targets, stepLoss);
     double norm = exchange.norm();

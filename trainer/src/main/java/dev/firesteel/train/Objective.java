@@ -10,14 +10,11 @@ import java.util.Optional;
  * TrainingRun} is the loop around it, which knows no stage. {@code docs/stages.md} has an example.
  *
  * <p>Every rank has one and is asked the same at the same step, so methods may call the collective,
- * but for {@link #sample}. What {@link #step} computes may depend on the configuration, the data,
+ * but for {@link #sample} and {@link #expectedStepMillis}. What {@link #step} computes may depend on the configuration, the data,
  * the step's number and the {@linkplain #cursor cursor}, and on nothing else: then a resumed run
  * repeats to the bit.
  */
 public interface Objective extends AutoCloseable {
-  /** What the stage is; the same whenever asked. */
-  StageInfo info();
-
   /** The models that checkpoints hold; the first is the one that the run is for. */
   List<StageModel> models();
 
@@ -29,7 +26,8 @@ public interface Objective extends AutoCloseable {
 
   /**
    * What a step of this rank should take on this machine, in milliseconds of computing; NaN where
-   * nothing is expected. Asked once, after the warm-up, between two steps: it may measure.
+   * nothing is expected. Asked once, after the warm-up, between two steps, which need not be the
+   * same on all ranks: it may measure, and may not call the collective.
    */
   default double expectedStepMillis() {
     return Double.NaN;

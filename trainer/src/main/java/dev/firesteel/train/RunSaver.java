@@ -27,7 +27,6 @@ final class RunSaver implements AutoCloseable {
   private final TrainingContext context;
   private final Tokenizer tokenizer;
   private final TrainingListener listener;
-  private final CheckpointStore store;
   private final AsyncCheckpoints uploads;
   private final List<ModelState> models = new ArrayList<>();
   private final List<TrainingSnapshot> snapshots = new ArrayList<>(); // none: training waits
@@ -39,13 +38,13 @@ final class RunSaver implements AutoCloseable {
       StageConfig config,
       TrainingContext context,
       CheckpointStore store,
+      StageInfo stage,
       Objective objective,
       TrainingListener listener) {
     this.config = config;
     this.context = context;
-    this.tokenizer = objective.info().data().tokenizer();
+    this.tokenizer = stage.data().tokenizer();
     this.listener = listener;
-    this.store = store;
     for (StageModel model : objective.models()) {
       models.add(
           new ModelState(
@@ -142,10 +141,6 @@ final class RunSaver implements AutoCloseable {
     listener.onEvent(
         new TrainingEvent.CheckpointCommitted(
             checkpoint.step(), checkpoint.directory().toString()));
-  }
-
-  CheckpointStore store() {
-    return store;
   }
 
   @Override

@@ -264,7 +264,7 @@ public final class StartingModel {
       throw HadoopFiles.explain("looking for " + path, e);
     }
     throw UserException.usage(
-        "%s must be a directory that every trainer can read, got nothing at %s: put the model on a file system that all machines share"
+        "%s must be a directory that every trainer can read, got nothing at %s: put the model on a file system that all machines share, or name one that its run has not deleted"
             .formatted(FROM, path));
   }
 

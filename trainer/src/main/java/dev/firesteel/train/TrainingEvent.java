@@ -32,9 +32,13 @@ public sealed interface TrainingEvent {
   record StepLogged(long step, long tokens, Measures training, boolean skipped, Measures evaluation)
       implements TrainingEvent {
 
-    /** All numbers, those of training first. */
-    public Measures measures() {
-      return training.with(evaluation);
+    /**
+     * Checks the numbers.
+     *
+     * @throws IllegalArgumentException if a metric is reported twice
+     */
+    public StepLogged {
+      training.with(evaluation);
     }
   }
 

@@ -17,6 +17,7 @@ import dev.firesteel.run.RunSession;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Supplier;
 
 /**
  * A training run, from its first step or last checkpoint to its last step: the loop around any
@@ -52,27 +53,32 @@ public final class TrainingRun implements AutoCloseable {
   private Long bestStep;
 
   /**
-   * Reads the run's last checkpoint, if there is one, else initializes the models.
+   * Checks that the run may be continued, makes the objective, and reads the run's last checkpoint,
+   * or initializes the models where there is none.
    *
-   * @param objective belongs to the run, and is closed with it, or when this fails
+   * @param stage what the objective is
+   * @param objectives makes it, which is not before a checkpoint of something else was refused: it
+   *     allocates the models
    * @throws UserException if data, configuration and checkpoint do not fit together
    */
-  public TrainingRun(StageConfig config, TrainingContext context, Objective objective) {
+  public TrainingRun(
+      StageConfig config,
+      TrainingContext context,
+      StageInfo stage,
+      Supplier<Objective> objectives) {
     this.config = config;
     this.context = context;
-    this.collective = context.collective();
-    this.objective = objective;
-    stage = objective.info();
+    this.stage = stage;
+    collective = context.collective();
     configSha256 = ConfigLoader.contentHash(config);
     ranks = new RankAgreement(collective);
     meter = new RankMeter(collective.rank(), HostName.get());
-    watch = new SteadyStateWatch(context.listener(), objective::expectedStepMillis);
     journal = new RunJournal(context, Duration.ofSeconds(config.checkpoint().timeoutSeconds()));
-    RunSaver made = null;
+    Objective made = null;
+    RunSaver saving = null;
     try {
       requireEvenShares();
       context.rank().onStart(collective);
-      watch.onStart(collective);
       context.rank().onPhase(RankPhase.RENDEZVOUS, 0);
       CheckpointStore store = context.run().checkpoints(journal.listener()::notice);
       Optional<Checkpoint> last = store.latest();
@@ -81,8 +87,12 @@ public final class TrainingRun implements AutoCloseable {
           .differentArithmetic(context.backend().arithmetic())
           .ifPresent(journal.listener()::notice);
       last.ifPresent(this::check);
-      made = new RunSaver(config, context, store, objective, journal.listener());
-      saver = made;
+      made = objectives.get();
+      saving = new RunSaver(config, context, store, stage, made, journal.listener());
+      objective = made;
+      saver = saving;
+      watch = new SteadyStateWatch(context.listener(), objective::expectedStepMillis);
+      watch.onStart(collective);
       if (last.isPresent()) {
         resume(last.get());
       } else {
@@ -90,7 +100,7 @@ public final class TrainingRun implements AutoCloseable {
       }
       objective.check();
     } catch (RuntimeException | Error e) {
-      close(made);
+      close(made, saving);
       throw e;
     }
   }
@@ -359,12 +369,12 @@ public final class TrainingRun implements AutoCloseable {
   /** Releases all memory and closes the run's files. */
   @Override
   public void close() {
-    close(saver);
+    close(objective, saver);
   }
 
   @SuppressWarnings("try") // They are closed, from the last to the first.
-  private void close(RunSaver saverOrNull) {
-    try (objective;
+  private void close(Objective madeOrNull, RunSaver saverOrNull) {
+    try (madeOrNull;
         journal;
         saverOrNull) {
       // Nothing else is held.

@@ -83,7 +83,11 @@ class ManyModelsTest {
               new RankListener() {},
               stop);
       try (TrainingRun run =
-          new TrainingRun(config, context, new ThreeModels(config, context))) {
+          new TrainingRun(
+              config,
+              context,
+              Pretraining.info(config, TinyRun.data(config)),
+              () -> new ThreeModels(config, context))) {
         return run.run();
       }
     }
@@ -107,11 +111,6 @@ class ManyModelsTest {
       learner =
           new Learner(
               value, LearnerSettings.of(config), context, new ArrayPool(context.backend()));
-    }
-
-    @Override
-    public StageInfo info() {
-      return pretraining.info();
     }
 
     @Override

@@ -135,7 +135,7 @@ class ToyStageTest {
               stop);
       try (TrainingRun run =
           new TrainingRun(
-              config, context, new ToyObjective(config, Models.declare(config.model()), context))) {
+              config, context, ToyObjective.info(), () -> new ToyObjective(config, Models.declare(config.model()), context))) {
         return run.run();
       }
     }

@@ -10,8 +10,10 @@ import dev.firesteel.format.huggingface.HuggingFaceNames;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
@@ -33,9 +35,18 @@ public final class TrainingCheckpoint {
   /**
    * Refuses models that a checkpoint could not hold.
    *
-   * @throws IllegalStateException that names the first parameter that would be lost
+   * @throws IllegalStateException that names the first parameter that would be lost, or a name that
+   *     two models have
    */
   public static void requireSavable(List<ModelState> models) {
+    Set<String> names = new HashSet<>();
+    for (ModelState model : models) {
+      if (!names.add(model.name())) {
+        throw new IllegalStateException(
+            "each model of a checkpoint must have a name of its own, got %s twice"
+                .formatted(model.name()));
+      }
+    }
     models.forEach(model -> HuggingFaceNames.tensors(model.model()));
   }
 
