@@ -5,12 +5,12 @@ import dev.firesteel.metrics.Metric;
 import java.util.List;
 
 /**
- * What a stage is, from the first step to the last.
+ * The fixed properties of a stage.
  *
- * @param name of the stage, such as {@code pretrain}
- * @param data that it trains on, opened
- * @param metrics that its steps and evaluations report, in order
- * @param headline number of an evaluation that it is judged by
+ * @param name name of the stage, such as {@code pretrain}
+ * @param data opened data that it trains on
+ * @param metrics metrics that its steps and evaluations report, in order
+ * @param headline metric of an evaluation by which it compares models
  */
 public record StageInfo(String name, StageData data, List<Metric> metrics, Headline headline) {
   public StageInfo {

@@ -4,18 +4,18 @@ import dev.firesteel.model.LanguageModel;
 import java.util.Optional;
 
 /**
- * A model of a stage, which checkpoints hold under its name.
+ * A model of a stage, stored in checkpoints under its name.
  *
- * @param name such as {@code policy}; a part of file names
- * @param learner empty where the model is frozen
+ * @param name name, such as {@code policy}; used in file names
+ * @param learner empty if the model is frozen
  */
 public record StageModel(String name, LanguageModel model, Optional<Learner> learner) {
-  /** A model that learns. */
+  /** A model that is trained. */
   public static StageModel trained(String name, LanguageModel model, Learner learner) {
     return new StageModel(name, model, Optional.of(learner));
   }
 
-  /** A model whose weights stay as they are. */
+  /** A frozen model. */
   public static StageModel frozen(String name, LanguageModel model) {
     return new StageModel(name, model, Optional.empty());
   }
