@@ -224,7 +224,7 @@ class PretrainingTest {
         .asString()
         .startsWith("Rank 0 computes with ")
         .contains(
-            "1 of 2 ranks do not (rank 1 by ", "cpu: fp32 products", "reference: plain loops");
+            "1 of 2 ranks do not (rank 1 uses ", "cpu: fp32 products", "reference: plain loops");
   }
 
   @Test

@@ -63,7 +63,7 @@ public class TrainingPageTest {
                 PROMETHEUS + "path",
                 "/metrics/prometheus"));
     url = TrainingPlugin.driver().pageUrl().orElseThrow();
-    assertThat(get("")).contains("No training has begun in this application.");
+    assertThat(get("")).contains("No training has started in this application.");
     RunStatus status = TrainingPlugin.driver().status();
     TrainingListener events = TrainingPlugin::send;
     status.attemptStarted(1, 2);
