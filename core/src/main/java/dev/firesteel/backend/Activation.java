@@ -1,6 +1,6 @@
 package dev.firesteel.backend;
 
-/** Elementwise non-linearities. */
+/** Elementwise activation functions. */
 public enum Activation {
   /** {@code y = x}. */
   IDENTITY,

@@ -4,7 +4,7 @@ package dev.firesteel.backend;
  * The scalars of one AdamW update (Loshchilov and Hutter 2019, algorithm 2), the same for all
  * elements of a range.
  *
- * @param learningRate this step's rate, schedule applied
+ * @param learningRate this step's learning rate, after the schedule
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
  * @param epsilon added to {@code sqrt(vHat)}

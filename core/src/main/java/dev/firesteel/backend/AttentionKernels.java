@@ -9,7 +9,7 @@ import dev.firesteel.array.NdArray;
  */
 public interface AttentionKernels {
 
-  /** {@code out = softmax(x)} over rows, in the form that subtracts the row's maximum. */
+  /** {@code out = softmax(x)} over rows, computed after subtracting the row's maximum. */
   void softmax(NdArray x, NdArray out);
 
   /** {@code dx = y * (dy - sum(dy * y))} over rows. */
@@ -27,11 +27,11 @@ public interface AttentionKernels {
 
   /**
    * Causal self-attention: {@code out = softmax(scale * q k^T, keys at or before the query) v} for
-   * each head, with no T x T array kept.
+   * each head, without storing a T x T array.
    *
-   * @param qkv [B, T, (H + 2G) * K], packed as {@link AttentionSpec} says
+   * @param qkv [B, T, (H + 2G) * K], packed as described in {@link AttentionSpec}
    * @param out [B, T, H * K]
-   * @param logSumExp [B, H, T], kept for the backward pass; null when it is not needed
+   * @param logSumExp [B, H, T], saved for the backward pass; null if not needed
    */
   void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp);
 
@@ -41,14 +41,16 @@ public interface AttentionKernels {
 
   /**
    * Attention of new tokens over a cache: writes the keys and values of {@code qkv} to the cache at
-   * positions {@code positions[b] + t} and attends from each new token to all at or before it.
+   * positions {@code positions[b] + t} and attends from each new token to all tokens at or before
+   * it.
    *
    * @param qkv [B, T, (H + 2G) * K], T new tokens of each sequence
    * @param keys [B, G, S, K], the cache, S its capacity
    * @param values [B, G, S, K]
-   * @param positions [B] I32, how many tokens each sequence has in the cache before this call
+   * @param positions [B] I32, the number of tokens that each sequence has in the cache before this
+   *     call
    * @param out [B, T, H * K]
-   * @throws IllegalArgumentException when the cache has no room for the new tokens
+   * @throws IllegalArgumentException if the cache has no room for the new tokens
    */
   void cachedAttention(
       AttentionSpec spec,

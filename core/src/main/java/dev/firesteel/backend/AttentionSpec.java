@@ -1,7 +1,7 @@
 package dev.firesteel.backend;
 
 /**
- * How a row of packed queries, keys and values is cut: {@code [H*K queries | G*K keys | G*K
+ * The layout of a row of packed queries, keys and values: {@code [H*K queries | G*K keys | G*K
  * values]}. Query head h reads key-value head {@code h / (H / G)}: multi-head attention has {@code
  * G = H}, grouped-query attention {@code 1 <= G < H} (Ainslie et al. 2023).
  *

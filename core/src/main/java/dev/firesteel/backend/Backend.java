@@ -7,20 +7,20 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * What a model is computed with: a memory for arrays, and kernels on them in groups, one interface
- * each. A caller names arrays, never Java arrays, so that a backend may keep them on the heap or in
- * a device's arena for a whole training step; only {@link #upload} and {@link #download} cross
- * over.
+ * What a model computes with: a memory for arrays, and groups of kernels on them, one interface
+ * each. Callers use arrays of this memory, never Java arrays, so that a backend may keep them on
+ * the heap or in a device's arena for a whole training step; only {@link #upload} and {@link
+ * #download} transfer data.
  *
  * <p>Conventions of all kernels. Results go to arrays that the caller allocated, named last; they
  * must not overlap an input unless the method says so. {@code null} stands for an operand that its
  * parameter documents as optional. An array {@code [..., n]} is read as rows of n. {@link
- * Write#ADD} adds to what a result holds, {@link Write#SET} overwrites it, whatever it holds.
- * Shapes and element types are checked by the ops of package {@code tensor}, once; kernels trust
- * them.
+ * Write#ADD} adds to the existing content of a result, {@link Write#SET} overwrites it. Shapes and
+ * element types are checked once, by the ops of package {@code tensor}; kernels do not check them
+ * again.
  *
- * <p>Every kernel is deterministic: its bits depend on its operands alone, neither on the number of
- * threads nor on timing. Reductions are cut by fixed sizes and added in index order.
+ * <p>Every kernel is deterministic: its bits depend only on its operands, not on the number of
+ * threads or on timing. Reductions are split at fixed sizes and added in index order.
  *
  * <p>Instances serve one caller thread at a time.
  */
@@ -31,31 +31,32 @@ public interface Backend extends ArrayMemory, AutoCloseable {
     ADD
   }
 
-  /** Short name as in the configuration: {@code cpu}, {@code reference}. */
+  /** Short name, as in the configuration: {@code cpu}, {@code reference}. */
   String name();
 
   /** One line for the log: threads, vector width, precision. */
   String description();
 
-  /** What decides the bits of results: backends that say the same here compute the same. */
+  /** Identifies the arithmetic: backends with equal values here compute bit-identical results. */
   String arithmetic();
 
-  /** Java threads that compute for this backend beside the caller's; none by default. */
+  /** Java threads that compute for this backend in addition to the caller's; none by default. */
   default List<Thread> threadsBesideCaller() {
     return List.of();
   }
 
-  /** Whether arrays of this element type can be computed with. */
+  /** Whether the backend supports arrays of this element type. */
   boolean supports(DType dtype);
 
   /**
-   * Has the kernels compiled by running them alone, and checks that they are compiled well. To be
-   * called before the first step of a long run and then between steps until there is nothing left
-   * to do. Without it everything works, but a kernel that the JIT compiled badly stays slow.
+   * Warms up the kernels by running each in isolation until the JIT has compiled it, and checks
+   * that they are compiled well. Should be called before the first step of a long run and then
+   * between steps until nothing is left to do. Optional, but without it a kernel that the JIT
+   * compiled badly stays slow.
    *
-   * @param limit the time it may take, about
-   * @param notice receives messages for the user about what cannot be put right
-   * @return whether there is nothing left to do
+   * @param limit approximate time limit
+   * @param notice receives messages for the user about problems that cannot be fixed
+   * @return whether nothing is left to do
    */
   default boolean warmUp(Duration limit, Consumer<String> notice) {
     return true;
@@ -67,7 +68,7 @@ public interface Backend extends ArrayMemory, AutoCloseable {
   /** Sums over rows and arrays. */
   ReductionKernels reductions();
 
-  /** Linear layers, matrix products and embeddings. */
+  /** Linear layers, matmuls and embeddings. */
   ProductKernels products();
 
   /** LayerNorm and RMSNorm. */
@@ -79,7 +80,7 @@ public interface Backend extends ArrayMemory, AutoCloseable {
   /** Cross-entropy. */
   LossKernels losses();
 
-  /** The update of weights. */
+  /** Weight updates. */
   OptimizerKernels optimizer();
 
   @Override

@@ -2,7 +2,7 @@ package dev.firesteel.backend;
 
 import java.util.Locale;
 
-/** The backends that there are; {@link #toString} is the name that {@code compute.backend} has. */
+/** The available backends; {@link #toString} is the name used in {@code compute.backend}. */
 public enum BackendKind {
   /** The fast kernels for CPUs. */
   CPU,

@@ -3,14 +3,14 @@ package dev.firesteel.backend;
 import dev.firesteel.error.UserException;
 
 /**
- * Which backend, and how.
+ * The choice of a backend and its options.
  *
- * @param kind of backend
- * @param precision of matrix products; bf16 on the backend cpu only
- * @param threads compute threads of the backend cpu; 0 for one on each core
+ * @param kind kind of backend
+ * @param precision precision of matmuls; bf16 only on the backend cpu
+ * @param threads compute threads of the backend cpu; 0 for one per core
  * @param device of the backend opencl: an index or a part of its name; empty for the first GPU
- * @param tune whether the backend opencl takes what was, or now is, measured to be fastest on the
- *     device, instead of a fixed choice; results do not depend on it
+ * @param tune whether the backend opencl uses the tiles measured to be fastest on the device,
+ *     measuring them if necessary, instead of a fixed choice; results do not depend on it
  */
 public record BackendOptions(
     BackendKind kind, Precision precision, int threads, String device, boolean tune) {
@@ -19,15 +19,15 @@ public record BackendOptions(
     requirePossible(kind, precision, device);
   }
 
-  /** For a backend that has no device. */
+  /** Options for a backend without a device. */
   public BackendOptions(BackendKind kind, Precision precision, int threads) {
     this(kind, precision, threads, "", false);
   }
 
   /**
-   * Refuses combinations that no backend has, in the words of the configuration.
+   * Rejects combinations that no backend supports, in terms of configuration keys.
    *
-   * @throws UserException that names the key
+   * @throws UserException naming the key
    */
   public static void requirePossible(BackendKind kind, Precision precision, String device) {
     if (kind != BackendKind.CPU && precision != Precision.FP32) {

@@ -4,7 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend.Write;
 
 /**
- * Copies, sums, products and functions of single elements, dropout.
+ * Elementwise copies, sums, products and functions, and dropout.
  *
  * <p>The conventions of {@link Backend} hold here.
  */
@@ -15,7 +15,7 @@ public interface ElementwiseKernels {
 
   /**
    * Copies (or adds) columns between matrices: {@code out[r, outStart + j] = x[r, xStart + j]} for
-   * j in [0, columns). Slicing and concatenation along any axis are this, on a reshaped view.
+   * j in [0, columns). Implements slicing and concatenation along any axis, on a reshaped view.
    *
    * @param x [R, P]
    * @param out [R, Q]
@@ -42,8 +42,8 @@ public interface ElementwiseKernels {
    *
    * @param dx may be {@code x} or {@code dy}
    * @param dBias [N], the rows' width: {@code dBias (+)= sum over rows of dx}, as in {@link
-   *     ReductionKernels#sumRows}; null when it is not wanted
-   * @param write says how dBias is written
+   *     ReductionKernels#sumRows}; null if not needed
+   * @param write how dBias is written
    */
   void activationBackward(
       Activation f, NdArray x, NdArray dy, NdArray dx, NdArray dBias, Write write);

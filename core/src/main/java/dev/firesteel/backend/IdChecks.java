@@ -1,10 +1,10 @@
 package dev.firesteel.backend;
 
-/** What the kernels of every backend refuse of ids, targets and positions, in the same words. */
+/** Range checks for ids, targets and positions, shared by all backends. */
 public final class IdChecks {
   private IdChecks() {}
 
-  /** Refuses ids that are not a row of the table of an embedding. */
+  /** Rejects ids that are not a row of the embedding table. */
   public static void requireRows(int[] ids, int offset, int count, int rows) {
     for (int i = 0; i < count; i++) {
       int id = ids[offset + i];
@@ -15,7 +15,7 @@ public final class IdChecks {
     }
   }
 
-  /** Refuses targets that no logit stands for; a negative one is ignored by the loss. */
+  /** Rejects targets without a logit; negative targets are ignored by the loss. */
   public static void requireTargets(int[] targets, int offset, int count, int vocabulary) {
     for (int i = 0; i < count; i++) {
       if (targets[offset + i] >= vocabulary) {
@@ -30,7 +30,7 @@ public final class IdChecks {
     }
   }
 
-  /** Refuses more new tokens after a position than a cache holds. */
+  /** Rejects more new tokens after a position than fit in the cache. */
   public static void requireRoom(int[] positions, int offset, int batch, int tokens, int capacity) {
     for (int b = 0; b < batch; b++) {
       int start = positions[offset + b];

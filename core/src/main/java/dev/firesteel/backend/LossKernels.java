@@ -3,7 +3,7 @@ package dev.firesteel.backend;
 import dev.firesteel.array.NdArray;
 
 /**
- * Cross-entropy, alone and fused with the language-model head.
+ * Cross-entropy, separately and fused with the language-model head.
  *
  * <p>The conventions of {@link Backend} hold here.
  */
@@ -26,15 +26,15 @@ public interface LossKernels {
       NdArray logits, NdArray targets, NdArray logSumExp, NdArray dLosses, NdArray dLogits);
 
   /**
-   * Language-model head and cross-entropy in one, in chunks of rows so that the logits never exist
-   * whole: {@code logits = x w^T}, {@code losses} as in {@link #crossEntropy}, and at once the
-   * gradients of {@code scale * sum(losses)}, since the logits would have to be computed again
-   * otherwise.
+   * Fused language-model head and cross-entropy, in chunks of rows so that the full logits are
+   * never materialized: {@code logits = x w^T}, {@code losses} as in {@link #crossEntropy}, and in
+   * the same pass the gradients of {@code scale * sum(losses)}, which would otherwise require
+   * recomputing the logits.
    *
    * @param x [M, C]
    * @param w [V, C]
    * @param targets [M] I32, negative to ignore a row
-   * @param scale what the sum of losses is multiplied with, such as 1 / tokens
+   * @param scale factor on the sum of losses, such as 1 / tokens
    * @param losses [M], unscaled
    * @param dx [M, C], overwritten; null when no gradient is wanted
    * @param dw [V, C], overwritten; null when no gradient is wanted

@@ -32,7 +32,7 @@ public interface NormKernels {
 
   /**
    * Gradients of {@link #layerNorm} in one pass over x and dy, each with its own {@link Write};
-   * null for one that is not wanted. Sums over rows are in fixed blocks in index order.
+   * null for a gradient that is not needed. Sums over rows are in fixed blocks in index order.
    *
    * @param dx [M, C]
    * @param dGain [C]: {@code dGain (+)= sum_m dy * (x - mean) * rstd}

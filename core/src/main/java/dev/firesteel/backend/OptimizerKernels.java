@@ -3,7 +3,7 @@ package dev.firesteel.backend;
 import dev.firesteel.array.NdArray;
 
 /**
- * The update of weights.
+ * Weight updates.
  *
  * <p>The conventions of {@link Backend} hold here.
  */

@@ -4,7 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend.Write;
 
 /**
- * Products with matrices, and rows of a table by id, which is a product with a one-hot matrix.
+ * Matmuls, and lookup of table rows by id, which is a matmul with a one-hot matrix.
  *
  * <p>The conventions of {@link Backend} hold here.
  */
@@ -14,11 +14,11 @@ public interface ProductKernels {
    * {@code out[m, n] = f(sum_k x[m, k] * w[n, k] + bias[n])}.
    *
    * @param x [M, K] (any leading shape)
-   * @param w [N, K]: a row for each output
+   * @param w [N, K], one row per output
    * @param bias [N] or null
    * @param f applied to the sum; {@link Activation#IDENTITY} for none
-   * @param preActivation [M, N], receives the sum before {@code f} for the backward pass; null when
-   *     it is not needed
+   * @param preActivation [M, N], receives the sum before {@code f} for the backward pass; null if
+   *     not needed
    * @param out [M, N]
    */
   void linear(NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out);
@@ -30,8 +30,8 @@ public interface ProductKernels {
   void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write);
 
   /**
-   * Batched product {@code out[i] (+)= op(a[i]) * op(b[i])} over the leading axes, where op
-   * transposes the last two axes when asked.
+   * Batched matmul {@code out[i] (+)= op(a[i]) * op(b[i])} over the leading axes, where op
+   * optionally transposes the last two axes.
    *
    * @param a [..., M, K], or [..., K, M] when {@code transposeA}
    * @param b [..., K, N], or [..., N, K] when {@code transposeB}; the same leading axes as a
@@ -43,7 +43,7 @@ public interface ProductKernels {
   /**
    * {@code out[i, :] = table[ids[i], :]}.
    *
-   * @throws IllegalArgumentException when an id is not a row of the table
+   * @throws IllegalArgumentException if an id is not a row of the table
    */
   void embedding(NdArray ids, NdArray table, NdArray out);
 

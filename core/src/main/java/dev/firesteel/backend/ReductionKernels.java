@@ -18,8 +18,8 @@ public interface ReductionKernels {
 
   /**
    * The sums of squares, in double, of the blocks of {@value #BLOCK} elements counted from the
-   * array's start: block {@code i}'s is written to {@code sums[first + i]}. The last block may be
-   * shorter.
+   * array's start: that of block {@code i} is written to {@code sums[first + i]}. The last block
+   * may be shorter.
    */
   void sumsOfSquares(NdArray x, double[] sums, int first);
 

@@ -2,16 +2,16 @@ package dev.firesteel.backend;
 
 /**
  * Rotary position embedding (Su et al. 2021): in a row of {@code [..., heads * headWidth, ...]} the
- * first {@code heads} heads are turned, pair i of a head at position p by the angle {@code p *
- * theta^(-2i/K)}; what follows in the row is copied.
+ * first {@code heads} heads are rotated, pair i of a head at position p by the angle {@code p *
+ * theta^(-2i/K)}; the rest of the row is copied.
  *
- * @param heads how many heads, from the start of the row, are turned (queries and keys: H + G)
+ * @param heads number of heads, from the start of the row, to rotate (queries and keys: H + G)
  * @param headWidth K, even
  * @param theta base of the frequencies, usually 10000
- * @param layout which elements make a pair
+ * @param layout which elements form a pair
  */
 public record RopeSpec(int heads, int headWidth, double theta, Layout layout) {
-  /** Which two elements of a head of width K are turned together. */
+  /** Which two elements of a head of width K are rotated together. */
   public enum Layout {
     /** Element i with element i + K/2, as Hugging Face's Llama ("rotate half"). */
     HALF,

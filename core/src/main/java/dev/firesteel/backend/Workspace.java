@@ -5,20 +5,20 @@ import java.util.List;
 import java.util.function.LongUnaryOperator;
 
 /**
- * The memory that a backend's kernels keep for themselves, beside the arrays that they are given:
- * weights in another layout or precision, scratch memory of threads. A planner names here the calls
- * that a run will make, without running them, and then asks what they add up to. Each backend
- * answers from the constants that its kernels use.
+ * The memory that a backend's kernels keep for themselves, in addition to the arrays passed to
+ * them: weights in another layout or precision, scratch memory of threads. A planner declares here
+ * the calls that a run will make, without executing them, and then queries their total. Each
+ * backend answers from the constants that its kernels use.
  *
- * <p>Of operands only the shapes, the storages and the storages' versions matter. Methods have the
- * names of the kernels that they stand for; kernels without a method keep nothing.
+ * <p>Only the operands' shapes, storages and storage versions matter. Methods have the names of the
+ * corresponding kernels; kernels without a method keep nothing.
  */
 public interface Workspace {
   /**
    * Memory for one purpose.
    *
-   * @param heapBytes on the Java heap
-   * @param nativeBytes outside of it
+   * @param heapBytes bytes on the Java heap
+   * @param nativeBytes bytes outside the Java heap
    */
   record Part(String name, long heapBytes, long nativeBytes) {}
 
@@ -36,15 +36,15 @@ public interface Workspace {
   void causalAttentionBackward(AttentionSpec spec, NdArray qkv);
 
   /**
-   * What the kernels named so far keep at the busiest moment.
+   * The peak memory kept by the kernels declared so far.
    *
-   * @param arrayBytes what a Java array whose elements take so many bytes takes on the heap
+   * @param arrayBytes heap bytes occupied by a Java array, given the bytes of its elements
    */
   List<Part> parts(LongUnaryOperator arrayBytes);
 
   /**
-   * What the backend takes of the heap for arrays and workspace of {@code bytes}: more where it
-   * cuts its memory into arenas, less than {@code bytes} where it cannot hold as much.
+   * Heap bytes that the backend occupies for arrays and workspace of {@code bytes}: more if it
+   * divides its memory into arenas, less than {@code bytes} if it cannot hold that much.
    */
   default long reservedBytes(long bytes) {
     return bytes;

@@ -105,7 +105,7 @@ class PretrainIT {
     TinyTraining.Ended again = runs.run("undisturbed", "compute.threads=2");
 
     assertThat(again.exitCode()).as(again.err()).isZero();
-    assertThat(again.out()).contains("The run is complete: all 60 steps are done");
+    assertThat(again.out()).contains("The run is already complete: all 60 steps are done");
     assertThat(runs.result("undisturbed")).isEqualTo(undisturbed);
   }
 

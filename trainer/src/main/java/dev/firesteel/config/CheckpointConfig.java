@@ -1,11 +1,13 @@
 package dev.firesteel.config;
 
-/** Section {@code checkpoint}: when checkpoints are written and which are kept. */
+/** Section {@code checkpoint}: when checkpoints are written and which ones are kept. */
 public record CheckpointConfig(
     @Setting(
             byDefault = "500",
             resume = Resume.FREE,
-            meaning = "Write a checkpoint every so many steps, and at the end. 0: only at the end.")
+            meaning =
+                "Number of steps between checkpoints; one is also written at the end. 0: only at"
+                    + " the end.")
         int every,
     @Setting(
             byDefault = "3",
@@ -39,7 +41,7 @@ public record CheckpointConfig(
     NEVER
   }
 
-  /** Whether that is so for a number of trainers. */
+  /** Whether checkpoints are written in the background with this number of trainers. */
   public boolean inBackground(int trainers) {
     return background == Background.ALWAYS || (background == Background.AUTO && trainers > 1);
   }

@@ -22,22 +22,22 @@ public record ClusterConfig(
             byDefault = "60",
             resume = Resume.FREE,
             meaning =
-                "How long to wait for executors, in seconds, at the start and after losing one,"
-                    + " before a run begins with fewer.")
+                "Time to wait for executors, in seconds, at the start and after losing one, before"
+                    + " a run starts with fewer.")
         int waitSeconds,
     @Setting(
             byDefault = "3",
             resume = Resume.FREE,
             meaning =
-                "How often a run may fail and resume from its last checkpoint; the count is reset"
-                    + " as soon as the run gets further than before.")
+                "Maximum number of failures after which a run resumes from its last checkpoint; the"
+                    + " count is reset once the run gets further than before.")
         int maxFailures,
     @Setting(
             byDefault = "20",
             resume = Resume.FREE,
             meaning =
-                "How often executors may be lost (killed, preempted, or with their machine);"
-                    + " counted likewise.")
+                "Maximum number of times that executors may be lost (killed, preempted, or with"
+                    + " their machine), counted in the same way.")
         int maxLostExecutors,
     @Setting(
             byDefault = "300",
@@ -55,8 +55,8 @@ public record ClusterConfig(
             byDefault = "60",
             resume = Resume.FREE,
             meaning =
-                "After executors were lost, how often to check, in seconds, whether there is room"
-                    + " for more trainers again; the run then resumes with them from a checkpoint."
+                "After losing executors, interval in seconds at which to check whether there is"
+                    + " room for more trainers; the run then resumes with them from a checkpoint."
                     + " 0: never.")
         int growSeconds,
     @Setting(
@@ -68,7 +68,7 @@ public record ClusterConfig(
                     + " run was resumed.")
         GradientFormat wire) {
 
-  /** How many trainers a plan may count on: 1 where that depends on the cluster. */
+  /** The number of trainers that a plan assumes: 1 if it depends on the cluster. */
   public int plannedTrainers() {
     return Math.max(1, trainers);
   }

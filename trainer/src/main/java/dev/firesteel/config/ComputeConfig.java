@@ -5,14 +5,14 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.nn.Recompute;
 
-/** Section {@code compute}: what computes, how precisely, with how many threads. */
+/** Section {@code compute}: the backend, its precision and its threads. */
 public record ComputeConfig(
     @Setting(
             byDefault = "cpu",
             resume = Resume.FREE,
             meaning =
-                "`cpu`: the fast kernels; `opencl`: a GPU, the whole step on it; `reference`: plain"
-                    + " loops, slow, the oracle of the tests.")
+                "`cpu`: the fast kernels; `opencl`: runs the whole step on a GPU; `reference`:"
+                    + " plain, slow loops, the oracle of the tests.")
         BackendKind backend,
     @Setting(
             byDefault = "fp32",
@@ -25,8 +25,8 @@ public record ComputeConfig(
             byDefault = "0",
             resume = Resume.FREE,
             meaning =
-                "Compute threads of one trainer; results do not depend on it. 0: all cores that the"
-                    + " process or executor has.")
+                "Compute threads of one trainer; results do not depend on it. 0: all cores of the"
+                    + " process or executor.")
         int threads,
     @Setting(
             byDefault = "none",
@@ -34,8 +34,8 @@ public record ComputeConfig(
             meaning =
                 "Activation checkpointing: what backward recomputes instead of storing it, with"
                     + " bit-identical results. `attention`: the inputs of attention (norm, queries,"
-                    + " keys, values); `block`: each whole Transformer block but its input. Less"
-                    + " memory for more time.")
+                    + " keys, values); `block`: each whole Transformer block but its input. Trades"
+                    + " time for memory.")
         Recompute recompute,
     @Setting(
             resume = Resume.FREE,
@@ -64,10 +64,10 @@ public record ComputeConfig(
   }
 
   /**
-   * The backend that is asked for.
+   * The requested backend.
    *
-   * @param cores threads where the configuration does not say
-   * @param chosenDevice {@link #device}, or the one that the cluster assigns
+   * @param cores number of threads if the configuration does not set it
+   * @param chosenDevice {@link #device}, or the device that the cluster assigns
    */
   public BackendOptions options(int cores, String chosenDevice) {
     return new BackendOptions(

@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The keys that a user gave, checked one by one, before the defaults fill in the rest: what another
- * source of values, such as a model that training starts from, may still add to.
+ * The keys that a user gave, each checked on its own, before defaults fill in the rest. Another
+ * source of values, such as the model that training starts from, may still add to them.
  *
  * @param <T> the root record
  */
@@ -23,46 +23,46 @@ public final class ConfigDraft<T extends Record> {
     this.given = given;
   }
 
-  /** The value that was given for a scalar key, as text. */
+  /** The value given for a scalar key, as text. */
   public Optional<String> given(String path) {
     JsonNode value = node(path);
     return value.isValueNode() && !value.isNull() ? Optional.of(value.asText()) : Optional.empty();
   }
 
-  /** The value that was given for a scalar key, or else its default, as text. */
+  /** The value given for a scalar key, or else its default, as text. */
   public String value(String path) {
     return given(path)
         .filter(value -> !value.isEmpty())
         .orElseGet(() -> tree.key(path).byDefault());
   }
 
-  /** A constant as {@link #given} has it. */
+  /** A constant as {@link #given} returns it. */
   public static String text(Enum<?> constant) {
     return ConfigLoader.yamlName(constant);
   }
 
-  /** The same keys; changes of one are no changes of the other. */
+  /** An independent copy. */
   public ConfigDraft<T> copy() {
     return new ConfigDraft<>(root, tree, given.deepCopy());
   }
 
-  /** Gives all keys of a section the values of a record, instead of those that they have. */
+  /** Sets all keys of a section to the values of a record, replacing existing ones. */
   public void set(String section, Record values) {
     section(section).setAll(ConfigLoader.tree(values));
   }
 
-  /** Gives a key of a section a value, instead of the one that it has. */
+  /** Sets a key of a section, replacing an existing value. */
   public void put(String section, String key, String value) {
     section(section).put(key, value);
   }
 
   /**
-   * Gives the keys of a section the values of a record. What was given stays for {@code free} keys
-   * and must be the record's for all others; 0 and an empty text where they are the default, "to be
-   * derived", count as not given.
+   * Sets the keys of a section to the values of a record. Given values are kept for {@code free}
+   * keys and must equal the record's for all others; 0 and an empty string count as not given where
+   * they are the default ("to be derived").
    *
-   * @param owner of the values, for the message
-   * @throws UserException that names the first key which was given another value
+   * @param owner owner of the values, for the message
+   * @throws UserException naming the first key whose given value differs
    */
   public void require(String section, Record values, Set<String> free, String owner) {
     ObjectNode keys = section(section);
@@ -88,7 +88,7 @@ public final class ConfigDraft<T extends Record> {
     return value.isEmpty() || (value.equals("0") && tree.key(path).byDefault().equals("0"));
   }
 
-  /** The configuration, with the defaults for all keys that have no value. */
+  /** The configuration, with defaults for all keys without a value. */
   public T resolve() {
     ObjectNode complete = given.deepCopy();
     tree.complete(complete);

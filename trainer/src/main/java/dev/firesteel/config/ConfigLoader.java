@@ -37,20 +37,20 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Reads and writes configurations. Each kind of run has a root record, which this class is told;
- * its components are sections (records) and keys.
+ * Reads and writes configurations. Each kind of run has a root record, which callers pass in; its
+ * components are sections (records) and keys.
  *
  * <p>Precedence, lowest first: the defaults ({@link Setting}, {@link Defaults}), the file, the
- * overrides {@code key.path=value} from left to right. An override's value is read as YAML, but
- * that of a text key is taken as it stands unless it begins with a quote, and that of a list may be
- * its elements separated by commas, without brackets. A key without a value ({@code bias:}) counts
- * as not given. Text keys keep the text as it is written, though YAML sees a number, a truth value
- * or null in it ({@code 1.10}, {@code no}, {@code ~}). A scalar where a list is required is a list
- * of one.
+ * overrides {@code key.path=value} from left to right. An override's value is read as YAML, except
+ * that a string key's value is taken literally unless it begins with a quote, and a list's value
+ * may be comma-separated elements without brackets. A key without a value ({@code bias:}) counts as
+ * not given. String keys keep the value as written, even where YAML would read a number, a boolean
+ * or null ({@code 1.10}, {@code no}, {@code ~}). A scalar where a list is required becomes a list
+ * of one element.
  *
- * <p>Each mistake is a {@link UserException} of one sentence: a key that does not exist, with the
- * nearest one that does; a value of the wrong type; a required key left out; a value out of range;
- * and YAML that cannot be parsed, with its line and column.
+ * <p>Every error is a {@link UserException} with a one-line message: an unknown key, with the
+ * closest known one; a value of the wrong type; a missing required key; a value out of range; and
+ * invalid YAML, with its line and column.
  */
 public final class ConfigLoader {
   private static final String COMMAND_LINE = "the command line";
@@ -66,7 +66,7 @@ public final class ConfigLoader {
                   .build())
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
-          // Jackson's own lower case is that of the JVM's locale: in Turkish, FILE becomes
+          // Jackson lower-cases by the JVM's locale: in Turkish, FILE becomes
           // f\u0131le.
           .addModule(new SimpleModule().addSerializer(new EnumNames()))
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
@@ -74,7 +74,7 @@ public final class ConfigLoader {
 
   private ConfigLoader() {}
 
-  /** A YAML text as values, and again with each scalar as it is written. */
+  /** YAML as values, and again with each scalar as written. */
   private record Parsed(JsonNode values, JsonNode texts) {}
 
   private static final class EnumNames extends StdSerializer<Enum<?>> {
@@ -91,17 +91,17 @@ public final class ConfigLoader {
     }
   }
 
-  /** The configuration of the overrides alone, over the defaults. */
+  /** The configuration given by overrides alone, on top of the defaults. */
   public static <T extends Record> T load(Class<T> root, List<String> overrides) {
     return draft(root, overrides).resolve();
   }
 
-  /** The configuration of a file and overrides, over the defaults. */
+  /** The configuration given by a file and overrides, on top of the defaults. */
   public static <T extends Record> T load(Class<T> root, Path file, List<String> overrides) {
     return draft(root, file, overrides).resolve();
   }
 
-  /** The configuration that a YAML text holds, over the defaults; {@code origin} names the text. */
+  /** The configuration given by YAML, on top of the defaults; {@code origin} names its source. */
   public static <T extends Record> T parse(
       Class<T> root, String yaml, String origin, List<String> overrides) {
     SettingTree tree = SettingTree.of(root);
@@ -109,10 +109,10 @@ public final class ConfigLoader {
   }
 
   /**
-   * One section of a configuration of any root, with the defaults of its record; empty where the
-   * text has no such section.
+   * One section of a configuration of any root, with the defaults of its record; empty if the YAML
+   * has no such section.
    *
-   * @param origin names the text
+   * @param origin name of the YAML's source, for messages
    */
   public static <T extends Record> Optional<T> parseSection(
       Class<T> section, String name, String yaml, String origin) {
@@ -126,12 +126,12 @@ public final class ConfigLoader {
     return Optional.of(bind(section, keys));
   }
 
-  /** The keys that overrides give. */
+  /** The keys set by overrides. */
   public static <T extends Record> ConfigDraft<T> draft(Class<T> root, List<String> overrides) {
     return draft(root, SettingTree.of(root), YAML.createObjectNode(), overrides);
   }
 
-  /** The keys that a file and overrides give. */
+  /** The keys set by a file and overrides. */
   public static <T extends Record> ConfigDraft<T> draft(
       Class<T> root, Path file, List<String> overrides) {
     SettingTree tree = SettingTree.of(root);
@@ -150,7 +150,9 @@ public final class ConfigLoader {
     return new ConfigDraft<>(root, tree, given);
   }
 
-  /** All keys with their resolved values; {@link #parse} of it gives an equal configuration. */
+  /**
+   * All keys with their resolved values; {@link #parse} of the result gives an equal configuration.
+   */
   public static String toYaml(StageConfig config) {
     return yaml(config);
   }
@@ -204,7 +206,7 @@ public final class ConfigLoader {
     return constant.name().toLowerCase(Locale.ROOT);
   }
 
-  /** The record of a tree that is checked and complete. */
+  /** Binds a checked and complete tree to its record. */
   static <T extends Record> T bind(Class<T> root, ObjectNode tree) {
     try {
       return YAML.treeToValue(tree, root);
@@ -244,7 +246,7 @@ public final class ConfigLoader {
     return parseTrees(value, "the value of " + path + " in " + COMMAND_LINE);
   }
 
-  /** A prompt may begin with what YAML takes for a comment, a list or an alias. */
+  /** A prompt may begin with what YAML reads as a comment, a list or an alias. */
   private static Parsed plain(String text) {
     JsonNode node = YAML.getNodeFactory().textNode(text);
     return new Parsed(node, node);
@@ -297,7 +299,7 @@ public final class ConfigLoader {
   private static Parsed parseTrees(String yaml, String origin) {
     try (JsonParser parser = YAML.getFactory().createParser(yaml)) {
       JsonNode values = YAML.readTree(yaml);
-      // An empty text is a missing node to Jackson; for us, as for YAML, it is null.
+      // Jackson reads an empty string as a missing node; here, as in YAML, it is null.
       return values.isMissingNode()
           ? new Parsed(YAML.nullNode(), YAML.nullNode())
           : new Parsed(values, texts(parser, parser.nextToken()));
@@ -312,7 +314,7 @@ public final class ConfigLoader {
     }
   }
 
-  /** The value at a token; scalars are texts as they are written, without quotes. */
+  /** The value at a token; scalars are strings as written, without quotes. */
   private static JsonNode texts(JsonParser parser, JsonToken token) throws IOException {
     if (token == JsonToken.START_OBJECT) {
       ObjectNode object = YAML.createObjectNode();
@@ -345,7 +347,8 @@ public final class ConfigLoader {
       throw UserException.usage(
           "configuration file " + file + " does not exist: give the path of a YAML file", e);
     } catch (AccessDeniedException e) {
-      throw UserException.usage("configuration file " + file + " may not be read", e);
+      throw UserException.usage(
+          "configuration file " + file + " cannot be read: permission denied", e);
     } catch (MalformedInputException e) {
       throw UserException.usage(
           "configuration file " + file + " must be UTF-8 text, got other bytes", e);

@@ -1,6 +1,6 @@
 package dev.firesteel.config;
 
-/** Section {@code data}: the text, and the token shards made of it. */
+/** Section {@code data}: the text, and the token shards made from it. */
 public record DataConfig(
     @Setting(
             resume = Resume.SAME_DATA,
@@ -14,7 +14,7 @@ public record DataConfig(
             byDefault = "auto",
             meaning =
                 "Format of the source; `auto` decides by file extension (.jsonl/.json/.ndjson,"
-                    + " .parquet, anything else is text; .gz and the like are decompressed).")
+                    + " .parquet, anything else is text; .gz and similar are decompressed).")
         Format format,
     @Setting(
             resume = Resume.SAME_DATA,
@@ -24,13 +24,13 @@ public record DataConfig(
     @Setting(
             resume = Resume.SAME_DATA,
             byDefault = "file",
-            meaning = "What one document is in text files: the whole `file`, or each `line`.")
+            meaning = "Unit that forms a document in text files: the whole `file`, or each `line`.")
         DocumentUnit documentUnit,
     @Setting(
             resume = Resume.SAME_DATA,
             meaning =
-                "Folder of the prepared shards. If not given, it is derived: `data/<name of the"
-                    + " source>-<hash of the settings that shape the shards>`.")
+                "Folder of the prepared shards. Default: `data/<name of the source>-<hash of the"
+                    + " settings that determine the shards>`.")
         String path,
     @Setting(
             resume = Resume.SAME_DATA,
@@ -91,7 +91,7 @@ public record DataConfig(
     PARQUET
   }
 
-  /** What one document is in a text file. */
+  /** Unit that forms a document in a text file. */
   public enum DocumentUnit {
     FILE,
     LINE
@@ -118,8 +118,8 @@ public record DataConfig(
   }
 
   public DataConfig {
-    Require.that(!source.isBlank(), "data.source must name the text to read, got an empty text");
-    Require.that(!textField.isBlank(), "data.text_field must name a field, got an empty text");
+    Require.that(!source.isBlank(), "data.source must name the text to read, got an empty string");
+    Require.that(!textField.isBlank(), "data.text_field must name a field, got an empty string");
     Require.fraction("data.validation_fraction", validationFraction);
     Require.atLeast("data.max_documents", maxDocuments, 0);
     Require.atLeast("data.shard_tokens", shardTokens, 1);

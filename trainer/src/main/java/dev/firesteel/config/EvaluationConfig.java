@@ -1,11 +1,13 @@
 package dev.firesteel.config;
 
-/** Section {@code evaluation}: the loss on the validation text. */
+/** Section {@code evaluation}: the loss on the validation set. */
 public record EvaluationConfig(
     @Setting(
             resume = Resume.FREE,
             byDefault = "250",
-            meaning = "Evaluate every so many steps, and at the end. 0: only at the end.")
+            meaning =
+                "Number of steps between evaluations; one also runs at the end. 0: only at the"
+                    + " end.")
         int every,
     @Setting(
             byDefault = "20",

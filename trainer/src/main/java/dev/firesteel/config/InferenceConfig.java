@@ -1,4 +1,4 @@
 package dev.firesteel.config;
 
-/** What a command that only computes with a model can be told: the section {@code compute}. */
+/** Configuration of commands that only run a model: the section {@code compute}. */
 public record InferenceConfig(ComputeConfig compute) {}

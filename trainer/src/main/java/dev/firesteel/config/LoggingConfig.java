@@ -2,7 +2,7 @@ package dev.firesteel.config;
 
 /** Section {@code logging}: the progress line and {@code metrics.jsonl}. */
 public record LoggingConfig(
-    @Setting(resume = Resume.FREE, byDefault = "10", meaning = "Write metrics every so many steps.")
+    @Setting(resume = Resume.FREE, byDefault = "10", meaning = "Steps between logged metrics.")
         int every) {
 
   public LoggingConfig {

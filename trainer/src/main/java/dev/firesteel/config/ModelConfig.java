@@ -6,17 +6,17 @@ import dev.firesteel.error.UserException;
 /**
  * Section {@code model}: the network's architecture and sizes.
  *
- * <p>Keys that are not given depend on the architecture: GPT-2 has biases, tanh GELU, a tied head
- * and a feed-forward width of 4 times the width; Llama has none of them, SwiGLU, a head of its own
- * and 8/3 of the width rounded up to a multiple of 256 (Touvron et al. 2023, section 2.2, and its
- * reference code).
+ * <p>Defaults of some keys depend on the architecture: GPT-2 has biases, tanh GELU, a tied head and
+ * a feed-forward width of 4 times the width; Llama has no biases, SwiGLU, an untied head and 8/3 of
+ * the width rounded up to a multiple of 256 (Touvron et al. 2023, section 2.2, and its reference
+ * code).
  */
 public record ModelConfig(
     @Setting(
             meaning =
                 "Existing weights to start from: a run directory (its last checkpoint), a"
                     + " checkpoint, or a Hugging Face model directory. The other keys of this"
-                    + " section, `dropout` excepted, and the tokenizer are then those of that"
+                    + " section, except `dropout`, and the tokenizer are then taken from that"
                     + " model. Empty: random initial weights.")
         String from,
     @Setting(
@@ -83,17 +83,17 @@ public record ModelConfig(
                     + " by 1/sqrt(2 x layers).")
         double initStd) {
 
-  /** The family of the network. */
+  /** The model family. */
   public enum Architecture {
     GPT2,
     LLAMA
   }
 
-  /** The feed-forward block's non-linearity. */
+  /** The feed-forward block's activation function. */
   public enum Activation {
     GELU_TANH(dev.firesteel.backend.Activation.GELU_TANH),
     GELU_ERF(dev.firesteel.backend.Activation.GELU_ERF),
-    /** A gate: SiLU of one half of the block's inner width times the other half. */
+    /** Gated: SiLU of one half of the block's inner width times the other half. */
     SWIGLU(dev.firesteel.backend.Activation.SILU);
 
     private final dev.firesteel.backend.Activation elementwise;
@@ -102,7 +102,7 @@ public record ModelConfig(
       this.elementwise = elementwise;
     }
 
-    /** The function that is applied to each element. */
+    /** The function applied to each element. */
     public dev.firesteel.backend.Activation elementwise() {
       return elementwise;
     }

@@ -10,7 +10,7 @@ public record OptimizerConfig(
         double epsilon,
     @Setting(
             byDefault = "0.1",
-            meaning = "Decoupled weight decay, applied to parameters of rank 2 and more.")
+            meaning = "Decoupled weight decay, applied to parameters of rank 2 or higher.")
         double weightDecay) {
 
   public OptimizerConfig {

@@ -3,9 +3,9 @@ package dev.firesteel.config;
 import java.util.Locale;
 
 /**
- * The settings that decide the bytes that {@code prepare} writes: the key under which prepared data
- * is found again. Data with equal settings and equal input files is the same data; anything else in
- * a configuration may differ.
+ * The settings that determine the bytes that {@code prepare} writes: the key under which prepared
+ * data is reused. Equal settings and equal input files give the same data; anything else in a
+ * configuration may differ.
  */
 public record PreparationSettings(
     String source,
@@ -42,12 +42,17 @@ public record PreparationSettings(
     return ConfigLoader.hash(this);
   }
 
-  /** {@code data/<name>-<hash>}: other settings, another folder; nothing is overwritten. */
+  /**
+   * {@code data/<name>-<hash>}: different settings use a different folder, so nothing is
+   * overwritten.
+   */
   String derivedPath() {
     return "data/" + sourceName() + "-" + hash().substring(0, HASH_DIGITS);
   }
 
-  /** The source's last path segment, without its ending, in letters that any file system takes. */
+  /**
+   * The source's last path segment, without its extension, in characters valid on any file system.
+   */
   private String sourceName() {
     String trimmed = source.replaceAll("/+$", "");
     String last = trimmed.substring(trimmed.lastIndexOf('/') + 1);

@@ -3,32 +3,33 @@ package dev.firesteel.config;
 import dev.firesteel.error.UserException;
 
 /**
- * One pretraining run, wholly: what it reads, what it builds, how it trains. Its components are the
- * YAML's top-level keys; {@code docs/configuration.md} lists every key.
+ * The complete configuration of a pretraining run. Its components are the YAML's top-level keys;
+ * {@code docs/configuration.md} lists every key.
  *
- * <p>A value of this type is <em>resolved</em>: what a key leaves to be derived from others (a
- * length of 0, a default that depends on the architecture) has been filled in by the records'
- * constructors, so that the {@code config.yaml} of a run says what happened. Three kinds of 0 stay,
- * because only the data and the machine know them: {@code model.vocabulary_size}, {@code
- * compute.threads}, and, where {@code training.epochs} is given, {@code training.steps} until
- * {@link #withSamples}.
+ * <p>A value of this type is <em>resolved</em>: values derived from other keys (a length of 0, a
+ * default that depends on the architecture) have been filled in by the records' constructors, so
+ * that a run's {@code config.yaml} records what was used. Three kinds of 0 remain, because they
+ * depend on the data or the machine: {@code model.vocabulary_size}, {@code compute.threads}, and,
+ * if {@code training.epochs} is given, {@code training.steps} until {@link #withSamples}.
  */
 public record PretrainConfig(
     @Setting(
             byDefault = "run",
             resume = Resume.FREE,
             meaning =
-                "Name of the run and of its folder; the name of the configuration file without its"
-                    + " extension, if there is one and it does not set another.")
+                "Name of the run and of its folder; by default the name of the configuration file"
+                    + " without its extension, if there is one.")
         String name,
     @Setting(
             byDefault = "1337",
-            meaning = "Seed of everything random: initial weights, sample order, dropout, samples.")
+            meaning =
+                "Seed for all random numbers: initial weights, sample order, dropout, samples.")
         long seed,
     @Setting(
             byDefault = "runs",
             resume = Resume.FREE,
-            meaning = "Folder that holds the run directories: a local path, or a hdfs:/s3a: URI.")
+            meaning =
+                "Folder that contains the run directories: a local path, or a hdfs:/s3a: URI.")
         String runsFolder,
     DataConfig data,
     TokenizerConfig tokenizer,
@@ -66,7 +67,7 @@ public record PretrainConfig(
     }
   }
 
-  /** The settings that decide what {@code prepare} writes, and nothing else. */
+  /** The settings that determine what {@code prepare} writes, and nothing else. */
   public PreparationSettings preparation() {
     return PreparationSettings.of(data, tokenizer);
   }
@@ -78,10 +79,10 @@ public record PretrainConfig(
 
   /**
    * The same configuration with the number of steps that {@code training.epochs} takes; unchanged
-   * where the length of the run is given in another way, or was resolved before.
+   * if the run's length is given in another way or is already resolved.
    *
    * @param samplesPerEpoch training sequences in one pass over the training text
-   * @throws UserException if {@code training.steps} is given, too, and is another number
+   * @throws UserException if {@code training.steps} is also given and differs
    */
   public PretrainConfig withSamples(long samplesPerEpoch) {
     TrainingConfig longEnough = training.withSamples(samplesPerEpoch);

@@ -2,7 +2,9 @@ package dev.firesteel.config;
 
 import dev.firesteel.error.UserException;
 
-/** The checks of the records: each names the key, what is required and what was got. */
+/**
+ * Validation of record components: each message names the key, what is required and what was given.
+ */
 final class Require {
   private Require() {}
 
@@ -24,7 +26,7 @@ final class Require {
     }
   }
 
-  /** {@code 0 <= value < 1}: a probability that leaves something over, a moment's decay. */
+  /** {@code 0 <= value < 1}: a probability other than 1, or a moment's decay rate. */
   static void fraction(String key, double value) {
     if (!(value >= 0 && value < 1)) {
       throw UserException.usage(key + " must be at least 0 and less than 1, got " + value);

@@ -1,14 +1,14 @@
 package dev.firesteel.config;
 
-/** Whether a run may be resumed with another value of a key than the checkpoint's. */
+/** Whether a run may be resumed with a value of a key that differs from the checkpoint's. */
 public enum Resume {
   /** No: the key changes what is computed. */
   FIXED("no"),
   /** Yes: the key changes no weight and no loss. */
   FREE("yes"),
-  /** Yes, if the data and the tokenizer that the key leads to are those of the checkpoint. */
+  /** Yes, if the resulting data and tokenizer are the checkpoint's. */
   SAME_DATA("same data"),
-  /** Yes, if all steps so far had the same learning rates with the new value. */
+  /** Yes, if the learning rates of all steps so far are the same with the new value. */
   SAME_RATES("same rates");
 
   private final String title;
@@ -17,7 +17,7 @@ public enum Resume {
     this.title = title;
   }
 
-  /** As {@code docs/configuration.md} says it. */
+  /** The label in {@code docs/configuration.md}. */
   String title() {
     return title;
   }

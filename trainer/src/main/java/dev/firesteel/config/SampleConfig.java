@@ -7,29 +7,31 @@ public record SampleConfig(
     @Setting(
             resume = Resume.FREE,
             byDefault = "0",
-            meaning = "Generate a sample every so many steps, and at the end. 0: only at the end.")
+            meaning =
+                "Number of steps between samples; one is also generated at the end. 0: only at the"
+                    + " end.")
         int every,
     @Setting(
             resume = Resume.FREE,
             byDefault = "200",
-            meaning = "Maximum number of tokens of a sample. 0: no samples.")
+            meaning = "Maximum length of a sample, in tokens. 0: no samples.")
         int maxTokens,
     @Setting(
             resume = Resume.FREE,
             byDefault = "0.8",
-            meaning = "Divides the logits before sampling. 0: always the most likely token.")
+            meaning = "Sampling temperature: divides the logits. 0: greedy decoding.")
         double temperature,
     @Setting(
             resume = Resume.FREE,
             byDefault = "0",
-            meaning = "Sample from the k most likely tokens. 0: from all.")
+            meaning = "Sample from the k most likely tokens. 0: from all tokens.")
         int topK,
     @Setting(
             resume = Resume.FREE,
             byDefault = "1.0",
             meaning =
                 "Nucleus sampling: sample from the smallest set of most likely tokens whose"
-                    + " probabilities sum to this.")
+                    + " probabilities sum to at least this.")
         double topP) {
 
   public SampleConfig {

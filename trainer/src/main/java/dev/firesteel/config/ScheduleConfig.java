@@ -28,7 +28,7 @@ public record ScheduleConfig(
             meaning = "Final learning rate as a fraction of optimizer.learning_rate.")
         double minLearningRateRatio) {
 
-  /** The curve after the warm-up. */
+  /** The shape of the curve after the warm-up. */
   public enum Kind {
     CONSTANT,
     LINEAR,
@@ -44,7 +44,9 @@ public record ScheduleConfig(
     Require.upToOne("schedule.min_learning_rate_ratio", minLearningRateRatio);
   }
 
-  /** With the decay resolved; unchanged as long as the number of steps is not known (0). */
+  /**
+   * The same schedule with the decay resolved; unchanged while the number of steps is unknown (0).
+   */
   ScheduleConfig resolved(int steps) {
     if (steps == 0) {
       return this;

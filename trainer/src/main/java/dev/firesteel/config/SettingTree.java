@@ -18,8 +18,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * The known keys of a root record: checks a YAML tree against them, with messages that Jackson
- * cannot give, and completes it with the defaults.
+ * The known keys of a root record: checks a YAML tree against them, with better messages than
+ * Jackson's, and fills in the defaults.
  */
 final class SettingTree {
   private static final ClassValue<SettingTree> ROOTS =
@@ -42,8 +42,8 @@ final class SettingTree {
    * One key that holds a value.
    *
    * @param type of the value, or of a list's elements
-   * @param list whether it holds a list
-   * @param byDefault the default, in this root
+   * @param list whether the value is a list
+   * @param byDefault the default in this root
    */
   record Key(String path, Class<?> type, boolean list, Setting setting, String byDefault) {
     boolean required() {
@@ -65,10 +65,10 @@ final class SettingTree {
         return list ? "list of " + constants : constants;
       }
       return switch (type.getSimpleName()) {
-        case "int", "long", "Integer", "Long" -> list ? "list of whole numbers" : "whole number";
+        case "int", "long", "Integer", "Long" -> list ? "list of integers" : "integer";
         case "double", "Double" -> list ? "list of numbers" : "number";
         case "boolean", "Boolean" -> list ? "list of true \\| false" : "true \\| false";
-        default -> list ? "list of texts" : "text";
+        default -> list ? "list of strings" : "string";
       };
     }
   }
@@ -78,7 +78,7 @@ final class SettingTree {
     return ROOTS.get(root);
   }
 
-  /** The keys of a section's record alone, under its name. */
+  /** The keys of a single section's record, under its name. */
   static SettingTree of(Class<? extends Record> section, String name) {
     return new SettingTree(name, section, null, Map.of());
   }
@@ -121,7 +121,7 @@ final class SettingTree {
           || !key.startsWith(path + ".")
           || of(component.getType().asSubclass(Record.class), path).find(key).isEmpty()) {
         throw new IllegalArgumentException(
-            "@Defaults of " + path + " must give keys of that section, got " + each);
+            "@Defaults of " + path + " must set keys of that section, got " + each);
       }
       defaults.put(key, each.substring(key.length() + 1));
     }
@@ -154,21 +154,21 @@ final class SettingTree {
     return find(keyPath).isPresent();
   }
 
-  /** Whether the key of this path holds a text. */
+  /** Whether the key at this path holds a string. */
   boolean isText(String keyPath) {
     return find(keyPath).filter(key -> key.type == String.class && !key.list).isPresent();
   }
 
-  /** Whether the key of this path holds a list. */
+  /** Whether the key at this path holds a list. */
   boolean isList(String keyPath) {
     return find(keyPath).filter(Key::list).isPresent();
   }
 
   /**
-   * Refuses unknown keys and values of the wrong type, and writes each value in its own type.
+   * Rejects unknown keys and values of the wrong type, and converts each value to its type.
    *
-   * @param texts the same tree, in which each scalar is the text as it is written: {@code 1.10},
-   *     where YAML sees the number 1.1
+   * @param texts the same tree with each scalar as the string that was written: {@code 1.10}, where
+   *     YAML sees the number 1.1
    */
   void check(ObjectNode tree, JsonNode texts, String origin) {
     List<String> names = new ArrayList<>();
@@ -195,7 +195,7 @@ final class SettingTree {
       if (child instanceof SettingTree section) {
         if (!(value instanceof ObjectNode object)) {
           throw UserException.usage(
-              "%s must be a section with keys of its own (%s), got %s in %s"
+              "%s must be a section with keys (%s), got %s in %s"
                   .formatted(
                       section.path,
                       String.join(", ", section.children.keySet()),
@@ -209,12 +209,12 @@ final class SettingTree {
     }
   }
 
-  /** A key without a value is null or, as Jackson reads some of them, an empty text. */
+  /** A key without a value is null or, as Jackson reads some of them, an empty string. */
   private static boolean isAbsent(JsonNode value) {
     return value.isNull() || (value.isTextual() && value.asText().isEmpty());
   }
 
-  /** Puts the default where a key is not given. */
+  /** Fills in the default of each key that is not given. */
   void complete(ObjectNode tree) {
     children.forEach(
         (name, child) -> {
@@ -247,7 +247,7 @@ final class SettingTree {
     return typed(key, nodes.textNode(value), "the defaults");
   }
 
-  /** The elements of a list that are separated by commas. */
+  /** The elements of a comma-separated list. */
   static ArrayNode elements(String keyPath, String text, String origin) {
     ArrayNode elements = JsonNodeFactory.instance.arrayNode();
     int from = 0;
@@ -300,7 +300,7 @@ final class SettingTree {
     }
     if (type == String.class) {
       if (text == null) {
-        throw wrongType(key, "a text", value, origin);
+        throw wrongType(key, "a string", value, origin);
       }
       return nodes.textNode(text);
     }
@@ -322,16 +322,16 @@ final class SettingTree {
         .filter(n -> n.stripTrailingZeros().scale() <= 0)
         .filter(n -> n.compareTo(least) >= 0 && n.compareTo(most) <= 0)
         .map(n -> nodes.numberNode(n.longValueExact()))
-        .orElseThrow(() -> wrongType(key, "a whole number up to " + most, value, origin));
+        .orElseThrow(() -> wrongType(key, "an integer up to " + most, value, origin));
   }
 
   /**
-   * The value as a number. YAML 1.1 takes {@code 1e-3} for a text, because it has no dot; everybody
-   * else takes it for a number.
+   * The value as a number. YAML 1.1 reads {@code 1e-3} as a string, because it has no dot; everyone
+   * else reads it as a number.
    */
   private static Optional<BigDecimal> number(JsonNode value) {
     if (value.isNumber()) {
-      // NaN and infinities are numbers to YAML and to no key of ours.
+      // NaN and infinities are valid YAML numbers, but no key accepts them.
       return Double.isFinite(value.doubleValue())
           ? Optional.of(value.decimalValue())
           : Optional.empty();
@@ -351,10 +351,10 @@ final class SettingTree {
         "%s must be %s, got %s in %s".formatted(key.path, required, describe(got), origin));
   }
 
-  /** A value as a message shows it. */
+  /** A value as shown in messages. */
   static String describe(JsonNode value) {
     if (value.isObject()) {
-      return "a section with keys";
+      return "a section";
     }
     if (value.isArray()) {
       return "a list";
@@ -374,24 +374,24 @@ final class SettingTree {
     return UserException.usage("unknown key \"%s\" in %s: %s".formatted(full, origin, hint));
   }
 
-  /** The form of the command line in YAML, where a section holds its keys. */
+  /** Command-line notation used in YAML, where keys are nested under their section. */
   private UserException dotted(String full, String origin) {
     String known =
         nearest(full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
             .orElseGet(this::anyKey);
     int dot = known.indexOf('.');
     return UserException.usage(
-        "unknown key \"%s\" in %s: a key of a section stands below it in YAML, as in \"%s: {%s: ...}\"; key.path=value is for the command line"
+        "unknown key \"%s\" in %s: in YAML, keys are nested under their section, as in \"%s: {%s: ...}\"; key.path=value is for the command line"
             .formatted(full, origin, known.substring(0, dot), known.substring(dot + 1)));
   }
 
-  /** Some key of a section, to show how it is written: the first that is required, or the first. */
+  /** A key of a section for an example: the first required one, or else the first. */
   private String anyKey() {
     List<Key> keys = root.keys().stream().filter(key -> key.path.contains(".")).toList();
     return keys.stream().filter(Key::required).findFirst().orElseGet(() -> keys.get(0)).path;
   }
 
-  /** The most similar key: of this section first, of all sections then. */
+  /** The most similar key: in this section first, then in all sections. */
   private Optional<String> nearest(String name) {
     Optional<String> here = nearest(name, List.copyOf(children.keySet()));
     if (here.isPresent()) {
@@ -417,7 +417,7 @@ final class SettingTree {
     return Optional.ofNullable(found);
   }
 
-  /** The fewest insertions, deletions and replacements of one character that turn a into b. */
+  /** The Levenshtein distance of a and b. */
   static int levenshtein(String a, String b) {
     int[] row = new int[b.length() + 1];
     Arrays.setAll(row, j -> j);

@@ -3,16 +3,16 @@ package dev.firesteel.config;
 import dev.firesteel.error.UserException;
 
 /**
- * What the configurations of all training stages have in common: all that the run loop, the
- * checkpoints and the driver need to know. Each stage has a root record of its own that implements
- * this interface, made of the shared section records and of its own ones.
+ * What the configurations of all training stages have in common: everything that the run loop, the
+ * checkpoints and the driver need. Each stage has its own root record, which implements this
+ * interface and is composed of shared section records and its own.
  */
 public interface StageConfig {
   /**
-   * Refuses what cannot be the name of a folder, on any file system; every root's constructor calls
-   * it.
+   * Rejects names that are not valid folder names on every file system; every root's constructor
+   * calls it.
    *
-   * @throws UserException that names the key
+   * @throws UserException naming the key
    */
   static void requirePlace(String name, String runsFolder) {
     Require.that(
@@ -21,16 +21,16 @@ public interface StageConfig {
             + " underscores, got \""
             + name
             + "\"");
-    Require.that(!runsFolder.isBlank(), "runs_folder must name a folder, got an empty text");
+    Require.that(!runsFolder.isBlank(), "runs_folder must name a folder, got an empty string");
   }
 
   /** Name of the run and of its folder. */
   String name();
 
-  /** Seed of everything random. */
+  /** Seed for all random numbers. */
   long seed();
 
-  /** Folder that holds the run directories. */
+  /** Folder that contains the run directories. */
   String runsFolder();
 
   /** Folder of the prepared data. */

@@ -1,6 +1,6 @@
 package dev.firesteel.config;
 
-/** Section {@code tokenizer}: the one to train, or the file of an existing one. */
+/** Section {@code tokenizer}: the tokenizer to train, or the file of an existing one. */
 public record TokenizerConfig(
     @Setting(
             resume = Resume.SAME_DATA,
@@ -19,15 +19,15 @@ public record TokenizerConfig(
     @Setting(
             resume = Resume.SAME_DATA,
             meaning =
-                "An existing `tokenizer.json` (Hugging Face format) to use instead of training"
-                    + " one; `kind` and `vocabulary_size` are then those of the file.")
+                "An existing `tokenizer.json` (Hugging Face format) to use instead of training one;"
+                    + " `kind` and `vocabulary_size` are then taken from the file.")
         String file,
     @Setting(
             resume = Resume.SAME_DATA,
             byDefault = "100000000",
             meaning =
-                "Train a `bpe` tokenizer on at most the first so many bytes of the training text."
-                    + " 0: all.")
+                "Maximum number of bytes, from the start of the training text, to train a `bpe`"
+                    + " tokenizer on. 0: all.")
         long trainingBytes) {
 
   /** The kind of tokenizer to train. */
@@ -37,7 +37,7 @@ public record TokenizerConfig(
     CHAR
   }
 
-  /** Every byte has to have a token: 256, and one that ends a text. */
+  /** Every byte needs a token: 256, plus the end-of-text token. */
   static final int LEAST_VOCABULARY = 257;
 
   public TokenizerConfig {

@@ -5,11 +5,11 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 
 /**
- * Section {@code training}: how long, and in which batches.
+ * Section {@code training}: the length of the run and the batch sizes.
  *
- * <p>How long is said by one of {@code steps}, {@code tokens} and {@code epochs}. {@code steps} is
- * resolved from the others: from tokens at once, from epochs as soon as the size of the training
- * text is known ({@link #withSamples}), until when it is 0.
+ * <p>The length is set by one of {@code steps}, {@code tokens} and {@code epochs}. {@code steps} is
+ * derived from the others: from tokens immediately, from epochs once the size of the training text
+ * is known ({@link #withSamples}); until then it is 0.
  */
 public record TrainingConfig(
     @Setting(
@@ -36,7 +36,7 @@ public record TrainingConfig(
     @Setting(
             byDefault = "16",
             meaning =
-                "Sequences per micro-batch: one forward and backward pass. Part of the result,"
+                "Sequences per micro-batch: one forward and backward pass. Affects the result,"
                     + " unlike the number of threads and executors.")
         int microBatchSize,
     @Setting(
@@ -109,11 +109,11 @@ public record TrainingConfig(
   }
 
   /**
-   * The steps that {@link #epochs} takes, where that is how the run's length is given; else
-   * unchanged.
+   * This configuration with the number of steps that {@link #epochs} takes, if the run's length is
+   * given in epochs; otherwise unchanged.
    *
    * @param samplesPerEpoch training sequences in one pass over the training text
-   * @throws UserException if {@code training.steps} is given, too, and is another number
+   * @throws UserException if {@code training.steps} is also given and differs
    */
   TrainingConfig withSamples(long samplesPerEpoch) {
     if (epochs == 0) {

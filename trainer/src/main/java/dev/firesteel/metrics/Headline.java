@@ -1,19 +1,19 @@
 package dev.firesteel.metrics;
 
 /**
- * The one number of an evaluation by which a stage compares models: its best value is kept in
- * checkpoints, and the best checkpoints are those of its best values.
+ * The metric by which a stage compares models: checkpoints record its best value, and the best
+ * checkpoint is the one with that value.
  *
- * @param metric that {@code evaluate} reports
- * @param lessIsBetter whether a smaller value is better
+ * @param metric metric that {@code evaluate} reports
+ * @param lessIsBetter whether lower values are better
  */
 public record Headline(Metric metric, boolean lessIsBetter) {
-  /** A headline of which less is better, such as a loss. */
+  /** A headline for which lower is better, such as a loss. */
   public static Headline less(Metric metric) {
     return new Headline(metric, true);
   }
 
-  /** A headline of which more is better, such as a reward. */
+  /** A headline for which higher is better, such as a reward. */
   public static Headline more(Metric metric) {
     return new Headline(metric, false);
   }
@@ -23,7 +23,7 @@ public record Headline(Metric metric, boolean lessIsBetter) {
     return lessIsBetter ? value < than : value > than;
   }
 
-  /** A number of which less is always better: the value, negated where more is better. */
+  /** A score for which lower is always better: the value, negated if higher is better. */
   public double score(double value) {
     return lessIsBetter ? value : -value;
   }

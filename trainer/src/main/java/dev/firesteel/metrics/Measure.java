@@ -1,6 +1,6 @@
 package dev.firesteel.metrics;
 
-/** The value of a metric at a step; NaN where it could not be measured. */
+/** The value of a metric at a step; NaN if it could not be measured. */
 public record Measure(Metric metric, double value) {
   /** Label and value, see {@link Metric#text}. */
   public String text() {

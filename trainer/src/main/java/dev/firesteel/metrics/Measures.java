@@ -18,28 +18,29 @@ public final class Measures implements Iterable<Measure> {
     this.all = List.copyOf(all);
   }
 
-  /** No numbers. */
+  /** The empty set. */
   public static Measures none() {
     return NONE;
   }
 
-  /** One number. */
+  /** A set of one measure. */
   public static Measures of(Metric metric, double value) {
     return NONE.with(metric, value);
   }
 
-  /** These numbers and one more, at the end. */
+  /** These measures with one more at the end. */
   public Measures with(Metric metric, double value) {
     if (all.stream().anyMatch(measure -> measure.metric().key().equals(metric.key()))) {
       throw new IllegalArgumentException(
-          "each metric must be reported once a step, got a second value of " + metric.key());
+          "each metric must be reported at most once per step, got a second value of "
+              + metric.key());
     }
     List<Measure> more = new ArrayList<>(all);
     more.add(new Measure(metric, value));
     return new Measures(more);
   }
 
-  /** These numbers and those, in this order. */
+  /** These measures followed by the others. */
   public Measures with(Measures others) {
     Measures sum = this;
     for (Measure measure : others) {
@@ -61,12 +62,12 @@ public final class Measures implements Iterable<Measure> {
         .findFirst();
   }
 
-  /** Whether there are no numbers. */
+  /** Whether there are no measures. */
   public boolean isEmpty() {
     return all.isEmpty();
   }
 
-  /** The numbers, in order. */
+  /** The measures, in order. */
   @JsonValue
   public List<Measure> list() {
     return all;

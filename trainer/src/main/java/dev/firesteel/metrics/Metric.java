@@ -1,35 +1,35 @@
 package dev.firesteel.metrics;
 
 /**
- * A number that a run reports over its steps: what it is called, and how it is shown.
+ * A number that a run reports over its steps: its name and how it is displayed.
  *
- * @param key in {@code metrics.jsonl}, in the JSON of the Spark tab and in gauges; snake case
- * @param label as people read it, in lower case
- * @param unit of its values
- * @param chart title of the chart that draws it; metrics of one title share a chart
- * @param fromZero whether the chart's vertical axis begins at 0
- * @param onProgressLine whether the progress line has room for it
+ * @param key in {@code metrics.jsonl}, in the JSON of the Spark tab and in gauges; in snake case
+ * @param label name for display, in lower case
+ * @param unit unit of its values
+ * @param chart title of its chart; metrics with the same title share a chart
+ * @param fromZero whether the chart's vertical axis starts at 0
+ * @param onProgressLine whether the progress line shows it
  */
 public record Metric(
     String key, String label, Unit unit, String chart, boolean fromZero, boolean onProgressLine) {
 
-  /** A metric with a chart of its own and a place on the progress line. */
+  /** A metric with its own chart, shown on the progress line. */
   public static Metric of(String key, String label, Unit unit) {
     String title = Character.toUpperCase(label.charAt(0)) + label.substring(1);
     return new Metric(key, label, unit, title, false, true);
   }
 
-  /** The same metric, drawn in the chart of this title. */
+  /** The same metric, drawn in the chart with this title. */
   public Metric in(String title) {
     return new Metric(key, label, unit, title, fromZero, onProgressLine);
   }
 
-  /** The same metric, with a vertical axis that begins at 0. */
+  /** The same metric, with a vertical axis that starts at 0. */
   public Metric startingAtZero() {
     return new Metric(key, label, unit, chart, true, onProgressLine);
   }
 
-  /** The same metric, without a place on the progress line. */
+  /** The same metric, not shown on the progress line. */
   public Metric offProgressLine() {
     return new Metric(key, label, unit, chart, fromZero, false);
   }

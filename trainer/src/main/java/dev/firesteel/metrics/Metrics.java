@@ -20,30 +20,30 @@ public final class Metrics {
           .startingAtZero()
           .offProgressLine();
 
-  /** Mean since the report before, of training alone: without evaluations and checkpoints. */
+  /** Mean since the previous report, excluding evaluations and checkpoints. */
   public static final Metric TOKENS_PER_SECOND =
       Metric.of("tokens_per_second", "tokens/s", Unit.TOKENS_PER_SECOND)
           .in("Throughput")
           .startingAtZero();
 
-  /** Time of a step, mean since the report before, of training alone. */
+  /** Time per step, a mean since the previous report, excluding evaluations and checkpoints. */
   public static final Metric STEP_MILLIS =
       Metric.of("step_ms", "step time", Unit.MILLISECONDS).startingAtZero().offProgressLine();
 
-  /** What the threads that compute allocated on rank 0's Java heap in a step, likewise. */
+  /** Bytes per step that the compute threads allocated on rank 0's Java heap, likewise a mean. */
   public static final Metric ALLOCATED_BYTES =
-      Metric.of("allocated_bytes_per_step", "allocated a step", Unit.BYTES)
-          .in("Java heap allocated a step")
+      Metric.of("allocated_bytes_per_step", "allocated per step", Unit.BYTES)
+          .in("Java heap allocated per step")
           .startingAtZero()
           .offProgressLine();
 
-  /** What garbage collections of rank 0 took of a step, likewise. */
+  /** Time per step in rank 0's garbage collections, likewise a mean. */
   public static final Metric GC_MILLIS =
-      Metric.of("gc_ms", "garbage collection a step", Unit.MILLISECONDS)
+      Metric.of("gc_ms", "garbage collection per step", Unit.MILLISECONDS)
           .startingAtZero()
           .offProgressLine();
 
-  /** Mean cross-entropy on validation text. */
+  /** Mean cross-entropy on the validation set. */
   public static final Metric VALIDATION_LOSS =
       Metric.of("val_loss", "validation loss", Unit.NATS).in(LOSS_CHART);
 
@@ -65,7 +65,7 @@ public final class Metrics {
 
   private Metrics() {}
 
-  /** The metric of a key: one of those above, else a plain number of that name. */
+  /** The metric with a key: one of those above, or else a plain number with that name. */
   public static Metric of(String key) {
     return SHARED.stream()
         .filter(metric -> metric.key().equals(key))

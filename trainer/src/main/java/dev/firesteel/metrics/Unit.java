@@ -27,12 +27,12 @@ public enum Unit {
     this.format = format;
   }
 
-  /** The unit's name as it stands behind a number; empty for a plain number. */
+  /** The unit's symbol, written after a number; empty for a plain number. */
   public String symbol() {
     return symbol;
   }
 
-  /** A value with the digits that its unit needs, without the symbol. */
+  /** A value formatted with the precision suited to its unit, without the symbol. */
   public String format(double value) {
     return String.format(Locale.ROOT, format, value);
   }
@@ -42,7 +42,7 @@ public enum Unit {
     return symbol.isEmpty() ? format(value) : format(value) + " " + symbol;
   }
 
-  /** A value as it is stored: times and rates need no 17 digits. */
+  /** A value as it is stored: times and rates do not need 17 digits. */
   public double rounded(double value) {
     return switch (this) {
       case TOKENS_PER_SECOND, MILLISECONDS ->

@@ -24,12 +24,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** A run's passes over the model, without numbers: what {@link KernelTrace} notes of them. */
+/** A run's passes over the model, without numbers, recorded by {@link KernelTrace}. */
 final class DryRun {
-  /** The run's objects beside arrays: names, metrics, buffers of files. */
+  /** The run's objects other than arrays: names, metrics, file buffers. */
   private static final long OBJECTS_BYTES = 1 << 20;
 
-  /** Shards are cut at multiples, so that some are larger than others. */
+  /** Shards are cut at multiples of this, so some are larger than others. */
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
   private final PretrainConfig config;
@@ -44,7 +44,7 @@ final class DryRun {
     this.threads = threads;
   }
 
-  /** The memory of the model and of its training, without the process around it. */
+  /** The memory of the model and its training, excluding the rest of the process. */
   List<MemoryPart> parts() {
     Workspace workspace = workspace();
     KernelTrace trace = new KernelTrace(heap, workspace);
@@ -65,7 +65,7 @@ final class DryRun {
             0));
     parts.add(
         new MemoryPart(
-            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's of " + trainers,
+            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's share of " + trainers,
             trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
             0));
     if (config.checkpoint().inBackground(trainers)) {
@@ -80,7 +80,8 @@ final class DryRun {
       parts.add(new MemoryPart(kind.getKey().title(), kind.getValue(), 0));
       named += kind.getValue();
     }
-    parts.add(new MemoryPart("activations of other sizes, kept", trace.poolHeapBytes() - named, 0));
+    parts.add(
+        new MemoryPart("cached activations of other sizes", trace.poolHeapBytes() - named, 0));
     for (Workspace.Part part : workspace.parts(heap::arrayBytes)) {
       parts.add(new MemoryPart(part.name(), part.heapBytes(), part.nativeBytes()));
     }
@@ -94,16 +95,16 @@ final class DryRun {
               + (reserved >> 20)
               + " MiB, and the run needs "
               + (held >> 20)
-              + " MiB; take a smaller training.micro_batch_size, compute.recompute or model");
+              + " MiB; reduce training.micro_batch_size or the model, or set compute.recompute");
     }
     if (reserved > held) {
       parts.add(new MemoryPart("rest of the device's arenas", reserved - held, 0));
     }
-    parts.add(new MemoryPart("names, metrics, buffers of files", OBJECTS_BYTES, 0));
+    parts.add(new MemoryPart("names, metrics, file buffers", OBJECTS_BYTES, 0));
     return parts;
   }
 
-  /** What the backend of the run says of its kernels. */
+  /** The run's backend, as it describes its kernels. */
   private Workspace workspace() {
     return Backends.workspace(
         new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
@@ -117,7 +118,7 @@ final class DryRun {
         sample(model, trace.pool());
       }
       evaluate(model, trace.pool());
-      // Twice, since the first pass's bf16 copies are given back in the second.
+      // Twice, because the first pass's bf16 copies are released in the second.
       Segment gradients = model.parameters().newSegment();
       train(model, gradients, trace.pool());
       model.parameters().weights().flat().storage().markWritten();
@@ -149,7 +150,7 @@ final class DryRun {
         pass, pass.tape().constant(ids, shape), pass.tape().constant(ids, shape), 1.0 / ids.length);
   }
 
-  /** One token after a prompt, which has at most one token for each of its bytes. */
+  /** One token after a prompt, which has at most one token per byte. */
   private void sample(LanguageModel model, ArrayPool pool) {
     int context = modelConfig.contextLength();
     int bytes = config.sample().prompt().getBytes(StandardCharsets.UTF_8).length;

@@ -4,21 +4,21 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.Recompute;
 
 /**
- * Floating-point operations of training, an addition and a multiplication counted as two. For each
- * token, with P weights in matrix products (the head among them, embeddings as tables not), L
- * layers, H heads of width K, and T tokens in a sequence:
+ * Floating-point operations of training, an addition and a multiplication counted as two. Per
+ * token, with P weights in matmuls (including the head but not embedding lookups), L layers, H heads
+ * of width K, and T tokens in a sequence:
  *
  * <pre>forward and backward = 6 P + 12 L H K (T + 1) / 2</pre>
  *
- * <p>The second term is the score and value products of causal attention, of which a token sees (T
- * + 1) / 2 keys on average. Norms, activations and the optimizer are not counted.
+ * <p>The second term is the score and value matmuls of causal attention, where a token attends to
+ * (T + 1) / 2 keys on average. Norms, activations and the optimizer are not counted.
  *
- * @param formula of {@code perToken}, for people
+ * @param formula formula of {@code perToken}, for display
  * @param productWeights P
- * @param perToken of the model, forward and backward, as above
+ * @param perToken operations per token, forward and backward, as above
  * @param recomputedPerToken what {@code compute.recompute} adds
- * @param perStep of all tokens of a step, both
- * @param numbersPerToken what a forward pass makes for each token: activations and logits
+ * @param perStep operations of all tokens of a step, including recomputation
+ * @param numbersPerToken numbers that a forward pass produces per token: activations and logits
  */
 public record FlopPlan(
     String formula,
@@ -29,7 +29,7 @@ public record FlopPlan(
     long numbersPerToken) {
 
   private static final String FORMULA =
-      "6 x weights in products + 12 x layers x heads x head width x (sequence length + 1) / 2";
+      "6 x weights in matmuls + 12 x layers x heads x head width x (sequence length + 1) / 2";
 
   static FlopPlan of(ModelConfig model, int length, long tokensPerStep, Recompute recompute) {
     long width = model.width();

@@ -1,9 +1,9 @@
 package dev.firesteel.plan;
 
 /**
- * How much of a heap an array takes. G1, the default collector, gives an array of half a region or
- * more whole regions of its own, and makes regions of 1 MiB or, the average of the initial and the
- * largest heap allowing 2048 of them, of the next power of two.
+ * How much heap an array occupies. G1, the default collector, places an array of half a region or
+ * more in whole regions of its own. The region size is 1 MiB, or a larger power of two such that
+ * the average of the initial and the maximum heap has about 2048 regions.
  */
 final class Heap {
   private static final long MIB = 1 << 20;
@@ -11,7 +11,7 @@ final class Heap {
   private static final int REGIONS = 2048;
   private static final long LARGEST_REGION = 32 * MIB;
 
-  /** Below it Spark refuses to start. */
+  /** Spark refuses to start with less. */
   private static final long LEAST_BYTES = 512 * MIB;
 
   /** Young generation, fragments between arrays of whole regions, garbage not yet collected. */
@@ -26,7 +26,7 @@ final class Heap {
     this.regionBytes = regionBytes;
   }
 
-  /** The heap of a JVM that was started with {@code -Xmx} of so much. */
+  /** The heap of a JVM started with this {@code -Xmx}. */
   static Heap of(long largestBytes) {
     long region = MIB;
     while (region < LARGEST_REGION && largestBytes / 2 / REGIONS >= 2 * region) {
@@ -36,15 +36,15 @@ final class Heap {
   }
 
   /**
-   * What an array takes whose elements take {@code bytes}. Its header makes an array of just some
-   * regions need one more.
+   * Heap bytes occupied by an array with {@code bytes} of elements. Because of its header, an array
+   * that would exactly fill its regions needs one more.
    */
   long arrayBytes(long bytes) {
     long size = bytes + HEADER_BYTES;
     return size < regionBytes / 2 ? size : (size + regionBytes - 1) / regionBytes * regionBytes;
   }
 
-  /** The {@code -Xmx} for so much live data. */
+  /** The {@code -Xmx} recommended for this much live data. */
   static long recommended(long liveBytes) {
     long wanted = (long) (liveBytes * MARGIN) + FIXED_MARGIN;
     return Math.max(LEAST_BYTES, (wanted + STEP - 1) / STEP * STEP);

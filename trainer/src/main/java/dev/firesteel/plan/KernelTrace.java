@@ -25,25 +25,25 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
- * A backend without numbers: it allocates nothing, computes nothing, and notes what memory a model
- * would have at each kernel. So a plan follows the model's own code, tape and pool, whatever they
- * come to do. What a kernel keeps for itself, the planned backend's {@link Workspace} knows.
+ * A backend without numbers: it allocates and computes nothing, and records what memory a model
+ * would use at each kernel. A plan thus follows the model's actual code, tape and pool. Memory that
+ * kernels keep for themselves is described by the planned backend's {@link Workspace}.
  *
- * <p>A kernel's result is the operand that no kernel has named before. Nothing is ever marked as
- * written here, so a storage's version changes only when its lease ends.
+ * <p>A kernel's result is the operand that no kernel has used before. Nothing is ever marked as
+ * written here, so a storage's version changes only when it is released.
  *
- * <p>A kernel that no model calls so far is refused: what its result is for has to be decided here
- * once one does.
+ * <p>Kernels that no model calls yet are rejected: once a model calls one, the purpose of its
+ * result must be decided here.
  */
 final class KernelTrace implements Backend {
-  /** What an array of the pool is for. */
+  /** The purpose of an array of the pool. */
   enum Kind {
     RESIDUAL("residual stream"),
     NORM("norms"),
     ATTENTION("attention: queries, keys, values, results"),
     FEED_FORWARD("feed-forward"),
     GRADIENT("gradients of activations"),
-    OTHER("token ids, losses and others");
+    OTHER("token ids, losses and other arrays");
 
     private final String title;
 
@@ -117,12 +117,12 @@ final class KernelTrace implements Backend {
     weights = set.weights().flat().storage();
   }
 
-  /** What the pool has taken of the heap. */
+  /** The heap memory taken by the pool. */
   long poolHeapBytes() {
     return poolHeapBytes;
   }
 
-  /** What the pool had lent at the busiest moment, by kind. */
+  /** The pool's allocations at peak, by kind. */
   Map<Kind, Long> atPeak() {
     return atPeak;
   }
@@ -229,10 +229,10 @@ final class KernelTrace implements Backend {
   }
 
   /**
-   * Labels the operands that no kernel has named before, and looks whether more is lent than ever.
+   * Labels the operands that no kernel has used before, and updates the peak allocation.
    *
-   * @param kind what the kernel's result is for
-   * @param operands null for one that is absent
+   * @param kind purpose of the kernel's result
+   * @param operands null for an absent operand
    */
   private void note(Kind kind, NdArray... operands) {
     for (NdArray array : operands) {
@@ -273,11 +273,11 @@ final class KernelTrace implements Backend {
           case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
           case POSITIONS, NORMS ->
               throw new IllegalStateException(
-                  "the plan does not know a product with the parameter " + parameter.name());
+                  "the plan does not know a matmul with the parameter  " + parameter.name());
         };
       }
     }
-    throw new IllegalStateException("the plan does not know a product with no weight: " + weight);
+    throw new IllegalStateException("the plan does not know a matmul without a weight:  " + weight);
   }
 
   private final class Elementwise implements ElementwiseKernels {

@@ -1,9 +1,9 @@
 package dev.firesteel.plan;
 
 /**
- * One thing that takes memory at the busiest moment of a run.
+ * One part of the peak memory of a run.
  *
- * @param heapBytes on the Java heap
- * @param nativeBytes outside of it
+ * @param heapBytes bytes on the Java heap
+ * @param nativeBytes bytes outside the Java heap
  */
 public record MemoryPart(String name, long heapBytes, long nativeBytes) {}

@@ -5,11 +5,11 @@ import java.util.List;
 /**
  * Peak memory of training.
  *
- * @param parts what takes it
+ * @param parts its parts
  * @param peakHeapBytes live data on the Java heap: the sum of the parts
  * @param peakNativeBytes outside the heap: the sum of the parts
- * @param recommendedHeapBytes for {@code -Xmx} or {@code spark.executor.memory}: live data and what
- *     the garbage collector needs beside it
+ * @param recommendedHeapBytes for {@code -Xmx} or {@code spark.executor.memory}: live data and the
+ *     headroom that the garbage collector needs
  * @param recommendedOverheadBytes for {@code spark.executor.memoryOverhead}
  */
 public record MemoryPlan(

@@ -12,7 +12,7 @@ enum ModelPart {
   NORMS("norms"),
   HEAD("head");
 
-  /** The module, in a block or beside the blocks. */
+  /** The module, in a block or outside the blocks. */
   private static final Pattern MODULE = Pattern.compile("(?:blocks\\.\\d+\\.)?(\\w+)\\..+");
 
   private final String title;
@@ -28,7 +28,7 @@ enum ModelPart {
   /**
    * The part of a parameter such as {@code blocks.0.attention.qkv.weight}.
    *
-   * @throws IllegalStateException when the plan does not know its module
+   * @throws IllegalStateException if the plan does not know its module
    */
   static ModelPart of(String parameter) {
     Matcher matcher = MODULE.matcher(parameter);

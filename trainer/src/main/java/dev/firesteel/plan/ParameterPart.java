@@ -1,4 +1,4 @@
 package dev.firesteel.plan;
 
-/** Trained numbers of one part of a model. */
+/** Number of parameters of one part of a model. */
 public record ParameterPart(String name, long count) {}

@@ -3,7 +3,7 @@ package dev.firesteel.plan;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Sizes and durations as people read them. */
+/** Human-readable sizes and durations. */
 public final class Quantities {
   private static final long KIB = 1 << 10;
   private static final long MIB = 1 << 20;
@@ -11,7 +11,7 @@ public final class Quantities {
 
   private Quantities() {}
 
-  /** A size as {@code -Xmx} takes it. */
+  /** A size in the form that {@code -Xmx} takes. */
   public static String heapOption(long bytes) {
     return (bytes + MIB - 1) / MIB + "m";
   }

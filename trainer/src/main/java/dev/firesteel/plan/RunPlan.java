@@ -11,21 +11,21 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a run will need, from its configuration alone.
+ * Resources that a run needs, derived from its configuration alone.
  *
- * @param name of the run
- * @param parameters trained numbers, by part
- * @param parameterCount of all parts
- * @param tokensPerStep of the global batch
- * @param microBatches micro-batches of a step
- * @param steps of the run
- * @param threads of one trainer
- * @param trainers that share each step
- * @param flops operations
- * @param memory at the busiest moment of training
- * @param checkpointBytes of one checkpoint: weights and both moments in float32, without the
+ * @param name name of the run
+ * @param parameters number of parameters, by part
+ * @param parameterCount total number of parameters
+ * @param tokensPerStep tokens of the global batch
+ * @param microBatches micro-batches per step
+ * @param steps steps of the run
+ * @param threads threads of one trainer
+ * @param trainers number of trainers that share each step
+ * @param flops floating-point operations
+ * @param memory peak memory of training
+ * @param checkpointBytes size of one checkpoint: weights and both moments in float32, excluding the
  *     tokenizer
- * @param checkpoints that the run keeps
+ * @param checkpoints number of checkpoints that the run keeps
  */
 public record RunPlan(
     String name,
@@ -47,7 +47,9 @@ public record RunPlan(
    */
   private static final double SECONDS_PER_NUMBER = 7.2e-9;
 
-  /** AdamW, clipping, and packing the weight anew: bound by memory, whatever the threads. */
+  /**
+   * AdamW, clipping, and repacking the weight: memory-bound, regardless of the number of threads.
+   */
   private static final double SECONDS_PER_PARAMETER = 2.5e-9;
 
   public RunPlan {
@@ -55,13 +57,13 @@ public record RunPlan(
   }
 
   /**
-   * The plan of a run in a process of its own.
+   * The plan of a run in its own process.
    *
    * @param vocabularySize rows of the embedding
-   * @param threads that compute
-   * @param process what the process takes without the model: a JVM, Spark
-   * @param largestHeapBytes the process's {@code -Xmx}, which decides how arrays lie on the heap; 0
-   *     for the one that the plan recommends
+   * @param threads number of compute threads
+   * @param process memory of the process without the model: the JVM, Spark
+   * @param largestHeapBytes the process's {@code -Xmx}, which determines how arrays are laid out on
+   *     the heap; 0 for the recommended one
    */
   public static RunPlan of(
       PretrainConfig config,
@@ -91,18 +93,18 @@ public record RunPlan(
   }
 
   /**
-   * An estimate of a step's seconds: its operations at the speed of products, then what is not
-   * products, a fixed time for each number that a thread makes and for each parameter's update. Of
-   * several trainers each has its share; what they send each other is not counted.
+   * Estimated duration of a step in seconds: its operations at the speed of matmuls, plus a fixed
+   * time for each number that a thread produces outside matmuls and for each parameter's update.
+   * Each of several trainers has its share; communication between them is not counted.
    *
-   * @param flopsPerSecond of {@link ThroughputProbe}
+   * @param flopsPerSecond as measured by {@link ThroughputProbe}
    */
   public double stepSeconds(double flopsPerSecond) {
     return stepSeconds(flops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
   }
 
   /**
-   * The same estimate without the rest of the plan: what a run may hold its steps against.
+   * The same estimate without the rest of the plan, for a run to compare its steps with.
    *
    * @param vocabularySize rows of the embedding
    * @param threads of one trainer

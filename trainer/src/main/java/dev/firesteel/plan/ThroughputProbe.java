@@ -12,8 +12,8 @@ import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 
 /**
- * How fast this machine multiplies the matrices of a run: the first feed-forward product, forward
- * and backward, over and over for a given time.
+ * Measures how fast this machine performs a run's matmuls: the first feed-forward matmul, forward
+ * and backward, repeated for a given time.
  */
 public final class ThroughputProbe {
   private static final int MOST_ROWS = 2048;
@@ -22,7 +22,8 @@ public final class ThroughputProbe {
   private ThroughputProbe() {}
 
   /**
-   * Operations per second of the products; the best of those that {@code atMost} leaves time for.
+   * Floating-point operations per second of the matmuls; the best of the runs within {@code
+   * atMost}.
    */
   public static double flopsPerSecond(Backend backend, PretrainConfig config, Duration atMost) {
     return flopsPerSecond(
@@ -34,8 +35,8 @@ public final class ThroughputProbe {
   }
 
   /**
-   * The same of a part of that product, which is as fast and needs some MB of memory at most: for a
-   * process whose memory is in use.
+   * The same for a part of that matmul, which is as fast and needs only a few MB: for a process
+   * whose memory is in use.
    */
   public static double flopsPerSecondOfPart(
       Backend backend, PretrainConfig config, Duration atMost) {

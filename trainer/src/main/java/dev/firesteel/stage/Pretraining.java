@@ -40,9 +40,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** Next-token pretraining: mean cross-entropy of every token given those before it. */
+/** Next-token pretraining: mean cross-entropy of each token given the tokens before it. */
 public final class Pretraining implements Objective {
-  /** Once, after the warm-up. */
+  /** Called once, after the warm-up. */
   private static final Duration PROBE = Duration.ofMillis(300);
 
   private final PretrainConfig config;
@@ -50,7 +50,7 @@ public final class Pretraining implements Objective {
   private final TrainingContext context;
   private final TrainingBatches batches;
   private final Batch batch;
-  private final Optional<Evaluation> evaluation; // empty where there is no validation text
+  private final Optional<Evaluation> evaluation; // empty if there is no validation text
   private final ArrayPool pool;
   private final LanguageModel model;
   private final Learner learner;
@@ -89,7 +89,7 @@ public final class Pretraining implements Objective {
   /**
    * Declares and allocates the model.
    *
-   * @throws UserException if configuration and data do not fit together
+   * @throws UserException if the configuration and the data are incompatible
    */
   public Pretraining(PretrainConfig config, TrainingData data, TrainingContext context) {
     this.config = config;
@@ -115,7 +115,7 @@ public final class Pretraining implements Objective {
     return List.of(StageModel.trained("model", model, learner));
   }
 
-  /** Random weights, or those of the model that the run starts from. */
+  /** Initializes random weights, or loads those of the model that the run starts from. */
   @Override
   public void initialize() {
     String from = config.model().from();
@@ -130,7 +130,7 @@ public final class Pretraining implements Objective {
   @Override
   public double expectedStepMillis() {
     if (config.compute().backend() != BackendKind.CPU) {
-      return Double.NaN; // The plan's estimate was not made for it.
+      return Double.NaN; // The plan has no estimate for this case.
     }
     double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
     return 1e3
@@ -142,7 +142,7 @@ public final class Pretraining implements Objective {
             flopsPerSecond);
   }
 
-  /** A prompt that does not fit is refused before the first step, not after the last. */
+  /** Rejects a prompt that does not fit before the first step rather than after the last. */
   @Override
   public void check() {
     if (config.sample().maxTokens() > 0) {
@@ -188,13 +188,13 @@ public final class Pretraining implements Objective {
     return Optional.of(prompt + generator.generate(prompt, sampling(step, tokens)).text());
   }
 
-  /** The first sample of the next step. */
+  /** The index of the next step's first sample. */
   @Override
   public JsonNode cursor(long step) {
     return JsonNodeFactory.instance.objectNode().put("next_sample", nextSample(step));
   }
 
-  /** Nothing is taken: the next sample is a function of the step. */
+  /** Nothing to restore: the next sample is a function of the step. */
   @Override
   public void resume(JsonNode cursor) {}
 
@@ -226,12 +226,12 @@ public final class Pretraining implements Objective {
   }
 
   @Override
-  @SuppressWarnings("try") // They are closed, from the last to the first.
+  @SuppressWarnings("try") // Closed in reverse order.
   public void close() {
     try (pool;
         model;
         learner) {
-      // Nothing else is held.
+      // No other resources are held.
     }
   }
 }

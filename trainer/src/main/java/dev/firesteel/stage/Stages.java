@@ -9,12 +9,12 @@ import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
-/** The table of training stages: which configuration is trained by which objective. */
+/** The table of training stages: maps each configuration type to its objective. */
 public final class Stages {
   private static final List<Stage<?>> ALL =
       List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
 
-  /** Opens the data of a stage and makes its run. */
+  /** Opens a stage's data and creates its run. */
   @FunctionalInterface
   private interface Opener<C extends StageConfig> {
     TrainingRun open(C config, Path data, Configuration hadoop, TrainingContext context);
@@ -29,11 +29,11 @@ public final class Stages {
   private Stages() {}
 
   /**
-   * Opens the run of a configuration.
+   * Opens the run that a configuration describes.
    *
-   * @param data folder of prepared data
-   * @throws dev.firesteel.error.UserException if configuration, data and checkpoint do not fit
-   *     together
+   * @param data folder of the prepared data
+   * @throws dev.firesteel.error.UserException if the configuration, data and checkpoint are
+   *     incompatible
    */
   public static TrainingRun open(
       StageConfig config, Path data, Configuration hadoop, TrainingContext context) {
@@ -41,7 +41,7 @@ public final class Stages {
         .filter(stage -> stage.root().isInstance(config))
         .findFirst()
         .orElseThrow(
-            () -> new IllegalArgumentException("no stage has a " + config.getClass().getName()))
+            () -> new IllegalArgumentException("no stage for " + config.getClass().getName()))
         .open(config, data, hadoop, context);
   }
 
@@ -50,7 +50,7 @@ public final class Stages {
     return pretrain(config, TrainingData.open(data, hadoop), context);
   }
 
-  /** A pretraining run on data that is open. */
+  /** A pretraining run on data that is already open. */
   public static TrainingRun pretrain(
       PretrainConfig config, TrainingData data, TrainingContext context) {
     PretrainConfig resolved = data.resolveSteps(config);

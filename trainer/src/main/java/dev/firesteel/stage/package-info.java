@@ -1,6 +1,6 @@
 /**
- * The training stages: one {@link dev.firesteel.train.Objective} each, and the table of them. See
- * {@code docs/stages.md}.
+ * The training stages: one {@link dev.firesteel.train.Objective} each, and the table that lists
+ * them. See {@code docs/stages.md}.
  *
  * <p>Uses {@code array}, {@code backend}, {@code collective}, {@code config}, {@code data}, {@code
  * error}, {@code generate}, {@code metrics}, {@code model}, {@code nn}, {@code plan}, {@code

@@ -12,9 +12,9 @@ import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * The loss of a model on the beginning of a validation text: the same windows each time, whatever
- * the number of ranks. Rank r takes each batch i with {@code i mod worldSize = r}; the sums of all
- * batches are added in order of i, so the bits do not depend on the number of ranks either.
+ * The loss of a model on the beginning of a validation text: the same windows each time, regardless
+ * of the number of ranks. Rank r takes each batch i with {@code i mod worldSize = r}; the sums of
+ * all batches are added in order of i, so the bits do not depend on the number of ranks either.
  */
 public final class Evaluation {
   private final ValidationBatches batches;
@@ -23,9 +23,9 @@ public final class Evaluation {
 
   /**
    * @param text validation text
-   * @param sequences of a batch
-   * @param length of a sequence in tokens
-   * @param limit at most so many batches; 0: the whole text
+   * @param sequences sequences per batch
+   * @param length length of a sequence in tokens
+   * @param limit maximum number of batches; 0: the whole text
    */
   public Evaluation(TokenDataset text, int sequences, int length, int limit) {
     this.batches = new ValidationBatches(text, sequences, length, limit);
@@ -38,7 +38,7 @@ public final class Evaluation {
     return batches.targets();
   }
 
-  /** Computes the loss; every rank calls it and gets the same. */
+  /** Computes the loss; every rank must call it, and all get the same result. */
   public EvaluationResult run(LanguageModel model, ArrayPool pool, Collective collective) {
     double[] sums = new double[count];
     int index = 0;

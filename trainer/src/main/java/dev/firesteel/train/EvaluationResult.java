@@ -4,12 +4,12 @@ import dev.firesteel.metrics.Measures;
 import dev.firesteel.metrics.Metrics;
 
 /**
- * The loss on validation text.
+ * The loss on the validation set.
  *
  * @param loss mean cross-entropy in nats per token
- * @param bitsPerByte {@code loss / ln 2 x tokens per byte of the validation text}, which compares
- *     models of different tokenizers
- * @param tokens targets that the mean is over
+ * @param bitsPerByte {@code loss / ln 2 x tokens per byte of the validation text}, comparable
+ *     between models with different tokenizers
+ * @param tokens number of targets averaged over
  */
 public record EvaluationResult(double loss, double bitsPerByte, long tokens) {
   /** {@code exp(loss)}. */

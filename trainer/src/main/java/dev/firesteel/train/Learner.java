@@ -15,12 +15,12 @@ import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * Between "a loss on a tape" and "new weights": forward and backward of this rank's micro-batches,
- * the sum of gradients and losses as a tree, their exchange with the other ranks, clipping, AdamW.
- * Every rank calls it with the same step.
+ * Turns a loss into new weights: forward and backward passes of this rank's micro-batches, the tree
+ * sum of gradients and losses, their exchange with the other ranks, clipping, and AdamW. Every rank
+ * calls it with the same step.
  *
- * <p>The bits of the new weights are a function of the global batch: not of threads, nor of the
- * number of ranks, if that is a power of two that divides the micro-batches.
+ * <p>The bits of the new weights depend only on the global batch: not on the number of threads, nor
+ * on the number of ranks if that is a power of two that divides the micro-batches.
  */
 public final class Learner implements AutoCloseable {
   private final LanguageModel model;
@@ -36,9 +36,9 @@ public final class Learner implements AutoCloseable {
   private long lastStep = -1;
 
   /**
-   * A learner for a model whose parameters are allocated; the model stays the caller's.
+   * A learner for a model whose parameters are allocated; the caller keeps ownership of the model.
    *
-   * @param pool of the activations
+   * @param pool pool for the activations
    */
   public Learner(
       LanguageModel model, LearnerSettings settings, TrainingContext context, ArrayPool pool) {
@@ -54,7 +54,8 @@ public final class Learner implements AutoCloseable {
   }
 
   /**
-   * Updates the weights by the gradient of a step's loss, unless loss or gradient is not finite.
+   * Updates the weights with the gradient of a step's loss, unless the loss or gradient is not
+   * finite.
    *
    * @param step of the run, from 0: the place in the schedule and, with the micro-batch, the key of
    *     dropout, so that several updates in one step have the same masks
@@ -80,8 +81,8 @@ public final class Learner implements AutoCloseable {
   }
 
   /**
-   * Sums gradients and losses of all micro-batches of this rank, and sends the gradients as they
-   * are done; returns the loss of the global batch.
+   * Sums gradients and losses of all micro-batches of this rank, and sends gradients as soon as
+   * they are ready; returns the loss of the global batch.
    */
   private double accumulate(long step, double scale, StepLoss stepLoss) {
     Backend backend = model.parameters().backend();
@@ -123,18 +124,18 @@ public final class Learner implements AutoCloseable {
     return optimizer;
   }
 
-  /** Time that this rank has waited for others in its updates. */
+  /** Total time that this rank has waited for others in its updates. */
   public long waitNanos() {
     return exchange.waitNanos() + lossWaitNanos;
   }
 
   /** Releases gradients and moments. */
   @Override
-  @SuppressWarnings("try") // They are closed, from the last to the first.
+  @SuppressWarnings("try") // Closed in reverse order.
   public void close() {
     try (optimizer;
         accumulator) {
-      // Nothing else is held.
+      // No other resources are held.
     }
   }
 }

@@ -6,13 +6,13 @@ import dev.firesteel.nn.Recompute;
 import dev.firesteel.optim.LearningRateSchedule;
 
 /**
- * How a model learns.
+ * How a model is trained.
  *
- * @param optimizer AdamW's settings
+ * @param optimizer settings of AdamW
  * @param schedule learning rate by step
- * @param gradientClip largest gradient norm; 0: no clipping
- * @param microBatches of a global batch, of all ranks
- * @param seed key of dropout
+ * @param gradientClip maximum gradient norm; 0: no clipping
+ * @param microBatches micro-batches of a global batch, over all ranks
+ * @param seed seed for dropout
  * @param recompute activation checkpointing
  */
 public record LearnerSettings(

@@ -9,18 +9,18 @@ import dev.firesteel.run.RunWriter;
 import dev.firesteel.run.StepRows;
 
 /**
- * Writes {@code metrics.jsonl} and {@code samples.jsonl}. A number that is not finite, or not
- * there, has no key: JSON has none for it.
+ * Writes {@code metrics.jsonl} and {@code samples.jsonl}. A number that is missing or not finite is
+ * omitted, because JSON cannot represent it.
  *
- * <p>All is written by the thread of a {@link RunWriter}, which throws what fails and closes the
- * files.
+ * <p>Everything is written by the thread of a {@link RunWriter}, which reports failures and closes
+ * the files.
  */
 final class MetricsLog {
   private final RunWriter writer;
   private final String writingMetrics;
   private final String writingSamples;
 
-  /** Both belong to the thread that writes. */
+  /** Both are used by the writer thread only. */
   private StepRows metrics;
 
   private StepRows samples;
@@ -31,7 +31,7 @@ final class MetricsLog {
     this.writingSamples = "writing " + run + "/" + RunDirectory.SAMPLES;
   }
 
-  /** Continues after {@code step}; -1: from the start. */
+  /** Continues after {@code step}; -1 to start from the beginning. */
   static MetricsLog open(RunWriter writer, RunDirectory run, long step) {
     MetricsLog log = new MetricsLog(writer, run);
     writer.atEnd(log::close);
@@ -59,17 +59,17 @@ final class MetricsLog {
     writer.submit(writingSamples, () -> samples.append(row));
   }
 
-  /** Has all written to where a resumed run will find it, once the writer is idle. */
+  /** Flushes all rows to where a resumed run finds them, once the writer is idle. */
   void sync() {
     writer.submit(writingMetrics, () -> metrics.sync());
     writer.submit(writingSamples, () -> samples.sync());
   }
 
-  @SuppressWarnings("try") // They are closed, both whatever becomes of the other.
+  @SuppressWarnings("try") // Both are closed, even if closing one fails.
   private void close() {
     try (StepRows first = metrics;
         StepRows second = samples) {
-      // Nothing else is held.
+      // No other resources are held.
     }
   }
 

@@ -7,27 +7,28 @@ import java.util.Optional;
 
 /**
  * A training stage: its models, what one of its steps is, and how it is evaluated. {@link
- * TrainingRun} is the loop around it, which knows no stage. {@code docs/stages.md} has an example.
+ * TrainingRun} is the loop around it, which is independent of the stage. {@code docs/stages.md} has
+ * an example.
  *
- * <p>Every rank has one and is asked the same at the same step, so methods may call the collective,
- * but for {@link #sample} and {@link #expectedStepMillis}. What {@link #step} computes may depend on the configuration, the data,
- * the step's number and the {@linkplain #cursor cursor}, and on nothing else: then a resumed run
- * repeats to the bit.
+ * <p>Every rank has one, and all ranks call the same method at the same step, so all methods except
+ * {@link #sample} and {@link #expectedStepMillis} may call the collective. {@link #step} may depend
+ * only on the configuration, the data, the step number and the {@linkplain #cursor cursor}: then a
+ * resumed run is bit-identical.
  */
 public interface Objective extends AutoCloseable {
-  /** The models that checkpoints hold; the first is the one that the run is for. */
+  /** The models that checkpoints hold; the first is the one being trained. */
   List<StageModel> models();
 
-  /** Gives the models of a new run their weights. */
+  /** Initializes the weights of a new run's models. */
   void initialize();
 
-  /** Checks, before the first step of this process, what could otherwise fail at a later one. */
+  /** Validates, before the first step of this process, what could otherwise fail later. */
   default void check() {}
 
   /**
-   * What a step of this rank should take on this machine, in milliseconds of computing; NaN where
-   * nothing is expected. Asked once, after the warm-up, between two steps, which need not be the
-   * same on all ranks: it may measure, and may not call the collective.
+   * The expected compute time of a step of this rank on this machine, in milliseconds; NaN if
+   * unknown. Called once, after the warm-up, between two steps, which need not be the same on all
+   * ranks: it may measure, and must not call the collective.
    */
   default double expectedStepMillis() {
     return Double.NaN;
@@ -40,13 +41,13 @@ public interface Objective extends AutoCloseable {
    */
   Step step(long step);
 
-  /** Evaluates the models as they are; empty where there is nothing to evaluate on. */
+  /** Evaluates the models; empty if there is no validation data. */
   default Optional<Measures> evaluate() {
     return Optional.empty();
   }
 
   /**
-   * A text that shows what the model can do; empty where none is wanted. On rank 0 alone.
+   * A sample of the model's output; empty if none is wanted. Called on rank 0 only.
    *
    * @param step steps done
    */
@@ -55,27 +56,27 @@ public interface Objective extends AutoCloseable {
   }
 
   /**
-   * What a resume needs to know beside step, weights and moments.
+   * State needed to resume, in addition to step, weights and moments.
    *
    * @param step steps done
    */
   JsonNode cursor(long step);
 
-  /** Takes what {@link #cursor} gave when the checkpoint was saved. */
+  /** Restores what {@link #cursor} returned when the checkpoint was saved. */
   void resume(JsonNode cursor);
 
   @Override
   void close();
 
   /**
-   * What a step did.
+   * The result of a step.
    *
-   * @param measures its numbers, in the order of {@link StageInfo#metrics}
-   * @param skipped whether an update was left out because loss or gradient was not finite; the
-   *     measures then have {@code loss} and {@code grad_norm}
+   * @param measures its measures, in the order of {@link StageInfo#metrics}
+   * @param skipped whether an update was skipped because the loss or gradient was not finite; the
+   *     measures then include {@code loss} and {@code grad_norm}
    */
   record Step(Measures measures, boolean skipped) {
-    /** A step that is one update. */
+    /** A step that consists of one update. */
     public static Step of(Update update) {
       return new Step(update.measures(), update.skipped());
     }

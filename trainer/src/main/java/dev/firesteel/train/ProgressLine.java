@@ -12,7 +12,8 @@ import java.util.Locale;
 import java.util.function.Function;
 
 /**
- * Shows a run to a person: on a terminal one line that is written over, else a line for each event.
+ * Shows the progress of a run: on a terminal one line that is overwritten, otherwise one line per
+ * event.
  *
  * <pre>
  * step 1200/2000 · loss 2.0413 · 45120 tokens/s · 1 min 20 s left
@@ -34,7 +35,7 @@ public final class ProgressLine implements TrainingListener {
   private boolean open;
 
   /**
-   * @param terminal whether {@code out} shows one, so that a line can be written over
+   * @param terminal whether {@code out} is a terminal, so that a line can be overwritten
    */
   public ProgressLine(PrintStream out, boolean terminal) {
     this.out = out;
@@ -85,10 +86,10 @@ public final class ProgressLine implements TrainingListener {
     directory = HadoopFiles.withPlainPaths(plan.directory());
     if (fromStep >= steps) {
       line(
-          "The run is complete: all "
+          "The run is already complete: all "
               + steps
-              + " steps are done; for another, choose another name, or raise training.steps where"
-              + " the schedule permits");
+              + " steps are done; choose another name for a new run, or raise training.steps if"
+              + " the schedule permits it");
     } else if (fromStep > 0) {
       line("Resuming at step " + fromStep);
     }
@@ -139,7 +140,7 @@ public final class ProgressLine implements TrainingListener {
 
   private void end(TrainingOutcome outcome, long step) {
     if (fromStep >= steps) {
-      return; // Said at the start.
+      return; // Reported at the start.
     }
     line(
         switch (outcome) {
@@ -153,7 +154,7 @@ public final class ProgressLine implements TrainingListener {
                   + "/"
                   + RunReport.FILE_NAME;
           case INTERRUPTED ->
-              "Interrupted at step " + step + "; the same command goes on from there";
+              "Interrupted at step " + step + "; run the same command to resume";
         });
   }
 
@@ -169,7 +170,7 @@ public final class ProgressLine implements TrainingListener {
     return System.nanoTime() - startNanos;
   }
 
-  /** At the pace of this session so far, evaluations and checkpoints included. */
+  /** Assumes the pace of this session so far, including evaluations and checkpoints. */
   private Duration left(long step) {
     double perStep = (double) elapsedNanos() / Math.max(1, step - fromStep);
     return Duration.ofNanos((long) (perStep * (steps - step)));

@@ -10,9 +10,9 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import org.apache.hadoop.fs.Path;
 
-/** What the ranks of a run make sure of together; every rank calls each method at the same time. */
+/** Agreement between the ranks of a run; every rank must call each method at the same time. */
 final class RankAgreement {
-  /** How long ranks that wait for rank 0's files let it look before they ask again. */
+  /** How long rank 0 waits for its files before the ranks synchronize again. */
   private static final Duration BETWEEN_VOTES = Duration.ofMillis(100);
 
   private final Collective collective;
@@ -21,7 +21,7 @@ final class RankAgreement {
     this.collective = collective;
   }
 
-  /** Whether any rank says yes: all of them find the same answer. */
+  /** Whether the value is true on any rank; all ranks get the same answer. */
   boolean any(boolean mine) {
     double[] votes = {mine ? 1 : 0};
     collective.allReduce(votes);
@@ -29,10 +29,10 @@ final class RankAgreement {
   }
 
   /**
-   * Returns when rank 0's files are written. All ranks wait, and ask each other now and then: a
-   * call of the collective has a deadline, which may be shorter than that of the file system.
+   * Returns when rank 0's files are written. All ranks wait and synchronize repeatedly, because a
+   * collective call has a timeout, which may be shorter than the file system's.
    *
-   * @param idle whether the files are written, waiting for the given time at most
+   * @param idle waits at most the given time, and returns whether the files are written
    */
   void awaitFiles(Predicate<Duration> idle) {
     double[] written = {0};
@@ -42,24 +42,24 @@ final class RankAgreement {
     }
   }
 
-  /** A file system that shows ranks different checkpoints would let them train different models. */
+  /** If ranks saw different checkpoints, they would train different models. */
   void requireSameCheckpoint(long mine, Path directory) {
     byte[][] all = collective.allGather(ByteBuffer.allocate(Long.BYTES).putLong(mine).array());
     for (int rank = 0; rank < all.length; rank++) {
       long theirs = ByteBuffer.wrap(all[rank]).getLong();
       if (theirs != mine) {
         throw UserException.failure(
-            "all executors must see the same checkpoints in %s, got the last of step %d here and of step %d on rank %d: give a runs_folder that all of them share"
+            "all executors must see the same checkpoints in %s, got the last of step %d here and of step %d on rank %d: set runs_folder to a folder that all of them share"
                 .formatted(directory, mine, theirs, rank));
       }
     }
   }
 
   /**
-   * A notice if ranks compute differently: a result then depends on which rank computed what, which
-   * is sound, but not repeatable.
+   * Gives a notice if ranks compute differently: results then depend on which rank computed what,
+   * so they are valid but not reproducible.
    *
-   * @param mine the arithmetic of this rank's backend
+   * @param mine description of the arithmetic of this rank's backend
    */
   Optional<String> differentArithmetic(String mine) {
     byte[][] all = collective.allGather(mine.getBytes(StandardCharsets.UTF_8));
@@ -74,7 +74,7 @@ final class RankAgreement {
     return others == 0
         ? Optional.empty()
         : Optional.of(
-            "Rank 0 computes by %s, %d of %d ranks do not (rank %d by %s): results will not be bit-identical where ranks are placed otherwise"
+            "Rank 0 computes with %s, but %d of %d ranks do not (rank %d uses %s): results will not be bit-identical if ranks are placed differently"
                 .formatted(
                     new String(all[0], StandardCharsets.UTF_8),
                     others,

@@ -4,26 +4,26 @@ import dev.firesteel.collective.Collective;
 import java.util.List;
 
 /**
- * Hears what one rank does, on every rank, from the thread that trains but for {@link
- * #onFilesWritten}.
+ * Is notified of what a rank does, on every rank; called from the training thread, except for
+ * {@link #onFilesWritten}.
  */
 public interface RankListener {
-  /** The rank is connected with the others; before all else. */
+  /** The rank is connected to the others; called first. */
   default void onStart(Collective collective) {}
 
-  /** The rank comes to a phase of a step; {@code step} counts those that are done. */
+  /** The rank enters a phase of a step; {@code step} is the number of completed steps. */
   default void onPhase(RankPhase phase, long step) {}
 
   /**
-   * The rank's files of a checkpoint are written, which is not committed yet. Called from the
+   * The rank's files of a checkpoint, which is not committed yet, are written. Called from the
    * thread that wrote them.
    */
   default void onFilesWritten(long step) {}
 
-  /** After each step that is logged: what the rank measured since the one before. */
+  /** Called after each logged step with the rank's measurements since the previous one. */
   default void onMeasured(RankStep measured) {}
 
-  /** A listener that passes all on to several, in their order. */
+  /** A listener that notifies several listeners, in order. */
   static RankListener all(List<RankListener> listeners) {
     List<RankListener> each = List.copyOf(listeners);
     return new RankListener() {

@@ -3,8 +3,8 @@ package dev.firesteel.train;
 import java.lang.management.ManagementFactory;
 
 /**
- * Adds up what a rank measures of each step, and makes a {@link RankStep} of it when a step is
- * reported. Belongs to the training thread.
+ * Accumulates a rank's measurements of each step into a {@link RankStep} when a step is reported.
+ * Used by the training thread only.
  */
 public final class RankMeter {
   private final int rank;
@@ -23,15 +23,15 @@ public final class RankMeter {
   }
 
   /**
-   * One more step was done.
+   * Adds a completed step.
    *
-   * @param nanos it took
-   * @param ofCommunication nanoseconds of transfers, on the collective's thread
+   * @param nanos its duration in nanoseconds
+   * @param ofCommunication nanoseconds spent in transfers, on the collective's thread
    * @param ofWaiting nanoseconds that the training thread waited for other ranks
-   * @param onProcessor nanoseconds that each thread that computes was on a processor, on average;
-   *     NaN where they are not counted
-   * @param ofCollecting milliseconds of garbage collections
-   * @param bytes allocated on the Java heap; NaN where they are not counted
+   * @param onProcessor CPU time of each compute thread in nanoseconds, on average; NaN if not
+   *     measured
+   * @param ofCollecting milliseconds spent in garbage collections
+   * @param bytes bytes allocated on the Java heap; NaN if not measured
    */
   public void add(
       long nanos,
@@ -50,14 +50,14 @@ public final class RankMeter {
   }
 
   /**
-   * The means since the last report, or since this meter was made; the next begin here.
+   * The means since the last report, or since this meter was created; resets the meter.
    *
    * @param step steps done
    * @throws IllegalStateException if no step was added since the last report
    */
   public RankStep report(long step) {
     if (steps == 0) {
-      throw new IllegalStateException("a report needs a step since the one before, got none");
+      throw new IllegalStateException("a report needs at least one step since the previous one");
     }
     RankStep report =
         new RankStep(

@@ -1,18 +1,18 @@
 package dev.firesteel.train;
 
-/** What a rank is doing, as far as others would want to know when it fails. */
+/** What a rank is doing, for failure messages. */
 public enum RankPhase {
-  /** The ranks find each other, and read the checkpoint that they go on from. */
+  /** The ranks connect and read the checkpoint that they resume from. */
   RENDEZVOUS("at the rendezvous"),
   /** Forward and backward passes. */
-  COMPUTE("while it computed"),
-  /** The last backward pass of a step, and the sums of gradients that leave during it. */
+  COMPUTE("while computing"),
+  /** The last backward pass of a step, during which gradients are reduced. */
   REDUCE_SCATTER("in reduce-scatter"),
-  /** New weights travel to all ranks. */
+  /** New weights are distributed to all ranks. */
   ALL_GATHER("in all-gather"),
-  EVALUATION("in an evaluation"),
+  EVALUATION("during an evaluation"),
   /** Files of a checkpoint are written. */
-  CHECKPOINT("while it began a checkpoint");
+  CHECKPOINT("while starting a checkpoint");
 
   private final String inWords;
 
@@ -20,7 +20,7 @@ public enum RankPhase {
     this.inWords = inWords;
   }
 
-  /** As part of a sentence: "rank 1 was lost in all-gather". */
+  /** A phrase for messages: "rank 1 was lost in all-gather". */
   public String inWords() {
     return inWords;
   }

@@ -1,22 +1,22 @@
 package dev.firesteel.train;
 
 /**
- * What one rank measured since its last report: times are means over the steps in between, without
- * evaluations, samples and checkpoints.
+ * One rank's measurements since its last report; times are means over the steps in between,
+ * excluding evaluations, samples and checkpoints.
  *
- * @param rank that measured
- * @param host it runs on
- * @param step steps done
+ * @param rank rank that measured
+ * @param host host that it runs on
+ * @param step number of completed steps
  * @param stepMillis wall-clock time of a step
- * @param communicationMillis of a step, that transfers took on the collective's thread
- * @param waitMillis of a step, that the training thread waited for other ranks: the part of the
- *     communication that computing did not hide, and the time until slower ranks came
- * @param cpuMillis of a step, that each thread that computes spent on a processor, on average; NaN
- *     where the JVM does not count it
- * @param gcMillis of a step, that garbage collections of the process took
- * @param allocatedBytes of a step, what the training thread and those of the backend allocated on
- *     the Java heap; NaN where the JVM does not count it
- * @param heapUsedBytes of the process at the time of the report
+ * @param communicationMillis time per step spent in transfers on the collective's thread
+ * @param waitMillis time per step that the training thread waited for other ranks: communication
+ *     not overlapped with computation, and the time until slower ranks arrived
+ * @param cpuMillis CPU time per step of each compute thread, on average; NaN if the JVM does not
+ *     measure it
+ * @param gcMillis time per step spent in the process's garbage collections
+ * @param allocatedBytes bytes per step that the training thread and the backend's threads allocated
+ *     on the Java heap; NaN if the JVM does not measure it
+ * @param heapUsedBytes heap used by the process at the time of the report
  */
 public record RankStep(
     int rank,
@@ -32,16 +32,16 @@ public record RankStep(
 
   /**
    * The rank's own work in a step, {@code stepMillis - waitMillis}: reading, computing, the update.
-   * A slow rank is seen here. Step times do not show it, since all ranks wait for the slowest.
+   * This reveals a slow rank. Step times do not, because all ranks wait for the slowest.
    */
   public double computeMillis() {
     return stepMillis - waitMillis;
   }
 
   /**
-   * Which part of the communication went on while the rank computed, {@code 1 - waitMillis /
-   * communicationMillis}, at least 0; NaN where nothing was communicated. At 0 communication costs
-   * its whole time, at 1 none.
+   * The share of communication overlapped with computation, {@code 1 - waitMillis /
+   * communicationMillis}, at least 0; NaN if nothing was communicated. At 0 no communication is
+   * hidden, at 1 all of it.
    */
   public double overlapShare() {
     return communicationMillis > 0 ? Math.max(0, 1 - waitMillis / communicationMillis) : Double.NaN;

@@ -16,10 +16,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether a run may go on from a checkpoint. The rule: a resumed run is bit for bit the run that
- * the present configuration would have given from the start. A key that breaks it is refused by
- * name. One exception, with a warning: on another backend or device than before, a run goes on the
- * same but for rounding.
+ * Checks whether a run may resume from a checkpoint. The rule: a resumed run is bit-identical to a
+ * run with the current configuration from the start. A change that breaks it is rejected, and the
+ * error names the key. One exception, with a warning: on a different backend or device, results are
+ * equal only up to rounding.
  */
 final class ResumeCheck {
   private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
@@ -54,7 +54,7 @@ final class ResumeCheck {
     }
     if (config.training().steps() < state.step()) {
       throw UserException.usage(
-          "training.steps must be at least %d, where the checkpoint %s stands, got %d"
+          "training.steps must be at least %d, the step of the checkpoint %s, got %d"
               .formatted(state.step(), checkpoint, config.training().steps()));
     }
     if (saved.compute().backend() != config.compute().backend()
@@ -83,7 +83,7 @@ final class ResumeCheck {
       String what, String required, String got, Checkpoint checkpoint, StageConfig config) {
     if (!got.equals(required)) {
       throw UserException.usage(
-          "the %s in %s must be that of the checkpoint %s (SHA-256 %s), got SHA-256 %s: give the data.path that it was trained on, or train under another name (name=...)"
+          "the %s in %s must match the checkpoint %s (SHA-256 %s), got SHA-256 %s: set data.path to the data that it was trained on, or train under another name (name=...)"
               .formatted(what, config.dataFolder(), checkpoint, required, got));
     }
   }
@@ -104,7 +104,7 @@ final class ResumeCheck {
         config.optimizer(), config.schedule(), config.training().steps());
   }
 
-  /** Data and tokenizer are compared by content instead of by the settings that made them. */
+  /** Data and tokenizer are compared by content, not by the settings that produced them. */
   private static boolean isFree(Resume rule, boolean sameRates) {
     return switch (rule) {
       case FIXED -> false;

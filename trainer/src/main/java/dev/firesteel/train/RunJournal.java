@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What rank 0 writes and tells of a run: {@code config.yaml}, {@code run.json}, {@code
- * metrics.jsonl}, {@code samples.jsonl}, and events. On other ranks it writes and tells nothing.
- * Files are written on a thread of their own.
+ * What rank 0 writes and reports about a run: {@code config.yaml}, {@code run.json}, {@code
+ * metrics.jsonl}, {@code samples.jsonl}, and events. On other ranks it does nothing. Files are
+ * written on a separate thread.
  */
 final class RunJournal implements AutoCloseable {
   private final boolean first;
@@ -28,7 +28,7 @@ final class RunJournal implements AutoCloseable {
     files = new RunWriter(limit);
   }
 
-  /** Receives the events of this rank: none but rank 0's are anybody's. */
+  /** Receives the events of this rank; only those of rank 0 are reported. */
   TrainingListener listener() {
     return listener;
   }
@@ -36,7 +36,7 @@ final class RunJournal implements AutoCloseable {
   /**
    * Begins a session.
    *
-   * @param afterStep step after which rows are dropped; -1: all
+   * @param afterStep step after which existing rows are dropped; -1: all rows
    */
   void start(
       RunDirectory run, StageConfig config, StageInfo stage, RunSession session, long afterStep) {
@@ -52,7 +52,7 @@ final class RunJournal implements AutoCloseable {
     }
   }
 
-  /** All metrics of a run, in order: the stage's, and those of its speed. */
+  /** All metrics of a run, in order: the stage's, then those of speed. */
   private static List<Metric> reported(StageInfo stage) {
     List<Metric> all = new ArrayList<>(stage.metrics());
     all.addAll(
@@ -87,24 +87,24 @@ final class RunJournal implements AutoCloseable {
     return first;
   }
 
-  /** Has all rows written to where a resumed run will find them, once the files are idle. */
+  /** Flushes all rows to where a resumed run finds them, once the files are idle. */
   void sync() {
     if (first) {
       log.sync();
     }
   }
 
-  /** Whether all files are written, waiting for the given time at most. */
+  /** Waits at most the given time, and returns whether all files are written. */
   boolean isIdle(Duration patience) {
     return files.isIdle(patience);
   }
 
-  /** Throws what failed so far. */
+  /** Throws any failure so far. */
   void poll() {
     files.poll();
   }
 
-  /** Writes what is left; returns when it is written. */
+  /** Writes everything pending; returns when it is written. */
   void finish() {
     if (first) {
       log.sync();

@@ -27,17 +27,18 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /**
- * {@code report.html} of a run, one file that needs no other: the facts, the curves of all numbers
- * in {@code metrics.jsonl}, the last texts and the configuration; and the chart of the stage's
- * headline as {@code loss.svg} and {@code loss.png}. Labels and units are those that {@code
- * run.json} declares. Made of the run directory's other files, so it can be made again at any time.
+ * Writes a run's {@code report.html}, a self-contained file with the run's key facts, the curves of
+ * all metrics in {@code metrics.jsonl}, the last samples and the configuration; and the chart of
+ * the stage's headline as {@code loss.svg} and {@code loss.png}. Labels and units are those
+ * declared in {@code run.json}. It is generated from the other files of the run directory, so it
+ * can be regenerated at any time.
  */
 public final class RunReport {
   public static final String FILE_NAME = "report.html";
   private static final int SAMPLES = 3;
   private static final int PNG_SCALE = 2;
 
-  /** Numbers of a row that are no metrics. */
+  /** Numbers of a row that are not metrics. */
   private static final Set<String> COUNTS = Set.of("step", "tokens");
 
   /** A row of the table. */
@@ -46,10 +47,10 @@ public final class RunReport {
   private RunReport() {}
 
   /**
-   * Writes the report of a run, over an earlier one.
+   * Writes the report of a run, replacing an earlier one.
    *
-   * @return why {@code loss.png} could not be drawn, if it could not: it comes last, and needs
-   *     fonts
+   * @return why {@code loss.png} could not be drawn; empty if it was. It is drawn last because it
+   *     needs fonts
    */
   public static Optional<String> write(RunDirectory run) {
     JsonNode facts = run.run();
@@ -77,7 +78,7 @@ public final class RunReport {
     return Optional.empty();
   }
 
-  /** The metrics that have a number in any row, in the order in which they first have one. */
+  /** The metrics with a value in any row, in order of first appearance. */
   private static Map<String, Metric> metrics(List<JsonNode> rows, JsonNode facts) {
     Map<String, Metric> declared = new HashMap<>();
     for (JsonNode metric : facts.path("metrics")) {
@@ -85,7 +86,7 @@ public final class RunReport {
         declared.put(
             metric.path("key").asText(), CheckpointManifest.JSON.treeToValue(metric, Metric.class));
       } catch (JsonProcessingException e) {
-        // Declared by a later version: then it is shown by its key alone.
+        // Declared by a later version: shown by its key alone.
       }
     }
     Map<String, Metric> metrics = new LinkedHashMap<>();
@@ -176,11 +177,12 @@ public final class RunReport {
   }
 
   /**
-   * A listener that writes the report when the run has ended. A machine without fonts costs {@code
-   * loss.png}, a file system that hangs the report, and either a notice, but not a run that is
-   * done.
+   * A listener that writes the report when the run has ended. Without fonts there is no {@code
+   * loss.png}, and if the file system hangs there is no report; either causes a notice, but the
+   * completed run does not fail.
    *
-   * @param limit after which the report is given up ({@code checkpoint.timeout_seconds})
+   * @param limit time after which writing the report is abandoned ({@code
+   *     checkpoint.timeout_seconds})
    */
   public static TrainingListener atEndOf(
       RunDirectory run, TrainingListener notices, Duration limit) {
@@ -203,10 +205,10 @@ public final class RunReport {
                   notices.notice(
                       "loss.png of "
                           + run
-                          + " was not drawn, loss.svg and the report are there: "
+                          + " could not be drawn; loss.svg and the report were written: "
                           + why));
     } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
-      notices.notice("The report of " + run + " was not written: " + e);
+      notices.notice("The report of " + run + " could not be written: " + e);
     }
   }
 
@@ -237,7 +239,7 @@ public final class RunReport {
     return facts;
   }
 
-  /** The last number of a metric, and its step. */
+  /** The last value of a metric, and its step. */
   private static String last(List<JsonNode> rows, Metric metric) {
     JsonNode row =
         rows.stream()

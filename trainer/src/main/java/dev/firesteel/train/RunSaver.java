@@ -18,9 +18,9 @@ import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
- * Saves a run's models, however many, with their optimizers, and reads them again. Where
- * checkpoints are written alongside training, it copies what the rank writes first. Every rank has
- * one and calls it at the same steps.
+ * Saves and restores a run's models and their optimizers. If checkpoints are written in the
+ * background, it first copies what this rank writes. Every rank has one and calls it at the same
+ * steps.
  */
 final class RunSaver implements AutoCloseable {
   private final StageConfig config;
@@ -29,10 +29,10 @@ final class RunSaver implements AutoCloseable {
   private final TrainingListener listener;
   private final AsyncCheckpoints uploads;
   private final List<ModelState> models = new ArrayList<>();
-  private final List<TrainingSnapshot> snapshots = new ArrayList<>(); // none: training waits
+  private final List<TrainingSnapshot> snapshots = new ArrayList<>(); // empty: training waits
   private final boolean inBackground;
   private long committedStep = -1;
-  private long startedStep = -1; // committed, or on its way
+  private long startedStep = -1; // committed or in progress
 
   RunSaver(
       StageConfig config,
@@ -66,12 +66,12 @@ final class RunSaver implements AutoCloseable {
             Duration.ofSeconds(checkpoint.timeoutSeconds()));
   }
 
-  /** The step of the last committed checkpoint; -1 where there is none. */
+  /** The step of the last committed checkpoint; -1 if there is none. */
   long committedStep() {
     return committedStep;
   }
 
-  /** Whether a checkpoint of the step was started. */
+  /** Whether a checkpoint of this step was started. */
   boolean hasStarted(long step) {
     return step == startedStep;
   }
@@ -83,19 +83,19 @@ final class RunSaver implements AutoCloseable {
     startedStep = state.step();
   }
 
-  /** Updates of each model that learns, by its name. */
+  /** The number of updates of each model being trained, by name. */
   Map<String, Long> updates() {
     return TrainingState.updates(models);
   }
 
   /**
-   * Starts a checkpoint, and waits for it unless it is written alongside training.
+   * Starts a checkpoint, and waits for it unless it is written in the background.
    *
-   * @param score of the headline metric at this step, less is better; empty where not evaluated
+   * @param score of the headline metric at this step, lower is better; empty if not evaluated
    */
   void save(TrainingState state, OptionalDouble score) {
     if (inBackground) {
-      // The one on its way is written from the same memory.
+      // The checkpoint in progress is written from the same memory.
       finish();
       snapshots.forEach(TrainingSnapshot::take);
     }
@@ -106,7 +106,7 @@ final class RunSaver implements AutoCloseable {
     }
   }
 
-  /** This rank's files, written on a thread of their own. */
+  /** Writes this rank's files on a separate thread. */
   private CheckpointStore.Content content(TrainingState state) {
     List<RankNumbers> numbers =
         inBackground
@@ -126,12 +126,12 @@ final class RunSaver implements AutoCloseable {
     };
   }
 
-  /** Advances the checkpoint on its way, if there is one. */
+  /** Advances the checkpoint in progress, if there is one. */
   void poll() {
     uploads.poll().ifPresent(this::committed);
   }
 
-  /** Returns when the checkpoint on its way is committed. */
+  /** Returns when the checkpoint in progress is committed. */
   void finish() {
     uploads.finish().ifPresent(this::committed);
   }

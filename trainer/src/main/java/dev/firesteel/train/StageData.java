@@ -3,13 +3,13 @@ package dev.firesteel.train;
 import dev.firesteel.tokenizer.Tokenizer;
 
 /**
- * What the run loop needs to know of a stage's data.
+ * What the run loop needs to know about a stage's data.
  *
- * @param tokenizer that is saved with the model
- * @param sha256 stands for all of the data: a resume must have the same
+ * @param tokenizer tokenizer saved with the model
+ * @param sha256 hash of all the data: it must match on resume
  * @param tokensPerStep tokens of a global batch, the same in every step
- * @param trainingTokens tokens of the training data; 0 where they are not known
- * @param validationTokens targets of one evaluation; 0 where there is no validation data
+ * @param trainingTokens tokens of the training data; 0 if unknown
+ * @param validationTokens targets of one evaluation; 0 if there is no validation data
  */
 public record StageData(
     Tokenizer tokenizer,

@@ -7,12 +7,12 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What a stage is, from the first step to the last.
+ * The fixed properties of a stage.
  *
- * @param name of the stage, such as {@code pretrain}
- * @param data that it trains on, opened
- * @param metrics that its steps and evaluations report, in order
- * @param headline number of an evaluation that it is judged by
+ * @param name name of the stage, such as {@code pretrain}
+ * @param data opened data that it trains on
+ * @param metrics metrics that its steps and evaluations report, in order
+ * @param headline metric of an evaluation by which it compares models
  */
 public record StageInfo(String name, StageData data, List<Metric> metrics, Headline headline) {
   /** Keys of {@code metrics.jsonl} that are no metrics. */

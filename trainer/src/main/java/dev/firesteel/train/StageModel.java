@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * A model of a stage, which checkpoints hold under its name.
+ * A model of a stage, stored in checkpoints under its name.
  *
  * @param name such as {@code policy}, in lower case letters, digits and underscores: a folder's name
  * @param learner empty where the model is frozen
@@ -30,7 +30,7 @@ public record StageModel(String name, LanguageModel model, Optional<Learner> lea
     return new StageModel(name, model, Optional.of(learner));
   }
 
-  /** A model whose weights stay as they are. */
+  /** A frozen model. */
   public static StageModel frozen(String name, LanguageModel model) {
     return new StageModel(name, model, Optional.empty());
   }

@@ -34,26 +34,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The model that training starts from instead of random weights, which {@code model.from} names.
+ * The model, named by {@code model.from}, that training starts from instead of random weights.
  *
  * <p>{@link #resolve} completes the configuration before a run: architecture, sizes and tokenizer
- * are those of the model, {@code model.from} becomes the full path of the directory that holds the
- * weights. {@link #load} reads the weights at the first step. A run that has a checkpoint of its
- * own needs its source no more: both the configuration and the weights then come from the
- * checkpoint.
+ * are taken from the model, and {@code model.from} becomes the full path of the directory that
+ * contains the weights. {@link #load} reads the weights at the first step. Once a run has a
+ * checkpoint of its own, it no longer needs the source: both the configuration and the weights then
+ * come from the checkpoint.
  */
 public final class StartingModel {
   private static final Logger LOG = LoggerFactory.getLogger(StartingModel.class);
 
   private static final String FROM = "model.from";
 
-  /** Keys of the section {@code model} that may differ from those of the model. */
+  /** Keys of the section {@code model} that may differ from the model's. */
   private static final Set<String> FREE = Set.of("from", "dropout", "init_std");
 
   private StartingModel() {}
 
   /**
-   * The configuration of a draft, with the keys that come from its model, if it names one.
+   * The configuration of a draft, completed with the keys of its model, if it names one.
    *
    * @throws UserException if there is no such model, or a given key contradicts it
    */
@@ -92,7 +92,7 @@ public final class StartingModel {
     draft.set("tokenizer", saved.tokenizer());
   }
 
-  /** Whether a checkpoint or model is the given one, or one of the given run. */
+  /** Whether a checkpoint or model is the given one or belongs to the given run. */
   private static boolean isWithin(Path source, Path given) {
     Path folder = source.getParent();
     return source.equals(given) || (folder != null && given.equals(folder.getParent()));
@@ -105,7 +105,7 @@ public final class StartingModel {
     FileSystem fs = fileSystem(directory, hadoop);
     ModelConfig published = ModelDirectory.readConfig(fs, directory);
     Optional<String> yaml = TrainingCheckpoint.configText(fs, directory);
-    // A checkpoint knows more than its config.json: the RoPE layout, what bits depend on.
+    // A checkpoint records more than its config.json, such as the RoPE layout.
     ModelConfig model =
         section(ModelConfig.class, "model", yaml, directory)
             .map(ours -> ours.withVocabularySize(published.vocabularySize()))
@@ -122,7 +122,7 @@ public final class StartingModel {
         .orElseGet(() -> withTokenizer(draft, tokenizer, directory));
   }
 
-  /** The data that the model was trained on, where the configuration asks for the same again. */
+  /** The data that the model was trained on, if the configuration asks for the same. */
   private static Optional<PretrainConfig> withPreparedData(
       ConfigDraft<PretrainConfig> draft,
       TokenizerConfig trained,
@@ -152,7 +152,7 @@ public final class StartingModel {
     return draft.resolve();
   }
 
-  /** A key may say what the tokenizer is, or what it was trained with. */
+  /** A key may be given if it describes the tokenizer or how it was trained. */
   private static void requireTokenizer(
       ConfigDraft<PretrainConfig> draft,
       Tokenizer tokenizer,
@@ -205,7 +205,7 @@ public final class StartingModel {
       throw HadoopFiles.explain("reading tokenizer.file " + file, e);
     }
     throw UserException.usage(
-        "tokenizer.file must be the tokenizer of %s, got another one in %s: leave it out"
+        "tokenizer.file must be the tokenizer of %s, got a different tokenizer in %s: leave it out"
             .formatted(owner, given));
   }
 
@@ -227,12 +227,12 @@ public final class StartingModel {
   }
 
   /**
-   * Overwrites a model's weights by those of a directory that {@link #resolve} found, with the same
-   * bits on every rank.
+   * Overwrites a model's weights with those of a directory found by {@link #resolve}, bit-identical
+   * on every rank.
    *
-   * @param tokenizer of the data
-   * @throws UserException if a rank cannot read them or reads others, or the tokenizer is another
-   *     one
+   * @param tokenizer the data's tokenizer
+   * @throws UserException if a rank cannot read the weights or reads different ones, or if the
+   *     tokenizers differ
    */
   public static void load(
       String directory,
@@ -245,7 +245,7 @@ public final class StartingModel {
     requireVisible(fs, path);
     if (!ModelDirectory.readTokenizer(fs, path).sha256().equals(tokenizer.sha256())) {
       throw UserException.usage(
-          "the data must be prepared with the tokenizer of %s %s, got another one: prepare it with the same %s"
+          "the data must be prepared with the tokenizer of %s %s, got a different tokenizer: prepare it with the same %s"
               .formatted(FROM, path, FROM));
     }
     if (collective.rank() == 0) {
@@ -274,7 +274,7 @@ public final class StartingModel {
     for (int rank = 0; rank < all.length; rank++) {
       if (ByteBuffer.wrap(all[rank]).getLong() != ByteBuffer.wrap(mine).getLong()) {
         throw UserException.failure(
-            "all trainers must read the same weights from %s %s, got others on rank %d than on rank %d: put the model on a file system that all machines share"
+            "all trainers must read the same weights from %s %s, got different weights on ranks %d and %d: put the model on a file system that all machines share"
                 .formatted(FROM, path, rank, collective.rank()));
       }
     }

@@ -5,16 +5,16 @@ import java.util.Locale;
 import java.util.function.DoubleSupplier;
 
 /**
- * Tells once that a rank allocates too much, and once that it is far slower than its machine should
- * be: a kernel that was compiled badly in this start makes a run a fifth as fast from its first
- * step to its last, and looks like the speed of the product.
+ * Warns once if a rank allocates too much, and once if it is far slower than expected of its
+ * machine: a kernel that the JIT compiled badly in this process can slow a whole run down by a
+ * factor of five, which users would take for the normal speed.
  *
- * <p>Steps are judged in windows of at least {@value #WINDOW_STEPS} steps and {@value
+ * <p>Steps are evaluated in windows of at least {@value #WINDOW_STEPS} steps and {@value
  * #WINDOW_MILLIS} ms of processor time; the first is warm-up. Too much is more than {@value
- * #MOST_BYTES} bytes a step in {@value #WINDOWS_TOO_LARGE} windows in a row; too slow is more than
- * {@value #MOST_TIMES_EXPECTED} times the expected time in {@value #WINDOWS_TOO_SLOW} in a row.
- * That time is what a step's threads spend on processors: a loaded machine, whose other programs
- * hold them, is no slow run.
+ * #MOST_BYTES} bytes per step in {@value #WINDOWS_TOO_LARGE} consecutive windows; too slow is more
+ * than {@value #MOST_TIMES_EXPECTED} times the expected time in {@value #WINDOWS_TOO_SLOW}
+ * consecutive windows. Times are CPU times, so that a machine loaded by other programs does not
+ * count as a slow run.
  */
 public final class SteadyStateWatch implements RankListener {
   static final int WINDOW_STEPS = 20;
@@ -39,9 +39,9 @@ public final class SteadyStateWatch implements RankListener {
   private int tooSlow;
 
   /**
-   * @param notices takes a line
-   * @param expectedMillis of a step's computing on this rank; NaN where nothing is expected. Asked
-   *     once, after the warm-up, by the thread that trains: it may measure
+   * @param notices receives the warnings
+   * @param expectedMillis expected compute time of a step on this rank; NaN if unknown. Called
+   *     once, after the warm-up, by the training thread: it may measure
    */
   public SteadyStateWatch(TrainingListener notices, DoubleSupplier expectedMillis) {
     this.notices = notices;
@@ -67,7 +67,7 @@ public final class SteadyStateWatch implements RankListener {
     cpuMillis += newSteps * measured.cpuMillis();
     stepMillis += newSteps * measured.stepMillis();
     gcMillis += newSteps * measured.gcMillis();
-    // Where processor time is not counted, it is not judged either.
+    // If CPU time is not measured, speed is not checked.
     double window = Double.isNaN(cpuMillis) ? stepMillis : cpuMillis;
     if (steps >= WINDOW_STEPS && window >= WINDOW_MILLIS) {
       if (warm) {
@@ -88,11 +88,11 @@ public final class SteadyStateWatch implements RankListener {
     tooLarge = bytes / steps > MOST_BYTES ? tooLarge + 1 : 0;
     tooSlow = cpuMillis / steps > MOST_TIMES_EXPECTED * expectedMillis ? tooSlow + 1 : 0;
     if (tooLarge == WINDOWS_TOO_LARGE) {
-      tooLarge = Integer.MIN_VALUE; // Told once.
+      tooLarge = Integer.MIN_VALUE; // Warn only once.
       notices.notice(
           String.format(
               Locale.ROOT,
-              "%s allocates %,.1f MB of Java heap in each step, where a steady step allocates less than %d MB, and %.1f of %.1f ms go to collecting it: code of this start was compiled badly, so stop the run and start it again, it resumes; if that does not help, report it with a flight recording (docs/performance.md, \"A run that is slow\")",
+              "%s allocates %,.1f MB of Java heap per step, more than the %d MB of a steady step, and spends %.1f of %.1f ms in garbage collection: code was compiled badly in this process, so stop the run and run the same command to resume; if that does not help, report it with a flight recording (docs/performance.md, \"A run that is slow\")",
               who(measured),
               bytes / steps / 1e6,
               MOST_BYTES / 1_000_000,
@@ -104,7 +104,7 @@ public final class SteadyStateWatch implements RankListener {
       notices.notice(
           String.format(
               Locale.ROOT,
-              "%s computes %,.1f ms for each step, more than %d times the %,.1f ms that plan expects of this machine: stop the run and start it again, it resumes; if that does not help, compare with ./firesteel plan, and report it with a flight recording (docs/performance.md, \"A run that is slow\")",
+              "%s computes for %,.1f ms per step, more than %d times the %,.1f ms that plan predicts for this machine: stop the run and run the same command to resume; if that does not help, compare with ./firesteel plan, and report it with a flight recording (docs/performance.md, \"A run that is slow\")",
               who(measured),
               cpuMillis / steps,
               MOST_TIMES_EXPECTED,

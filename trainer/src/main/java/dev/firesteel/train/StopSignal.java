@@ -1,13 +1,13 @@
 package dev.firesteel.train;
 
 /**
- * The wish that a run end soon and lose nothing: set by a signal handler or a task's kill, read by
- * the loop once a step. Thread-safe.
+ * A request that a run end soon without losing work: set by a signal handler or when a task is
+ * killed, read by the loop once per step. Thread-safe.
  */
 public final class StopSignal {
   private volatile boolean requested;
 
-  /** Asks the run to finish the present step, write a checkpoint and end. */
+  /** Asks the run to finish the current step, write a checkpoint and end. */
   public void request() {
     requested = true;
   }

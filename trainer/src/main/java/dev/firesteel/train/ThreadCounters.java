@@ -6,20 +6,20 @@ import java.lang.management.ManagementFactory;
 import java.util.List;
 
 /**
- * What a run's threads have cost: bytes that they allocated on the Java heap, time on processors,
- * and what collecting garbage took. All only grow. A step that is compiled well allocates next to
- * nothing; a vector that becomes an object in a kernel shows here before all else.
+ * Resource use of a run's threads: bytes allocated on the Java heap, CPU time, and time in garbage
+ * collection. All counters are cumulative. A well-compiled step allocates next to nothing; a vector
+ * that is boxed in a kernel shows up here first.
  */
 final class ThreadCounters {
-  private final ThreadMXBean counter; // null where this JVM does not count
+  private final ThreadMXBean counter; // null if this JVM does not measure it
   private final List<GarbageCollectorMXBean> collectors =
       ManagementFactory.getGarbageCollectorMXBeans();
   private final long[] threads;
 
   /**
-   * Made by the thread that trains.
+   * Must be created by the training thread.
    *
-   * @param others threads that compute beside it
+   * @param others the other compute threads
    */
   ThreadCounters(List<Thread> others) {
     counter =
@@ -38,21 +38,21 @@ final class ThreadCounters {
   }
 
   /**
-   * Bytes that the threads have allocated since each began; NaN where the JVM does not count them.
+   * Bytes that the threads have allocated since they started; NaN if the JVM does not measure them.
    */
   double allocatedBytes() {
     return counter == null ? Double.NaN : sum(counter.getThreadAllocatedBytes(threads));
   }
 
   /**
-   * Nanoseconds that each thread, on average, has spent on a processor: less than the clock's where
-   * other programs hold the processors. NaN where the JVM does not count them.
+   * CPU time of each thread in nanoseconds, on average: less than elapsed time if other programs
+   * use the processors. NaN if the JVM does not measure it.
    */
   double cpuNanos() {
     return counter == null ? Double.NaN : sum(counter.getThreadCpuTime(threads)) / threads.length;
   }
 
-  /** Milliseconds that collections of this process took. */
+  /** Milliseconds spent in this process's garbage collections. */
   long gcMillis() {
     long sum = 0;
     for (GarbageCollectorMXBean collector : collectors) {

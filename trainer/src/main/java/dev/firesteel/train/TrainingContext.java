@@ -5,14 +5,14 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.run.RunDirectory;
 
 /**
- * Where a run takes place; the caller owns and closes it.
+ * The environment of a run; the caller owns and closes it.
  *
- * @param backend that computes
- * @param collective the other ranks
- * @param run where rank 0 writes; every rank reads the checkpoint to go on from
- * @param listener hears events on rank 0
- * @param rank hears what this rank does
- * @param stop ends the run early; the first rank that sees it takes all others along
+ * @param backend compute backend
+ * @param collective connection to the other ranks
+ * @param run run directory, which rank 0 writes; every rank reads the checkpoint to resume from
+ * @param listener receives events on rank 0
+ * @param rank is notified of what this rank does
+ * @param stop ends the run early; all ranks stop once any rank sees it
  */
 public record TrainingContext(
     Backend backend,

@@ -21,21 +21,23 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Prepared data, opened: the tokenizer and the tokens that it made.
+ * Opened prepared data: the tokenizer and the tokens that it produced.
  *
  * @param train training text
- * @param validation validation text; empty where none was set apart
+ * @param validation validation text; empty if none was held out
  */
 public record TrainingData(
     Tokenizer tokenizer, TokenDataset train, Optional<TokenDataset> validation) {
 
-  /** Part of {@link #settingsSha256}: raise it when the same settings give other bytes. */
+  /**
+   * Part of {@link #settingsSha256}: increment it when the same settings produce different bytes.
+   */
   private static final int PREPARATION_VERSION = 2;
 
   /**
-   * Opens a folder of prepared data, such as {@code data.path} names.
+   * Opens a folder of prepared data, such as {@code data.path}.
    *
-   * @throws UserException if it holds no prepared data, or damaged data
+   * @throws UserException if there is no prepared data, or it is damaged
    */
   public static TrainingData open(Path folder, Configuration hadoop) {
     TokenDataset train = TokenDataset.open(folder, Part.TRAIN, hadoop);
@@ -49,10 +51,10 @@ public record TrainingData(
   }
 
   /**
-   * What prepared data records of the settings that made it: equal where the same settings and the
-   * same tokenizer give the same bytes.
+   * The hash that prepared data records of the settings that produced it: equal if the same
+   * settings and the same tokenizer give the same bytes.
    *
-   * @param given the tokenizer of {@code tokenizer.file}; empty where one is trained
+   * @param given the tokenizer of {@code tokenizer.file}; empty if one is trained
    */
   public static String settingsSha256(PreparationSettings settings, Optional<Tokenizer> given) {
     String text =
@@ -65,7 +67,7 @@ public record TrainingData(
         .formatHex(HadoopFiles.sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
   }
 
-  /** The token that separates documents, where it has another name than Firesteel's own. */
+  /** The token that separates documents, if its name differs from Firesteel's own. */
   public static Optional<String> otherSeparator(Tokenizer tokenizer) {
     OptionalInt end = tokenizer.endOfText();
     return end.isEmpty()
@@ -78,7 +80,7 @@ public record TrainingData(
     return tokenizer.sha256() + otherSeparator(tokenizer).map(token -> "\n" + token).orElse("");
   }
 
-  /** The configuration with the number of steps that {@code training.epochs} takes of this text. */
+  /** The configuration with the number of steps that {@code training.epochs} takes on this text. */
   public PretrainConfig resolveSteps(PretrainConfig config) {
     return resolveSteps(config, train.tokens());
   }
@@ -110,15 +112,15 @@ public record TrainingData(
     }
     if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
       throw UserException.failure(
-          "the tokenizer %s must be the one of the shards beside it (SHA-256 %s), got %s: prepare the data again"
+          "the tokenizer %s must be that of the shards in the same folder (SHA-256 %s), got %s: prepare the data again"
               .formatted(file, manifest.tokenizer().sha256(), tokenizer.sha256()));
     }
     return tokenizer;
   }
 
   /**
-   * Stands for all tokens: SHA-256 of the hashes of the shards, in order. Unlike the manifest's own
-   * hash it does not change when equal data is prepared again.
+   * Identifies all tokens: SHA-256 of the hashes of the shards, in order. Unlike the manifest's own
+   * hash, it does not change when equal data is prepared again.
    */
   public String sha256() {
     MessageDigest digest = HadoopFiles.sha256();

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.firesteel.metrics.Measures;
 
-/** Something that happened in a run, as rank 0 reports it; also as JSON. */
+/** An event of a run, reported by rank 0; can be sent as JSON. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "event")
 @JsonSubTypes({
   @JsonSubTypes.Type(value = TrainingEvent.Started.class, name = "started"),
@@ -21,13 +21,13 @@ public sealed interface TrainingEvent {
   record Started(TrainingPlan plan) implements TrainingEvent {}
 
   /**
-   * A step that is logged.
+   * A logged step.
    *
-   * @param step steps done; 0 before the first
+   * @param step number of completed steps; 0 before the first
    * @param tokens trained on so far
-   * @param training numbers of the step; none at step 0
-   * @param skipped whether loss or gradient was not finite, and the update was left out
-   * @param evaluation numbers of the evaluation at this step; none where there was none
+   * @param training measures of the step; empty at step 0
+   * @param skipped whether the update was skipped because the loss or gradient was not finite
+   * @param evaluation measures of the evaluation at this step; empty if there was none
    */
   record StepLogged(long step, long tokens, Measures training, boolean skipped, Measures evaluation)
       implements TrainingEvent {
@@ -42,16 +42,16 @@ public sealed interface TrainingEvent {
     }
   }
 
-  /** An evaluation; a {@link StepLogged} with the same numbers follows. */
+  /** An evaluation; a {@link StepLogged} with the same measures follows. */
   record Evaluated(long step, Measures measures) implements TrainingEvent {}
 
   /** A committed checkpoint. */
   record CheckpointCommitted(long step, String directory) implements TrainingEvent {}
 
-  /** A text that the model wrote. */
+  /** A text that the model generated. */
   record Sampled(long step, String text) implements TrainingEvent {}
 
-  /** An update that was left out because loss or gradient norm was not finite. */
+  /** An update that was skipped because the loss or gradient norm was not finite. */
   record StepSkipped(long step, double loss, double gradientNorm) implements TrainingEvent {
     /** The event as a line of text. */
     public String line() {
@@ -64,9 +64,9 @@ public sealed interface TrainingEvent {
     }
   }
 
-  /** A line that has no event of its own, such as an ignored half-written checkpoint. */
+  /** A message without an event type of its own, such as an ignored incomplete checkpoint. */
   record Notice(String line) implements TrainingEvent {}
 
-  /** The end of a run without a failure; its files are written. */
+  /** The run ended without a failure; its files are written. */
   record Ended(TrainingOutcome outcome, long step) implements TrainingEvent {}
 }

@@ -3,7 +3,7 @@ package dev.firesteel.train;
 import java.util.List;
 
 /**
- * Receives the events of a run, on rank 0, from the thread that trains: it should return soon. A
+ * Receives the events of a run, on rank 0, on the training thread: it should return quickly. A
  * listener that throws ends the run.
  */
 @FunctionalInterface
@@ -11,7 +11,7 @@ public interface TrainingListener {
   /** Receives an event. */
   void onEvent(TrainingEvent event);
 
-  /** Receives a line that has no event of its own. */
+  /** Receives a message without an event type of its own. */
   default void notice(String line) {
     onEvent(new TrainingEvent.Notice(line));
   }

@@ -3,21 +3,21 @@ package dev.firesteel.train;
 import dev.firesteel.metrics.Headline;
 
 /**
- * What a run is about to do.
+ * Summary of a run before its first step.
  *
- * @param run name
+ * @param run name of the run
  * @param stage such as {@code pretrain}
- * @param directory of the run
- * @param backend its description of itself
- * @param worldSize processes
- * @param parameters trained numbers
- * @param fromStep the step it begins at: 0, or the checkpoint's
- * @param steps in all
- * @param tokensPerStep of the global batch
- * @param microBatches of a step, of all ranks
- * @param trainingTokens tokens of the training data; 0 where they are not known
- * @param validationTokens targets of one evaluation; 0 where there is no validation data
- * @param headline the number that the stage is judged by
+ * @param directory run directory
+ * @param backend the backend's description
+ * @param worldSize number of ranks
+ * @param parameters number of parameters
+ * @param fromStep the step that it starts from: 0, or the checkpoint's
+ * @param steps total number of steps
+ * @param tokensPerStep tokens of the global batch
+ * @param microBatches micro-batches per step, over all ranks
+ * @param trainingTokens tokens of the training data; 0 if unknown
+ * @param validationTokens targets of one evaluation; 0 if there is no validation data
+ * @param headline the metric by which the stage compares models
  */
 public record TrainingPlan(
     String run,
@@ -34,7 +34,7 @@ public record TrainingPlan(
     long validationTokens,
     Headline headline) {
 
-  /** How often the whole run sees the training data; infinite where its size is not known. */
+  /** The number of passes over the training data; infinite if its size is unknown. */
   public double epochs() {
     return (double) steps * tokensPerStep / trainingTokens;
   }

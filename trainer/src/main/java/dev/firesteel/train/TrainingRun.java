@@ -21,17 +21,17 @@ import java.util.function.Supplier;
 
 /**
  * A training run, from its first step or last checkpoint to its last step: the loop around any
- * {@link Objective}. It evaluates, logs, samples and saves when these are due, stops when it is
- * asked to, and resumes; every rank runs the same loop.
+ * {@link Objective}. It evaluates, logs, samples and saves when due, stops on request, and resumes;
+ * every rank runs the same loop.
  *
- * <p>The numbers (weights, losses, metrics but for times) are a function of the configuration and
- * the data: not of threads, nor of how often and where the run was stopped and resumed, nor of the
- * number of ranks, if that is a power of two that divides the micro-batches of a step.
+ * <p>Weights, losses and all metrics except times depend only on the configuration and the data:
+ * not on the number of threads, nor on how often and where the run was stopped and resumed, nor on
+ * the number of ranks if that is a power of two that divides the micro-batches of a step.
  */
 public final class TrainingRun implements AutoCloseable {
   private static final Duration WARM_UP = Duration.ofSeconds(1);
 
-  /** While kernels are left that the warm-up before the first step did not get to. */
+  /** Whether kernels remain that the warm-up before the first step did not reach. */
   private static final Duration WARM_UP_AFTER_A_STEP = Duration.ofMillis(10);
 
   private final StageConfig config;
@@ -105,7 +105,7 @@ public final class TrainingRun implements AutoCloseable {
     }
   }
 
-  /** Trains to the last step, or until the stop signal. */
+  /** Trains until the last step or the stop signal. */
   public TrainingOutcome run() {
     try {
       return train();
@@ -152,12 +152,12 @@ public final class TrainingRun implements AutoCloseable {
     return end(TrainingOutcome.COMPLETED);
   }
 
-  /** Steps done. */
+  /** The number of completed steps. */
   public long step() {
     return step;
   }
 
-  /** One step, with what it took of this rank. */
+  /** Performs one step and measures this rank's cost. */
   private Objective.Step measured(ThreadCounters threads) {
     long began = System.nanoTime();
     long transferNanos = collective.transferNanos();
@@ -176,7 +176,7 @@ public final class TrainingRun implements AutoCloseable {
     return done;
   }
 
-  /** Time that this rank has waited for others in its updates. */
+  /** Total time that this rank has waited for others in its updates. */
   private long waitNanos() {
     return objective.models().stream()
         .flatMap(model -> model.learner().stream())
@@ -213,7 +213,7 @@ public final class TrainingRun implements AutoCloseable {
                       : skippedInARow + " consecutive skipped steps",
                   saver.committedStep() < 0
                       ? ""
-                      : "; the last checkpoint is of step " + saver.committedStep()));
+                      : "; the last checkpoint is at step " + saver.committedStep()));
     }
   }
 
@@ -229,7 +229,7 @@ public final class TrainingRun implements AutoCloseable {
                   .orElseThrow(
                       () ->
                           new IllegalStateException(
-                              "an evaluation of %s must report its headline %s, got %s"
+                              "an evaluation of the stage %s must report its headline metric %s, got %s"
                                   .formatted(stage.name(), headline.metric().key(), measures)));
           if (best == null || headline.isBetter(value, best)) {
             best = value;
@@ -240,7 +240,7 @@ public final class TrainingRun implements AutoCloseable {
     return evaluated.orElse(Measures.none());
   }
 
-  /** Of the headline, less is better; empty where it was not measured. */
+  /** The score of the headline, lower is better; empty if it was not measured. */
   private OptionalDouble score(Measures evaluation) {
     OptionalDouble value = evaluation.get(stage.headline().metric());
     return value.isPresent()
@@ -352,7 +352,7 @@ public final class TrainingRun implements AutoCloseable {
     return outcome;
   }
 
-  /** Each {@code every} steps, and at the end; 0: only at the end. */
+  /** Whether an action is due: each {@code every} steps, and at the end; 0: only at the end. */
   private boolean due(int every) {
     return step == config.training().steps() || (every > 0 && step % every == 0);
   }
@@ -377,7 +377,7 @@ public final class TrainingRun implements AutoCloseable {
     try (madeOrNull;
         journal;
         saverOrNull) {
-      // Nothing else is held.
+      // No other resources are held.
     }
   }
 }

@@ -4,12 +4,13 @@ import dev.firesteel.metrics.Measures;
 import dev.firesteel.metrics.Metrics;
 
 /**
- * What an update of the weights was made of.
+ * The result of an update of the weights.
  *
- * @param loss of the global batch before the update
+ * @param loss loss of the global batch before the update
  * @param gradientNorm global 2-norm before clipping
- * @param learningRate of the update
- * @param skipped whether loss or norm was not finite, and the weights stayed as they were
+ * @param learningRate learning rate of the update
+ * @param skipped whether the update was skipped, leaving the weights unchanged, because the loss or
+ *     norm was not finite
  */
 public record Update(double loss, double gradientNorm, double learningRate, boolean skipped) {
   /** Loss, learning rate and gradient norm. */

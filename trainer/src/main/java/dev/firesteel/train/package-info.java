@@ -1,6 +1,5 @@
 /**
- * Training loops: pretraining, its evaluation, its exact resume, and what it tells the world while
- * it runs.
+ * The training loop: steps, evaluation, exact resume, and progress reporting.
  *
  * <p>Uses {@code array}, {@code backend}, {@code chart}, {@code checkpoint}, {@code
  * checkpoint.state}, {@code collective}, {@code config}, {@code data}, {@code error}, {@code

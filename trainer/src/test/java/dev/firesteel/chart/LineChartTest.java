@@ -147,7 +147,7 @@ class LineChartTest {
 
     assertThat(charts.stream().map(LineChart::title))
         .as("the headline's, those of the progress line, the others")
-        .containsExactly("Reward", "Loss", "Throughput", "Garbage collection a step");
+        .containsExactly("Reward", "Loss", "Throughput", "Garbage collection per step");
     assertThat(charts.get(1).has("loss")).isTrue();
     assertThat(charts.get(1).has("val_loss")).isTrue();
     assertThat(charts.get(1).has("reward")).isFalse();

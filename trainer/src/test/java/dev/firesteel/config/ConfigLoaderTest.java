@@ -168,7 +168,7 @@ class ConfigLoaderTest {
     assertThatThrownBy(() -> parse(yaml))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "unknown key \"%s\" in test.yaml: a key of a section stands below it in YAML, as in \"%s\"; key.path=value is for the command line"
+            "unknown key \"%s\" in test.yaml: in YAML, keys are nested under their section, as in \"%s\"; key.path=value is for the command line"
                 .formatted(key, shown));
   }
 
@@ -330,9 +330,9 @@ class ConfigLoaderTest {
   void refusesWrongTypes() {
     refused(SOURCE + "training: {steps: many}")
         .hasMessage(
-            "training.steps must be a whole number up to 2147483647, got \"many\" in test.yaml");
+            "training.steps must be an integer up to 2147483647, got \"many\" in test.yaml");
     refused(SOURCE + "training: {steps: 1.5}")
-        .hasMessageContaining("training.steps must be a whole number")
+        .hasMessageContaining("training.steps must be an integer")
         .hasMessageContaining("got 1.5");
     refused(SOURCE + "training: {steps: 3000000000}")
         .hasMessageContaining("up to 2147483647, got 3000000000");
@@ -348,9 +348,9 @@ class ConfigLoaderTest {
     refused(SOURCE + "model: {architecture: gpt3}")
         .hasMessage("model.architecture must be one of gpt2, llama, got \"gpt3\" in test.yaml");
     refused("data: {source: {a: 1}}")
-        .hasMessage("data.source must be a text, got a section with keys in test.yaml");
+        .hasMessage("data.source must be a string, got a section in test.yaml");
     refused(SOURCE + "logging: 3")
-        .hasMessage("logging must be a section with keys of its own (every), got 3 in test.yaml");
+        .hasMessage("logging must be a section with keys (every), got 3 in test.yaml");
     refused("- a\n- b\n")
         .hasMessage("test.yaml must hold keys with values (key: value), got a list");
   }

@@ -135,8 +135,8 @@ class SettingTreeTest {
   void aPageShowsTheDefaultsOfItsRoot() {
     assertThat(table(SettingTree.of(ToyConfig.class)))
         .contains("| `optimizer.learning_rate` | number | `2e-5` | no | Peak learning rate")
-        .contains("| `toys.targets` | list of texts | `query,value` | no | Names. |")
-        .contains("| `toys.sizes` | list of whole numbers |  | yes | Sizes. |");
+        .contains("| `toys.targets` | list of strings | `query,value` | no | Names. |")
+        .contains("| `toys.sizes` | list of integers |  | yes | Sizes. |");
   }
 
   private static String page() {
@@ -145,11 +145,11 @@ class SettingTreeTest {
 
         One YAML file describes a run; each key can be overridden on the command line with `key.path=value`.
         Precedence, lowest first: the defaults below, the file, the command line from left to right.
-        Unknown keys, wrong types and values out of range are refused before any work starts; a run
-        saves its resolved configuration as `config.yaml`, which can be given back as it is.
-        A key of type text keeps the text as it is written, though YAML would see a number in `1.10`, false in `no` and nothing in `~`; on the
-        command line it is taken as it stands, or, if it begins with a quote, as YAML reads quotes.
-        A list is a YAML list, on the command line `key=[a, b]` or `key=a,b`; one value alone is a list of one, `[]` is the empty list, and elements
+        Unknown keys, wrong types and values out of range are rejected before any work starts; a run
+        saves its resolved configuration as `config.yaml`, which can be used as a configuration file again.
+        A key of type string keeps its value as written, even where YAML would read a number (`1.10`), false (`no`) or null (`~`); on the
+        command line it is taken literally unless it begins with a quote; then it is read as YAML.
+        A list is a YAML list, on the command line `key=[a, b]` or `key=a,b`; a single value is a list of one element, `[]` is the empty list, and elements
         that contain commas need the brackets and quotes.
 
         The column *resume* says whether a run may be resumed with another value: *yes*: the key changes no weight and no loss; *same rates*: as long

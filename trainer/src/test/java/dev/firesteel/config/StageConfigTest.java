@@ -55,7 +55,7 @@ class StageConfigTest {
     assertThatThrownBy(() -> SettingTree.of(Wrong.class))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "@Defaults of logging must give keys of that section, got optimizer.learning_rate=1");
+            "@Defaults of logging must set keys of that section, got optimizer.learning_rate=1");
   }
 
   @Test
@@ -110,13 +110,13 @@ class StageConfigTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "toys.sizes=1,x | toys.sizes[1] must be a whole number up to 2147483647, got \"x\" in the command line",
-        "toys.sizes=[1, [2]] | toys.sizes[1] must be a whole number up to 2147483647, got a list in the command line",
+        "toys.sizes=1,x | toys.sizes[1] must be an integer up to 2147483647, got \"x\" in the command line",
+        "toys.sizes=[1, [2]] | toys.sizes[1] must be an integer up to 2147483647, got a list in the command line",
         "toys.rates={a: 1} | toys.rates[0] must be a number, got \"{a: 1}\" in the command line",
-        "toys={rates: {a: 1}} | toys.rates must be a list, got a section with keys in the command line",
+        "toys={rates: {a: 1}} | toys.rates must be a list, got a section in the command line",
         "toys.kinds=cosine,log | toys.kinds[1] must be one of constant, linear, cosine, wsd, got \"log\" in the command line",
         "toys.sizes=1,,2 | toys.sizes must be a list as a,b or [a, b], got \"1,,2\" with an empty element in the command line",
-        "training.steps=1,2 | training.steps must be a whole number up to 2147483647, got \"1,2\" in the command line",
+        "training.steps=1,2 | training.steps must be an integer up to 2147483647, got \"1,2\" in the command line",
       })
   void refusesWhatIsNoList(String override, String message) {
     assertThatThrownBy(() -> load(override)).isInstanceOf(UserException.class).hasMessage(message);

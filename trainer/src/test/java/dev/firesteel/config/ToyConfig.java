@@ -8,7 +8,7 @@ import java.util.List;
  */
 record ToyConfig(
     @Setting(byDefault = "toy", resume = Resume.FREE, meaning = "Name of the run.") String name,
-    @Setting(byDefault = "1", meaning = "Seed of everything random.") long seed,
+    @Setting(byDefault = "1", meaning = "Seed for all random numbers.") long seed,
     @Setting(byDefault = "runs", resume = Resume.FREE, meaning = "Folder of the runs.")
         String runsFolder,
     Toys toys,

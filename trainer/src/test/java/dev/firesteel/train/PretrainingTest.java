@@ -222,9 +222,9 @@ class PretrainingTest {
     assertThat(notices)
         .singleElement()
         .asString()
-        .startsWith("Rank 0 computes by ")
+        .startsWith("Rank 0 computes with ")
         .contains(
-            "1 of 2 ranks do not (rank 1 by ", "cpu: fp32 products", "reference: plain loops");
+            "1 of 2 ranks do not (rank 1 uses ", "cpu: fp32 products", "reference: plain loops");
   }
 
   @Test
@@ -315,7 +315,7 @@ class PretrainingTest {
       assertThatThrownBy(() -> TinyRun.train(config, backend, listener, new StopSignal()))
           .isInstanceOf(UserException.class)
           .hasMessage(
-              "loss and gradient must be finite, got loss NaN and gradient norm NaN at step %d, %s: lower optimizer.learning_rate or raise schedule.warmup_steps; the last checkpoint is of step 5"
+              "loss and gradient must be finite, got loss NaN and gradient norm NaN at step %d, %s: lower optimizer.learning_rate or raise schedule.warmup_steps; the last checkpoint is at step 5"
                   .formatted(last, counted));
     }
     assertThat(skips).containsExactlyElementsOf(LongStream.rangeClosed(7, last).boxed().toList());

@@ -26,7 +26,7 @@ class ProgressLineTest {
             "\nstep 100/200 · validation loss 2.3026 · perplexity 10.00 · 3.2000 bits per byte\n")
         .contains("\nCheckpoint /tmp/runs/tiny/checkpoints/step-00000100\n")
         .contains("\nSkipped the update of step 101: loss NaN, gradient norm Infinity\n")
-        .contains("\nInterrupted at step 101; the same command goes on from there\n")
+        .contains("\nInterrupted at step 101; run the same command to resume\n")
         .doesNotContain("\r");
   }
 
@@ -46,7 +46,7 @@ class ProgressLineTest {
   @Test
   void aRunThatWasCompleteIsNotDoneOnceMore() {
     assertThat(end(200, 200))
-        .contains("The run is complete: all 200 steps are done")
+        .contains("The run is already complete: all 200 steps are done")
         .doesNotContain("Done");
   }
 

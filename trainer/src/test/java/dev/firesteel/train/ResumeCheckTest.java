@@ -122,7 +122,7 @@ class ResumeCheckTest {
     assertThatThrownBy(() -> TinyRun.train(shorter))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "training.steps must be at least 8, where the checkpoint file:%s stands, got 6"
+            "training.steps must be at least 8, the step of the checkpoint file:%s, got 6"
                 .formatted(TinyRun.checkpoint(shorter, 8)));
   }
 

@@ -48,7 +48,7 @@ class RunReportTest {
         .contains("<th>Validation loss</th><td>0.6800 nats per token, at step 2,000</td>")
         .contains("<th>Bits per byte</th><td>0.9100 bits per byte, at step 2,000</td>")
         .contains("<th>Learning rate</th><td>0.001000, at step 2,000</td>")
-        .contains("<th>Allocated a step</th><td>20,005 bytes, at step 2,000</td>")
+        .contains("<th>Allocated per step</th><td>20,005 bytes, at step 2,000</td>")
         .contains("<pre>if (a &lt; b &amp;&amp; c &gt; d) \uD83D\uDE00</pre>")
         .contains("  micro_batch_size: 2\n")
         .doesNotContain("<script", "http");
@@ -59,8 +59,8 @@ class RunReportTest {
             "Throughput",
             "Learning rate",
             "Gradient norm before clipping",
-            "Java heap allocated a step",
-            "Garbage collection a step");
+            "Java heap allocated per step",
+            "Garbage collection per step");
     assertThat(page.length()).isLessThan(400_000);
 
     String svg = Files.readString(path.resolve("loss.svg"));

@@ -156,7 +156,7 @@ class StartingModelTest {
             () -> TinyRun.from(run("source"), folder, "name=more", "tokenizer.file=" + other))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "tokenizer.file must be the tokenizer of the model %s, got another one in %s: leave it out"
+            "tokenizer.file must be the tokenizer of the model %s, got a different tokenizer in %s: leave it out"
                 .formatted(run("source"), other));
     Path same = folder.resolve("data").resolve("tokenizer.json");
     assertThat(TinyRun.from(run("source"), folder, "name=more", "tokenizer.file=" + same))

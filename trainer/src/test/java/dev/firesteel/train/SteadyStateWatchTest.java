@@ -30,7 +30,7 @@ class SteadyStateWatchTest {
     }
     assertThat(notices)
         .containsExactly(
-            "This run allocates 3,312.5 MB of Java heap in each step, where a steady step allocates less than 10 MB, and 2.0 of 150.0 ms go to collecting it: code of this start was compiled badly, so stop the run and start it again, it resumes; if that does not help, report it with a flight recording (docs/performance.md, \"A run that is slow\")");
+            "This run allocates 3,312.5 MB of Java heap per step, more than the 10 MB of a steady step, and spends 2.0 of 150.0 ms in garbage collection: code was compiled badly in this process, so stop the run and run the same command to resume; if that does not help, report it with a flight recording (docs/performance.md, \"A run that is slow\")");
   }
 
   @Test
@@ -40,7 +40,7 @@ class SteadyStateWatchTest {
     }
     assertThat(notices)
         .containsExactly(
-            "This run computes 500.0 ms for each step, more than 3 times the 100.0 ms that plan expects of this machine: stop the run and start it again, it resumes; if that does not help, compare with ./firesteel plan, and report it with a flight recording (docs/performance.md, \"A run that is slow\")");
+            "This run computes for 500.0 ms per step, more than 3 times the 100.0 ms that plan predicts for this machine: stop the run and run the same command to resume; if that does not help, compare with ./firesteel plan, and report it with a flight recording (docs/performance.md, \"A run that is slow\")");
   }
 
   @Test

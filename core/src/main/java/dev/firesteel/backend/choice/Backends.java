@@ -9,7 +9,7 @@ import dev.firesteel.backend.reference.ReferenceBackend;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes the backend that a run asks for; never another one in its place. */
+/** Creates the backend that a run requests, never a substitute. */
 public final class Backends {
   private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
 
@@ -18,7 +18,7 @@ public final class Backends {
   /**
    * The backend of {@code options}.
    *
-   * @throws dev.firesteel.error.UserException when this machine cannot provide it
+   * @throws dev.firesteel.error.UserException if this machine cannot provide it
    */
   public static Backend create(BackendOptions options) {
     Backend backend =
@@ -35,8 +35,8 @@ public final class Backends {
   }
 
   /**
-   * What the kernels of the backend that {@code options} describe keep for themselves. Makes no
-   * backend and needs no device.
+   * The memory that the kernels of the backend described by {@code options} keep for themselves.
+   * Creates no backend and needs no device.
    */
   public static Workspace workspace(BackendOptions options) {
     return switch (options.kind()) {

@@ -2,8 +2,8 @@ package dev.firesteel.backend.cpu;
 
 /**
  * Activations and their gradients over ranges of {@code float[]}, one pass over memory each: {@link
- * ScalarActivations} in plain Java and {@link VectorActivations} give the same bits for every input
- * (NaNs counting as equal). A result may take the place of an operand.
+ * ScalarActivations} in plain Java and {@link VectorActivations} are bit-identical for every input
+ * (NaNs counting as equal). A result may overwrite an operand.
  *
  * <p>{@code sigmoidGated} is {@code x * sigmoid(z)} with {@code z = linear x + cubic x^3}, which is
  * SiLU and also the tanh form of GELU, since {@code (1 + tanh u) / 2 = sigmoid(2u)}: no

@@ -24,8 +24,8 @@ record AdamWFactors(
 
   /**
    * With the bias corrections {@code c1 = 1 - beta1^step} and {@code c2 = 1 - beta2^step}, the step
-   * size is {@code lr / c1}, {@code sqrt(vHat) = sqrt(v / c2)}, and what is kept of a weight {@code
-   * 1 - lr * decay}.
+   * size is {@code lr / c1}, {@code sqrt(vHat) = sqrt(v / c2)}, and the factor on a weight {@code 1
+   * - lr * decay}.
    */
   static AdamWFactors of(AdamWStep step) {
     double correction1 = 1 - StrictMath.pow(step.beta1(), (double) step.step());

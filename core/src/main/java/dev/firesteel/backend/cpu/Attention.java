@@ -10,23 +10,25 @@ import dev.firesteel.backend.cpu.Worker.Scratch;
 
 /**
  * Causal attention of one head in blocks of {@value AttentionSimd#PANEL} queries, each against the
- * keys up to its end; no score array larger than such a block exists. Backward computes the
- * probabilities again from the log-sum-exp that forward saved (Dao et al. 2022, "FlashAttention").
+ * keys up to its end; no score array larger than such a block is stored. Backward recomputes the
+ * probabilities from the log-sum-exp saved by forward (Dao et al. 2022, "FlashAttention").
  *
- * <p>Queries, keys and values are copied to panels of {@value AttentionSimd#PANEL} columns, one
- * after the other for wider heads, whose rows beyond the last are computed with but never looked
- * at. Scores lie transposed, {@code [key, query]}: see {@link AttentionSimd}. Of the keys after a
- * query only those up to the end of its group of {@value AttentionSimd#GROUP} queries are touched,
- * with a probability of exactly 0.
+ * <p>Queries, keys and values are copied to panels of {@value AttentionSimd#PANEL} columns, several
+ * for wider heads; padding rows take part in the computation, but their results are never read.
+ * Scores are stored transposed, {@code [key, query]}: see {@link AttentionSimd}. Of the keys after
+ * a query, only those up to the end of its group of {@value AttentionSimd#GROUP} queries are
+ * included, with a probability of exactly 0.
  *
  * <p>Each score is a chain of {@code fma} over the head's width, each sum over keys or queries a
  * chain in ascending order, on one thread, which computes all of a head (backward: of a key-value
  * head with all its query heads, in order). A query's result does not depend on which queries share
- * its block: a row of {@code cachedAttention} has the bits of the same row of {@code
+ * its block: a row of {@code cachedAttention} is bit-identical to the same row of {@code
  * causalAttention}.
  */
 final class Attention implements HeadAttention {
-  /** Keys whose values meet all queries of a block while they are in the L1 cache. */
+  /**
+   * Number of keys whose values are multiplied with all queries of a block while in the L1 cache.
+   */
   private static final int DEPTH = 128;
 
   /** Rows of one head in a larger array: row t starts at {@code offset + t * stride}. */
@@ -75,7 +77,7 @@ final class Attention implements HeadAttention {
   /**
    * {@code out = softmax(scale q k^T) v} for one head, query t attending to keys [0, past + t].
    *
-   * @param past how many keys come before the first query's own
+   * @param past number of keys before the first query's own
    * @param logSumExp receives one value a query; null when it is not needed
    */
   static void forward(
@@ -194,7 +196,7 @@ final class Attention implements HeadAttention {
   }
 
   /**
-   * Turns a block's sums of exponentials into their reciprocals, and tells the logarithms.
+   * Replaces a block's sums of exponentials with their reciprocals, and stores their logarithms.
    *
    * @param logSumExp receives one value a query; null when it is not needed
    */
@@ -208,7 +210,7 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** How many keys a group of a block's queries looks at. */
+  /** Number of keys visible to a group of a block's queries. */
   private static int visible(int before, int rows, int group) {
     return before + Math.min(group + GROUP, rows);
   }
@@ -321,7 +323,7 @@ final class Attention implements HeadAttention {
     return Math.multiplyExact(rows, Gemm.roundUp(width, PANEL));
   }
 
-  /** Brings {@code count} rows from {@code start} on into panels of {@code panelRows} rows. */
+  /** Packs {@code count} rows, starting at {@code start}, into panels of {@code panelRows} rows. */
   private static void pack(
       Rows from, int start, int count, int width, float[] panels, int panelRows) {
     for (int w = 0; w < width; w += PANEL) {
@@ -340,7 +342,7 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** Writes panels' first {@code count} rows to the rows from {@code start} on. */
+  /** Writes the panels' first {@code count} rows to the rows starting at {@code start}. */
   private static void unpack(
       float[] panels, int panelRows, Rows to, int start, int count, int width) {
     for (int w = 0; w < width; w += PANEL) {
@@ -352,7 +354,7 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** Copies {@code count} rows to the rows from {@code start} on. */
+  /** Copies {@code count} rows to the rows starting at {@code start}. */
   static void copyRows(Rows from, Rows to, int start, int count, int width) {
     for (int t = 0; t < count; t++) {
       int at = to.offset + (start + t) * to.stride;

@@ -1,15 +1,15 @@
 package dev.firesteel.backend.cpu;
 
 /**
- * The primitives of attention, beside those of {@link Simd} and under the same rule: the vector
- * implementation has the bits of the scalar one.
+ * The primitives of attention, alongside those of {@link Simd} and under the same rule: the vector
+ * implementation is bit-identical to the scalar one.
  *
- * <p>All operands are panels: rows of {@value #PANEL} floats, one after the other. Scores lie
- * transposed, a row for each key and a column for each query of a block. So a row of lanes holds
- * different queries: maxima and sums over keys go down the columns, in ascending order of the keys,
- * and no query's result depends on its neighbours. And the same block serves without any copying as
- * left operand of the sums over its keys ({@link #multiplyColumns}) and of those over its queries
- * ({@link #multiplyRows}).
+ * <p>All operands are panels: contiguous rows of {@value #PANEL} floats. Scores are stored
+ * transposed, with a row for each key and a column for each query of a block. The lanes of a vector
+ * thus hold different queries: maxima and sums over keys run down the columns, in ascending order
+ * of the keys, and no query's result depends on its neighbours. The same block also serves, without
+ * copying, as left operand of the sums over its keys ({@link #multiplyColumns}) and of those over
+ * its queries ({@link #multiplyRows}).
  */
 interface AttentionSimd {
   /** Columns of a panel, and queries in a block. */
@@ -21,13 +21,13 @@ interface AttentionSimd {
   /** Columns of a register tile. */
   int TILE_COLUMNS = 32;
 
-  /** Columns of scores that are treated together. */
+  /** Columns of scores that are processed together. */
   int GROUP = 16;
 
   /**
    * A tile of {@value #TILE_ROWS} by {@value #TILE_COLUMNS} of {@code a b}: {@code c[r, j]} becomes
    * the chain over ascending k of {@code fma(a[r, k], b[k, j], c[r, j])}, starting from 0 when
-   * {@code first}, else from what c holds.
+   * {@code first}, else from the content of c.
    */
   void multiplyRows(
       float[] a,

@@ -16,20 +16,20 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * {@link Attention} with products of bf16 operands: queries (times the scale), keys, values, output
+ * {@link Attention} with matmuls of bf16 operands: queries (times the scale), keys, values, output
  * gradients, probabilities and score gradients are rounded; scores, softmax and all sums are
  * float32.
  *
- * <p>The blocks are those of {@link Attention}, scores {@code [key, query]}, and so is softmax, on
- * the heap; the products are oneDNN's, on native copies padded with zero rows to whole blocks, so
- * that a handful of compiled extents serves all lengths. Sums over more than {@value #CHUNK} keys
- * are added up in that many at a time. A query's result does not depend on what follows it.
+ * <p>Blocks, scores {@code [key, query]} and softmax are those of {@link Attention}, on the heap;
+ * matmuls are performed by oneDNN, on native copies padded with zero rows to whole blocks, so that
+ * a few compiled shapes serve all lengths. Sums over more than {@value #CHUNK} keys are accumulated
+ * in chunks of that size. A query's result does not depend on the tokens after it.
  */
 final class Bf16Attention implements HeadAttention, AutoCloseable {
-  /** Most keys in one product. */
+  /** Maximum number of keys in one matmul. */
   private static final int CHUNK = 512;
 
-  /** The widest heads: a block of results is a worker's tile. */
+  /** Maximum head width: a block of results is a worker's tile. */
   static final int MOST_WIDTH = Bf16Gemm.TILE_ROWS * Bf16Gemm.MOST_TILE_COLUMNS / PANEL;
 
   /** Rows of operands begin at a multiple of this: what one instruction multiplies of a row. */
@@ -56,7 +56,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   private final Bf16Kernel[] sumsOverQueries = new Bf16Kernel[CHUNK / PANEL + 1];
 
   /**
-   * @param states what each worker needs for bf16
+   * @param states bf16 state of each worker
    * @param width of the heads, at most {@link #MOST_WIDTH}
    */
   Bf16Attention(OneDnn dnnl, int workers, Function<Worker, Bf16Worker> states, int width) {
@@ -67,7 +67,10 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     this.stride = Gemm.roundUp(width, STRIDE_MULTIPLE);
   }
 
-  /** Compiles what sequences of so many tokens need; not while heads are being computed. */
+  /**
+   * Compiles the kernels for sequences of the given number of tokens; must not be called while
+   * heads are being computed.
+   */
   Bf16Attention compiledFor(int tokens) {
     for (int blocks = 1; blocks <= CHUNK / PANEL; blocks++) {
       int keys = blocks * PANEL;
@@ -301,7 +304,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     }
   }
 
-  /** Writes rows, each times its factor. */
+  /** Writes rows, each scaled by its factor. */
   private void unpack(
       Worker worker, FloatBuffer from, int fromRow, Rows to, int start, int rows, float[] factors) {
     float[] block = worker.scratch(Scratch.RESULTS, PANEL * width);

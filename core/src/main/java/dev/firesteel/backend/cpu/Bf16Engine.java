@@ -17,21 +17,24 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Products of operands rounded to bfloat16, with float32 sums, by oneDNN; biases, activations and
- * results are float32. An operand's bf16 copy is made once and kept while it is good (see {@link
+ * Matmuls of operands rounded to bfloat16, with float32 sums, by oneDNN; biases, activations and
+ * results are float32. An operand's bf16 copy is made once and kept while it is valid (see {@link
  * Bf16Twins}).
  *
- * <p>Bits depend on the operands and the CPU's instruction set, not on threads: every tile of a
- * product is one single-threaded oneDNN call, cut by the product's shape.
+ * <p>Bits depend on the operands and the CPU's instruction set, not on the number of threads: every
+ * tile of a matmul is one single-threaded oneDNN call, and tiles depend only on the matmul's shape.
  */
 final class Bf16Engine implements MatrixEngine {
-  /** Most logits that exist at one time: 128 MiB in float32 and half of that in bf16. */
+  /**
+   * Maximum number of logits that exist at the same time: 128 MiB in float32 and half of that in
+   * bf16.
+   */
   private static final int HEAD_LOGITS = 1 << 25;
 
-  /** Fewest tokens of a sequence whose attention has bf16 operands. */
+  /** Minimum sequence length in tokens for attention with bf16 operands. */
   static final int ATTENTION_TOKENS = 128;
 
-  /** Compiled products kept; training needs some 20, generation one for each prompt length. */
+  /** Number of compiled matmuls kept; training needs about 20, generation one per prompt length. */
   private static final int MOST_PRODUCTS = 256;
 
   /**
@@ -193,7 +196,10 @@ final class Bf16Engine implements MatrixEngine {
     return Gemm.roundUp(vocabulary, LOGITS_MULTIPLE);
   }
 
-  /** Rows, of so many, whose logits exist at one time in {@link #linearCrossEntropy}. */
+  /**
+   * Number of rows, out of the given number, whose logits exist at the same time in {@link
+   * #linearCrossEntropy}.
+   */
   static int headRows(int rows, int vocabulary) {
     int most = Math.max(1, HEAD_LOGITS / logitsStride(vocabulary) / Bf16Gemm.TILE_ROWS);
     return Math.min(rows, most * Bf16Gemm.TILE_ROWS);
@@ -208,7 +214,7 @@ final class Bf16Engine implements MatrixEngine {
     };
   }
 
-  /** The bf16 copy of an array, made now if there is no good one. */
+  /** The bf16 copy of an array, created if there is no valid one. */
   private NativeBlock twin(NdArray array) {
     NativeBlock found = twins.find(array);
     if (found != null) {
@@ -241,7 +247,7 @@ final class Bf16Engine implements MatrixEngine {
     }
   }
 
-  /** What is done with a finished tile. */
+  /** Processes a finished tile. */
   private interface Sink {
     void accept(Worker worker, Bf16Worker state, int row, int rows, int column, int columns);
   }
@@ -304,8 +310,8 @@ final class Bf16Engine implements MatrixEngine {
   }
 
   /**
-   * In float32 of short sequences, where products are too small to gain, and of heads too wide for
-   * a tile.
+   * Float32 attention for short sequences, where matmuls are too small to benefit, and for heads
+   * too wide for a tile.
    */
   @Override
   public HeadAttention attention(AttentionSpec spec, int tokens) {
@@ -319,22 +325,22 @@ final class Bf16Engine implements MatrixEngine {
         .compiledFor(tokens);
   }
 
-  /** How many arrays have been converted, for tests. */
+  /** Number of arrays converted so far, for tests. */
   long conversions() {
     return conversions;
   }
 
-  /** Native blocks that are lent at present, for tests. */
+  /** Native blocks currently allocated, for tests. */
   int lentBlocks() {
     return pool.lentBlocks();
   }
 
-  /** Native memory held at present beside what workers hold, lent or free, for tests. */
+  /** Native memory currently held, allocated or free, excluding that of workers, for tests. */
   long sharedBytes() {
     return pool.heldBytes() - states.values().stream().mapToLong(Bf16Worker::heldBytes).sum();
   }
 
-  /** How many of them workers hold. */
+  /** Number of them held by workers. */
   int workerBlocks() {
     return states.values().stream().mapToInt(Bf16Worker::heldBlocks).sum();
   }

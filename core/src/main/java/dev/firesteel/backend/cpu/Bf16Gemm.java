@@ -7,13 +7,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A matrix product {@code C = op(A) op(B)} of one shape, bf16 operands in row-major native memory,
- * float32 sums, cut in tiles of C that depend on the shape alone. A tile is one single-threaded
- * oneDNN call over the whole reduction, so the bits of C depend on the operands alone.
+ * A matmul {@code C = op(A) op(B)} of one shape, with bf16 operands in row-major native memory and
+ * float32 sums, divided into tiles of C that depend only on the shape. A tile is one
+ * single-threaded oneDNN call over the whole reduction, so the bits of C depend only on the
+ * operands.
  *
- * <p>Operands are read as they lie, not packed: oneDNN packs the part of B that a call needs
- * itself, and a tile of {@value #TILE_ROWS} rows makes up for that. Measured with AMX, keeping
- * packed weights saves less than it costs to pack them twice (for y and for dx) in every step.
+ * <p>Operands are read in place, not packed: oneDNN itself packs the part of B that a call needs, a
+ * cost amortized by tiles of {@value #TILE_ROWS} rows. Measured with AMX, keeping packed weights
+ * saves less than it costs to pack them twice (for y and for dx) in every step.
  */
 final class Bf16Gemm implements AutoCloseable {
   static final int TILE_ROWS = 256;
@@ -24,21 +25,24 @@ final class Bf16Gemm implements AutoCloseable {
    */
   private static final int TILE_COLUMNS = 256;
 
-  /** A product with fewer tiles than this is cut in lower ones, so that more threads have work. */
+  /**
+   * A matmul with fewer tiles than this is divided into lower tiles, so that more threads have
+   * work.
+   */
   private static final int ENOUGH_TILES = 8;
 
   private static final int LOW_TILE_ROWS = 128;
 
   /**
-   * What a product is compiled for.
+   * The parameters that a matmul is compiled for.
    *
    * @param m rows of C
    * @param n columns of C
    * @param k length of the reduction
-   * @param transposeA whether A lies as [k, m] and not [m, k]
-   * @param strideA elements from row to row of A as it lies
-   * @param transposeB whether B lies as [n, k] and not [k, n]
-   * @param strideB elements from row to row of B as it lies
+   * @param transposeA whether A is stored as [k, m] rather than [m, k]
+   * @param strideA elements from row to row of A as stored
+   * @param transposeB whether B is stored as [n, k] rather than [k, n]
+   * @param strideB elements from row to row of B as stored
    */
   record Form(
       int m, int n, int k, boolean transposeA, int strideA, boolean transposeB, int strideB) {
@@ -54,7 +58,7 @@ final class Bf16Gemm implements AutoCloseable {
   private final int columnTiles;
   private final int tiles;
 
-  /** By whether the tile is in the last row and the last column of tiles. */
+  /** Indexed by whether the tile is in the last row and the last column of tiles. */
   private final Bf16Kernel[] kernels = new Bf16Kernel[4];
 
   Bf16Gemm(OneDnn dnnl, Form form, int workers) {
@@ -111,7 +115,7 @@ final class Bf16Gemm implements AutoCloseable {
   }
 
   /**
-   * Computes one tile of C into {@link Bf16Worker#tile()}, its rows one after another without gaps.
+   * Computes one tile of C into {@link Bf16Worker#tile()}, its rows contiguous.
    *
    * @param a address of op(A)'s first element
    * @param b address of op(B)'s first element

@@ -40,23 +40,23 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
- * A product {@code C = op(A) op(B)} or {@code C += op(A) op(B)} of bf16 operands with float32 sums
- * in native memory, compiled by oneDNN for one extent; executed by the calling thread alone, in an
- * order that depends on the extent only.
+ * A matmul {@code C = op(A) op(B)} or {@code C += op(A) op(B)} of bf16 operands with float32 sums
+ * in native memory, compiled by oneDNN for one shape; executed by the calling thread only, in an
+ * order that depends only on the shape.
  */
 final class Bf16Kernel implements AutoCloseable {
   /**
-   * What a kernel is compiled for.
+   * The parameters that a kernel is compiled for.
    *
    * @param m rows of C
    * @param n columns of C
    * @param k length of the reduction
-   * @param transposeA whether A lies as [k, m] and not [m, k]
-   * @param strideA elements from row to row of A as it lies
-   * @param transposeB whether B lies as [n, k] and not [k, n]
-   * @param strideB elements from row to row of B as it lies
+   * @param transposeA whether A is stored as [k, m] rather than [m, k]
+   * @param strideA elements from row to row of A as stored
+   * @param transposeB whether B is stored as [n, k] rather than [k, n]
+   * @param strideB elements from row to row of B as stored
    * @param strideC elements from row to row of C
-   * @param add whether the product is added to what C holds
+   * @param add whether the product is added to the content of C
    */
   record Extent(
       int m,
@@ -86,7 +86,7 @@ final class Bf16Kernel implements AutoCloseable {
     c = matrix(dnnl_f32, extent.m(), extent.n(), false, extent.strideC());
     dnnl_primitive_attr attributes = new dnnl_primitive_attr();
     OneDnn.check(dnnl_primitive_attr_create(attributes), "dnnl_primitive_attr_create");
-    // Ours, since the library's own would belong to the thread that creates the primitive.
+    // Our own, because the library's would belong to the thread that creates the primitive.
     OneDnn.check(
         dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
         "dnnl_primitive_attr_set_scratchpad_mode");

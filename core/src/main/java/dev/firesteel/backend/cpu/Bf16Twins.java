@@ -7,12 +7,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The bf16 copies of arrays, by what they were made of, so that an array is converted once however
- * many products read it: a weight once for each optimizer step, an activation once for the forward
- * product and the weight's gradient, an output gradient once for both gradients of its product.
+ * The bf16 copies of arrays, by their source, so that an array is converted once regardless of how
+ * many matmuls read it: a weight once per optimizer step, an activation once for the forward matmul
+ * and the weight's gradient, an output gradient once for both gradients of its matmul.
  *
- * <p>A copy is good as long as its storage counts no write and no end of lease ({@link
- * Storage#version()}); what is no longer good goes back to the pool when the next copy is made.
+ * <p>A copy is valid until its storage is written or released ({@link Storage#version()}); invalid
+ * copies return to the pool when the next copy is made.
  */
 final class Bf16Twins implements AutoCloseable {
   /**
@@ -28,7 +28,7 @@ final class Bf16Twins implements AutoCloseable {
     this.pool = pool;
   }
 
-  /** The good copy of exactly {@code array}'s elements, or null. */
+  /** The valid copy of exactly {@code array}'s elements, or null. */
   NativeBlock find(NdArray array) {
     Storage storage = array.storage();
     for (Twin twin : twins) {
@@ -42,7 +42,10 @@ final class Bf16Twins implements AutoCloseable {
     return null;
   }
 
-  /** Memory for the copy of {@code array} as it is now; the caller fills it, padding included. */
+  /**
+   * Allocates memory for a copy of {@code array} as it is now; the caller fills it, including the
+   * padding.
+   */
   NativeBlock create(NdArray array) {
     sweep();
     NativeBlock block = pool.take((array.size() + PADDING) * Short.BYTES);
@@ -56,7 +59,7 @@ final class Bf16Twins implements AutoCloseable {
     return block;
   }
 
-  /** Gives back the copies that are no longer good. */
+  /** Releases the copies that are no longer valid. */
   void sweep() {
     int kept = 0;
     for (int i = 0; i < twins.size(); i++) {
@@ -71,7 +74,7 @@ final class Bf16Twins implements AutoCloseable {
     twins.subList(kept, twins.size()).clear();
   }
 
-  /** How many copies are held, good or not yet swept. */
+  /** Number of copies held, including invalid ones not yet released. */
   int size() {
     return twins.size();
   }
@@ -82,7 +85,7 @@ final class Bf16Twins implements AutoCloseable {
     twins.clear();
   }
 
-  /** A copy and what it is a copy of; the storage is held weakly, so that it can be collected. */
+  /** A copy and its source; the storage is referenced weakly, so that it can be collected. */
   private static final class Twin {
     private final WeakReference<Storage> source;
     private final long version;

@@ -7,14 +7,14 @@ import java.util.EnumMap;
 import java.util.Map;
 import org.bytedeco.dnnl.dnnl_stream;
 
-/** What one thread of the worker pool needs to compute in bf16. Used by that thread only. */
+/** State for computing in bf16 on one thread of the worker pool. Used by that thread only. */
 final class Bf16Worker implements AutoCloseable {
   /** Elements that are converted at a time: both buffers stay in the first-level cache. */
   static final int STRIP = 4096;
 
-  /** What a block of native memory is for. */
+  /** The purpose of a block of native memory. */
   enum Block {
-    /** What oneDNN works in. */
+    /** Scratch memory for oneDNN. */
     SCRATCHPAD,
     /** Attention: operands. */
     QUERIES,
@@ -51,7 +51,7 @@ final class Bf16Worker implements AutoCloseable {
     return stream;
   }
 
-  /** Where products leave their result. */
+  /** Receives the results of matmuls. */
   FloatBuffer tile() {
     return tile.floats();
   }
@@ -60,7 +60,9 @@ final class Bf16Worker implements AutoCloseable {
     return tile.address();
   }
 
-  /** Memory for a purpose, of undefined content; larger than before means a new block. */
+  /**
+   * Memory for a purpose, with undefined content; a larger size than before allocates a new block.
+   */
   NativeBlock block(Block purpose, long bytes) {
     NativeBlock block = blocks.get(purpose);
     if (block == null || block.bytes() < bytes) {

@@ -5,11 +5,12 @@ import java.util.List;
 import java.util.function.LongUnaryOperator;
 
 /**
- * What {@link Bf16Engine} keeps: the logits by chunk, and bf16 copies of operands in native memory.
- * The copies are those of {@link Bf16Twins}, in a {@link NativePool} whose blocks have no memory.
+ * Memory that {@link Bf16Engine} keeps: the logits of one chunk, and bf16 copies of operands in
+ * native memory. The copies are those of {@link Bf16Twins}, in a {@link NativePool} whose blocks
+ * have no memory.
  */
 final class Bf16Workspace extends CpuWorkspace {
-  /** The library and the products that it compiles, measured. */
+  /** The library and the matmuls that it compiles, measured. */
   private static final long ONEDNN_BYTES = 60 << 20;
 
   private final NativePool pool = new NativePool(NativeBlock::unbacked);

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Attention by heads, each by one thread; the {@link MatrixEngine} decides in which precision. */
+/** Attention, each head on one thread; the {@link MatrixEngine} determines the precision. */
 final class CpuAttention implements AttentionKernels {
   private final WorkerPool pool;
   private final Tiles tiles;
@@ -229,7 +229,7 @@ final class CpuAttention implements AttentionKernels {
         });
   }
 
-  /** Where the heads lie in a packed array [B, T, (H + 2G) K]. */
+  /** The positions of the heads in a packed array [B, T, (H + 2G) K]. */
   private static final class PackedRows {
     private final AttentionSpec spec;
     private final float[] array;

@@ -23,11 +23,11 @@ import java.util.function.Consumer;
 
 /**
  * The backend for training and generation on CPUs: float32 arrays on the Java heap, kernels on the
- * Vector API, one fixed team of threads. In {@link Precision#FP32} the bits of every result are the
- * same for any number of threads, any vector width, CPU and JDK.
+ * Vector API, and a fixed team of threads. In {@link Precision#FP32} results are bit-identical for
+ * any number of threads, vector width, CPU and JDK.
  *
- * <p>After the first steps of a run no kernel allocates more than the few objects that name its
- * tiles: tables, packed weights and scratch memory are kept.
+ * <p>After the first steps of a run, no kernel allocates more than the few objects that describe
+ * its tiles: tables, packed weights and scratch memory are reused.
  */
 public final class CpuBackend extends HostMemory implements Backend {
   private final WorkerPool pool;
@@ -48,19 +48,19 @@ public final class CpuBackend extends HostMemory implements Backend {
    * A backend with its own threads.
    *
    * @param precision of the matrix products
-   * @param threads how many compute, the calling one included; 0 for one on each core
-   * @throws dev.firesteel.error.UserException when the precision is bf16 and this CPU lacks the
-   *     instructions, or this platform oneDNN
+   * @param threads number of compute threads, including the calling thread; 0 for one per core
+   * @throws dev.firesteel.error.UserException if the precision is bf16 and this CPU lacks the
+   *     instructions or this platform lacks oneDNN
    */
   public CpuBackend(Precision precision, int threads) {
     this(precision, threads, Simd.Choice.best());
   }
 
   /**
-   * What the kernels of such a backend keep for themselves; makes no backend.
+   * The memory that kernels of such a backend keep for themselves; creates no backend.
    *
    * @param precision of the matrix products
-   * @param threads how many compute; 0 for one on each core
+   * @param threads number of compute threads; 0 for one per core
    */
   public static Workspace workspace(Precision precision, int threads) {
     return switch (precision) {
@@ -74,7 +74,7 @@ public final class CpuBackend extends HostMemory implements Backend {
   }
 
   CpuBackend(Precision precision, int threads, Simd.Choice simd) {
-    // First, since it may refuse and a thread of the pool would stay behind.
+    // First, because it may fail, and threads of the pool would leak.
     OneDnn dnnl = precision == Precision.BF16 ? OneDnn.open() : null;
     pool = new WorkerPool(threadsOf(threads), simd);
     engine =
@@ -93,7 +93,7 @@ public final class CpuBackend extends HostMemory implements Backend {
     optimizer = new CpuOptimizer(tiles);
   }
 
-  /** Of the kernels on the Vector API; the plain ones need none. */
+  /** The warm-up of the Vector API kernels; the plain ones need none. */
   @Override
   public boolean warmUp(Duration limit, Consumer<String> notice) {
     if (pool.simd() == Simd.Choice.SCALAR) {
@@ -123,7 +123,7 @@ public final class CpuBackend extends HostMemory implements Backend {
         engine.description());
   }
 
-  /** Neither threads nor the width of vectors show in a result. */
+  /** Results depend neither on the number of threads nor on the vector width. */
   @Override
   public String arithmetic() {
     return "cpu: " + engine.description();

@@ -125,7 +125,7 @@ final class CpuNorms implements NormKernels {
     normBackward(x, gain, null, rstd, dy, dx, dxWrite, dGain, dGainWrite);
   }
 
-  /** Without {@code mean} it is RMSNorm's. Leaves the bias's gradient to be totalled. */
+  /** Without {@code mean} it is RMSNorm's. The bias's gradient is summed later. */
   private void normBackward(
       NdArray x,
       NdArray gain,

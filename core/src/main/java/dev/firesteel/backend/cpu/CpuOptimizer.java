@@ -9,7 +9,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.OptimizerKernels;
 
-/** The update of weights, in tiles. */
+/** Weight updates, in tiles. */
 final class CpuOptimizer implements OptimizerKernels {
   private final Tiles tiles;
 

@@ -13,7 +13,9 @@ import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
 
-/** Products by the {@link MatrixEngine} of a precision; batched ones and embeddings in float32. */
+/**
+ * Matmuls by the {@link MatrixEngine} of a precision; batched matmuls and embeddings in float32.
+ */
 final class CpuProducts implements ProductKernels {
   private final WorkerPool pool;
   private final Tiles tiles;

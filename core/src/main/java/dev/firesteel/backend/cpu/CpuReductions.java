@@ -10,9 +10,9 @@ import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.ReductionKernels;
 import java.util.Arrays;
 
-/** Sums, cut into blocks of fixed size whatever the number of threads. */
+/** Sums over blocks of fixed size, regardless of the number of threads. */
 final class CpuReductions implements ReductionKernels {
-  /** {@link #sum} adds float32 sums of so many elements in double. */
+  /** Elements per float32 partial sum in {@link #sum}, which adds these in double. */
   private static final int SUM_BLOCK = 1024;
 
   private final WorkerPool pool;

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 
-/** What kernels keep whatever the precision of products: partial sums, and scratch of threads. */
+/** Memory that kernels keep in any precision: partial sums, and scratch memory of threads. */
 abstract class CpuWorkspace implements Workspace {
   /** A thread's panels of left operands, edges and rows. */
   private static final long THREAD_BYTES = 1 << 18;
@@ -46,10 +46,10 @@ abstract class CpuWorkspace implements Workspace {
     return parts;
   }
 
-  /** What products and the loss keep. */
+  /** Memory that matmuls and the loss keep. */
   abstract List<Part> productParts(LongUnaryOperator arrayBytes);
 
-  /** What a {@code float[]} takes on the heap. */
+  /** Heap bytes occupied by a {@code float[]}. */
   static long floats(LongUnaryOperator arrayBytes, long count) {
     return arrayBytes.applyAsLong(count * Float.BYTES);
   }

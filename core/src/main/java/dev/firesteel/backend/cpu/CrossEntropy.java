@@ -8,7 +8,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.cpu.Worker.Scratch;
 import java.util.Arrays;
 
-/** Cross-entropy of rows of logits; a negative target means that the row is ignored. */
+/** Cross-entropy of rows of logits; rows with a negative target are ignored. */
 final class CrossEntropy {
   private CrossEntropy() {}
 
@@ -54,18 +54,18 @@ final class CrossEntropy {
     return logSumExp(max, sum) - targetLogit;
   }
 
-  /** What is done with a row of gradients while it is in the cache. */
+  /** Processes a row of gradients while it is in the cache. */
   interface GradientRow {
     void finish(int offset, Worker worker);
   }
 
   /**
-   * The losses of a chunk of rows of logits, by all threads; and where gradients are wanted, the
-   * logits become those of {@code scale * sum(losses)}.
+   * The losses of a chunk of rows of logits, on all threads; if gradients are needed, the logits
+   * are replaced with the gradients of {@code scale * sum(losses)}.
    *
    * @param logits [rows, vocabulary], {@code stride} apart
    * @param first the first row of the chunk, in {@code targets} and {@code losses}
-   * @param gradients what is done with each row of gradients; null when no gradients are wanted
+   * @param gradients processes each row of gradients; null if no gradients are needed
    */
   static void lossesAndGradients(
       WorkerPool pool,

@@ -2,14 +2,14 @@ package dev.firesteel.backend.cpu;
 
 /**
  * Elementwise kernels over ranges of {@code float[]}: {@link ScalarElementwise} in plain Java and
- * {@link VectorElementwise} give the same bits for every input (NaNs counting as equal). A result
- * may take the place of an operand.
+ * {@link VectorElementwise} are bit-identical for every input (NaNs counting as equal). A result
+ * may overwrite an operand.
  *
- * <p>They are not left to the JIT's own vectorisation, which does nothing for them: the ranges of a
- * loop over {@code a[aOffset + i]} and {@code b[bOffset + i]} might overlap.
+ * <p>The JIT's auto-vectorization does not apply to them: the ranges of a loop over {@code
+ * a[aOffset + i]} and {@code b[bOffset + i]} might overlap.
  */
 interface ElementwiseSimd {
-  /** How many sums {@link #addSquares} keeps, so that none waits for its last addition. */
+  /** Number of sums that {@link #addSquares} keeps, to avoid a dependency chain. */
   int SQUARE_SUMS = 64;
 
   /** {@code out[i] = a[i] + b[i]}. */
@@ -37,8 +37,8 @@ interface ElementwiseSimd {
   void addSquares(float[] x, int xOffset, int size, double[] sums);
 
   /**
-   * Turns the vectors {@code (x[i], x[size + i])} by the angles that {@code cosines} and {@code
-   * sines} tell, backward for {@code sign} -1.
+   * Rotates the vectors {@code (x[i], x[size + i])} by the angles given by {@code cosines} and
+   * {@code sines}, backward for {@code sign} -1.
    */
   void turn(
       float[] cosines,
@@ -51,7 +51,7 @@ interface ElementwiseSimd {
       int outOffset,
       int size);
 
-  /** AdamW as {@link AdamWFactors} tells. */
+  /** AdamW as defined in {@link AdamWFactors}. */
   void adamW(
       AdamWFactors factors,
       float[] gradients,

@@ -9,12 +9,12 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.cpu.Gemm.Matrix;
 
-/** Products in float32 by {@link Gemm}. */
+/** Matmuls in float32 by {@link Gemm}. */
 final class Fp32Engine implements MatrixEngine {
-  /** Rows whose logits exist at one time in {@link #linearCrossEntropy}. */
+  /** Rows whose logits exist at the same time in {@link #linearCrossEntropy}. */
   static final int HEAD_ROWS = 512;
 
-  /** Logits rows are padded to this: rows that begin a cache line apart conflict less. */
+  /** Logits rows are padded to this: rows offset by a cache line cause fewer conflicts. */
   private static final int LOGITS_MULTIPLE = 16;
 
   private final WorkerPool pool;
@@ -35,9 +35,9 @@ final class Fp32Engine implements MatrixEngine {
   }
 
   /**
-   * A weight [N, K] as right operand of {@link #linear}, hung on its array. Only the array itself
-   * refers to it, so that it ends with the array; and it is filled anew when the storage has been
-   * written since: once in each optimizer step.
+   * The packed form of a weight [N, K], the right operand of {@link #linear}, cached on its array
+   * and collected with it. Repacked whenever the storage version has changed: once per optimizer
+   * step.
    */
   private static final class PackedWeight {
     private final float[] panels;

@@ -7,11 +7,11 @@ import java.util.Map;
 import java.util.function.LongUnaryOperator;
 
 /**
- * What {@link Fp32Engine} keeps: each weight once in panels, one operand of the present product in
- * panels, logits by chunk.
+ * Memory that {@link Fp32Engine} keeps: each weight packed once, one packed operand of the current
+ * matmul, and the logits of one chunk.
  */
 final class Fp32Workspace extends CpuWorkspace {
-  /** Floats of the panels of each weight, by its place in the weights. */
+  /** Size in floats of the panels of each weight, by its position in the weights. */
   private final Map<Long, Long> packedWeights = new LinkedHashMap<>();
 
   private long panels;
@@ -75,7 +75,7 @@ final class Fp32Workspace extends CpuWorkspace {
     return List.of(
         new Part("packed weights", weights + floats(arrayBytes, headPanels), 0),
         new Part(
-            "packed operands of a product",
+            "packed operands of a matmul",
             floats(arrayBytes, panels) + floats(arrayBytes, shared),
             0),
         new Part("logits of one chunk", floats(arrayBytes, logits), 0));

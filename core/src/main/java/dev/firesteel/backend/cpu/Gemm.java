@@ -4,50 +4,56 @@ import dev.firesteel.backend.cpu.Worker.Scratch;
 import java.util.Arrays;
 
 /**
- * Products of float32 matrices, {@code c[m, n] = sum_k a[m, k] * b[k, n]}. Each element of c is the
- * chain {@code fma(a[m, k], b[k, n], c)} in ascending k, on one thread: the bits depend neither on
- * how c is cut into tiles nor on threads, vector width or CPU.
+ * Float32 matmul, {@code c[m, n] = sum_k a[m, k] * b[k, n]}. Each element of c is the chain {@code
+ * fma(a[m, k], b[k, n], c)} in ascending k, on one thread: the bits do not depend on the tiling of
+ * c, the number of threads, the vector width or the CPU.
  *
- * <p>The right operand is first brought into panels of {@value ProductSimd#TILE_COLUMNS} columns,
- * all of it, by all threads; then each task takes some rows of the left one and brings {@value
- * #DEPTH} columns of them at a time into panels of {@value ProductSimd#TILE_ROWS} rows. A panel of
- * the right operand (32 KiB) stays in the L1 cache while it meets all rows of the task, whose
- * panels (up to 128 KiB) stay in L2. Where c is so wide that several tasks would each bring the
- * same rows into panels, all threads first do it once for all of them. (Goto and van de Geijn 2008,
+ * <p>All threads first pack the whole right operand into panels of {@value
+ * ProductSimd#TILE_COLUMNS} columns; then each task takes some rows of the left operand and packs
+ * {@value #DEPTH} columns of them at a time into panels of {@value ProductSimd#TILE_ROWS} rows. A
+ * panel of the right operand (32 KiB) stays in the L1 cache while it is multiplied with all rows of
+ * the task, whose panels (up to 128 KiB) stay in L2. If c is so wide that several tasks would each
+ * pack the same rows, all threads first pack them once for all tasks. (Goto and van de Geijn 2008,
  * "Anatomy of high-performance matrix multiplication".)
  */
 final class Gemm {
-  /** Most rows of c in one task: that often a panel of the right operand is used from the cache. */
+  /**
+   * Maximum rows of c in one task: the number of times that a panel of the right operand is reused
+   * from the cache.
+   */
   private static final int MAX_TASK_ROWS = 128;
 
-  /** Fewest rows in one task, before its columns are cut instead. */
+  /** Minimum rows in one task, before its columns are split instead. */
   private static final int MIN_TASK_ROWS = 64;
 
-  /** How much of the sum one pass over a task's tiles covers. */
+  /** The part of the sum covered by one pass over a task's tiles. */
   static final int DEPTH = 256;
 
-  /** Most columns of c in one task: that often the rows in panels are used. */
+  /** Maximum columns of c in one task: the number of times that packed rows are reused. */
   private static final int MAX_TASK_COLUMNS = 1024;
 
-  /** Most rows and columns of c in one task for which the rows are in shared panels already. */
+  /** Maximum rows and columns of c in one task if its rows are already in shared panels. */
   private static final int SHARED_TASK_SIZE = 256;
 
-  /** Rows that one thread brings into shared panels at a time. */
+  /** Rows that one thread packs into shared panels at a time. */
   private static final int SHARED_PACK_ROWS = 64;
 
-  /** Most floats of shared panels of rows (16 MiB), unless one row of tasks has more. */
+  /** Maximum floats of shared panels of rows (16 MiB), unless one row of tasks needs more. */
   private static final int MAX_SHARED_SIZE = 1 << 22;
 
-  /** Fewest columns in one task when there are too few rows to occupy all threads. */
+  /** Minimum columns in one task if there are too few rows to occupy all threads. */
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
   /**
-   * Rows of a task up to which the left operand is read where it lies: those of generation, which
-   * has a row for each sequence. With more, the larger tile makes up for bringing it into panels.
+   * Maximum rows of a task for which the left operand is read in place, as in generation, which has
+   * one row per sequence. With more rows, the larger tile outweighs the cost of packing.
    */
   private static final int FEW_ROWS = 4 * ProductSimd.FEW_ROWS;
 
-  /** Between panels of the left operand, which would else compete for the same cache lines. */
+  /**
+   * Padding between panels of the left operand, which would otherwise compete for the same cache
+   * lines.
+   */
   private static final int PANEL_PADDING = 16;
 
   private final WorkerPool pool;
@@ -58,7 +64,7 @@ final class Gemm {
     this(pool, MAX_SHARED_SIZE);
   }
 
-  /** With {@code maxSharedSize} in place of {@value #MAX_SHARED_SIZE}. */
+  /** Uses {@code maxSharedSize} instead of {@value #MAX_SHARED_SIZE}. */
   Gemm(WorkerPool pool, int maxSharedSize) {
     this.pool = pool;
     this.maxSharedSize = maxSharedSize;
@@ -79,24 +85,24 @@ final class Gemm {
     }
   }
 
-  /** What is done to a finished range of c while it is in the cache: bias, activation. */
+  /** Applied to a finished range of c while it is in the cache: bias, activation. */
   interface Epilogue {
     void apply(int row, int rows, int column, int columns, Worker worker);
   }
 
-  /** Floats that the panels of a right operand take. */
+  /** Size of the panels of a right operand, in floats. */
   static int panelsSize(int depth, int columns) {
     return Math.toIntExact(panelFloats(depth, columns));
   }
 
-  /** As {@link #panelsSize}, of panels that may be too large for an array. */
+  /** As {@link #panelsSize}, for panels that may be too large for an array. */
   static long panelFloats(int depth, int columns) {
     return (long) depth * roundUp(columns, ProductSimd.TILE_COLUMNS);
   }
 
   /**
-   * Floats of a left operand [rows, depth] that tasks share in panels, but for the panels' padding;
-   * 0 where the result is so narrow that each task brings its own rows into panels.
+   * Floats of a left operand [rows, depth] that tasks share in panels, excluding the panels'
+   * padding; 0 if the result is so narrow that each task packs its own rows.
    */
   static long sharedFloats(int rows, int columns, int depth) {
     return columns > MAX_TASK_COLUMNS && depth > 0
@@ -104,7 +110,7 @@ final class Gemm {
         : 0;
   }
 
-  /** The array, or, where it is shorter than {@code size}, a new one. */
+  /** The array, or a new one if it is shorter than {@code size}. */
   static float[] atLeast(float[] array, int size) {
     return array.length >= size ? array : new float[size];
   }
@@ -117,7 +123,7 @@ final class Gemm {
     return (int) (((long) value + divisor - 1) / divisor);
   }
 
-  /** Brings a right operand [depth, columns] into panels, by all threads. */
+  /** Packs a right operand [depth, columns] into panels, on all threads. */
   void pack(Matrix b, int depth, int columns, float[] panels) {
     int depthBlocks = ceilDiv(depth, DEPTH);
     pool.run(
@@ -139,10 +145,10 @@ final class Gemm {
   }
 
   /**
-   * {@code c (+)= a * b} for a packed b, by all threads.
+   * {@code c (+)= a * b} for a packed b, on all threads.
    *
    * @param c row-major, {@code cStride} from row to row
-   * @param add whether the chains start from what c holds
+   * @param add whether the chains start from the content of c
    * @param epilogue null for none
    */
   void multiply(
@@ -178,7 +184,7 @@ final class Gemm {
         });
   }
 
-  /** As {@link #multiply}, with rows that are brought into panels once for all tasks. */
+  /** As {@link #multiply}, with rows packed once for all tasks. */
   private void multiplyShared(
       int rows,
       int columns,
@@ -250,7 +256,7 @@ final class Gemm {
     }
   }
 
-  /** Rows of a left operand that are in shared panels at one time. */
+  /** Rows of a left operand that are in shared panels at the same time. */
   private static int sharedRows(int rows, int depth, int maxSharedSize) {
     int most = maxSharedSize / depth / SHARED_TASK_SIZE * SHARED_TASK_SIZE;
     return Math.min(roundUp(rows, ProductSimd.TILE_ROWS), Math.max(SHARED_TASK_SIZE, most));
@@ -259,7 +265,10 @@ final class Gemm {
   /** Rows and columns of c in one task. */
   private record TaskSize(int rows, int columns) {}
 
-  /** Large tasks, but so many that all threads have work. The result does not depend on it. */
+  /**
+   * Chooses tasks as large as possible while keeping all threads busy. The result does not depend
+   * on it.
+   */
   private TaskSize taskSize(int rows, int columns, int mostRows, int mostColumns) {
     int tasksWanted = pool.threads() == 1 ? 1 : 4 * pool.threads();
     int taskRows = mostRows;
@@ -280,7 +289,7 @@ final class Gemm {
     return Math.min(DEPTH, depth) * ProductSimd.TILE_ROWS + PANEL_PADDING;
   }
 
-  /** {@code c (+)= a * b} on the calling worker's thread alone. */
+  /** {@code c (+)= a * b} on the calling worker's thread only. */
   static void multiplyAlone(
       Worker worker,
       int rows,
@@ -461,7 +470,7 @@ final class Gemm {
       for (int m = 0; m < rows; m += ProductSimd.FEW_ROWS) {
         int height = Math.min(ProductSimd.FEW_ROWS, rows - m);
         int tile = cOffset + m * cStride + n;
-        // A tile that sticks out of c is computed beside it.
+        // A tile that extends beyond c is computed in a separate buffer.
         float[] to = whole ? c : edge;
         int toOffset = whole ? tile : 0;
         int toStride = whole ? cStride : ProductSimd.TILE_COLUMNS;
@@ -490,7 +499,10 @@ final class Gemm {
     }
   }
 
-  /** A tile that sticks out of c: computed beside it, its inner part copied. */
+  /**
+   * A tile that extends beyond c: computed in a separate buffer, from which the inner part is
+   * copied.
+   */
   private static void multiplyEdge(
       Worker worker,
       float[] left,
@@ -531,7 +543,9 @@ final class Gemm {
     }
   }
 
-  /** Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, zeros after. */
+  /**
+   * Rows [row, row + rows), columns [k, k + depth) of a, in panels of 8 rows, padded with zeros.
+   */
   private static void packLeft(
       ProductSimd simd,
       Matrix a,
@@ -604,7 +618,9 @@ final class Gemm {
     }
   }
 
-  /** Rows [k, k + depth), columns [n, n + width) of b as one panel of 32 columns, zeros after. */
+  /**
+   * Rows [k, k + depth), columns [n, n + width) of b as one panel of 32 columns, padded with zeros.
+   */
   static void packRight(
       ProductSimd simd, Matrix b, int k, int depth, int n, int width, float[] panels, int to) {
     float[] from = b.array;

@@ -4,14 +4,14 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.cpu.Attention.Rows;
 
 /**
- * Causal attention of one head over a sequence, by the calling thread: the unit that training's
- * attention is cut into.
+ * Causal attention of one head over a sequence, by the calling thread: the unit of work of
+ * attention in training.
  */
 interface HeadAttention {
   /**
    * {@code out = softmax(scale q k^T) v}, token t attending to tokens [0, t].
    *
-   * @param logSumExp receives one value a token; null when it is not needed
+   * @param logSumExp receives one value per token; null if not needed
    */
   void forward(
       Worker worker,

@@ -26,40 +26,44 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Runs each kernel on the Vector API alone, on small operands, until the JIT has compiled it so
- * that it allocates nothing: a kernel that keeps its vectors in objects is many times slower, and
- * stays so for the whole run. One that is compiled badly gets a class of its own ({@link
- * VectorKernels#defineAgain}) and another try; one that cannot be had clean is reported.
+ * Runs each Vector API kernel in isolation, on small operands, until the JIT has compiled it so
+ * that it allocates nothing: a kernel whose vectors are boxed is many times slower, and stays so
+ * for the whole run. A badly compiled kernel gets a new class ({@link VectorKernels#defineAgain})
+ * and another try; kernels that still allocate are reported.
  *
- * <p>All kernels run once before any of them is compiled. What the Vector API looks up at the first
- * use of an operation is there then; found missing later, by compiled code, it counts against the
+ * <p>All kernels run once before any of them is compiled. Lookups that the Vector API performs at
+ * the first use of an operation are then done; a later lookup from compiled code would affect the
  * profile of all kernels (rule 7 of docs/performance.md).
  */
 final class KernelWarmUp {
-  /** What has been compiled by now, if the compiler keeps up. */
+  /** Number of calls after which a kernel is compiled, if the compiler keeps up. */
   static final int CALLS_UNTIL_COMPILED = 30_000;
 
   /**
-   * What the compiler may lag behind on a busy machine before a kernel counts as compiled badly.
+   * How far the compiler may lag behind on a busy machine before a kernel counts as badly compiled.
    */
   static final Duration COMPILER_LAG = Duration.ofSeconds(3);
 
-  /** A class of kernels is defined again so often before they are reported as they are. */
+  /**
+   * Maximum number of times that a class of kernels is redefined before its kernels are reported.
+   */
   static final int TRIES = 2;
 
-  /** Bytes a call that are no vectors of a loop, but a few that are made once a call. */
+  /**
+   * Bytes per call that are not attributed to vectors of a loop but to a few created once per call.
+   */
   static final long FEW_BYTES = 512;
 
-  /** Calls between two looks at what was allocated. */
+  /** Calls between two checks of the allocated bytes. */
   private static final int CALLS = 20;
 
-  /** Looks at one kernel before the next has its turn: the compiler works meanwhile. */
+  /** Checks of one kernel before moving on to the next: the compiler works meanwhile. */
   private static final int ROUNDS = 5;
 
-  /** A kernel, called with operands of its own. */
+  /** A kernel with its own operands. */
   record Kernel(String name, Part part, Consumer<Simd> call) {}
 
-  /** What is known of a kernel that is not yet clean. */
+  /** The state of a kernel that is not yet clean. */
   private static final class Trial {
     private final Kernel kernel;
     private int calls;
@@ -71,7 +75,7 @@ final class KernelWarmUp {
     }
   }
 
-  /** Of the kernels that all backends of this process share. */
+  /** The warm-up of the kernels shared by all backends of this process. */
   private static final KernelWarmUp SHARED = of(VectorKernels.SHARED);
 
   private final List<Trial> left = new ArrayList<>();
@@ -82,16 +86,16 @@ final class KernelWarmUp {
   private final LongSupplier nanoTime;
   private final Map<Part, Integer> tries = new EnumMap<>(Part.class);
 
-  /** Kernels that cannot be had clean, with what they allocate in a call. */
+  /** Kernels that could not be compiled cleanly, with the bytes they allocate per call. */
   private final Map<String, Long> bad = new TreeMap<>();
 
   private Simd simd; // null before the first call
   private int version;
 
   /**
-   * @param create makes primitives of the present classes
+   * @param create creates primitives of the current classes
    * @param defineAgain replaces a class
-   * @param allocatedBytes what the calling thread has allocated since it began
+   * @param allocatedBytes bytes that the calling thread has allocated since it started
    */
   KernelWarmUp(
       List<Kernel> kernels,
@@ -110,7 +114,10 @@ final class KernelWarmUp {
     return SHARED;
   }
 
-  /** Of all kernels of {@code classes}, or of none where the JVM does not count allocations. */
+  /**
+   * A warm-up of all kernels of {@code classes}, or of none if the JVM does not measure
+   * allocations.
+   */
   static KernelWarmUp of(VectorKernels classes) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     boolean counts =
@@ -123,16 +130,16 @@ final class KernelWarmUp {
         System::nanoTime);
   }
 
-  /** How often classes were defined again: who holds primitives of before should ask for others. */
+  /** How often classes were redefined; holders of earlier primitives should request new ones. */
   synchronized int version() {
     return version;
   }
 
   /**
-   * Goes through the kernels that are not yet clean until none is left, for {@code limit} at most
-   * (and one round of calls).
+   * Processes the kernels that are not yet clean until none is left, for at most {@code limit}
+   * (plus one round of calls).
    *
-   * @param notice receives a sentence if kernels cannot be had clean
+   * @param notice receives a message if kernels cannot be compiled cleanly
    * @return whether none is left
    */
   synchronized boolean run(Duration limit, Consumer<String> notice) {
@@ -170,7 +177,7 @@ final class KernelWarmUp {
       notice.accept(
           String.format(
               Locale.ROOT,
-              "Kernels allocate memory in each call although the JIT compiled them %d times (bytes a call: %s), so this run is slower than it should be: stop it and start it again, it resumes",
+              "Kernels allocate memory in each call although the JIT compiled them %d times (bytes per call: %s), so this run is slower than it should be: stop it and run the same command to resume",
               1 + TRIES,
               bad));
       bad.clear();
@@ -178,7 +185,7 @@ final class KernelWarmUp {
     return left.isEmpty();
   }
 
-  /** What a call allocated last in some rounds of calls; empty once it is clean. */
+  /** Bytes allocated per call in the last rounds of calls; empty once the kernel is clean. */
   private OptionalLong allocatedPerCall(Trial trial, long end) {
     long bytes = 0;
     int clean = 0;
@@ -202,7 +209,7 @@ final class KernelWarmUp {
         && nanoTime.getAsLong() - trial.sinceNanos >= COMPILER_LAG.toNanos();
   }
 
-  /** A new class, whose kernels all begin from the start. */
+  /** Defines a new class, whose kernels all start over. */
   private void renew(Part part) {
     tries.merge(part, 1, Integer::sum);
     version++;
@@ -215,9 +222,9 @@ final class KernelWarmUp {
   }
 
   /**
-   * Every kernel, those that most of a step's time goes to first. The operands are as long as those
-   * of small models, and not all of them a whole number of vectors, so that the profile knows every
-   * branch.
+   * All kernels, starting with those that take most of a step's time. The operands are as long as
+   * those of small models, and not all of them are a multiple of the vector length, so that the
+   * profile covers every branch.
    */
   static List<Kernel> all() {
     int size = 500;

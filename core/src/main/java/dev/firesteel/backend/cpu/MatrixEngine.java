@@ -10,13 +10,13 @@ import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * The matrix products of a model's layers and of attention, which a precision decides: everything
- * else in {@link CpuBackend} is float32 and the same for all. The methods' contracts are those of
- * {@link dev.firesteel.backend.ProductKernels} and its siblings, whose implementations here mark
- * results as written.
+ * The matmuls of a model's layers and of attention, in one precision: everything else in {@link
+ * CpuBackend} is float32 and independent of it. The methods' contracts are those of {@link
+ * dev.firesteel.backend.ProductKernels} and its siblings, whose implementations here mark results
+ * as written.
  */
 interface MatrixEngine extends AutoCloseable {
-  /** For the log: what computes the products. */
+  /** For the log: what performs the matmuls. */
   String description();
 
   void linear(NdArray x, NdArray w, NdArray bias, Activation f, NdArray preActivation, NdArray out);
@@ -28,10 +28,13 @@ interface MatrixEngine extends AutoCloseable {
   void linearCrossEntropy(
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
 
-  /** Causal attention over sequences of so many tokens; not to be asked for while it computes. */
+  /**
+   * Causal attention over sequences of the given number of tokens; must not be called during its
+   * computation.
+   */
   HeadAttention attention(AttentionSpec spec, int tokens);
 
-  /** Zeros for the gradient of a product without rows. */
+  /** Zeros for the gradient of a matmul without rows. */
   static void clear(NdArray out) {
     int start = offset(out);
     Arrays.fill(FloatStorage.of(out), start, start + Math.toIntExact(out.size()), 0f);

@@ -6,7 +6,7 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.ShortPointer;
 
-/** A range of native memory, 64-byte aligned, lent by a {@link NativePool}. */
+/** A 64-byte aligned range of native memory, allocated from a {@link NativePool}. */
 final class NativeBlock {
   /** A cache line, and the width of the widest vector load. */
   static final int ALIGNMENT = 64;
@@ -18,8 +18,8 @@ final class NativeBlock {
   private FloatBuffer floats;
 
   NativeBlock(long bytes) {
-    // malloc rather than a typed Pointer: those are freed by the garbage collector's leave, and
-    // counted against a limit that derives from the Java heap.
+    // malloc rather than a typed Pointer: those are freed only when the garbage collector permits
+    // it, and count against a limit derived from the Java heap.
     this.allocation = Pointer.malloc(bytes + ALIGNMENT);
     if (allocation == null || allocation.isNull()) {
       throw new OutOfMemoryError("Cannot allocate " + bytes + " bytes of native memory for bf16");
@@ -34,7 +34,7 @@ final class NativeBlock {
     this.bytes = bytes;
   }
 
-  /** A block that only counts, for a plan: it has a size and no memory. */
+  /** A block for planning, with a size but no memory. */
   static NativeBlock unbacked(long bytes) {
     return new NativeBlock(null, 0, bytes);
   }

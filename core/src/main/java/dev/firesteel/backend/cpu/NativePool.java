@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.function.LongFunction;
 
 /**
- * Native blocks, kept for the next step after use. Bounded: free blocks never hold more than what
- * was lent at the busiest moment, so the pool takes at most twice that. Thread-safe.
+ * A pool of native blocks, which are kept for the next step after use. Bounded: free blocks never
+ * hold more than the peak of allocated bytes, so the pool holds at most twice that. Thread-safe.
  */
 final class NativePool implements AutoCloseable {
   private final LongFunction<NativeBlock> create;
@@ -23,7 +23,7 @@ final class NativePool implements AutoCloseable {
   }
 
   /**
-   * @param create makes a block of so many bytes
+   * @param create creates a block of the given number of bytes
    */
   NativePool(LongFunction<NativeBlock> create) {
     this.create = create;
@@ -66,27 +66,27 @@ final class NativePool implements AutoCloseable {
     }
   }
 
-  /** Blocks lent at present: 0 when nobody leaks. */
+  /** Number of blocks currently allocated; 0 if nothing leaks. */
   synchronized int lentBlocks() {
     return lentBlocks;
   }
 
-  /** Bytes lent at present. */
+  /** Bytes currently allocated. */
   synchronized long lentBytes() {
     return lentBytes;
   }
 
-  /** Bytes held: lent and free. */
+  /** Bytes held, allocated and free. */
   synchronized long heldBytes() {
     return lentBytes + pooledBytes;
   }
 
-  /** The most bytes that were ever lent at once. */
+  /** The peak of allocated bytes. */
   synchronized long peakLentBytes() {
     return peakLentBytes;
   }
 
-  /** Frees the blocks that are not lent. */
+  /** Frees the blocks that are not allocated. */
   @Override
   public synchronized void close() {
     for (ArrayDeque<NativeBlock> blocks : free.values()) {

@@ -2,8 +2,8 @@ package dev.firesteel.backend.cpu;
 
 /**
  * LayerNorm and RMSNorm of one row, forward and backward: {@link ScalarNorms} in plain Java and
- * {@link VectorNorms} give the same bits for every input (NaNs counting as equal). An instance
- * holds scratch memory and belongs to one thread.
+ * {@link VectorNorms} are bit-identical for every input (NaNs counting as equal). An instance holds
+ * scratch memory and belongs to one thread.
  *
  * <p>RMSNorm is the same without mean and bias: {@code h = (x - 0) rstd}.
  */
@@ -23,12 +23,12 @@ interface NormSimd {
       int size);
 
   /**
-   * What a row gives to the parameters' gradients: {@code sums[0, size) += dy h}, the gain's, and
-   * {@code sums[size, 2 size) += dy}, the bias's. Unless {@code dx} is null it gets, with {@code g
-   * = dy gain}, {@code rstd (g - mean(g) - h mean(g h))}, without {@code mean(g)} when not {@code
-   * centred} (RMSNorm).
+   * A row's contribution to the parameters' gradients: {@code sums[0, size) += dy h} for the
+   * weight, and {@code sums[size, 2 size) += dy} for the bias. Unless {@code dx} is null it gets,
+   * with {@code g = dy gain}, {@code rstd (g - mean(g) - h mean(g h))}, without {@code mean(g)}
+   * when not {@code centred} (RMSNorm).
    *
-   * @param add whether dx is added to, else it is overwritten
+   * @param add whether to add to dx rather than overwrite it
    */
   void backward(
       float[] x,

@@ -22,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The oneDNN library: loading it, what it can do on this CPU, and its engine handle. One for each
- * backend that computes in bf16.
+ * The oneDNN library: loading it, its capabilities on this CPU, and its engine handle. One instance
+ * per backend that computes in bf16.
  */
 final class OneDnn implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OneDnn.class);
@@ -40,7 +40,7 @@ final class OneDnn implements AutoCloseable {
   /**
    * Opens the library for bf16 on this CPU.
    *
-   * @throws UserException when the library has no build for this platform, or the CPU no bf16
+   * @throws UserException if the library has no build for this platform, or the CPU has no bf16
    *     instructions
    */
   static OneDnn open() {
@@ -69,10 +69,10 @@ final class OneDnn implements AutoCloseable {
   }
 
   /**
-   * Refuses a CPU on which oneDNN would emulate bf16: all of AVX512_BF16's predecessors. AMX_BF16
+   * Rejects a CPU on which oneDNN would emulate bf16: all of AVX512_BF16's predecessors. AMX_BF16
    * includes it.
    *
-   * @param isa what {@code dnnl_get_effective_cpu_isa} says: a set of bits, in which every
+   * @param isa result of {@code dnnl_get_effective_cpu_isa}: a set of bits, in which every
    *     instruction set includes those it builds on
    */
   static void requireBf16(int isa) {
@@ -86,7 +86,7 @@ final class OneDnn implements AutoCloseable {
     }
   }
 
-  /** Says once what to do when the environment lets oneDNN start threads of its own. */
+  /** Warns once if the environment lets oneDNN start its own threads. */
   static void adviseThreads(String ompNumThreads) {
     if (!"1".equals(ompNumThreads) && ADVISED.compareAndSet(false, true)) {
       LOG.warn(
@@ -98,7 +98,7 @@ final class OneDnn implements AutoCloseable {
     }
   }
 
-  /** For the log: the version, and which bf16 instructions it finds. */
+  /** For the log: the version, and the bf16 instructions found. */
   String description() {
     dnnl_version_t version = dnnl_version();
     return String.format(

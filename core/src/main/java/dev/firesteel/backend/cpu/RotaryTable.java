@@ -38,7 +38,7 @@ final class RotaryTable {
     positions = longer;
   }
 
-  /** Turns the heads of one row. */
+  /** Rotates the heads of one row. */
   void turn(
       ElementwiseSimd kernels,
       RopeSpec spec,

@@ -6,8 +6,8 @@ import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * Sums over the rows of a matrix: rows in blocks of {@value #BLOCK_ROWS} into partial sums, then
- * these in index order. The cut is the same for any number of threads.
+ * Sums over the rows of a matrix: blocks of {@value #BLOCK_ROWS} rows into partial sums, then the
+ * partial sums in index order. The blocks are the same for any number of threads.
  */
 final class RowReduction {
   static final int BLOCK_ROWS = 64;
@@ -22,12 +22,12 @@ final class RowReduction {
     this.pool = pool;
   }
 
-  /** Adds what one row gives to {@code sums[offset, offset + width)}. */
+  /** Adds one row's contribution to {@code sums[offset, offset + width)}. */
   interface RowBody {
     void add(int row, float[] sums, int offset, Worker worker);
   }
 
-  /** First pass: the partial sums of {@code width} values that each row gives. */
+  /** First pass: the partial sums of {@code width} values per row. */
   void addRows(int rows, int width, RowBody body) {
     this.width = width;
     blocks = Gemm.ceilDiv(rows, BLOCK_ROWS);

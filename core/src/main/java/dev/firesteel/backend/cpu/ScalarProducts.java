@@ -2,7 +2,7 @@ package dev.firesteel.backend.cpu;
 
 import java.util.Arrays;
 
-/** The primitives of matrix products in plain Java. */
+/** The primitives of matmul in plain Java. */
 final class ScalarProducts implements ProductSimd {
   @Override
   public void multiplyTile(

@@ -4,13 +4,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The primitives over ranges of {@code float[]} that the hot kernels are made of, where plain loops
- * would be slow. Two implementations give the same bits for every input (NaNs counting as equal):
- * {@link ScalarSimd} in plain Java, and {@link VectorSimd} on the Vector API.
+ * Primitives over ranges of {@code float[]} for the hot kernels, where plain loops would be slow.
+ * Two implementations are bit-identical for every input (NaNs counting as equal): {@link
+ * ScalarSimd} in plain Java, and {@link VectorSimd} on the Vector API.
  *
- * <p>Reductions have {@value #LANES} accumulators whatever the width of the hardware: element i of
- * a range goes to accumulator {@code i mod 16}, and the accumulators are added in halves (8 + 8, 4
- * + 4, ...). Everything else is the same operation for each element.
+ * <p>Reductions have {@value #LANES} accumulators regardless of the hardware's vector width:
+ * element i of a range goes to accumulator {@code i mod 16}, and the accumulators are added in
+ * halves (8 + 8, 4 + 4, ...). Everything else is the same operation for each element.
  *
  * <p>An instance holds scratch memory and belongs to one thread.
  */
@@ -18,10 +18,10 @@ interface Simd {
   /** Accumulators of a reduction. */
   int LANES = 16;
 
-  /** For the log: what computes, and how wide. */
+  /** For the log: the implementation and its vector width. */
   String description();
 
-  /** The primitives of matrix products, in the same implementation. */
+  /** The primitives of matmul, in the same implementation. */
   ProductSimd products();
 
   /** Elementwise kernels, in the same implementation. */
@@ -97,7 +97,7 @@ interface Simd {
     return (sum0 + sum2) + (sum1 + sum3);
   }
 
-  /** Which implementation a pool's threads use. */
+  /** The implementation that a pool's threads use. */
   enum Choice {
     SCALAR {
       @Override
@@ -117,9 +117,9 @@ interface Simd {
     abstract Simd create();
 
     /**
-     * The vector implementation where the JVM was started with the incubator module and the CPU has
-     * fused multiply-add in vectors of at least four lanes, else the scalar one: they differ in
-     * speed alone.
+     * The vector implementation if the JVM was started with the incubator module and the CPU has
+     * fused multiply-add in vectors of at least four lanes, else the scalar one: they differ only
+     * in speed.
      */
     static Choice best() {
       if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {

@@ -3,9 +3,9 @@ package dev.firesteel.backend.cpu;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.NdArray;
 
-/** Cuts elementwise work and work by rows into tiles for a {@link WorkerPool}. */
+/** Divides elementwise and row-wise work into tiles for a {@link WorkerPool}. */
 final class Tiles {
-  /** Elements of an elementwise kernel's tile: three arrays of it fit the L2 cache. */
+  /** Elements of an elementwise kernel's tile: three arrays of this size fit in the L2 cache. */
   static final int SIZE = 16384;
 
   private final WorkerPool pool;
@@ -22,7 +22,7 @@ final class Tiles {
     void run(int row, Worker worker);
   }
 
-  /** Cuts [0, size) into tiles of {@value #SIZE}. */
+  /** Divides [0, size) into tiles of {@value #SIZE}. */
   void overRange(int size, RangeBody body) {
     pool.run(
         Gemm.ceilDiv(size, SIZE),
@@ -32,7 +32,7 @@ final class Tiles {
         });
   }
 
-  /** Cuts rows of a width into tiles of about {@value #SIZE} elements. */
+  /** Divides rows of the given width into tiles of about {@value #SIZE} elements. */
   void overRows(int rows, int width, RowBody body) {
     int tileRows = Math.max(1, SIZE / Math.max(1, width));
     pool.run(
@@ -45,7 +45,7 @@ final class Tiles {
         });
   }
 
-  /** The Java array below a result, whose storage is marked as written. */
+  /** The Java array behind a result, whose storage is marked as written. */
   static float[] written(NdArray array) {
     array.storage().markWritten();
     return FloatStorage.of(array);

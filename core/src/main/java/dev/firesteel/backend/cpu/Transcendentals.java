@@ -2,8 +2,9 @@ package dev.firesteel.backend.cpu;
 
 /**
  * Exponential, sigmoid and normal distribution in float32 as fixed sequences of IEEE operations and
- * fused multiply-adds, so that they give the same bits everywhere, which {@code Math.exp} does not
- * promise. The vector classes repeat the same sequences on lanes: a change here is a change there.
+ * fused multiply-adds, so that they are bit-identical everywhere, which {@code Math.exp} does not
+ * guarantee. The vector classes repeat the same sequences on lanes and must be changed together
+ * with this class.
  *
  * <p>The polynomials were fitted by reweighted least squares (Lawson) to the smallest relative
  * error; the errors stated are those of the whole float32 evaluation.

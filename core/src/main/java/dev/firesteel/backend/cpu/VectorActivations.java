@@ -33,14 +33,14 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The activations on the Vector API, under the rules of {@link VectorSimd}: no method takes or
- * returns a vector. So a block of arguments is written to an array that stays in the L1 cache, the
- * exponential of a bounded argument ({@link Transcendentals#boundedExp}) replaces them there, and a
- * second loop reads them. What is left after the last whole vector goes to {@link
- * ScalarActivations}.
+ * returns a vector. A block of arguments is therefore written to an array that stays in the L1
+ * cache, the exponential of a bounded argument ({@link Transcendentals#boundedExp}) replaces them
+ * there, and a second loop reads them. The remainder after the last whole vector is handled by
+ * {@link ScalarActivations}.
  */
 final class VectorActivations implements ActivationSimd {
 
-  // Vectors made once, see VectorConstants.
+  // Preallocated vectors, see VectorConstants.
   private static final FloatVector QUARTER = FloatVector.broadcast(SPECIES, 0.25f);
   private static final FloatVector V_N0 = FloatVector.broadcast(SPECIES, N0);
   private static final FloatVector V_N1 = FloatVector.broadcast(SPECIES, N1);
@@ -256,7 +256,7 @@ final class VectorActivations implements ActivationSimd {
   /**
    * {@link Transcendentals#boundedExp} of each of {@link #exponentials}, in place, up to {@code
    * size} rounded up to two vectors. Two at a time keep the method longer than the JIT's limit for
-   * inlining (325 bytecodes): inlined, it would bring its callers past the limit of nodes.
+   * inlining (325 bytecodes): inlined, it would push its callers over the node limit.
    */
   private void exponentiate(int size) {
     for (int i = 0; i < size; i += 2 * LENGTH) {

@@ -22,13 +22,13 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** The primitives of attention on the Vector API, by the rules of {@link VectorSimd}. */
+/** The primitives of attention on the Vector API, following the rules of {@link VectorSimd}. */
 final class VectorAttention implements AttentionSimd {
 
   /** Of 1, whose exponent is 0. */
   private static final int ONE_BITS = Float.floatToRawIntBits(1f);
 
-  /** What the chains of a tile start from. */
+  /** Initial values of the chains of a tile. */
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
   @Override
@@ -430,7 +430,7 @@ final class VectorAttention implements AttentionSimd {
     int even = keys - keys % 2;
     for (int lane = 0; lane < GROUP; lane += LENGTH) {
       int start = at + lane;
-      // Two maxima in turns: one alone would wait for itself.
+      // Two alternating maxima: a single one would be a dependency chain.
       FloatVector max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
       FloatVector max1 = max;
       for (int key = 0; key < even; key += 2) {

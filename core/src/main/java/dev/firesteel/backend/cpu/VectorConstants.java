@@ -15,9 +15,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * What the kernels on the Vector API share: the one species of float vectors, their class, and
- * vectors made once. A vector that is made in a loop from a float costs hundreds of the 18,000
- * nodes after which C2 inlines no more, and C2 knows the class of a constant for certain.
+ * Shared constants of the Vector API kernels: the only species of float vectors, their class, and
+ * preallocated vectors. Broadcasting a float in a loop costs hundreds of the 18,000 nodes after
+ * which C2 stops inlining, and C2 knows the exact class of a constant.
  */
 final class VectorConstants {
   static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -28,9 +28,9 @@ final class VectorConstants {
 
   /**
    * The class of every float vector here. To C2 a variable that a loop changes, or a vector just
-   * loaded, has only the type that its profile suggests; where C2 no longer trusts the profile, the
-   * vector becomes an object each time. Comparing its class with this constant settles the type
-   * with any profile, and costs nothing once compiled: rule 7 of docs/performance.md.
+   * loaded, has only the type that its profile suggests; if C2 does not trust the profile, the
+   * vector is boxed each time. Comparing its class with this constant establishes the type with any
+   * profile, at no cost once compiled: rule 7 of docs/performance.md.
    */
   static final Class<?> VECTOR = ZERO.getClass();
 
@@ -51,7 +51,7 @@ final class VectorConstants {
 
   private VectorConstants() {}
 
-  /** A kernel met a vector of another species, which no kernel makes. */
+  /** A kernel got a vector of another species, which no kernel creates. */
   static IllegalStateException otherClass() {
     return new IllegalStateException("all float vectors must be of " + SPECIES);
   }

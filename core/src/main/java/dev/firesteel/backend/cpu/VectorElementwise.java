@@ -11,8 +11,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The elementwise kernels on the Vector API, under the rules of {@link VectorSimd}. What is left
- * after the last whole vector goes to {@link ScalarElementwise}.
+ * The elementwise kernels on the Vector API, under the rules of {@link VectorSimd}. The remainder
+ * after the last whole vector is handled by {@link ScalarElementwise}.
  */
 final class VectorElementwise implements ElementwiseSimd {
 

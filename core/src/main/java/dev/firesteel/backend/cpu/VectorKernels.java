@@ -7,7 +7,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * The classes that hold the kernels on the Vector API. One can be defined again from the same
+ * The classes that contain the kernels on the Vector API. A class can be redefined from the same
  * bytes: the methods of the new class are compiled independently of those of the first.
  */
 final class VectorKernels {
@@ -27,7 +27,7 @@ final class VectorKernels {
     }
   }
 
-  /** Those of all backends of this process. */
+  /** The classes shared by all backends of this process. */
   static final VectorKernels SHARED = new VectorKernels();
 
   private final Map<Part, Class<?>> classes = new EnumMap<>(Part.class);
@@ -38,7 +38,7 @@ final class VectorKernels {
     }
   }
 
-  /** Primitives of the present classes, for one thread. */
+  /** Primitives of the current classes, for one thread. */
   synchronized Simd create() {
     return create(
         Simd.class,
@@ -50,14 +50,14 @@ final class VectorKernels {
         create(AttentionSimd.class, Part.ATTENTION));
   }
 
-  /** Has {@link #create} use a new class of the same bytes from now on. */
+  /** Makes {@link #create} use a new class of the same bytes from now on. */
   synchronized void defineAgain(Part part) {
     try (InputStream bytes =
         part.loaded.getResourceAsStream(part.loaded.getSimpleName() + ".class")) {
       classes.put(
           part, MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true).lookupClass());
     } catch (IOException | IllegalAccessException e) {
-      throw new IllegalStateException("Cannot define again: " + part.loaded, e);
+      throw new IllegalStateException("Cannot redefine: " + part.loaded, e);
     }
   }
 

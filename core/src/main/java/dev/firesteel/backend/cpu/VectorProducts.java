@@ -8,12 +8,12 @@ import static dev.firesteel.backend.cpu.VectorConstants.otherClass;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The primitives of matrix products on the Vector API; the rules of {@link VectorSimd} hold here
- * too. The tile kernels stay longer than the JIT's limit for inlining (325 bytecodes): inlined into
- * a caller, their accumulators no longer fit the registers.
+ * The primitives of matmul on the Vector API; the rules of {@link VectorSimd} also apply here. The
+ * tile kernels stay longer than the JIT's limit for inlining (325 bytecodes): inlined into a
+ * caller, their accumulators no longer fit the registers.
  */
 final class VectorProducts implements ProductSimd {
-  /** What the chains of a tile start from. */
+  /** Initial values of the chains of a tile. */
   private static final float[] ZEROS = new float[TILE_COLUMNS];
 
   @Override
@@ -75,8 +75,8 @@ final class VectorProducts implements ProductSimd {
   }
 
   /**
-   * The last step of an odd depth. Not a second loop in {@link #multiplyEightRows}: on JDK 17 its
-   * accumulators then became objects between the loops.
+   * The last step of an odd depth. Not a second loop in {@link #multiplyEightRows}, because on JDK
+   * 17 its accumulators were then boxed between the loops.
    */
   private static void multiplyOneStep(
       float[] a,
@@ -128,8 +128,8 @@ final class VectorProducts implements ProductSimd {
     FloatVector c61 = FloatVector.fromArray(SPECIES, from, fromOffset + 6 * fromStride + LENGTH);
     FloatVector c70 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride);
     FloatVector c71 = FloatVector.fromArray(SPECIES, from, fromOffset + 7 * fromStride + LENGTH);
-    // Two steps in one turn: what the loop itself costs counts where another tenant's thread takes
-    // half of the core's issue slots.
+    // Two steps per iteration: loop overhead matters if another tenant's thread takes half of the
+    // core's issue slots.
     for (int k = 0; k < depth; k += 2) {
       int right = bOffset + k * TILE_COLUMNS;
       int left = aOffset + k * TILE_ROWS;
@@ -294,7 +294,7 @@ final class VectorProducts implements ProductSimd {
       int cOffset,
       int cStride,
       boolean first) {
-    // Rows that there are not are the last one again: computed and written twice, to the same bits.
+    // Missing rows repeat the last one: it is computed and written twice, with the same bits.
     int row1 = Math.min(1, rows - 1);
     int row2 = Math.min(2, rows - 1);
     int row3 = rows - 1;
@@ -318,8 +318,8 @@ final class VectorProducts implements ProductSimd {
   }
 
   /**
-   * Four rows, each read where it lies, by two vectors. Not one method with {@link
-   * #multiplyFourRows}: the JIT leaves out checks of bounds only for steps that it knows.
+   * Four rows, each read in place, by two vectors. Not shared with {@link #multiplyFourRows},
+   * because the JIT eliminates bounds checks only for constant strides.
    */
   private static void multiplyRowsInPlace(
       float[] a,
@@ -401,8 +401,8 @@ final class VectorProducts implements ProductSimd {
       float[] panels,
       int panelOffset,
       int panelStride) {
-    // A vector may be longer than a panel is wide: what it copies too much, the next row
-    // overwrites. The last row is left to the end, lest it leaves the arrays.
+    // A vector may be longer than a panel is wide: the excess is overwritten by the next row. The
+    // last row is handled separately to stay within the arrays.
     int step = Math.min(LENGTH, TILE_ROWS);
     for (int r = 0; r < rows - 1; r++) {
       for (int i = 0; i < columns; i += step) {

@@ -26,16 +26,15 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The primitives on the Vector API, in vectors as long as the hardware's. Loaded only where the
+ * The primitives on the Vector API, in vectors of the hardware's length. Loaded only if the
  * incubator module is present (see {@link Simd.Choice#best}).
  *
- * <p>Rules that keep it fast and exact on JDK 17 to 25. One species of float vectors in the whole
- * program: with a second one the JIT no longer knows the type behind {@code FloatVector} and
- * allocates an object for each vector, in the methods that use the first one too. No method takes
- * or returns a vector: where such a method is not inlined, JDK 17 allocates an object for each
- * vector. No {@code reduceLanes} on floats: its order is undefined, and compiled and interpreted
- * code may differ. Loads and stores by {@code fromArray} and {@code intoArray} alone: the other
- * forms changed between versions.
+ * <p>Rules that keep it fast and exact on JDK 17 to 25. Only one species of float vectors in the
+ * whole program: with a second one, the JIT no longer knows the type behind {@code FloatVector} and
+ * boxes each vector, even in methods that use the first one. No method takes or returns a vector:
+ * if such a method is not inlined, JDK 17 boxes each vector. No {@code reduceLanes} on floats: its
+ * order is undefined, and compiled and interpreted code may differ. Only {@code fromArray} and
+ * {@code intoArray} for loads and stores: the other forms changed between versions.
  */
 final class VectorSimd implements Simd {
 
@@ -166,7 +165,7 @@ final class VectorSimd implements Simd {
 
   @Override
   public float max(float[] x, int offset, int size) {
-    // Four maxima in turns: one alone would wait for itself.
+    // Four alternating maxima: a single one would be a dependency chain.
     FloatVector max0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
     FloatVector max1 = max0;
     FloatVector max2 = max0;
@@ -242,7 +241,7 @@ final class VectorSimd implements Simd {
 
   /**
    * Two vectors at a time keep the method longer than the JIT's limit for inlining (325 bytecodes):
-   * inlined into a large caller, the last conversion would be an object.
+   * inlined into a large caller, the last conversion would be boxed.
    */
   @Override
   public void toBf16(

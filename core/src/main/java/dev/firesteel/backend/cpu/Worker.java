@@ -1,14 +1,14 @@
 package dev.firesteel.backend.cpu;
 
-/** What one thread of the pool has to itself: its SIMD primitives and its scratch memory. */
+/** The private state of one thread of the pool: its SIMD primitives and its scratch memory. */
 final class Worker {
-  /** What a scratch array is for; a kernel uses each purpose for one thing at a time. */
+  /** The purpose of a scratch array; a kernel uses each for one thing at a time. */
   enum Scratch {
-    /** A block of the left operand of a product, in panels of rows. */
+    /** A block of the left operand of a matmul, in panels of rows. */
     LEFT_PANELS,
-    /** The right operand of a product that one thread computes alone. */
+    /** The right operand of a matmul computed by one thread. */
     RIGHT_PANELS,
-    /** A tile that sticks out of its matrix. */
+    /** A tile that extends beyond its matrix. */
     EDGE_TILE,
     /** Attention: scores and then probabilities of a block of queries. */
     SCORES,
@@ -39,7 +39,10 @@ final class Worker {
 
   private Simd simd;
 
-  /** By the purpose's ordinal: kernels ask so often that a map is seen in profiles. */
+  /**
+   * Indexed by the purpose's ordinal: kernels look this up so often that a map shows up in
+   * profiles.
+   */
   private final float[][] scratch = new float[Scratch.values().length][0];
 
   private final int[] words = new int[4];
@@ -53,12 +56,15 @@ final class Worker {
     return simd;
   }
 
-  /** To be called between two kernels. */
+  /** Must be called between kernels. */
   void renew(Simd primitives) {
     simd = primitives;
   }
 
-  /** At least {@code size} floats with undefined content; larger than before means a new array. */
+  /**
+   * At least {@code size} floats with undefined content; a larger size than before allocates a new
+   * array.
+   */
   @SuppressWarnings("EnumOrdinal") // within one run, and no value is stored
   float[] scratch(Scratch purpose, int size) {
     float[] array = scratch[purpose.ordinal()];

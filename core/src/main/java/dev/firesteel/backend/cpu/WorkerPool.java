@@ -8,27 +8,29 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A fixed team of threads that runs the tiles of one kernel at a time; the calling thread is one of
- * the team. A thread without work spins for {@value #SPIN_NANOS} ns, so that the next kernel starts
- * within a microsecond, and then parks, so that an idle team costs nothing.
+ * A fixed team of threads that runs the tiles of one kernel at a time; the calling thread is part
+ * of the team. A thread without work spins for {@value #SPIN_NANOS} ns, so that the next kernel
+ * starts within a microsecond, and then parks, so that an idle team costs nothing.
  *
- * <p>Each thread begins with its own share of the tiles, the same part of the range in every
- * kernel, so that it often finds in its cache what it wrote a kernel earlier; a thread that is done
- * takes tiles from the others' shares. So which thread runs a tile is left to chance, and a kernel
- * must be cut so that this cannot change its result. One thread at a time may call {@link #run},
- * and no tile may.
+ * <p>Each thread starts with its own share of the tiles, the same part of the range in every
+ * kernel, so that its cache often contains what it wrote in the previous kernel; a thread that has
+ * finished steals tiles from the others' shares. Which thread runs a tile is therefore
+ * nondeterministic, and a kernel must be divided so that this cannot change its result. One thread
+ * at a time may call {@link #run}, and no tile may.
  */
 final class WorkerPool implements AutoCloseable {
-  /** How long a thread waits awake; the gaps between the kernels of a step are shorter. */
+  /** How long a thread spins; the gaps between the kernels of a step are shorter. */
   static final long SPIN_NANOS = 300_000;
 
-  /** Looks at the clock once in so many turns of a waiting loop. */
+  /** Number of iterations of a waiting loop between checks of the clock. */
   private static final int TURNS_PER_CLOCK = 64;
 
-  /** Between counters that different threads write, so that they do not share a cache line. */
+  /**
+   * Padding between counters written by different threads, so that they do not share a cache line.
+   */
   private static final int SHARE_DISTANCE = 16;
 
-  /** What a kernel does for one tile. */
+  /** The work of a kernel on one tile. */
   interface Body {
     void run(int tile, Worker worker);
   }
@@ -39,7 +41,7 @@ final class WorkerPool implements AutoCloseable {
   private volatile Region current;
   private volatile boolean closed;
 
-  /** A team of {@code threads}, the caller included. */
+  /** A team of {@code threads}, including the caller. */
   WorkerPool(int threads, Simd.Choice simd) {
     if (threads < 1) {
       throw new IllegalArgumentException("WorkerPool: threads must be >= 1, got " + threads);
@@ -52,7 +54,7 @@ final class WorkerPool implements AutoCloseable {
     members.forEach(Thread::start);
   }
 
-  /** Threads in the team, the caller included. */
+  /** Threads in the team, including the caller. */
   int threads() {
     return 1 + members.size();
   }
@@ -63,8 +65,8 @@ final class WorkerPool implements AutoCloseable {
   }
 
   /**
-   * Gives every thread new primitives, to be called between two kernels; the next one shows them to
-   * all threads.
+   * Gives every thread new primitives. Must be called between kernels; they become visible to all
+   * threads with the next kernel.
    */
   void renewSimd() {
     caller.renew(simd.create());
@@ -76,14 +78,14 @@ final class WorkerPool implements AutoCloseable {
     return List.copyOf(members);
   }
 
-  /** The state of the calling thread, for work that is not cut into tiles. */
+  /** The state of the calling thread, for work that is not divided into tiles. */
   Worker caller() {
     return caller;
   }
 
   /**
    * Runs {@code body} for each tile in [0, tiles) and returns when all are done. The first
-   * exception that a tile throws is thrown here; tiles that have not started by then are left out.
+   * exception that a tile throws is thrown here; tiles that have not started by then are skipped.
    */
   void run(int tiles, Body body) {
     if (closed) {
@@ -107,7 +109,7 @@ final class WorkerPool implements AutoCloseable {
     }
   }
 
-  /** Ends the threads and waits for their end. */
+  /** Stops the threads and waits until they have ended. */
   @Override
   public void close() {
     closed = true;
@@ -127,7 +129,7 @@ final class WorkerPool implements AutoCloseable {
     }
   }
 
-  /** One call of {@link #run}. A late thread finds no tile left in it and does no harm. */
+  /** One call of {@link #run}. A late thread finds no tile left in it, which is harmless. */
   private static final class Region {
     private final int tiles;
     private final Body body;
@@ -146,7 +148,7 @@ final class WorkerPool implements AutoCloseable {
       this.owner = owner;
     }
 
-    /** Runs the tiles of the thread's own share, then what is left of the others'. */
+    /** Runs the tiles of the thread's own share, then the remaining ones of the others'. */
     void work(int thread, Worker worker) {
       int finished = 0;
       for (int i = 0; i < shares; i++) {

@@ -8,8 +8,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend.Write;
 
 /**
- * An F32 or F64 array seen as doubles, index 0 its first element: one loop serves both types. A
- * value is rounded to the nearest float when an F32 array takes it, and nowhere else.
+ * A view of an F32 or F64 array as doubles, with index 0 at its first element, so that one loop
+ * serves both types. Values are rounded to the nearest float only when stored in an F32 array.
  */
 abstract class Elements {
   private Elements() {}
@@ -24,7 +24,7 @@ abstract class Elements {
     };
   }
 
-  /** An operand that may be absent. */
+  /** An optional operand. */
   static Elements orNull(NdArray array) {
     return array == null ? null : of(array);
   }
@@ -35,12 +35,12 @@ abstract class Elements {
     return of(array);
   }
 
-  /** A result that may be absent. */
+  /** An optional result. */
   static Elements resultOrNull(NdArray array) {
     return array == null ? null : result(array);
   }
 
-  /** Overwrites a result by as many values. */
+  /** Overwrites a result with the given values. */
   static void setAll(NdArray array, double[] values) {
     Elements result = result(array);
     for (int i = 0; i < values.length; i++) {

@@ -4,7 +4,7 @@ package dev.firesteel.backend.reference;
 final class ErrorFunction {
   private static final double SQRT_PI = Math.sqrt(Math.PI);
 
-  /** From here on the continued fraction is exact to the last bits, and before it the series. */
+  /** From here on the continued fraction is accurate to the last bits, and below it the series. */
   private static final double SERIES_END = 2.5;
 
   private static final int FRACTION_TERMS = 100;

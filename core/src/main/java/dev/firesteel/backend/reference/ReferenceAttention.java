@@ -134,7 +134,7 @@ final class ReferenceAttention implements AttentionKernels {
     Elements logSums = Elements.of(logSumExp);
     Elements gradient = Elements.of(dOut);
     int tokens = qkv.shape().dim(1);
-    // Query heads of one group add to the same key: sums stay in double until all are in.
+    // Query heads of one group add to the same key: sums stay in double until all are added.
     double[] sums = new double[size(dQkv)];
     for (int b = 0; b < qkv.shape().dim(0); b++) {
       for (int h = 0; h < spec.heads(); h++) {

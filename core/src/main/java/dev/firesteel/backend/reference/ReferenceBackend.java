@@ -13,11 +13,11 @@ import dev.firesteel.backend.ReductionKernels;
 import dev.firesteel.backend.Workspace;
 
 /**
- * The oracle that other backends are tested against: each kernel is the plain loop of the formula
- * in {@link Backend} and its kernel groups, on one thread, for F32 and F64 alike. Everything
- * between reading an operand and writing a result is double arithmetic, with {@code StrictMath} for
- * the transcendental functions, so that results are the same on every machine and an F32 result is
- * the exact one but for its final rounding.
+ * The oracle that other backends are tested against: each kernel is a plain loop of the formula in
+ * {@link Backend} and its kernel groups, on one thread, for both F32 and F64. Everything between
+ * reading an operand and writing a result uses double arithmetic, with {@code StrictMath} for the
+ * transcendental functions, so that results are the same on every machine and an F32 result differs
+ * from the double result only by the final rounding.
  */
 public final class ReferenceBackend extends HostMemory implements Backend {
   private final ReductionKernels reductions = new ReferenceReductions();
@@ -28,7 +28,7 @@ public final class ReferenceBackend extends HostMemory implements Backend {
   private final LossKernels losses = new ReferenceLosses();
   private final OptimizerKernels optimizer = new ReferenceOptimizer();
 
-  /** What the kernels of such a backend keep for themselves: nothing. */
+  /** The memory that kernels of this backend keep for themselves: none. */
   public static Workspace workspace() {
     return new ReferenceWorkspace();
   }

@@ -6,7 +6,7 @@ import dev.firesteel.backend.Workspace;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 
-/** Plain loops keep nothing between two calls. */
+/** Plain loops keep nothing between calls. */
 final class ReferenceWorkspace implements Workspace {
   @Override
   public void sumRows(NdArray x) {}

@@ -1,7 +1,7 @@
 /**
- * The oracle: every kernel as the plain loop of its formula, in double, on one thread. Other
- * backends are tested against it and gradients are checked on it; nothing here is fast, and nothing
- * here may become clever.
+ * The test oracle: every kernel as a plain loop of its formula, in double precision, on one thread.
+ * Other backends are tested against it, and gradients are checked on it; it is kept simple rather
+ * than fast.
  *
  * <p>Uses {@code array}, {@code backend}, {@code random}.
  */

@@ -83,7 +83,7 @@ class KernelWarmUpTest {
         .singleElement()
         .asString()
         .startsWith(
-            "Kernels allocate memory in each call although the JIT compiled them 3 times (bytes a call: {k=3000})");
+            "Kernels allocate memory in each call although the JIT compiled them 3 times (bytes per call: {k=3000})");
   }
 
   @Test

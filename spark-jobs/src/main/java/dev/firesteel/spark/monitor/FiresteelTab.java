@@ -7,12 +7,12 @@ import org.apache.spark.ui.SparkUI;
 import org.apache.spark.ui.SparkUITab;
 
 /**
- * A tab of Spark's UI for the run that goes on, on the driver; who may see it, by which address and
- * whether encrypted is as Spark's UI is set up.
+ * A tab of Spark's UI for the current run, on the driver. Access control, address and encryption
+ * are those of Spark's UI.
  *
- * <p>Spark has no public interface for tabs: {@code SparkUITab} and {@code WebUIPage} are public in
- * bytecode and {@code private[spark]} for Scala's compiler. Spark's own modules and others attach
- * tabs so; another version of Spark may need a change here.
+ * <p>Spark has no public API for tabs: {@code SparkUITab} and {@code WebUIPage} are public in
+ * bytecode but {@code private[spark]} for the Scala compiler. Spark's own modules and other
+ * projects attach tabs in this way; another version of Spark may require a change here.
  */
 public final class FiresteelTab extends SparkUITab {
   private static final String PATH = "firesteel";
@@ -25,7 +25,7 @@ public final class FiresteelTab extends SparkUITab {
     attachPage(new TrainingPage(this, run));
   }
 
-  /** Attaches the tab where the UI is enabled. */
+  /** Attaches the tab if the UI is enabled. */
   public static Optional<FiresteelTab> attach(SparkContext context, Supplier<RunSnapshot> run) {
     if (context.ui().isEmpty()) {
       return Optional.empty();

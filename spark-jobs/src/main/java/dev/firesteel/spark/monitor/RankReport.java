@@ -3,9 +3,9 @@ package dev.firesteel.spark.monitor;
 import dev.firesteel.train.RankStep;
 
 /**
- * What a rank measured, as it reports it to the driver.
+ * A rank's measurements, as reported to the driver.
  *
- * @param executor id that Spark gave the process, by which its logs are found in Spark's UI
- * @param measured by the rank
+ * @param executor Spark's executor id of the process, for finding its logs in Spark's UI
+ * @param measured measurements of the rank
  */
 public record RankReport(String executor, RankStep measured) {}

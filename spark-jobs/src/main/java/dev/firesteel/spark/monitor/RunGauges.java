@@ -11,13 +11,13 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToDoubleFunction;
 
 /**
- * A run's numbers in Spark's metrics system, for whatever sinks the user has there. A number that
- * is not known is NaN.
+ * A run's numbers in Spark's metrics system, for any sinks configured there. Unknown numbers are
+ * NaN.
  *
- * <p>The driver has {@code run.*}, of it one for each metric of the run by its key, and, for each
- * rank, {@code ranks.<rank>.*}: Spark's sink for Prometheus answers on the driver alone. Each
- * executor that is a process of its own has {@code trainer.*}, what its rank measured, for sinks
- * that every process feeds (Graphite, StatsD, JMX, files).
+ * <p>The driver has {@code run.*}, including a gauge for each metric by its key, and {@code
+ * ranks.<rank>.*} for each rank, because Spark's Prometheus sink serves on the driver only. Each
+ * executor in its own process has {@code trainer.*}, the measurements of its rank, for sinks that
+ * every process writes to (Graphite, StatsD, JMX, files).
  */
 public final class RunGauges {
   private final MetricRegistry registry;
@@ -45,8 +45,8 @@ public final class RunGauges {
   }
 
   /**
-   * Registers a metric's gauge, {@code run.<key>}, the first time that it is heard of. A key that a
-   * gauge above has already has none of its own.
+   * Registers a metric's gauge, {@code run.<key>}, when it is first reported. A key already used by
+   * a gauge above gets no gauge of its own.
    */
   public synchronized void heardOf(String key) {
     if (metrics.add(key) && !registry.getNames().contains("run." + key)) {
@@ -54,7 +54,7 @@ public final class RunGauges {
     }
   }
 
-  /** Registers a rank's gauges, the first time that it is heard of. */
+  /** Registers a rank's gauges when it first reports. */
   public synchronized void heardOf(int rank) {
     if (ranks.add(rank)) {
       ofRank(rank, "step", RankState::step);
@@ -70,7 +70,10 @@ public final class RunGauges {
     }
   }
 
-  /** Registers the gauges of the process that trains; {@code last} holds null before a report. */
+  /**
+   * Registers the gauges of the training process; {@code last} contains null before the first
+   * report.
+   */
   public static void onExecutor(MetricRegistry registry, AtomicReference<RankStep> last) {
     trainer(registry, "rank", last, RankStep::rank);
     trainer(registry, "step", last, RankStep::step);

@@ -23,16 +23,16 @@ import org.apache.commons.text.StringEscapeUtils;
 import org.apache.spark.ui.UIUtils;
 
 /**
- * A {@link RunSnapshot} as HTML, with the style sheets of Spark's UI. Whatever comes from outside
- * is escaped.
+ * Renders a {@link RunSnapshot} as HTML, with the style sheets of Spark's UI. All external text is
+ * escaped.
  */
 final class RunHtml {
-  /** Text, links and what lies behind them are of the theme that the reader chose. */
+  /** Colours of text, links and backgrounds follow the reader's theme. */
   private static final Theme THEME = theme();
 
   private static final String UNKNOWN = "–";
 
-  /** Of checkpoints and notices, the newest; the JSON has more. */
+  /** Number of newest checkpoints and notices shown; the JSON has more. */
   private static final int SHOWN = 10;
 
   private final RunSnapshot run;
@@ -53,8 +53,8 @@ final class RunHtml {
         .append(text(time(run.taken())))
         .append(". <a href=\"json/\">JSON</a></p>\n");
     if (run.plan() == null) {
-      html.append("<p>No training has begun in this application")
-          .append(run.attempts().isEmpty() ? "." : " yet; its ranks are being started.")
+      html.append("<p>No training has started in this application")
+          .append(run.attempts().isEmpty() ? "." : " yet; its ranks are starting.")
           .append("</p>\n");
     } else {
       headline(run.plan(), run.now());
@@ -135,19 +135,19 @@ final class RunHtml {
     rows.add(
         List.of(
             "Tokens",
-            format("%,d trained on, %,d a step", now.tokens(), plan.tokensPerStep())
+            format("%,d trained on, %,d per step", now.tokens(), plan.tokensPerStep())
                 + (plan.trainingTokens() == 0
                     ? ""
                     : format(
-                        ", %.2f epochs of %,d in all", plan.epochs(), plan.trainingTokens()))));
+                        ", %.2f epochs of %,d in total", plan.epochs(), plan.trainingTokens()))));
     for (Series series : run.series()) {
       rows.add(List.of(capitalized(series.metric().label()), value(series, now)));
     }
-    rows.add(List.of("Began", time(run.started()) + ", at step " + plan.fromStep()));
+    rows.add(List.of("Started", time(run.started()) + ", at step " + plan.fromStep()));
     table("run", List.of(), rows);
   }
 
-  /** The last value of a metric; with its step where that is not the run's. */
+  /** The last value of a metric, with its step if that differs from the run's. */
   private static String value(Series series, Numbers now) {
     Unit unit = series.metric().unit();
     double value = now.metric(series.metric().key());
@@ -231,7 +231,7 @@ final class RunHtml {
     }
     table(
         "attempts",
-        List.of("Number", "Ranks", "Hosts", "Began", "Ended", "From step", "To step", "End"),
+        List.of("Number", "Ranks", "Hosts", "Started", "Ended", "From step", "To step", "Reason"),
         rows);
   }
 
@@ -280,7 +280,7 @@ final class RunHtml {
   }
 
   /**
-   * @param marked whether a row should be seen first
+   * @param marked whether a row is highlighted
    */
   private void table(
       String name, List<String> columns, List<List<String>> rows, IntPredicate marked) {

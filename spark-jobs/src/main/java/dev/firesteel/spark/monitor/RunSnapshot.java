@@ -20,18 +20,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A {@link RunStatus} at one instant.
+ * A snapshot of {@link RunStatus}.
  *
- * @param state of the run
- * @param plan of the ranks that train or trained last; null before the first
- * @param started when they did; null before the first
- * @param taken when the snapshot was
- * @param now the last numbers
- * @param series the metrics over the step, in the order in which they were first reported
- * @param ranks of the present attempt that have reported, in order
- * @param attempts the last ones, the present one at the end
- * @param checkpoints committed in this application, the newest at the end
- * @param notices the last lines that have no place of their own
+ * @param state state of the run
+ * @param plan plan of the current or last attempt; null before the first
+ * @param started start time of that attempt; null before the first
+ * @param taken time of the snapshot
+ * @param now the latest numbers
+ * @param series the metrics by step, in the order in which they were first reported
+ * @param ranks ranks of the current attempt that have reported, in order
+ * @param attempts the most recent attempts, the current one last
+ * @param checkpoints committed in this application, newest last
+ * @param notices the most recent notices
  */
 public record RunSnapshot(
     State state,
@@ -55,32 +55,32 @@ public record RunSnapshot(
                   .addSerializer(Instant.class, ToStringSerializer.instance))
           .build();
 
-  /** Where a run stands. */
+  /** The state of a run. */
   enum State {
-    /** Nothing has begun to train: data are prepared, or executors awaited. */
+    /** Training has not started: data is being prepared, or the driver waits for executors. */
     PREPARING,
-    /** Ranks train. */
+    /** Ranks are training. */
     TRAINING,
-    /** The last attempt has ended, and the next one has not begun. */
+    /** The last attempt has ended, and the next one has not started. */
     STOPPED,
-    /** All steps are done. */
+    /** All steps are completed. */
     COMPLETED,
-    /** Ended by the user, after a checkpoint. */
+    /** Stopped by the user, after a checkpoint. */
     INTERRUPTED
   }
 
   /**
-   * The last numbers; NaN where none is known.
+   * The latest numbers; NaN if unknown.
    *
-   * @param step steps done, as far as was reported
-   * @param steps in all; 0 before the plan
-   * @param tokens trained on
+   * @param step number of completed steps reported so far
+   * @param steps total number of steps; 0 before the plan
+   * @param tokens tokens trained on
    * @param metrics the last value of each metric by its key, in the order of the series
-   * @param checkpointStep of the last checkpoint; -1 where none was committed in this application
-   * @param attempt number of the last one; 0 before the first
-   * @param worldSize ranks
-   * @param stragglers ranks that are
-   * @param secondsLeft at the pace so far
+   * @param checkpointStep step of the last checkpoint; -1 if none was committed in this application
+   * @param attempt number of the last attempt; 0 before the first
+   * @param worldSize number of ranks
+   * @param stragglers number of stragglers
+   * @param secondsLeft estimated time left at the pace so far
    */
   record Numbers(
       long step,
@@ -93,22 +93,22 @@ public record RunSnapshot(
       int stragglers,
       double secondsLeft) {
 
-    /** The last value of the metric of a key; NaN where none is known. */
+    /** The last value of the metric with a key; NaN if unknown. */
     double metric(String key) {
       return metrics.getOrDefault(key, Double.NaN);
     }
   }
 
   /**
-   * A metric over the step.
+   * A metric by step.
    *
-   * @param metric as the stage declares it
+   * @param metric the metric, as declared by the stage
    * @param evaluated whether evaluations report it
-   * @param step of its last value
+   * @param step step of its last value
    * @param points its curve
    */
   record Series(Metric metric, boolean evaluated, long step, List<Point> points) {
-    /** What a tool needs to draw it. */
+    /** The data that a tool needs to plot it. */
     @JsonValue
     Map<String, Object> json() {
       Map<String, Object> json = new LinkedHashMap<>();
@@ -124,10 +124,10 @@ public record RunSnapshot(
   /**
    * A rank's last report: see {@link dev.firesteel.train.RankStep}.
    *
-   * @param executor id that Spark gave the process
-   * @param computeRatio recent compute time over the median of all ranks; NaN for a rank alone
+   * @param executor Spark's executor id of the process
+   * @param computeRatio recent compute time over the median of all ranks; NaN for a single rank
    * @param straggler by the rule of {@link RunStatus}
-   * @param reported when the driver heard
+   * @param reported when the driver received it
    */
   record RankState(
       int rank,
@@ -150,13 +150,13 @@ public record RunSnapshot(
    * Ranks that trained together.
    *
    * @param number from 1
-   * @param worldSize how many
-   * @param hosts of the ranks that have reported, in their order
-   * @param fromStep the step they went on from; -1 before their plan
-   * @param began when
-   * @param ended when; null while they train
-   * @param atStep steps that were done at the end; -1 while they train
-   * @param cause of the end; null while they train
+   * @param worldSize number of ranks
+   * @param hosts hosts of the ranks that have reported, in rank order
+   * @param fromStep step that they resumed from; -1 before their plan
+   * @param began start time
+   * @param ended end time; null while they train
+   * @param atStep number of completed steps at the end; -1 while they train
+   * @param cause reason for the end; null while they train
    */
   record Attempt(
       int number,
@@ -188,15 +188,15 @@ public record RunSnapshot(
   /**
    * A committed checkpoint.
    *
-   * @param step steps done
-   * @param directory of its files
-   * @param committed when the driver heard
+   * @param step number of completed steps
+   * @param directory directory of its files
+   * @param committed when the driver was notified
    */
   record SavedCheckpoint(long step, String directory, Instant committed) {}
 
   /**
-   * For tools: the components above in snake case, times in ISO 8601, a number that is not known or
-   * not finite as null.
+   * JSON for tools: the components above in snake case, times in ISO 8601, and unknown or
+   * non-finite numbers as null.
    */
   JsonNode json() {
     return JSON.valueToTree(this);

@@ -30,12 +30,12 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What the driver knows of the run that goes on, for those who look at it: the page, its JSON, the
- * metrics system. Hears the run's events, the reports of its ranks, and the beginnings and ends of
- * its attempts. Its memory is bounded, however long the run is. Any thread may call it.
+ * What the driver knows about the current run, for the page, its JSON and the metrics system. It
+ * receives the run's events, the reports of its ranks, and the starts and ends of its attempts. Its
+ * memory is bounded, however long the run is. Thread-safe.
  *
- * <p><b>Stragglers.</b> A rank is one if its own work took more than {@value #STRAGGLER_FACTOR}
- * times the median of all ranks, each by the mean of {@link
+ * <p><b>Stragglers.</b> A rank is a straggler if its own work took more than {@value
+ * #STRAGGLER_FACTOR} times the median of all ranks, each by the mean of {@link
  * dev.firesteel.train.RankStep#computeMillis} over its last {@value #RECENT_REPORTS} reports. The
  * median of an even number of ranks is the lower of the two in the middle, so that one of two can
  * be a straggler too.
@@ -46,13 +46,13 @@ public final class RunStatus implements TrainingListener {
   static final double STRAGGLER_FACTOR = 1.2;
   static final int RECENT_REPORTS = 5;
 
-  /** More than a chart has pixels. */
+  /** More points than a chart has pixels. */
   static final int MOST_POINTS = 2000;
 
-  /** Metrics that are kept; the first ones that are reported. */
+  /** Maximum number of metrics kept: those reported first. */
   static final int MOST_METRICS = 64;
 
-  /** Of attempts, checkpoints and notices each, the last ones. */
+  /** Maximum number of attempts, checkpoints and notices kept: the most recent of each. */
   static final int MOST_ENTRIES = 100;
 
   private final Clock clock;
@@ -66,7 +66,7 @@ public final class RunStatus implements TrainingListener {
   private long lastStep = -1; // before the plan's first step
   private Instant lastAt;
   private boolean saidThatNotAllAreShown;
-  private TrainingOutcome outcome; // null while the run goes on
+  private TrainingOutcome outcome; // null while the run is in progress
 
   public RunStatus() {
     this(Clock.systemUTC());
@@ -77,8 +77,8 @@ public final class RunStatus implements TrainingListener {
   }
 
   /**
-   * A group of ranks begins to train; the first of a run has number 1. The step it goes on from is
-   * that of the plan that follows, its hosts are those of the ranks' reports.
+   * A group of ranks starts training; the first of a run has number 1. Its first step is taken from
+   * the plan that follows, its hosts from the ranks' reports.
    */
   public synchronized void attemptStarted(int number, int worldSize) {
     if (number == 1) {
@@ -92,20 +92,20 @@ public final class RunStatus implements TrainingListener {
   }
 
   /**
-   * The attempt that began last has ended.
+   * The current attempt has ended.
    *
-   * @param atStep steps that were done
-   * @param cause of its end, as a user should read it
+   * @param atStep number of completed steps
+   * @param cause reason for its end, for the user
    */
   public synchronized void attemptEnded(long atStep, String cause) {
     if (!attemptRuns()) {
-      throw new IllegalStateException("no attempt is running that could end: " + cause);
+      throw new IllegalStateException("no attempt is running, so none can end:  " + cause);
     }
     Attempt running = attempts.removeLast();
     attempts.addLast(running.endedAt(clock.instant(), atStep, cause));
   }
 
-  /** A rank told what it measured. */
+  /** A rank reported its measurements. */
   public synchronized void rankReported(RankReport report) {
     ranks
         .computeIfAbsent(report.measured().rank(), rank -> new RankHistory())
@@ -169,7 +169,7 @@ public final class RunStatus implements TrainingListener {
       saidThatNotAllAreShown = true;
       add(
           notices,
-          "The page and the gauges show the first %d metrics of a run, so %s and later ones are in metrics.jsonl and the report alone"
+          "The page and the gauges show the first %d metrics of a run, so %s and later ones are only in metrics.jsonl and the report"
               .formatted(MOST_METRICS, key));
     }
   }
@@ -179,7 +179,7 @@ public final class RunStatus implements TrainingListener {
     return Set.copyOf(metrics.keySet());
   }
 
-  /** All that is known now. */
+  /** Everything known now. */
   public synchronized RunSnapshot snapshot() {
     return new RunSnapshot(
         state(),
@@ -194,7 +194,7 @@ public final class RunStatus implements TrainingListener {
         List.copyOf(notices));
   }
 
-  /** The numbers of a snapshot alone, which are cheap. */
+  /** Only the numbers of a snapshot, which are cheap. */
   synchronized Numbers numbers() {
     Map<String, Double> values = new LinkedHashMap<>();
     metrics.forEach((key, history) -> values.put(key, history.value));
@@ -210,7 +210,7 @@ public final class RunStatus implements TrainingListener {
         secondsLeft());
   }
 
-  /** What a rank of the present attempt reported last. */
+  /** The last report of a rank of the current attempt. */
   synchronized Optional<RankState> rank(int rank) {
     return rankStates().stream().filter(state -> state.rank() == rank).findFirst();
   }
@@ -236,7 +236,7 @@ public final class RunStatus implements TrainingListener {
     return lastStep < 0 ? plan.fromStep() : lastStep;
   }
 
-  /** At the pace since the plan's start, evaluations and checkpoints included. */
+  /** At the pace since the plan's start, including evaluations and checkpoints. */
   private double secondsLeft() {
     if (outcome != null || plan == null || lastStep <= plan.fromStep()) {
       return outcome == TrainingOutcome.COMPLETED ? 0 : Double.NaN;
@@ -252,7 +252,7 @@ public final class RunStatus implements TrainingListener {
     return states;
   }
 
-  /** NaN where there are fewer than two ranks to compare. */
+  /** NaN if there are fewer than two ranks to compare. */
   private double medianComputeMillis() {
     if (ranks.size() < 2) {
       return Double.NaN;
@@ -277,7 +277,7 @@ public final class RunStatus implements TrainingListener {
     }
   }
 
-  /** What was reported of a metric. */
+  /** The reported values of a metric. */
   private static final class History {
     private final boolean evaluated;
     private final Curve curve = new Curve(MOST_POINTS);
@@ -296,7 +296,7 @@ public final class RunStatus implements TrainingListener {
       curve.add(newStep, value);
     }
 
-    /** Forgets what a resumed run will report again. */
+    /** Discards what a resumed run will report again. */
     void cutAfter(long newStep) {
       curve.cutAfter(newStep);
       if (step > newStep) {

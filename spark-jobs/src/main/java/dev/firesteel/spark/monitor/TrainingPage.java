@@ -13,11 +13,11 @@ import scala.xml.Node;
 import scala.xml.Unparsed;
 
 /**
- * The page of the {@link FiresteelTab}, which shows itself anew every few seconds; under {@code
- * json/} the same as JSON, for tools.
+ * The page of the {@link FiresteelTab}, which refreshes every few seconds; {@code json/} serves the
+ * same as JSON, for tools.
  */
 final class TrainingPage extends WebUIPage {
-  /** Only the part that changes is replaced, so a reader stays at the place. */
+  /** Only the part that changes is replaced, so that the scroll position is kept. */
   private static final String REFRESH =
       """
       <script nonce="%s">

@@ -18,9 +18,9 @@ public final class Heartbeat {
   public Heartbeat() {}
 
   /**
-   * @param attempt that the rank belongs to
-   * @param executor id that Spark gave the process
-   * @param step steps done
+   * @param attempt attempt that the rank belongs to
+   * @param executor Spark's executor id of the process
+   * @param step number of completed steps
    */
   public Heartbeat(
       long attempt, int rank, String host, String executor, long step, RankPhase phase) {

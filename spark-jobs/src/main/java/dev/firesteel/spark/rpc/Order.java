@@ -5,6 +5,6 @@ public enum Order {
   GO_ON,
   /** Save a checkpoint at the next step, and end. */
   STOP,
-  /** Give up at once: the attempt has failed, or another has begun. */
+  /** Abort immediately: the attempt has failed, or another one has started. */
   ABORT
 }

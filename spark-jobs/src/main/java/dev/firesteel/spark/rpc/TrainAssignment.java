@@ -64,7 +64,8 @@ public final class TrainAssignment {
               "the driver's configuration",
               List.of());
     } catch (ClassNotFoundException e) {
-      throw new IllegalStateException("this executor runs another Firesteel than the driver", e);
+      throw new IllegalStateException(
+          "this executor runs a different version of Firesteel than the driver", e);
     }
   }
 

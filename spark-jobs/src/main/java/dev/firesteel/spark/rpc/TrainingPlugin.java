@@ -127,13 +127,16 @@ public final class TrainingPlugin implements SparkPlugin {
       return Map.of();
     }
 
-    /** The classes of Spark's UI are not public: another Spark may lack them, and still train. */
+    /**
+     * The classes of Spark's UI are not public: another Spark version may lack them but can still
+     * train.
+     */
     private Optional<FiresteelTab> attachTab(SparkContext context) {
       try {
         return FiresteelTab.attach(context, status::snapshot);
       } catch (LinkageError e) {
         LOG.warn(
-            "Spark's UI has no tab Firesteel, which needs the UI of Spark 4.2; this is Spark {}",
+            "Spark's UI has no Firesteel tab, which requires the UI of Spark 4.2; this is Spark {}",
             context.version(),
             e);
         return Optional.empty();
@@ -179,7 +182,7 @@ public final class TrainingPlugin implements SparkPlugin {
       DRIVER.compareAndSet(this, null);
     }
 
-    /** Who gets the events from now on; called from Spark's RPC thread, in order of arrival. */
+    /** Sets the receiver of events, which arrive in order on Spark's RPC thread. */
     public void listen(TrainingListener newListener) {
       listener = newListener;
     }

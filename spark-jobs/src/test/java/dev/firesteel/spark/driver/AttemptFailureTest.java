@@ -34,7 +34,7 @@ class AttemptFailureTest {
     assertThat(failure.report().isMistake()).isFalse();
     assertThat(failure.sentence())
         .isEqualTo(
-            "rank 1 (host1, executor e1) failed after 7 steps, while it computed: IllegalStateException: broken");
+            "rank 1 (host1, executor e1) failed after 7 steps, while computing: IllegalStateException: broken");
   }
 
   @Test

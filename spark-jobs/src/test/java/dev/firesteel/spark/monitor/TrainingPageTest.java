@@ -63,7 +63,7 @@ public class TrainingPageTest {
                 PROMETHEUS + "path",
                 "/metrics/prometheus"));
     url = TrainingPlugin.driver().pageUrl().orElseThrow();
-    assertThat(get("")).contains("No training has begun in this application.");
+    assertThat(get("")).contains("No training has started in this application.");
     RunStatus status = TrainingPlugin.driver().status();
     TrainingListener events = TrainingPlugin::send;
     status.attemptStarted(1, 2);
@@ -105,12 +105,12 @@ public class TrainingPageTest {
         .contains("step 800 of 2,000 (40.0 %)", "&middot; 40", " tokens/s &middot;", " left")
         .contains("fill: none; stroke: var(", "fill: none; stroke: #d6600a")
         .containsSubsequence(
-            "aria-label=\"Loss over", "Reward over", "Garbage collection a step over")
+            "aria-label=\"Loss over", "Reward over", "Garbage collection per step over")
         .contains("<td>Loss</td>", " nats per token</td>", " nats per token, perplexity 9.")
         .contains("<td>Reward</td><td>-1.500, at step 750</td>")
         .contains("<td>/runs/one/checkpoints/step-800</td>")
-        .contains("<td>Allocated a step</td><td>2 KiB</td>")
-        .contains("<td>Garbage collection a step</td><td>1.5 ms</td>");
+        .contains("<td>Allocated per step</td><td>2 KiB</td>")
+        .contains("<td>Garbage collection per step</td><td>1.5 ms</td>");
     assertThat(row(page, "<td>0</td><td>node-0</td>"))
         .contains("<td>130.0</td><td>100.0</td><td>40.0</td><td>30.0</td><td>25 %</td>")
         .contains("<td>0.5</td><td>4 KiB</td><td>100.0 MiB</td>")

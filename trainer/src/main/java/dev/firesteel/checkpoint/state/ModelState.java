@@ -4,10 +4,10 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.optim.AdamW;
 
 /**
- * A model in a checkpoint. The first of a checkpoint lies at its root, where other programs look
- * for a model; each other one in {@code models/<name>/}.
+ * A model in a checkpoint. The first model of a checkpoint is at its root, where other programs
+ * look for a model; the others are in {@code models/<name>/}.
  *
- * @param name of the model in its stage, such as {@code policy}
- * @param optimizer null where the model does not learn
+ * @param name name of the model in its stage, such as {@code policy}
+ * @param optimizer null if the model is frozen
  */
 public record ModelState(String name, LanguageModel model, AdamW optimizer) {}

@@ -27,11 +27,11 @@ import java.util.stream.Collectors;
 
 /**
  * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code
- * layout.json} says which parameter lies where in a segment; {@code
- * optimizer-00001-of-0000N.safetensors} hold the moments of some ranges of the segment, one after
- * the other, with the ranges as metadata: {@code begin} their first elements in the segment and
- * {@code length} their lengths, both in order and separated by commas. How many files there are,
- * and where the cuts lie, need not be what the reader would have written.
+ * layout.json} records the position of each parameter in a segment; the files {@code
+ * optimizer-00001-of-0000N.safetensors} contain the moments of ranges of the segment, concatenated,
+ * with the ranges as metadata: {@code begin} lists their first elements in the segment and {@code
+ * length} their lengths, both in order and separated by commas. The number of files and their
+ * ranges need not match what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "layout.json";
@@ -101,7 +101,7 @@ final class OptimizerFiles {
     }
     if (missing != 0) {
       throw UserException.failure(
-          "the optimizer's state in %s must cover all %d elements, got %d too few"
+          "the optimizer's state in %s must cover all %d elements, but %d are missing"
               .formatted(checkpoint, optimizer.parameters().segmentSize(), missing));
     }
   }
@@ -178,7 +178,7 @@ final class OptimizerFiles {
               checkpoint.text(layout), new TypeReference<List<Place>>() {});
     } catch (JsonProcessingException e) {
       throw UserException.failure(
-          "%s/%s must be a list of parameters, got something else".formatted(checkpoint, layout),
+          "%s/%s must be a list of parameters".formatted(checkpoint, layout),
           e);
     }
     List<Place> wanted = places(parameters);
@@ -209,7 +209,7 @@ final class OptimizerFiles {
     return places;
   }
 
-  /** An array of rank 1 as a tensor. */
+  /** A one-dimensional array as a tensor. */
   private record Array(String name, NdArray array, ArrayMemory memory) implements TensorSource {
     @Override
     public Shape shape() {

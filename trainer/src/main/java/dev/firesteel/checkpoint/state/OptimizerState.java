@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One rank's moments: those of an optimizer, or a copy of them.
+ * One rank's moments: an optimizer's own or a copy.
  *
- * @param parameters that they belong to
- * @param owned the ranges of a segment that they are of, one after the other
- * @param memory in which they are
+ * @param parameters parameters that they belong to
+ * @param owned ranges of a segment that they cover, in order
+ * @param memory memory that contains them
  */
 record OptimizerState(
     ParameterSet parameters,
@@ -32,7 +32,7 @@ record OptimizerState(
         optimizer.parameters().backend());
   }
 
-  /** By their names in files. */
+  /** The moments by their names in files. */
   Map<String, NdArray> moments() {
     Map<String, NdArray> moments = new LinkedHashMap<>();
     moments.put("first_moments", firstMoments);

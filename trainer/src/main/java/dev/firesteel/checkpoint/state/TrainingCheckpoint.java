@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a training run puts into a checkpoint and takes out of it: the Hugging Face directory of
- * {@link ModelDirectory} for each model, and in {@code trainer/} the moments of their optimizers,
- * {@code state.json} and {@code config.yaml}.
+ * What a training run writes to and reads from a checkpoint: a Hugging Face directory ({@link
+ * ModelDirectory}) for each model, and in {@code trainer/} the moments of their optimizers, {@code
+ * state.json} and {@code config.yaml}.
  */
 public final class TrainingCheckpoint {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingCheckpoint.class);
@@ -33,7 +33,7 @@ public final class TrainingCheckpoint {
   private TrainingCheckpoint() {}
 
   /**
-   * Refuses models that a checkpoint could not hold.
+   * Rejects models that a checkpoint cannot represent.
    *
    * @throws IllegalStateException that names the first parameter that would be lost, or a name that
    *     two models have
@@ -51,12 +51,12 @@ public final class TrainingCheckpoint {
   }
 
   /**
-   * Writes one rank's files: each its moments, and the first what all ranks have alike.
+   * Writes one rank's files: its moments and, on rank 0, what all ranks share.
    *
-   * @param rank of this process, from 0
-   * @param worldSize processes that each write their part
-   * @param models of the stage; the first at the root of the checkpoint
-   * @param numbers weights and moments of this rank, of each model
+   * @param rank rank of this process, from 0
+   * @param worldSize number of ranks, each writing its part
+   * @param models models of the stage; the first is at the root of the checkpoint
+   * @param numbers this rank's weights and moments of each model
    */
   public static void write(
       CheckpointWriter writer,
@@ -98,7 +98,7 @@ public final class TrainingCheckpoint {
     return index == 0 ? TRAINER : TRAINER + models.get(index).name() + "/";
   }
 
-  /** Where the run stood. */
+  /** The state of the run at the checkpoint. */
   public static TrainingState state(Checkpoint checkpoint) {
     requireTraining(checkpoint);
     return TrainingState.parse(checkpoint.text(STATE), checkpoint + "/" + STATE);
@@ -107,7 +107,7 @@ public final class TrainingCheckpoint {
   /**
    * The configuration of the run that wrote a checkpoint.
    *
-   * @param root the record of the run's stage
+   * @param root root record of the run's stage
    */
   public static <T extends StageConfig> T config(Checkpoint checkpoint, Class<T> root) {
     requireTraining(checkpoint);
@@ -119,7 +119,10 @@ public final class TrainingCheckpoint {
             List.of()));
   }
 
-  /** The configuration of the run that wrote a checkpoint, as YAML; empty for other directories. */
+  /**
+   * The configuration of the run that wrote a checkpoint, as YAML; empty if the directory is not
+   * such a checkpoint.
+   */
   public static Optional<String> configText(FileSystem fs, Path directory) {
     return Checkpoint.find(fs, directory)
         .filter(checkpoint -> checkpoint.contains(CONFIG))

@@ -9,17 +9,17 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.AdamW;
 
 /**
- * A rank's state for a checkpoint, as of between two steps: copies on the heap that a background
- * thread can read during training. Rank 0 copies the weights, and each rank its moments; the memory
- * is reused for each checkpoint.
+ * A snapshot of a rank's state between two steps, for a checkpoint: copies on the heap that a
+ * background thread can read during training. Rank 0 copies the weights, and each rank its moments;
+ * the memory is reused for each checkpoint.
  */
 public final class TrainingSnapshot implements AutoCloseable {
   private final ModelState model;
   private final HostMemory host = new HostMemory();
-  private final Segment weights; // null but on rank 0
-  private final OptimizerState moments; // null where the model does not learn
+  private final Segment weights; // null except on rank 0
+  private final OptimizerState moments; // null if the model is frozen
 
-  /** Memory for what one rank writes of a model. */
+  /** Allocates memory for what one rank writes of a model. */
   public TrainingSnapshot(ModelState model, int rank) {
     this.model = model;
     weights = rank == 0 ? model.model().parameters().newSegment(host) : null;

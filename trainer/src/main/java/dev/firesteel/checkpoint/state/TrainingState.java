@@ -12,24 +12,25 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where a run stands after some steps: with the weights and moments, all that it takes to continue
- * as if nothing had happened. Random numbers and the order of samples are functions of the seed and
- * of the numbers here.
+ * The state of a run after some steps: together with weights and moments, everything needed to
+ * resume bit-identically. Random numbers and the order of samples are functions of the seed and of
+ * the values here.
  *
- * @param stage such as {@code pretrain}
- * @param step steps done, skipped ones included: the position in the schedule
- * @param updates updates of the weights of each model that learns, by its name, which AdamW's bias
- *     correction counts: in pretraining {@code step} less the skipped ones
+ * @param stage stage, such as {@code pretrain}
+ * @param step number of completed steps, including skipped ones: the position in the schedule
+ * @param updates number of weight updates of each trained model, by name, as used in AdamW's bias
+ *     correction: in pretraining {@code step} minus skipped steps
  * @param tokens tokens trained on
- * @param cursor what the stage needs to know beside: the next sample, for instance
- * @param seed key of all random numbers
- * @param skippedInARow steps skipped at the end, because loss or gradient was not finite
+ * @param cursor additional state of the stage, such as the next sample
+ * @param seed seed for all random numbers
+ * @param skippedInARow number of consecutive steps, up to this one, that were skipped because the
+ *     loss or gradient was not finite
  * @param best the best value of the stage's headline metric so far; null before the first
  *     evaluation
- * @param bestStep where it was measured; null before the first evaluation
- * @param configSha256 of the resolved configuration in {@code trainer/config.yaml}
- * @param dataSha256 of the prepared data
- * @param tokenizerSha256 of {@code tokenizer.json}
+ * @param bestStep step of that value; null before the first evaluation
+ * @param configSha256 SHA-256 of the resolved configuration in {@code trainer/config.yaml}
+ * @param dataSha256 SHA-256 of the prepared data
+ * @param tokenizerSha256 SHA-256 of {@code tokenizer.json}
  */
 public record TrainingState(
     String stage,
@@ -45,7 +46,7 @@ public record TrainingState(
     String dataSha256,
     String tokenizerSha256) {
 
-  /** The updates of models, by their names. */
+  /** The number of updates of each model, by name. */
   public static Map<String, Long> updates(List<ModelState> models) {
     Map<String, Long> updates = new LinkedHashMap<>();
     for (ModelState model : models) {
@@ -56,13 +57,13 @@ public record TrainingState(
     return updates;
   }
 
-  /** The updates of a model. */
+  /** The number of updates of a model. */
   @JsonIgnore
   long updatesOf(String model, Checkpoint checkpoint) {
     Long count = updates.get(model);
     if (count == null) {
       throw UserException.failure(
-          "%s must hold the optimizer of the model %s, got those of %s: train under another name (name=...)"
+          "%s must contain the optimizer of the model %s, got those of %s: train under another name (name=...)"
               .formatted(checkpoint, model, updates.keySet()));
     }
     return count;
@@ -85,11 +86,11 @@ public record TrainingState(
       return CheckpointManifest.JSON.treeToValue(state, TrainingState.class);
     } catch (JsonProcessingException | ClassCastException e) {
       throw UserException.failure(
-          "%s must be the state of a training run, got something else".formatted(origin), e);
+          "%s must be the state of a training run".formatted(origin), e);
     }
   }
 
-  /** From when there was no other stage, and one model. */
+  /** Written when pretraining, with a single model, was the only stage. */
   private static void fromPretrainingOnly(ObjectNode state) {
     state.put("stage", "pretrain");
     state.set("cursor", state.objectNode().set("next_sample", state.remove("next_sample")));

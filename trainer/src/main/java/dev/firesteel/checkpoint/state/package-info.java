@@ -1,5 +1,5 @@
 /**
- * What a checkpoint of training holds: models, moments, state.
+ * The contents of a training checkpoint: models, moments, state.
  *
  * <p>Uses {@code array}, {@code backend}, {@code checkpoint}, {@code config}, {@code error}, {@code
  * files}, {@code format.huggingface}, {@code format.safetensors}, {@code model}, {@code nn}, {@code

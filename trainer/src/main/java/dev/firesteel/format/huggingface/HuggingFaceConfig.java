@@ -193,7 +193,7 @@ public final class HuggingFaceConfig {
       throw UserException.usage(
           "config.json: "
               + key
-              + " must be a whole number, got "
+              + " must be an integer, got "
               + (value.isMissingNode() ? "no such key" : value)
               + ": the file is incomplete");
     }

@@ -244,7 +244,7 @@ public final class SafetensorsFile implements AutoCloseable {
       for (int i = 0; i < numbers.length; i++) {
         if (!list.get(i).isIntegralNumber() || !list.get(i).canConvertToLong()) {
           throw wrong(
-              "must have whole numbers as %s of the tensor %s, got %s".formatted(key, name, list));
+              "must have integers as %s of the tensor %s, got %s".formatted(key, name, list));
         }
         numbers[i] = list.get(i).asLong();
       }

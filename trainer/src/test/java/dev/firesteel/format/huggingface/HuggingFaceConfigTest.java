@@ -71,7 +71,7 @@ class HuggingFaceConfigTest {
       textBlock =
           """
           {"model_type": "bert"} | model_type must be gpt2 or llama, got "bert"
-          {"model_type": "gpt2", "n_embd": 8} | n_layer must be a whole number, got no such key
+          {"model_type": "gpt2", "n_embd": 8} | n_layer must be an integer, got no such key
           {"model_type": "gpt2", "embd_pdrop": 0} | resid_pdrop and embd_pdrop must be equal
           {"model_type": "llama", "attention_bias": true} | attention_bias must be false, got true
           {"model_type": "llama", "hidden_act": "gelu"} | hidden_act must be silu, got "gelu"

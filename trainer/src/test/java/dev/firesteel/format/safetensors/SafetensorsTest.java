@@ -154,7 +154,7 @@ class SafetensorsTest {
           {'a':{'dtype':'F32','shape':[3],'data_offsets':[0,8]}} | 8 | has the tensor a of shape [3] and element type F32 in 8 bytes, which do not fit
           {'a':{'dtype':'F77','shape':[2],'data_offsets':[0,8]}} | 8 | has the tensor a of the unknown element type "F77"
           {'a':{'dtype':'F32','shape':[-2],'data_offsets':[0,8]}} | 8 | has the tensor a of the impossible shape [-2]
-          {'a':{'dtype':'F32','shape':[2.5],'data_offsets':[0,8]}} | 8 | must have whole numbers as shape of the tensor a, got [2.5]
+          {'a':{'dtype':'F32','shape':[2.5],'data_offsets':[0,8]}} | 8 | must have integers as shape of the tensor a, got [2.5]
           {'a':{'dtype':'F32','shape':7,'data_offsets':[0,8]}} | 8 | must have a list as shape of the tensor a
           {'a':{'dtype':'F32','shape':[2],'data_offsets':[8,0]}} | 8 | must have data_offsets [begin, end] for the tensor a, got [8,0]
           {'__metadata__':{'format':7}} | 0 | must have only texts in its __metadata__, got another value for format
