@@ -12,7 +12,6 @@ import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Unit;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.ForwardPass;
-import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.train.Learner;
@@ -94,6 +93,7 @@ public final class ToyObjective implements Objective {
       targets[i] = i % 2 == 0 ? (count + 1) % 7 % 5 : -1; // -1: masked
     }
     Shape shape = Shape.of(inputs.length / 8, 8);
-    return model.loss(pass, pass.tape().constant(inputs, shape), pass.tape().constant(targets, shape), scale);
+    return model.loss(
+        pass, pass.tape().constant(inputs, shape), pass.tape().constant(targets, shape), scale);
   }
 }

@@ -153,8 +153,7 @@ public final class ProgressLine implements TrainingListener {
                   + directory
                   + "/"
                   + RunReport.FILE_NAME;
-          case INTERRUPTED ->
-              "Interrupted at step " + step + "; run the same command to resume";
+          case INTERRUPTED -> "Interrupted at step " + step + "; run the same command to resume";
         });
   }
 

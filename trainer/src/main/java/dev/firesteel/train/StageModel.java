@@ -7,7 +7,8 @@ import java.util.regex.Pattern;
 /**
  * A model of a stage, stored in checkpoints under its name.
  *
- * @param name such as {@code policy}, in lower case letters, digits and underscores: a folder's name
+ * @param name such as {@code policy}, in lower case letters, digits and underscores: a folder's
+ *     name
  * @param learner empty where the model is frozen
  */
 public record StageModel(String name, LanguageModel model, Optional<Learner> learner) {

@@ -41,7 +41,8 @@ class GradientAccumulatorTest {
   private float[] split(int microBatches, int ranks) {
     List<float[]> sums = new ArrayList<>();
     for (int rank = 0; rank < ranks; rank++) {
-      sums.add(sum(microBatches, rank * (microBatches / ranks), (rank + 1) * (microBatches / ranks)));
+      sums.add(
+          sum(microBatches, rank * (microBatches / ranks), (rank + 1) * (microBatches / ranks)));
     }
     while (sums.size() > 1) {
       List<float[]> pairs = new ArrayList<>();

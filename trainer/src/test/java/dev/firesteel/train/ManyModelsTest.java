@@ -51,15 +51,15 @@ class ManyModelsTest {
             "trainer/value/optimizer-00001-of-00001.safetensors",
             "trainer/value/layout.json",
             "models/reference/model.safetensors")) {
-      assertThat(TinyRun.file(halves, 12, file))
-          .as(file)
-          .isEqualTo(TinyRun.file(whole, 12, file));
+      assertThat(TinyRun.file(halves, 12, file)).as(file).isEqualTo(TinyRun.file(whole, 12, file));
     }
     assertThat(TinyRun.file(whole, 12, "models/value/model.safetensors"))
         .isNotEqualTo(TinyRun.file(whole, 5, "models/value/model.safetensors"));
     assertThat(TinyRun.file(whole, 12, "models/reference/model.safetensors"))
         .isEqualTo(TinyRun.file(whole, 5, "models/reference/model.safetensors"));
-    assertThat(TinyRun.checkpoint(whole, 12).resolve("trainer/reference/optimizer-00001-of-00001.safetensors"))
+    assertThat(
+            TinyRun.checkpoint(whole, 12)
+                .resolve("trainer/reference/optimizer-00001-of-00001.safetensors"))
         .doesNotExist();
     assertThat(Files.readString(TinyRun.checkpoint(whole, 12).resolve("trainer/state.json")))
         .contains("\"model\" : 12", "\"value\" : 24");
@@ -109,8 +109,7 @@ class ManyModelsTest {
       reference = Models.declare(TestModels.gpt2(1, 8, 2, 8, 5));
       reference.parameters().allocate(context.backend(), DType.F32);
       learner =
-          new Learner(
-              value, LearnerSettings.of(config), context, new ArrayPool(context.backend()));
+          new Learner(value, LearnerSettings.of(config), context, new ArrayPool(context.backend()));
     }
 
     @Override
@@ -142,7 +141,10 @@ class ManyModelsTest {
             ids.length,
             (pass, microBatch, scale) ->
                 value.loss(
-                    pass, pass.tape().constant(ids, shape), pass.tape().constant(ids, shape), scale));
+                    pass,
+                    pass.tape().constant(ids, shape),
+                    pass.tape().constant(ids, shape),
+                    scale));
       }
       return pretraining.step(step);
     }

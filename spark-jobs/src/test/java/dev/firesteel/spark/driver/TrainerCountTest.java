@@ -24,8 +24,10 @@ class TrainerCountTest {
     "2, 8, 16, 2",
     "3, 12, 3, 3",
   })
-  void waitsForNoMoreTrainersThanItCanUse(int trainers, int microBatches, int requested, int awaited) {
-    assertThat(new TrainerCount(config(trainers, microBatches), requested).awaited()).isEqualTo(awaited);
+  void waitsForNoMoreTrainersThanItCanUse(
+      int trainers, int microBatches, int requested, int awaited) {
+    assertThat(new TrainerCount(config(trainers, microBatches), requested).awaited())
+        .isEqualTo(awaited);
   }
 
   @Test

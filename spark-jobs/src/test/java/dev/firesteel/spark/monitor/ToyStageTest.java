@@ -135,7 +135,10 @@ class ToyStageTest {
               stop);
       try (TrainingRun run =
           new TrainingRun(
-              config, context, ToyObjective.info(), () -> new ToyObjective(config, Models.declare(config.model()), context))) {
+              config,
+              context,
+              ToyObjective.info(),
+              () -> new ToyObjective(config, Models.declare(config.model()), context))) {
         return run.run();
       }
     }

@@ -178,8 +178,7 @@ final class OptimizerFiles {
               checkpoint.text(layout), new TypeReference<List<Place>>() {});
     } catch (JsonProcessingException e) {
       throw UserException.failure(
-          "%s/%s must be a list of parameters".formatted(checkpoint, layout),
-          e);
+          "%s/%s must be a list of parameters".formatted(checkpoint, layout), e);
     }
     List<Place> wanted = places(parameters);
     for (int i = 0; i < Math.max(saved.size(), wanted.size()); i++) {

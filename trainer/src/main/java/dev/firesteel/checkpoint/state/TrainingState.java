@@ -85,8 +85,7 @@ public record TrainingState(
       }
       return CheckpointManifest.JSON.treeToValue(state, TrainingState.class);
     } catch (JsonProcessingException | ClassCastException e) {
-      throw UserException.failure(
-          "%s must be the state of a training run".formatted(origin), e);
+      throw UserException.failure("%s must be the state of a training run".formatted(origin), e);
     }
   }
 
