@@ -26,7 +26,7 @@ import java.util.List;
  * <p>Results are bit-identical on the same device and driver; another device may round differently.
  */
 public final class OpenClBackend implements Backend {
-  /** A launch of at least that long, and more of them, tell the device's peak. */
+  /** Minimum duration of the launches that measure the device's peak. */
   private static final long PEAK_NANOS = 50_000_000;
 
   private static final int PEAK_ROUNDS = 8;
