@@ -5,8 +5,8 @@ import dev.firesteel.nn.Recompute;
 
 /**
  * Floating-point operations of training, an addition and a multiplication counted as two. Per
- * token, with P weights in matmuls (including the head but not embedding lookups), L layers, H heads
- * of width K, and T tokens in a sequence:
+ * token, with P weights in matmuls (including the head but not embedding lookups), L layers, H
+ * heads of width K, and T tokens in a sequence:
  *
  * <pre>forward and backward = 6 P + 12 L H K (T + 1) / 2</pre>
  *
