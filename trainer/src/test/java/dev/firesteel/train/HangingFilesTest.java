@@ -145,7 +145,7 @@ class HangingFilesTest {
         .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 12));
     assertThat(notices).hasSize(1);
     assertThat(notices.get(0))
-        .startsWith("The report of " + run + " was not written: ")
+        .startsWith("The report of " + run + " could not be written: ")
         .contains("writing the report must end within 1 s (checkpoint.timeout_seconds)");
     assertThat(Files.exists(Path.of(run.path().toUri().getPath(), "report.html"))).isFalse();
   }

@@ -134,7 +134,7 @@ class ResumeCheckTest {
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(
-            "the tokenizer in %s must be that of the checkpoint"
+            "the tokenizer in %s must match the checkpoint"
                 .formatted(elsewhere.resolve("data")));
 
     // The same characters in another order: the same tokenizer, other tokens.
@@ -146,7 +146,7 @@ class ResumeCheckTest {
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(
-            "the text in %s must be that of the checkpoint".formatted(elsewhere.resolve("data")));
+            "the text in %s must match the checkpoint".formatted(elsewhere.resolve("data")));
   }
 
   @Test

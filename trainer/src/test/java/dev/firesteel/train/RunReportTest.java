@@ -113,7 +113,7 @@ class RunReportTest {
             run, event -> notices.add(((TrainingEvent.Notice) event).line()), Duration.ofMinutes(1))
         .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 1));
     assertThat(notices).hasSize(1);
-    assertThat(notices.get(0)).startsWith("The report of " + run + " was not written: ");
+    assertThat(notices.get(0)).startsWith("The report of " + run + " could not be written: ");
   }
 
   @Test

@@ -5,17 +5,18 @@ import com.aparapi.internal.kernel.KernelRunner;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
-/** What we set of Aparapi for the whole JVM. */
+/** Settings of Aparapi for the whole JVM. */
 final class AparapiSettings {
-  /** Held, since the log manager keeps loggers weakly. */
+  /** Kept, because the log manager holds loggers weakly. */
   private static final Logger LOG = Logger.getLogger(Config.getLoggerName());
 
   private AparapiSettings() {}
 
   /**
-   * Keeps Aparapi's own log still: it prints stack traces and warnings about class files on
-   * standard error, and goes on; what matters of it comes back to us as a failure. And leaves the
-   * caching of binaries to the driver: Aparapi's own fails where a platform has several devices.
+   * Silences Aparapi's own log, which prints stack traces and warnings about class files on
+   * standard error and continues; failures that matter are reported to the caller. Also leaves the
+   * caching of binaries to the driver, because Aparapi's own cache fails if a platform has several
+   * devices.
    */
   static void apply() {
     LOG.setLevel(Level.OFF);

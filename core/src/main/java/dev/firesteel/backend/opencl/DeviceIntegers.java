@@ -5,8 +5,8 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Storage;
 
 /**
- * A block of ids, targets or positions in the device's array of integers, which the host alone
- * writes and keeps a copy of: kernels' checks of ids read that.
+ * A block of ids, targets or positions in the device's array of integers, which only the host
+ * writes and keeps a copy of, for kernels' range checks.
  */
 final class DeviceIntegers extends Storage {
   private final int offset;
@@ -20,7 +20,7 @@ final class DeviceIntegers extends Storage {
     return (DeviceIntegers) array.storage();
   }
 
-  /** Where an array's first element is in the array of integers. */
+  /** The position of an array's first element in the array of integers. */
   static int at(NdArray array) {
     return of(array).offset + Math.toIntExact(array.offset());
   }

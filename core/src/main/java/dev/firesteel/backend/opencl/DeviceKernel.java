@@ -3,25 +3,26 @@ package dev.firesteel.backend.opencl;
 import com.aparapi.Kernel;
 
 /**
- * Everything that runs on the device, in one Aparapi kernel, since two kernels cannot share a
+ * All operations that run on the device, in one Aparapi kernel, because two kernels cannot share a
  * device's buffers. {@link #run} is translated to OpenCL and is the body of one work-item; {@link
- * #op} says which operation a launch computes. The host sets the fields below, which become the
- * launch's arguments, and starts a number of groups of {@value #GROUP} work-items.
+ * #op} selects the operation that a launch computes. The host sets the fields below, which become
+ * the launch's arguments, and starts a number of groups of {@value #GROUP} work-items.
  *
- * <p>Operands are numbered 0 to 5: operand n is the range from {@code offset<n>} on in the arena
- * {@code arena<n>}, a negative arena standing for an operand that is not there. {@code size<n>},
- * {@code factor<n>} and {@code flag} are the operation's own, told at each.
+ * <p>Operands are numbered 0 to 5: operand n is the range starting at {@code offset<n>} in the
+ * arena {@code arena<n>}; a negative arena means that the operand is absent. {@code size<n>},
+ * {@code factor<n>} and {@code flag} are specific to the operation and documented there.
  *
  * <p>The bytecode must stay plain, for Aparapi's translator and for drivers: no objects, no switch,
  * no break, no compound assignment to array elements. A barrier must be reached by all items of a
- * group. In an operation with barriers every loop takes as many turns for each item of the group:
- * PoCL takes the others for such, too, and runs them wrongly; items without work skip the body.
+ * group. In an operation with barriers, every loop has the same number of iterations for each item
+ * of the group, because PoCL assumes this and otherwise computes wrong results; items without work
+ * skip the body.
  */
 final class DeviceKernel extends Kernel {
   /** Work-items of a group; every OpenCL GPU runs that many. */
   static final int GROUP = 256;
 
-  /** Arenas of floats that a device may have. */
+  /** Maximum number of arenas of floats on a device. */
   static final int ARENAS = 8;
 
   // Operations.
@@ -68,24 +69,27 @@ final class DeviceKernel extends Kernel {
   static final int SIGMOID_GATED = 1;
   static final int NORMAL_GATED = 2;
 
-  // Rows and columns of a product that one group computes.
+  // Rows and columns of a matmul that one group computes.
   static final int SMALL_TILE = 32;
   static final int TILE = 64;
   static final int LARGE_TILE = 128;
 
-  /** A tile's share of the sum at a time, for those of up to {@link #TILE}. */
+  /** Depth of a tile's partial sums, for tiles of up to {@link #TILE}. */
   private static final int TILE_DEPTH = 16;
 
-  /** As much of larger tiles as local memory holds. */
+  /** The same for larger tiles, limited by local memory. */
   private static final int LARGE_TILE_DEPTH = 8;
 
-  /** Between a tile's rows in local memory: fours stay together, columns fall on other banks. */
+  /**
+   * Padding between a tile's rows in local memory: groups of four stay together, columns fall on
+   * different banks.
+   */
   private static final int TILE_GAP = 4;
 
-  /** Sums that an item of {@link #multiplyAdds} has in flight. */
+  /** Number of independent sums of an item of {@link #multiplyAdds}. */
   static final int CHAINS = 32;
 
-  /** Multiply-adds of each of them in a turn. */
+  /** Multiply-adds of each of them per iteration. */
   static final int CHAIN_STEPS = 16;
 
   /** Queries (or, for the gradient of keys, keys) of one group in attention; lanes for each. */
@@ -93,10 +97,10 @@ final class DeviceKernel extends Kernel {
 
   private static final int LANES = GROUP / ATTENTION_ROWS;
 
-  /** Keys (or queries) that a group takes at a time. */
+  /** Keys (or queries) that a group processes at a time. */
   private static final int ATTENTION_COLUMNS = 64;
 
-  /** Elements of a head that a group takes at a time. */
+  /** Elements of a head that a group processes at a time. */
   private static final int HEAD_CHUNK = 32;
 
   private static final int CHUNK_STRIDE = HEAD_CHUNK + 1;
@@ -104,7 +108,7 @@ final class DeviceKernel extends Kernel {
   private static final int SCORES_AT = COLUMN_CHUNKS_AT + ATTENTION_COLUMNS * CHUNK_STRIDE;
   private static final int SCORES_STRIDE = ATTENTION_COLUMNS + 1;
 
-  /** The widest head: each lane keeps that many sixteenths of it. */
+  /** Maximum head width: each lane keeps one sixteenth of a head. */
   static final int MAX_HEAD_WIDTH = 256;
 
   private static final int LANE_SUMS = MAX_HEAD_WIDTH / LANES;
@@ -112,7 +116,7 @@ final class DeviceKernel extends Kernel {
   /** Floats of local memory. */
   static final int SHARED = 4096;
 
-  /** The score of a key that a query does not see. */
+  /** The score of a masked key. */
   private static final float MASKED = -3e38f;
 
   // ---- buffers
@@ -126,10 +130,10 @@ final class DeviceKernel extends Kernel {
   float[] floats6 = new float[1];
   float[] floats7 = new float[1];
 
-  /** Ids, targets, positions: written by the host alone. */
+  /** Ids, targets, positions: written by the host only. */
   int[] integers = new int[1];
 
-  /** What goes to the device and comes from it. */
+  /** Data copied to and from the device. */
   float[] staging = new float[1];
 
   @Local final float[] shared = new float[SHARED];
@@ -177,7 +181,7 @@ final class DeviceKernel extends Kernel {
   float factor6;
   int flag;
 
-  /** 1 when the result is added to. */
+  /** 1 to add to the result. */
   int adds;
 
   /** Which activation, {@link #IDENTITY} and so on, with its factors. */
@@ -415,7 +419,7 @@ final class DeviceKernel extends Kernel {
     store(arena4, offset4 + i, value);
   }
 
-  /** Sets or adds to operand 0, as {@link #adds} says. */
+  /** Sets or adds to operand 0, depending on {@link #adds}. */
   private void put0(int i, float value) {
     if (adds == 1) {
       write0(i, read0(i) + value);
@@ -594,7 +598,7 @@ final class DeviceKernel extends Kernel {
 
   /**
    * {@code 0 = factor0 * 1} where the stream of {@code random.Philox} of the key (size1, size2) is
-   * at least size3 / 2^24, else 0. An item makes a block of four.
+   * at least size3 / 2^24, else 0. An item computes a block of four.
    */
   private void dropout() {
     int blocks = (size0 + 3) / 4;
@@ -672,7 +676,7 @@ final class DeviceKernel extends Kernel {
 
   /**
    * Sums of squares of each size1 of the size0 elements of 1, in nearly double precision: {@code 0
-   * [groups, 2]} has a sum and what its roundings lost, which the host adds.
+   * [groups, 2]} has a sum and its rounding error, which the host adds.
    */
   private void sumSquares() {
     int item = getLocalId();
@@ -720,8 +724,8 @@ final class DeviceKernel extends Kernel {
    * receives the sums before f. 0's rows are size9 apart, those of 4 N.
    *
    * <p>A group computes {@value #TILE} x {@value #TILE} results; an item 4 x 4 of them, in
-   * variables, which compilers keep in registers more surely than arrays. Each is one chain of fma
-   * over k in ascending order, in all three kinds of products, so that all give the same bits.
+   * variables, which compilers keep in registers more reliably than arrays. Each is one chain of
+   * fma over k in ascending order, in all three kinds of matmul, so that all are bit-identical.
    */
   private void product() {
     int item = getLocalId();
@@ -812,7 +816,7 @@ final class DeviceKernel extends Kernel {
 
   /**
    * As {@link #product} with tiles of {@value #SMALL_TILE} x {@value #SMALL_TILE} and 2 x 2 results
-   * an item: more groups of a small result.
+   * per item: more groups for a small result.
    */
   private void smallProduct() {
     int item = getLocalId();
@@ -875,7 +879,7 @@ final class DeviceKernel extends Kernel {
 
   /**
    * As {@link #product} with tiles of {@value #LARGE_TILE} x {@value #LARGE_TILE} and 8 x 8 results
-   * an item, half a tile apart in fours: the most arithmetic for what local memory is read.
+   * per item, in groups of four half a tile apart: the most arithmetic per read of local memory.
    */
   private void largeProduct() {
     int item = getLocalId();
@@ -1076,7 +1080,7 @@ final class DeviceKernel extends Kernel {
     return (size + tile - 1) / tile;
   }
 
-  /** Which product of a batch this group is at. */
+  /** The index in the batch that this group computes. */
   private int tileBatch(int tile) {
     return getGroupId() / (tiles(size0, tile) * tiles(size1, tile));
   }
@@ -1108,7 +1112,7 @@ final class DeviceKernel extends Kernel {
       int depthLeft) {
     for (int part = 0; part < tile * depth; part = part + GROUP) {
       int e = part + getLocalId();
-      // Neighbouring items read neighbours in memory.
+      // Neighbouring items read neighbouring addresses.
       int line = e / depth;
       int k = e % depth;
       if (depthStep != 1) {
@@ -1124,7 +1128,8 @@ final class DeviceKernel extends Kernel {
   }
 
   /**
-   * Results of an item of {@link #largeProduct}: a loop, or compilers write it all out 64 times.
+   * Results of an item of {@link #largeProduct}: a loop, because compilers would otherwise unroll
+   * it 64 times.
    */
   private void finishEight(
       int batch,
@@ -1380,7 +1385,7 @@ final class DeviceKernel extends Kernel {
     }
   }
 
-  /** 0 (dx) from 1 (x), 2 (gain), 3 (dy), 4 (rstd) and, for LayerNorm, 5 (mean). */
+  /** 0 (dx) from 1 (x), 2 (weight), 3 (dy), 4 (rstd) and, for LayerNorm, 5 (mean). */
   private void normBackward() {
     int item = getLocalId();
     int start = getGroupId() * size1;
@@ -1417,8 +1422,8 @@ final class DeviceKernel extends Kernel {
   }
 
   /**
-   * Partial gradients of the gain, size2 rows at a time: {@code 0 [blocks, size1] = sum of 3 * (1 -
-   * 5) * 4} over the rows of [size0, size1]. An item makes a sum.
+   * Partial gradients of the weight, size2 rows at a time: {@code 0 [blocks, size1] = sum of 3 * (1
+   * - 5) * 4} over the rows of [size0, size1]. An item makes a sum.
    */
   private void normGainBackward() {
     int blocks = (size0 + size2 - 1) / size2;
@@ -1496,10 +1501,10 @@ final class DeviceKernel extends Kernel {
   }
 
   /**
-   * Turns size1 heads of width size2 in rows of 1 [_, size4 tokens, size3] to 0. 2 [positions,
+   * Rotates size1 heads of width size2 in rows of 1 [_, size4 tokens, size3] to 0. 2 [positions,
    * size2]: cosines, then sines, of a position's pairs. flag: 1 for the interleaved layout; size5:
-   * where the positions of the sequences are, or negative; factor0: -1 to turn back. An item makes
-   * a pair, or copies one of the columns behind the heads; size0 of them.
+   * where the positions of the sequences are, or negative; factor0: -1 to rotate back. An item
+   * computes a pair, or copies one of the columns after the heads; size0 of them.
    */
   private void rope() {
     int span = size2 / 2;
@@ -1866,7 +1871,7 @@ final class DeviceKernel extends Kernel {
         write2(getGroupId(), logSumExp);
       }
     }
-    // The gradients may take the logits' place, which item 0 has just read.
+    // The gradients may overwrite the logits, which item 0 has just read.
     localGlobalBarrier();
     if (arena3 >= 0) {
       for (int first = 0; first < size1; first = first + GROUP) {
@@ -1928,7 +1933,7 @@ final class DeviceKernel extends Kernel {
 
   /**
    * {@code staging = 0}; behind its size0 elements the first float of each of size1 arenas, by
-   * which the host sees that they are still the same.
+   * which the host verifies that they are still the same.
    */
   private void toStaging() {
     for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
@@ -1941,7 +1946,7 @@ final class DeviceKernel extends Kernel {
 
   // ---- the host's side, not translated
 
-  /** Names operand n; a negative arena for none. */
+  /** Sets operand n; a negative arena for none. */
   void operand(int n, int arena, int offset) {
     switch (n) {
       case 0 -> {
@@ -1971,7 +1976,7 @@ final class DeviceKernel extends Kernel {
     }
   }
 
-  /** Hangs an array in as arena n. */
+  /** Sets an array as arena n. */
   void arena(int n, float[] array) {
     switch (n) {
       case 0 -> floats0 = array;

@@ -4,14 +4,14 @@ import dev.firesteel.error.UserException;
 import java.util.Arrays;
 
 /**
- * The device's memory: arenas of floats, made when they are needed and each at least as large as
- * all before it together, and one array of integers. Blocks are handed out first fit.
+ * The device's memory: arenas of floats, created on demand and each at least as large as all
+ * previous ones together, and one array of integers. Blocks are allocated first fit.
  *
- * <p>Aparapi backs each buffer of the device by a Java array of the same size, so the Java heap
+ * <p>Aparapi backs each buffer of the device with a Java array of the same size, so the Java heap
  * must hold as much as the device.
  */
 final class DeviceMemory {
-  /** At the start of each arena, for a number that tells whether it is still the same. */
+  /** Space at the start of each arena for a number that shows whether it is still the same. */
   static final int RESERVED = 32;
 
   /** The first arena, 64 MiB. */
@@ -113,11 +113,11 @@ final class DeviceMemory {
       throw UserException.failure(
           "backend opencl needs "
               + mebibytes((long) size * Float.BYTES)
-              + " MiB of Java heap for as much memory of device "
+              + " MiB of Java heap for the same amount of memory on device "
               + device
               + ", and the heap has at most "
               + mebibytes(Runtime.getRuntime().maxMemory())
-              + " MiB; give it more by -Xmx or the executor's memory",
+              + " MiB; increase it with -Xmx or the executor's memory",
           e);
     }
     arenas[made] = new FreeRanges();
@@ -143,7 +143,7 @@ final class DeviceMemory {
     freeIntegers.giveBack(block.offset(), (int) block.size());
   }
 
-  /** Bytes of the arenas that hold {@code bytes}, or of all arenas where they cannot. */
+  /** Bytes of the arenas needed for {@code bytes}, or of all arenas if they do not suffice. */
   static long arenaBytes(long bytes) {
     long total = (long) FIRST_ARENA * Float.BYTES;
     for (int made = 1; made < DeviceKernel.ARENAS && total < bytes; made++) {
@@ -152,12 +152,12 @@ final class DeviceMemory {
     return total;
   }
 
-  /** How many arenas there are. */
+  /** The number of arenas. */
   int arenas() {
     return made;
   }
 
-  /** Bytes of arenas, lent or not. */
+  /** Bytes of all arenas, allocated or free. */
   long arenaBytes() {
     return arenaBytes;
   }

@@ -3,15 +3,15 @@ package dev.firesteel.backend.opencl;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What is free in a range of elements: first fit, neighbours joined when they come back. */
+/** Free list over a range of elements: first fit, with adjacent ranges merged on release. */
 final class FreeRanges {
-  /** Blocks begin at multiples of this, so that rows fall on whole memory transactions. */
+  /** Blocks start at multiples of this, so that rows are aligned to memory transactions. */
   private static final int ALIGNMENT = 32;
 
-  /** Sizes by their starts. */
+  /** Sizes by start. */
   private final TreeMap<Integer, Integer> free = new TreeMap<>();
 
-  /** Adds a range, such as the whole at first. */
+  /** Adds a range, such as the whole range initially. */
   void add(int start, int size) {
     Map.Entry<Integer, Integer> before = free.floorEntry(start);
     int from = start;
@@ -24,7 +24,7 @@ final class FreeRanges {
     free.put(from, after == null ? length : length + after);
   }
 
-  /** The start of a block of {@code size} elements, or -1 when none is large enough. */
+  /** The start of a block of {@code size} elements, or -1 if none is large enough. */
   int take(int size) {
     int rounded = rounded(size);
     int start = firstFit(rounded);
@@ -46,12 +46,12 @@ final class FreeRanges {
     return -1;
   }
 
-  /** Takes back a block of {@code size} elements. */
+  /** Releases a block of {@code size} elements. */
   void giveBack(int start, int size) {
     add(start, rounded(size));
   }
 
-  /** What a block of {@code size} elements takes. */
+  /** The number of elements that a block of {@code size} elements occupies. */
   static int rounded(int size) {
     return Math.max(1, (size + ALIGNMENT - 1) / ALIGNMENT) * ALIGNMENT;
   }

@@ -10,11 +10,11 @@ import dev.firesteel.error.UserException;
 import java.util.LinkedHashSet;
 
 /**
- * The one {@link DeviceKernel} of a backend: names the operands of its next launch, launches it,
+ * The single {@link DeviceKernel} of a backend: sets the operands of its next launch, launches it,
  * and holds the device's memory.
  */
 final class Launcher {
-  /** Groups of an elementwise launch for each compute unit; its items take several elements. */
+  /** Groups of an elementwise launch for each compute unit; its items process several elements. */
   private static final int GROUPS_PER_UNIT = 8;
 
   /** First in each arena, on the device alone: the Java array behind it holds 0 there. */
@@ -41,7 +41,10 @@ final class Launcher {
             kernel, device.getName(), device.getGlobalMemSize(), device.getMaxMemAllocSize());
   }
 
-  /** Aparapi gives up a device for the whole JVM after a failure; a later trainer may try again. */
+  /**
+   * After a failure Aparapi disables a device for the whole JVM; this allows a later trainer to try
+   * again.
+   */
   private void preferAllDevices() {
     KernelManager.instance()
         .setPreferredDevices(kernel, new LinkedHashSet<>(OpenClDevices.devices()));
@@ -60,7 +63,7 @@ final class Launcher {
     return mostGroups;
   }
 
-  /** Bytes of ids that went to the device so far. */
+  /** Bytes of ids copied to the device so far. */
   long bytesUp() {
     return bytesUp;
   }
@@ -94,24 +97,25 @@ final class Launcher {
     memory.free(block);
   }
 
-  /** Has the next launch bring the integers to the device. */
+  /** Makes the next launch copy the integers to the device. */
   void integersChanged() {
     integersChanged = true;
   }
 
   void close() {
-    // Where the program was not built, Aparapi would release what it never made: the JVM crashes.
+    // If the program was not built, Aparapi would release objects that it never created and crash
+    // the JVM.
     if (launched || launches == 0) {
       kernel.dispose();
     }
   }
 
-  /** Names an array as operand n of the next launch. */
+  /** Sets an array as operand n of the next launch. */
   void operand(int n, NdArray array) {
     operand(n, array, 0);
   }
 
-  /** Names an array as operand n, from an element on. */
+  /** Sets an array as operand n, starting at an element. */
   void operand(int n, NdArray array, int start) {
     DeviceFloats block = DeviceFloats.of(array);
     kernel.operand(n, block.arena(), block.offset() + Math.toIntExact(array.offset()) + start);
@@ -121,7 +125,7 @@ final class Launcher {
     kernel.operand(n, block.arena(), block.offset());
   }
 
-  /** Names an array that the launch writes. */
+  /** Sets an array that the launch writes. */
   void result(int n, NdArray array) {
     result(n, array, 0);
   }
@@ -136,7 +140,7 @@ final class Launcher {
     kernel.adds = write == Write.ADD ? 1 : 0;
   }
 
-  /** Names the function of the launch. */
+  /** Sets the activation function of the launch. */
   void activation(Activation f) {
     switch (f) {
       case IDENTITY -> kernel.activation = DeviceKernel.IDENTITY;
@@ -155,7 +159,7 @@ final class Launcher {
     }
   }
 
-  /** Gives the launch its sizes, in the order that {@link DeviceKernel} reads them. */
+  /** Sets the sizes of the launch, in the order in which {@link DeviceKernel} reads them. */
   void sizes(int... sizes) {
     for (int i = 0; i < sizes.length; i++) {
       switch (i) {
@@ -184,7 +188,7 @@ final class Launcher {
     launch(op, Math.min(mostGroups, ceilDiv(count, DeviceKernel.GROUP)));
   }
 
-  /** Launches groups and waits for them; then no operand is named and nothing is added to. */
+  /** Launches groups and waits for them; afterwards operands and the add flag are reset. */
   void launch(int op, int groups) {
     try {
       if (groups > 0) {
@@ -212,7 +216,7 @@ final class Launcher {
           Range.create(device, Math.multiplyExact(groups, DeviceKernel.GROUP), DeviceKernel.GROUP));
       launched = true;
     } catch (AssertionError | RuntimeException e) {
-      // Aparapi would go on to another device; the range names ours alone, so that it gives up.
+      // Aparapi would fall back to another device; the range allows only ours, so it fails instead.
       preferAllDevices();
       throw UserException.failure(
           "OpenCL device "

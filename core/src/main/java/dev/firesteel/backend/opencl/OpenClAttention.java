@@ -13,7 +13,7 @@ import dev.firesteel.error.UserException;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Attention in blocks of queries, and of keys for their gradients. */
+/** Attention in blocks of queries, or of keys for their gradients. */
 final class OpenClAttention implements AttentionKernels {
   private final Launcher launcher;
   private final Staging staging;
@@ -26,7 +26,7 @@ final class OpenClAttention implements AttentionKernels {
     kernel = launcher.kernel();
   }
 
-  /** What cosines and sines of a position depend on. */
+  /** The parameters that the cosines and sines of a position depend on. */
   private record RopeKey(int headWidth, double theta) {}
 
   /** Cosines and sines of positions [0, positions). */
@@ -83,7 +83,7 @@ final class OpenClAttention implements AttentionKernels {
       ropeTables.remove(key);
       launcher.free(table.block());
     }
-    // Twice as many as asked for, so that generation does not make it anew for each token.
+    // Twice as many as requested, so that generation does not rebuild the table for each token.
     int longest = Math.max(128, 2 * positions);
     int half = spec.headWidth() / 2;
     float[] values = new float[longest * spec.headWidth()];
@@ -234,7 +234,7 @@ final class OpenClAttention implements AttentionKernels {
               + DeviceKernel.MAX_HEAD_WIDTH
               + ", got "
               + spec.headWidth()
-              + "; take more heads, or backend cpu");
+              + "; use more heads, or the backend cpu");
     }
   }
 }

@@ -19,14 +19,14 @@ import java.lang.management.ManagementFactory;
 import java.util.List;
 
 /**
- * Training on an OpenCL device. Arrays stay in the device's arenas; each kernel names the operands
+ * Training on an OpenCL device. Arrays stay in the device's arenas; each kernel sets the operands
  * of one or a few launches of {@link DeviceKernel} and waits for them. Only {@link #upload}, {@link
- * #download}, ids and sums of squares cross over.
+ * #download}, ids and sums of squares transfer data.
  *
- * <p>Results repeat to the bit on the same device and driver; another device rounds otherwise.
+ * <p>Results are bit-identical on the same device and driver; another device may round differently.
  */
 public final class OpenClBackend implements Backend {
-  /** A launch of at least that long, and more of them, tell the device's peak. */
+  /** Minimum duration of the launches that measure the device's peak. */
   private static final long PEAK_NANOS = 50_000_000;
 
   private static final int PEAK_ROUNDS = 8;
@@ -43,17 +43,17 @@ public final class OpenClBackend implements Backend {
   private final OptimizerKernels optimizer;
 
   /**
-   * On a device given by its index or a part of its name, empty for the first GPU, with a fixed
-   * choice of tiles for matrix products.
+   * A backend on a device given by its index or a part of its name, empty for the first GPU, with a
+   * fixed choice of tiles for matmuls.
    *
-   * @throws UserException when there is no such device, or it cannot run the kernels
+   * @throws UserException if there is no such device, or it cannot run the kernels
    */
   public OpenClBackend(String choice) {
     requireFixedArrays();
     device = OpenClDevices.choose(choice);
     SignalChaining.check();
-    // Buffers of the device's own. Else they would be the Java arrays, at addresses that a
-    // collection changes while Aparapi is not looking.
+    // Use the device's own buffers. Otherwise they would be the Java arrays, whose addresses a
+    // garbage collection may change without Aparapi noticing.
     device.setSharedMemory(false);
     launcher = new Launcher(device);
     staging = new Staging(launcher);
@@ -69,8 +69,8 @@ public final class OpenClBackend implements Backend {
 
   /**
    * As the constructor, with the tiles that are fastest on the device: an earlier run's choice from
-   * the user's cache folder, or else measured now, within seconds. A device on the CPU has the
-   * fixed choice.
+   * the user's cache folder, or else measured now, within seconds. A CPU device uses the fixed
+   * choice.
    */
   public static OpenClBackend tuned(String choice) {
     OpenClBackend backend = new OpenClBackend(choice);
@@ -90,14 +90,14 @@ public final class OpenClBackend implements Backend {
     }
   }
 
-  /** Which tiles matrix products take from now on; results do not depend on it. */
+  /** Sets the tiles for matmuls; results do not depend on them. */
   public void use(ProductTiles tiles) {
     products.use(tiles);
   }
 
   /**
-   * Aparapi makes a buffer anew, from the Java array, when the array has moved, and what the device
-   * had computed is gone. G1 leaves arrays as large as an arena where they are.
+   * Aparapi recreates a buffer from the Java array if the array has moved, and results computed on
+   * the device are lost. G1 does not move arrays as large as an arena.
    */
   private static void requireFixedArrays() {
     List<String> collectors =
@@ -239,30 +239,30 @@ public final class OpenClBackend implements Backend {
     launcher.close();
   }
 
-  /** What the kernels of such a backend keep for themselves; needs no device. */
+  /** The memory that kernels of such a backend keep for themselves; needs no device. */
   public static Workspace workspace() {
     return new OpenClWorkspace();
   }
 
   /**
    * Java heap, and memory of the device, of the arenas that hold {@code bytes}: each is as large as
-   * all before it. Less than {@code bytes} where they do not fit in all arenas.
+   * all previous ones together. Less than {@code bytes} if they do not fit in all arenas.
    */
   public static long arenaBytes(long bytes) {
     return DeviceMemory.arenaBytes(bytes);
   }
 
-  /** Bytes that went to the device so far, by {@link #upload} and for ids. */
+  /** Bytes copied to the device so far, by {@link #upload} and for ids. */
   public long bytesUploaded() {
     return staging.bytesUp() + launcher.bytesUp();
   }
 
-  /** Bytes that came from the device so far. */
+  /** Bytes copied from the device so far. */
   public long bytesDownloaded() {
     return staging.bytesDown();
   }
 
-  /** Which tiles matrix products take. */
+  /** The tiles used for matmuls. */
   public ProductTiles tiles() {
     return products.tiles();
   }

@@ -22,16 +22,16 @@ public final class OpenClDevices {
   private OpenClDevices() {}
 
   /**
-   * One device as a user knows it.
+   * A device as presented to users.
    *
-   * @param index what {@code compute.device} may name it by
+   * @param index index accepted by {@code compute.device}
    * @param name the driver's name of the device
    * @param platform the driver's name and version
    * @param type GPU, CPU or ACC
    * @param memoryBytes global memory
    * @param localMemoryBytes local memory of a group
    * @param computeUnits processors
-   * @param products how matrix products are cut, and whether that was measured
+   * @param products how matmuls are tiled, and whether that was measured
    */
   public record Description(
       int index,
@@ -46,7 +46,7 @@ public final class OpenClDevices {
   /**
    * All devices, in the order of the platforms.
    *
-   * @throws UserException when there is no OpenCL library
+   * @throws UserException if there is no OpenCL library
    */
   public static List<Description> list() {
     List<OpenCLDevice> devices = devices();
@@ -78,21 +78,21 @@ public final class OpenClDevices {
         .orElse("products not measured yet");
   }
 
-  /** Whether tiles are measured: on a CPU no choice gains what measuring takes. */
+  /** Whether tiles are measured: on a CPU measuring costs more than it gains. */
   static boolean isTunable(OpenCLDevice device) {
     return device.getType() != Device.TYPE.CPU;
   }
 
-  /** The choice of a GPU by its index among the GPUs alone, as cluster managers count them. */
+  /** The choice of a GPU by its index among GPUs only, as cluster managers count them. */
   public static String gpu(int index) {
     return GPU + index;
   }
 
   /**
-   * The device of an index or a part of its name, or of {@link #gpu}; for an empty choice the first
-   * GPU, or else the first device.
+   * The device with an index, a part of a name or a choice from {@link #gpu}; for an empty choice
+   * the first GPU, or else the first device.
    *
-   * @throws UserException when there is none, or more than one of that name
+   * @throws UserException if there is none, or more than one with that name
    */
   static OpenCLDevice choose(String choice) {
     List<OpenCLDevice> devices = devices();
@@ -155,7 +155,7 @@ public final class OpenClDevices {
         .collect(Collectors.joining("; "));
   }
 
-  /** The device, if it can run our kernel at all. */
+  /** The device, if it can run our kernel. */
   private static OpenCLDevice required(OpenCLDevice device) {
     if (device.getMaxWorkGroupSize() < DeviceKernel.GROUP
         || device.getLocalMemSize() < DeviceKernel.SHARED * Float.BYTES) {
@@ -175,10 +175,10 @@ public final class OpenClDevices {
     return device;
   }
 
-  /** One thread at a time: Aparapi's first call of the library is not safe for two. */
+  /** Synchronized, because Aparapi's first call of the library is not thread-safe. */
   static synchronized List<OpenCLDevice> devices() {
     AparapiSettings.apply();
-    if (!OpenCLLoader.isOpenCLAvailable()) { // Aparapi would list no devices, as if it had asked.
+    if (!OpenCLLoader.isOpenCLAvailable()) { // Aparapi would return an empty list without an error.
       throw UserException.failure(NO_LIBRARY);
     }
     return OpenCLDevice.listDevices(null);

@@ -83,7 +83,7 @@ final class OpenClLosses implements LossKernels {
     launcher.free(logits);
   }
 
-  /** Where the targets are, once all are known to be in the vocabulary. */
+  /** The position of the targets, after checking that all are in the vocabulary. */
   private int targets(NdArray targets, int vocabulary) {
     int at = DeviceIntegers.at(targets);
     IdChecks.requireTargets(kernel.integers, at, size(targets), vocabulary);

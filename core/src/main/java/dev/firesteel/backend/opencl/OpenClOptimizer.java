@@ -6,7 +6,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.OptimizerKernels;
 
-/** The update of weights, in one launch. */
+/** Weight updates, in one launch. */
 final class OpenClOptimizer implements OptimizerKernels {
   private final Launcher launcher;
   private final DeviceKernel kernel;

@@ -9,7 +9,7 @@ import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.ProductKernels;
 import java.util.Arrays;
 
-/** Products in tiles of the size that is fastest on the device, and rows by id. */
+/** Matmuls in tiles of the size that is fastest on the device, and lookup of rows by id. */
 final class OpenClProducts implements ProductKernels {
   private final Launcher launcher;
   private final DeviceKernel kernel;
@@ -20,12 +20,12 @@ final class OpenClProducts implements ProductKernels {
     kernel = launcher.kernel();
   }
 
-  /** Which tiles products take from now on; results do not depend on it. */
+  /** Sets the tiles for matmuls; results do not depend on them. */
   void use(ProductTiles choice) {
     tiles = choice;
   }
 
-  /** Which tiles products take. */
+  /** The tiles used for matmuls. */
   ProductTiles tiles() {
     return tiles;
   }
@@ -91,7 +91,7 @@ final class OpenClProducts implements ProductKernels {
     launchProduct(batch, rows, columns);
   }
 
-  /** One product of named operands, its result contiguous. */
+  /** One matmul of the operands that are set, with a contiguous result. */
   void product(
       int rows, int columns, int inner, int leftRow, int leftInner, int rightInner, int rightRow) {
     launcher.sizes(rows, columns, inner, leftRow, leftInner, rightInner, rightRow, 0, 0, columns);

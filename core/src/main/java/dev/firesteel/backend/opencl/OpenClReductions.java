@@ -41,7 +41,7 @@ final class OpenClReductions implements ReductionKernels {
     addPartial(partial, blocks, width, out, write);
   }
 
-  /** {@code out (+)= sum of the rows of partial}, which ends here. */
+  /** {@code out (+)= sum of the rows of partial}; releases {@code partial}. */
   void addPartial(DeviceFloats partial, int blocks, int width, NdArray out, Write write) {
     launcher.result(0, out, write);
     launcher.operand(1, partial);

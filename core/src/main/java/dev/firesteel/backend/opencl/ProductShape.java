@@ -1,8 +1,8 @@
 package dev.firesteel.backend.opencl;
 
 /**
- * Classes of matrix products for which one tile is chosen: by the result, since that decides how
- * many groups there are. Each has a product that stands for it when tiles are measured.
+ * Classes of matmuls that share a tile: by the size of the result, which determines the number of
+ * groups. Each has a representative matmul for measuring tiles.
  */
 enum ProductShape {
   /** At most {@value #THIN_SIDE} rows or columns: tokens of generation. */
@@ -11,7 +11,7 @@ enum ProductShape {
   SMALL(256, 512, 512),
   /** Up to 2^21 results: the layers of small models. */
   MEDIUM(1024, 768, 768),
-  /** More: the layers of large ones, and heads. */
+  /** More: the layers of large models, and output heads. */
   LARGE(2048, 768, 3072);
 
   private static final int THIN_SIDE = 32;
@@ -28,7 +28,7 @@ enum ProductShape {
     this.columns = columns;
   }
 
-  /** The class of {@code batch} products with results of [rows, columns]. */
+  /** The class of {@code batch} matmuls with results of [rows, columns]. */
   static ProductShape of(int batch, int rows, int columns) {
     if (Math.min(rows, columns) <= THIN_SIDE) {
       return THIN;
@@ -40,7 +40,7 @@ enum ProductShape {
     return results <= MOST_MEDIUM ? MEDIUM : LARGE;
   }
 
-  /** M of the product {@code [M, K] x [K, N]} that stands for this class. */
+  /** M of the matmul {@code [M, K] x [K, N]} that represents this class. */
   int rows() {
     return rows;
   }

@@ -1,8 +1,8 @@
 package dev.firesteel.backend.opencl;
 
 /**
- * The kinds of matrix products in {@link DeviceKernel}: how many results a group computes. All give
- * the same bits; which one is fastest depends on the product and on the device.
+ * The kinds of matmul in {@link DeviceKernel}, by the number of results that a group computes. All
+ * are bit-identical; which one is fastest depends on the matmul and the device.
  */
 public enum ProductTile {
   SMALL(DeviceKernel.SMALL_PRODUCT, DeviceKernel.SMALL_TILE),
@@ -27,7 +27,7 @@ public enum ProductTile {
     return side;
   }
 
-  /** Groups of {@code batch} products with results of [rows, columns]. */
+  /** Number of groups for {@code batch} matmuls with results of [rows, columns]. */
   int groups(int batch, int rows, int columns) {
     return Math.multiplyExact(batch, Math.multiplyExact(tiles(rows), tiles(columns)));
   }

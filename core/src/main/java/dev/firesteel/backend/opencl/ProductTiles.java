@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** A tile for each class of matrix products. */
+/** A tile for each class of matmuls. */
 public final class ProductTiles {
-  /** Where nothing is measured: fastest on PoCL, and a middle way elsewhere. */
+  /** The default without measurements: fastest on PoCL, and a compromise elsewhere. */
   static final ProductTiles FIXED =
       new ProductTiles(
           Map.of(
@@ -20,16 +20,16 @@ public final class ProductTiles {
   private final Map<ProductShape, ProductTile> tiles;
 
   /**
-   * @throws IllegalArgumentException when a class has none
+   * @throws IllegalArgumentException if a class has none
    */
   ProductTiles(Map<ProductShape, ProductTile> tiles) {
     this.tiles = Collections.unmodifiableMap(new EnumMap<>(tiles));
     if (tiles.size() < ProductShape.values().length) {
-      throw new IllegalArgumentException("each class of products needs a tile, got " + tiles);
+      throw new IllegalArgumentException("each class of matmuls needs a tile, got  " + tiles);
     }
   }
 
-  /** The same tile for all. */
+  /** The same tile for all classes. */
   public static ProductTiles all(ProductTile tile) {
     Map<ProductShape, ProductTile> tiles = new EnumMap<>(ProductShape.class);
     for (ProductShape shape : ProductShape.values()) {

@@ -11,34 +11,33 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds a device's fastest tile for each class of matrix products, by measuring all on the product
- * that stands for the class. That takes some seconds, so the choice is kept in a {@link
- * TuningFile}.
+ * Finds a device's fastest tile for each class of matmuls, by measuring all tiles on the class's
+ * representative matmul. This takes a few seconds, so the choice is saved in a {@link TuningFile}.
  */
 final class ProductTuner {
   private static final Logger LOG = LoggerFactory.getLogger(ProductTuner.class);
 
-  /** Launches of each, of which the fastest counts; one more comes first. */
+  /** Number of launches of each, of which the fastest counts; preceded by a warm-up launch. */
   private static final int ROUNDS = 3;
 
-  /** A device that takes longer than this for some of them need not do the rest. */
+  /** If a device exceeds this time, the remaining measurements are skipped. */
   private static final long ENOUGH_NANOS = 500_000_000;
 
   private ProductTuner() {}
 
-  /** Times a tile on the product of a class. */
+  /** Times a tile on the representative matmul of a class. */
   @FunctionalInterface
   interface Stopwatch {
     double seconds(ProductShape shape, ProductTile tile);
   }
 
-  /** The choice of an earlier run, or else of measuring now. */
+  /** The choice of an earlier run, or else that of a measurement now. */
   static ProductTiles tiles(TuningFile file, String device, Stopwatch stopwatch) {
     Optional<ProductTiles> known = file.read();
     if (known.isPresent()) {
       return known.get();
     }
-    LOG.info("Measuring matrix products on {}, once for this device and driver", device);
+    LOG.info("Measuring matmuls on {}, once for this device and driver", device);
     ProductTiles tiles = fastest(stopwatch);
     LOG.info("Fastest tiles on {}: {}", device, tiles);
     file.write(tiles);
@@ -62,8 +61,8 @@ final class ProductTuner {
   }
 
   /**
-   * Seconds of the three products of a layer with the result of a class: as forward, for the
-   * input's gradient, and for the weight's.
+   * Seconds of a layer's three matmuls with the result of a class: forward, for the input's
+   * gradient, and for the weight's.
    */
   static double seconds(OpenClBackend backend, ProductShape shape, ProductTile tile) {
     int rows = shape.rows();

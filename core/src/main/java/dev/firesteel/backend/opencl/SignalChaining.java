@@ -9,13 +9,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether the JVM's signal handlers stay in place whatever a driver does.
+ * Checks whether the JVM's signal handlers stay in place regardless of the driver.
  *
- * <p>Threads of a JVM fault on purpose, for instance to halt for a garbage collection, and its
- * handler of SIGSEGV lets them go on. The compiler in a driver may install a handler of its own;
- * LLVM's is taken away by the first fault and puts the JVM's back, and a second thread that faults
- * meanwhile ends the process without a word. The JDK's library {@code libjsig}, loaded before all
- * others, keeps the JVM's handlers and calls others behind them.
+ * <p>Threads of a JVM fault on purpose, for instance to stop for a garbage collection, and its
+ * SIGSEGV handler resumes them. The compiler in a driver may install its own handler; LLVM's
+ * removes itself at the first fault and restores the JVM's, and a second thread that faults in
+ * between ends the process without a message. The JDK's library {@code libjsig}, loaded before all
+ * others, keeps the JVM's handlers and chains others behind them.
  */
 final class SignalChaining {
   private static final Logger LOG = LoggerFactory.getLogger(SignalChaining.class);
@@ -25,7 +25,7 @@ final class SignalChaining {
 
   private SignalChaining() {}
 
-  /** Warns where the library is not loaded, as far as that can be known: on Linux. */
+  /** Warns if the library is not loaded, as far as this can be determined: on Linux. */
   static void check() {
     if (Files.isReadable(MAPS)) {
       try {
@@ -36,14 +36,14 @@ final class SignalChaining {
     }
   }
 
-  /** What to do, if the library is not among the files that a process has mapped. */
+  /** The advice if the library is not among the mapped files of a process. */
   static Optional<String> missing(Path maps) throws IOException {
     // Paths may be in any encoding.
     if (Files.readString(maps, StandardCharsets.ISO_8859_1).contains("/" + LIBRARY + "\n")) {
       return Optional.empty();
     }
     return Optional.of(
-        "An OpenCL driver may take signals from the JVM, which then ends without a word at times;"
+        "An OpenCL driver may replace signal handlers of the JVM, which then sometimes crashes silently;"
             + " start it with the environment variable LD_PRELOAD="
             + Path.of(System.getProperty("java.home"), "lib", LIBRARY));
   }

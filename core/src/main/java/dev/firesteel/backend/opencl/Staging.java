@@ -5,16 +5,16 @@ import static dev.firesteel.backend.opencl.Launcher.size;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.error.UserException;
 
-/** Copies between Java arrays and the device, through arrays of a few sizes. */
+/** Copies between Java arrays and the device, through staging arrays of a few sizes. */
 final class Staging {
-  /** Floats that cross over at a time: of these numbers the first that suffices. */
+  /** Sizes of staging arrays in floats; the smallest sufficient one is used. */
   private static final int[] STAGING = {1 << 10, 1 << 14, 1 << 18};
 
   private static final int MOST_STAGED = STAGING[STAGING.length - 1];
 
   private final Launcher launcher;
   private final DeviceKernel kernel;
-  private final float[][] stagings = new float[STAGING.length][]; // each made when first needed
+  private final float[][] stagings = new float[STAGING.length][]; // each created when first needed
   private long bytesUp;
   private long bytesDown;
 
@@ -24,12 +24,12 @@ final class Staging {
     stagingFor(0);
   }
 
-  /** Bytes that went to the device so far. */
+  /** Bytes copied to the device so far. */
   long bytesUp() {
     return bytesUp;
   }
 
-  /** Bytes that came from the device so far. */
+  /** Bytes copied from the device so far. */
   long bytesDown() {
     return bytesDown;
   }

@@ -24,16 +24,17 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A device's choice of {@link ProductTiles} in the user's cache folder: a properties file, named
- * for the device, its platform's version (which most drivers change with their own; Aparapi does
- * not tell the driver's) and our kernel, so that a change of one of them measures again. The folder
- * may be missing, read-only or damaged: then there is a notice, and it is measured again.
+ * after the device, its platform's version (which most drivers change with their own; Aparapi does
+ * not report the driver's) and our kernel, so that a change of any of them causes a new
+ * measurement. If the folder is missing or read-only, or the file is damaged, there is a notice,
+ * and tiles are measured again.
  */
 final class TuningFile {
   private static final Logger LOG = LoggerFactory.getLogger(TuningFile.class);
   private static final String COMMENT =
       " The fastest tiles of Firesteel's matrix products on a device. Delete it to measure again.";
 
-  /** Hexadecimal digits of a digest that tell versions apart. */
+  /** Number of hexadecimal digits of a digest, enough to distinguish versions. */
   private static final int DIGITS = 12;
 
   private final Path file;
@@ -62,7 +63,7 @@ final class TuningFile {
         folder.resolve("opencl-" + words + "-" + version + ".properties"), subject);
   }
 
-  /** {@code firesteel} in the user's cache folder, as the XDG base directories say. */
+  /** {@code firesteel} in the user's cache folder, as in the XDG base directory specification. */
   static Path folder(String xdgCacheHome, String home) {
     Path cache =
         xdgCacheHome != null && Path.of(xdgCacheHome).isAbsolute()
@@ -75,7 +76,7 @@ final class TuningFile {
     return file;
   }
 
-  /** What an earlier run found; empty where there was none, or it cannot be read. */
+  /** The result of an earlier run; empty if there was none or it cannot be read. */
   Optional<ProductTiles> read() {
     Properties found = new Properties();
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
@@ -85,7 +86,7 @@ final class TuningFile {
       return Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       LOG.warn(
-          "The measured tiles in {} are of no use, and are measured again: {}", file, e.toString());
+          "The measured tiles in {} are unusable and will be measured again: {}", file, e.toString());
       return Optional.empty();
     }
   }
@@ -106,7 +107,7 @@ final class TuningFile {
     return new ProductTiles(tiles);
   }
 
-  /** Keeps a choice for later runs; others may read or write the file meanwhile. */
+  /** Saves a choice for later runs; other processes may read or write the file concurrently. */
   void write(ProductTiles tiles) {
     Properties kept = new Properties();
     kept.putAll(subject);
@@ -128,7 +129,7 @@ final class TuningFile {
         Files.deleteIfExists(whole);
       }
     } catch (IOException e) {
-      LOG.warn("The measured tiles cannot be kept for later runs in {}: {}", file, e.toString());
+      LOG.warn("The measured tiles cannot be saved for later runs in {}: {}", file, e.toString());
     }
   }
 

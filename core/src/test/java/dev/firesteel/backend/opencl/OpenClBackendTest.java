@@ -163,7 +163,7 @@ class OpenClBackendTest extends BackendContract {
       assertThatThrownBy(() -> backend.attention().causalAttention(spec, qkv, out, null))
           .isInstanceOf(UserException.class)
           .hasMessage(
-              "backend opencl needs heads of a width of at most 256, got 257; take more heads, or"
+              "backend opencl needs heads of a width of at most 256, got 257; use more heads, or the"
                   + " backend cpu");
     }
   }
@@ -222,8 +222,8 @@ class OpenClBackendTest extends BackendContract {
     List<String> lines = output(Filling.class, Map.of(), "-XX:+UseG1GC", "-Xmx400m");
     assertThat(lines.get(0))
         .matches(
-            "backend opencl needs 256 MiB of Java heap for as much memory of device .+, and the"
-                + " heap has at most 400 MiB; give it more by -Xmx or the executor's memory");
+            "backend opencl needs 256 MiB of Java heap for the same amount of memory on device .+, and the"
+                + " heap has at most 400 MiB; increase it with -Xmx or the executor's memory");
     assertThat(lines.get(1)).isEqualTo("1.0 2.0 3.0 4.0 0");
   }
 

@@ -148,6 +148,6 @@ class ProductTunerTest {
   void eachClassNeedsATile() {
     assertThatThrownBy(() -> new ProductTiles(Map.of(ProductShape.THIN, ProductTile.SMALL)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("each class of products needs a tile, got {THIN=SMALL}");
+        .hasMessage("each class of matmuls needs a tile, got {THIN=SMALL}");
   }
 }

@@ -56,7 +56,7 @@ final class SparkDevices {
       throw UserException.usage(
           "the address of a GPU must be its index on the host, as 0, got "
               + address
-              + "; let spark.executor.resource.gpu.discoveryScript tell indices");
+              + "; make spark.executor.resource.gpu.discoveryScript report indices");
     }
     return OpenClDevices.gpu(Integer.parseInt(address));
   }

@@ -67,7 +67,7 @@ class SparkDevicesTest {
           .hasMessage(
               "the address of a GPU must be its index on the host, as 0, got "
                   + address
-                  + "; let spark.executor.resource.gpu.discoveryScript tell indices");
+                  + "; make spark.executor.resource.gpu.discoveryScript report indices");
     }
   }
 }
