@@ -134,8 +134,7 @@ class ResumeCheckTest {
     assertThatThrownBy(() -> TinyRun.train(config))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(
-            "the tokenizer in %s must match the checkpoint"
-                .formatted(elsewhere.resolve("data")));
+            "the tokenizer in %s must match the checkpoint".formatted(elsewhere.resolve("data")));
 
     // The same characters in another order: the same tokenizer, other tokens.
     StringBuilder text = new StringBuilder();

@@ -86,7 +86,9 @@ final class TuningFile {
       return Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       LOG.warn(
-          "The measured tiles in {} are unusable and will be measured again: {}", file, e.toString());
+          "The measured tiles in {} are unusable and will be measured again: {}",
+          file,
+          e.toString());
       return Optional.empty();
     }
   }
