@@ -59,7 +59,7 @@ final class TokenSampler {
   int sample(float[] logits, BitSet seen, RandomStream random) {
     penalize(logits, seen, options.repetitionPenalty());
     if (options.temperature() == 0) {
-      return likeliest(logits);
+      return argmax(logits);
     }
     Distribution distribution = distribution(logits);
     double u = random.nextDouble();
@@ -84,7 +84,7 @@ final class TokenSampler {
   }
 
   /** The argmax; the lowest id among equals. */
-  static int likeliest(float[] logits) {
+  static int argmax(float[] logits) {
     int best = 0;
     for (int id = 0; id < logits.length; id++) {
       requireNumber(logits[id]);

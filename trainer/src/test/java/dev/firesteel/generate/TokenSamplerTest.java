@@ -67,7 +67,7 @@ class TokenSamplerTest {
   void equalLogitsRankByRisingId() {
     assertThat(TokenSampler.ranked(new float[] {-0f, 1, 0f, 1, -1}, 5))
         .containsExactly(1, 3, 0, 2, 4);
-    assertThat(TokenSampler.likeliest(new float[] {0, 1, 1})).isEqualTo(1);
+    assertThat(TokenSampler.argmax(new float[] {0, 1, 1})).isEqualTo(1);
   }
 
   @Test
@@ -101,7 +101,7 @@ class TokenSamplerTest {
   void refusesLogitsThatAreNoNumbers() {
     float[] logits = {1, Float.NaN};
 
-    assertThatThrownBy(() -> TokenSampler.likeliest(logits))
+    assertThatThrownBy(() -> TokenSampler.argmax(logits))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("the model's logits must be numbers, got NaN");
     assertThatThrownBy(() -> new TokenSampler(options().build()).distribution(logits))
