@@ -25,7 +25,7 @@ public final class ProductTiles {
   ProductTiles(Map<ProductShape, ProductTile> tiles) {
     this.tiles = Collections.unmodifiableMap(new EnumMap<>(tiles));
     if (tiles.size() < ProductShape.values().length) {
-      throw new IllegalArgumentException("each class of matmuls needs a tile, got  " + tiles);
+      throw new IllegalArgumentException("each class of matmuls needs a tile, got " + tiles);
     }
   }
 
