@@ -273,11 +273,11 @@ final class KernelTrace implements Backend {
           case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
           case POSITIONS, NORMS ->
               throw new IllegalStateException(
-                  "the plan does not know a matmul with the parameter  " + parameter.name());
+                  "the plan does not know a matmul with the parameter " + parameter.name());
         };
       }
     }
-    throw new IllegalStateException("the plan does not know a matmul without a weight:  " + weight);
+    throw new IllegalStateException("the plan does not know a matmul without a weight: " + weight);
   }
 
   private final class Elementwise implements ElementwiseKernels {

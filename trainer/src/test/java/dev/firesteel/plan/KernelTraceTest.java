@@ -104,7 +104,7 @@ class KernelTraceTest {
       assertThatThrownBy(
               () -> trace.products().linear(gain, operand, null, Activation.IDENTITY, null, gain))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageStartingWith("the plan does not know a matmul with ");
+          .hasMessageStartingWith("the plan does not know a matmul with");
     }
   }
 

@@ -54,6 +54,6 @@ class RankMeterTest {
   void refusesAReportOfNoSteps() {
     assertThatThrownBy(() -> meter.report(1))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("got none");
+        .hasMessage("a report needs at least one step since the previous one, got none");
   }
 }

@@ -99,7 +99,7 @@ public final class RunStatus implements TrainingListener {
    */
   public synchronized void attemptEnded(long atStep, String cause) {
     if (!attemptRuns()) {
-      throw new IllegalStateException("no attempt is running, so none can end:  " + cause);
+      throw new IllegalStateException("no attempt is running, so none can end: " + cause);
     }
     Attempt running = attempts.removeLast();
     attempts.addLast(running.endedAt(clock.instant(), atStep, cause));
