@@ -218,6 +218,24 @@ public record ModelConfig(
         initStd);
   }
 
+  /**
+   * The same model with an embedding for a tokenizer.
+   *
+   * @param tokens vocabulary size of the tokenizer
+   * @throws UserException if {@code model.vocabulary_size} is given and smaller
+   */
+  public ModelConfig forTokenizer(int tokens) {
+    if (vocabularySize == 0) {
+      return withVocabularySize(tokens);
+    }
+    if (vocabularySize < tokens) {
+      throw UserException.usage(
+          "model.vocabulary_size must be at least the tokenizer's (%d), got %d: raise it, or set it to 0"
+              .formatted(tokens, vocabularySize));
+    }
+    return this;
+  }
+
   /** The same model with the number of embedding rows resolved. */
   public ModelConfig withVocabularySize(int size) {
     return new ModelConfig(

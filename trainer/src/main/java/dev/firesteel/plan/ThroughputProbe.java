@@ -8,6 +8,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.BackendKind;
+import dev.firesteel.collective.Collective;
 import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 
@@ -16,6 +18,7 @@ import java.time.Duration;
  * and backward, repeated for a given time.
  */
 public final class ThroughputProbe {
+  private static final int EXPECTATION_MILLIS = 300;
   private static final int MOST_ROWS = 2048;
   private static final int PART = 512;
 
@@ -32,6 +35,28 @@ public final class ThroughputProbe {
         config.model().width(),
         config.model().feedForwardWidth(),
         atMost);
+  }
+
+  /**
+   * The compute time that a step of one rank should take on this machine, in milliseconds, for a
+   * run to compare its steps with; NaN for a backend that the plan's estimate does not cover.
+   * Measures for {@value #EXPECTATION_MILLIS} ms.
+   *
+   * @param vocabularySize rows of the embedding
+   * @param ranks that share each step; not called
+   */
+  public static double expectedStepMillis(
+      Backend backend, PretrainConfig config, int vocabularySize, Collective ranks) {
+    if (config.compute().backend() != BackendKind.CPU) {
+      return Double.NaN;
+    }
+    return 1e3
+        * RunPlan.stepSeconds(
+            config,
+            vocabularySize,
+            backend.threadsBesideCaller().size() + 1,
+            ranks.worldSize(),
+            flopsPerSecondOfPart(backend, config, Duration.ofMillis(EXPECTATION_MILLIS)));
   }
 
   /**

@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
-import dev.firesteel.backend.BackendKind;
-import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.data.Batch;
 import dev.firesteel.data.SampleOrder;
@@ -20,11 +18,9 @@ import dev.firesteel.metrics.Metrics;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.ForwardPass;
-import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tensor;
-import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.Evaluation;
 import dev.firesteel.train.EvaluationResult;
 import dev.firesteel.train.Learner;
@@ -36,15 +32,11 @@ import dev.firesteel.train.StageModel;
 import dev.firesteel.train.StartingModel;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** Next-token pretraining: mean cross-entropy of each token given the tokens before it. */
 public final class Pretraining implements Objective {
-  /** Called once, after the warm-up. */
-  private static final Duration PROBE = Duration.ofMillis(300);
-
   private final PretrainConfig config;
   private final TrainingData data;
   private final TrainingContext context;
@@ -65,7 +57,7 @@ public final class Pretraining implements Objective {
             data.sha256(),
             config.training().tokensPerStep(),
             data.train().tokens(),
-            evaluation(config, data).map(Evaluation::targets).orElse(0L)),
+            data.validation().map(text -> Evaluation.of(config, text).targets()).orElse(0L)),
         List.of(
             Metrics.LOSS,
             Metrics.LEARNING_RATE,
@@ -73,17 +65,6 @@ public final class Pretraining implements Objective {
             Metrics.VALIDATION_LOSS,
             Metrics.BITS_PER_BYTE),
         Headline.less(Metrics.VALIDATION_LOSS));
-  }
-
-  private static Optional<Evaluation> evaluation(PretrainConfig config, TrainingData data) {
-    return data.validation()
-        .map(
-            text ->
-                new Evaluation(
-                    text,
-                    config.training().microBatchSize(),
-                    config.training().sequenceLength(),
-                    config.evaluation().batches()));
   }
 
   /**
@@ -102,8 +83,8 @@ public final class Pretraining implements Objective {
             data.train(),
             SampleOrder.of(config.data().sampling(), config.seed(), data.train().tokens(), length));
     batch = new Batch(sequences, length);
-    evaluation = evaluation(config, data);
-    model = Models.declare(modelConfig(config, data.tokenizer()));
+    evaluation = data.validation().map(text -> Evaluation.of(config, text));
+    model = Models.declare(config.model().forTokenizer(data.tokenizer().vocabularySize()));
     pool = new ArrayPool(context.backend());
     model.parameters().allocate(context.backend(), DType.F32);
     learner = new Learner(model, LearnerSettings.of(config), context, pool);
@@ -129,24 +110,16 @@ public final class Pretraining implements Objective {
 
   @Override
   public double expectedStepMillis() {
-    if (config.compute().backend() != BackendKind.CPU) {
-      return Double.NaN; // The plan has no estimate for this case.
-    }
-    double flopsPerSecond = ThroughputProbe.flopsPerSecondOfPart(context.backend(), config, PROBE);
-    return 1e3
-        * RunPlan.stepSeconds(
-            config,
-            model.config().vocabularySize(),
-            context.backend().threadsBesideCaller().size() + 1,
-            context.collective().worldSize(),
-            flopsPerSecond);
+    return ThroughputProbe.expectedStepMillis(
+        context.backend(), config, model.config().vocabularySize(), context.collective());
   }
 
   /** Rejects a prompt that does not fit before the first step rather than after the last. */
   @Override
   public void check() {
     if (config.sample().maxTokens() > 0) {
-      generator.generate(config.sample().prompt(), sampling(0, 1));
+      GenerationOptions oneToken = GenerationOptions.builder().maxTokens(1).build();
+      generator.generate(config.sample().prompt(), oneToken);
     }
   }
 
@@ -180,12 +153,13 @@ public final class Pretraining implements Objective {
 
   @Override
   public Optional<String> sample(long step) {
-    int tokens = config.sample().maxTokens();
-    if (tokens == 0) {
+    if (config.sample().maxTokens() == 0) {
       return Optional.empty();
     }
     String prompt = config.sample().prompt();
-    return Optional.of(prompt + generator.generate(prompt, sampling(step, tokens)).text());
+    long seed = RandomStream.key(config.seed(), "sample", step);
+    GenerationOptions options = GenerationOptions.of(config.sample(), seed);
+    return Optional.of(prompt + generator.generate(prompt, options).text());
   }
 
   /** The index of the next step's first sample. */
@@ -200,29 +174,6 @@ public final class Pretraining implements Objective {
 
   private long nextSample(long step) {
     return step * config.training().globalBatchSize();
-  }
-
-  private GenerationOptions sampling(long atStep, int tokens) {
-    return GenerationOptions.builder()
-        .maxTokens(tokens)
-        .temperature(config.sample().temperature())
-        .topK(config.sample().topK())
-        .topP(config.sample().topP())
-        .seed(RandomStream.key(config.seed(), "sample", atStep))
-        .build();
-  }
-
-  private static ModelConfig modelConfig(PretrainConfig config, Tokenizer tokenizer) {
-    int size = config.model().vocabularySize();
-    if (size == 0) {
-      return config.model().withVocabularySize(tokenizer.vocabularySize());
-    }
-    if (size < tokenizer.vocabularySize()) {
-      throw UserException.usage(
-          "model.vocabulary_size must be at least the tokenizer's (%d), got %d: raise it, or set it to 0"
-              .formatted(tokenizer.vocabularySize(), size));
-    }
-    return config.model();
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.firesteel.train;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.collective.Collective;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.Batch;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.data.ValidationBatches;
@@ -31,6 +32,15 @@ public final class Evaluation {
     this.batches = new ValidationBatches(text, sequences, length, limit);
     this.tokensPerByte = text.tokensPerByte();
     this.count = Math.toIntExact((batches.targets() / length + sequences - 1) / sequences);
+  }
+
+  /** The evaluation that a stage's configuration asks for. */
+  public static Evaluation of(StageConfig config, TokenDataset text) {
+    return new Evaluation(
+        text,
+        config.training().microBatchSize(),
+        config.training().sequenceLength(),
+        config.evaluation().batches());
   }
 
   /** Targets of one evaluation. */

@@ -57,7 +57,8 @@ public final class RankMeter {
    */
   public RankStep report(long step) {
     if (steps == 0) {
-      throw new IllegalStateException("a report needs at least one step since the previous one, got none");
+      throw new IllegalStateException(
+          "a report needs at least one step since the previous one, got none");
     }
     RankStep report =
         new RankStep(
