@@ -9,7 +9,6 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.BackendKind;
-import dev.firesteel.collective.Collective;
 import dev.firesteel.config.PretrainConfig;
 import java.time.Duration;
 
@@ -43,10 +42,10 @@ public final class ThroughputProbe {
    * Measures for {@value #EXPECTATION_MILLIS} ms.
    *
    * @param vocabularySize rows of the embedding
-   * @param ranks that share each step; not called
+   * @param ranks that share each step
    */
   public static double expectedStepMillis(
-      Backend backend, PretrainConfig config, int vocabularySize, Collective ranks) {
+      Backend backend, PretrainConfig config, int vocabularySize, int ranks) {
     if (config.compute().backend() != BackendKind.CPU) {
       return Double.NaN;
     }
@@ -55,7 +54,7 @@ public final class ThroughputProbe {
             config,
             vocabularySize,
             backend.threadsBesideCaller().size() + 1,
-            ranks.worldSize(),
+            ranks,
             flopsPerSecondOfPart(backend, config, Duration.ofMillis(EXPECTATION_MILLIS)));
   }
 

@@ -111,7 +111,10 @@ public final class Pretraining implements Objective {
   @Override
   public double expectedStepMillis() {
     return ThroughputProbe.expectedStepMillis(
-        context.backend(), config, model.config().vocabularySize(), context.collective());
+        context.backend(),
+        config,
+        model.config().vocabularySize(),
+        context.collective().worldSize());
   }
 
   /** Rejects a prompt that does not fit before the first step rather than after the last. */
