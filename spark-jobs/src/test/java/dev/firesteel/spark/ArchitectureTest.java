@@ -35,6 +35,9 @@ class ArchitectureTest {
   private static final Path REPOSITORY = Path.of("..");
   private static final Pattern ROW =
       Pattern.compile("\\| *([\\w-]*) *\\| `([\\w.]+)` \\|.*\\| ([^|]*) \\|");
+  private static final String BENCHMARKS = "benchmarks";
+  private static final Pattern IMPORT =
+      Pattern.compile("import (?:static )?dev\\.firesteel\\.([a-z.]+)\\.[A-Z]");
   private static final Pattern NAME = Pattern.compile("`([\\w.]+)`");
   private static final Pattern USES =
       Pattern.compile("Uses (no other package|[^.]*(?:\\.\\w[^.]*)*)\\.\\s*\\*/");
@@ -87,6 +90,7 @@ class ArchitectureTest {
         }
       }
     }
+    used.put(BENCHMARKS, importsOfBenchmarks());
     Map<String, Set<String>> table = new LinkedHashMap<>();
     TABLE.forEach((room, row) -> table.put(room, row.uses()));
     assertThat(used).isEqualTo(table);
@@ -126,6 +130,23 @@ class ArchitectureTest {
     Map<String, Set<String>> table = new HashMap<>();
     TABLE.forEach((room, row) -> table.put(room, row.uses()));
     assertThat(pages).isEqualTo(table);
+  }
+
+  /** By its sources: the module is built after this test, and sees nothing of Spark. */
+  private static Set<String> importsOfBenchmarks() {
+    Set<String> rooms = new TreeSet<>();
+    try (Stream<Path> sources = Files.walk(REPOSITORY.resolve(BENCHMARKS + "/src/main/java"))) {
+      for (Path source : sources.filter(file -> file.toString().endsWith(".java")).toList()) {
+        Matcher imported = IMPORT.matcher(read(source));
+        while (imported.find()) {
+          rooms.add(imported.group(1));
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    rooms.remove(BENCHMARKS);
+    return rooms;
   }
 
   private static String room(JavaClass of) {
