@@ -59,15 +59,15 @@ public final class ZombieWriter {
   public List<String> save(long step) throws IOException {
     Path target = store.target(step);
     List<String> lines = new ArrayList<>();
-    lines.add("prepare: " + told(() -> store.prepare(target)));
-    lines.add("write: " + told(() -> store.writer(target, () -> {}).write("config.json", "{}")));
+    lines.add("prepare: " + outcome(() -> store.prepare(target)));
+    lines.add("write: " + outcome(() -> store.writer(target, () -> {}).write("config.json", "{}")));
     lines.add(
-        "commit: " + told(() -> store.commit(target, step, OptionalDouble.empty(), List.of())));
+        "commit: " + outcome(() -> store.commit(target, step, OptionalDouble.empty(), List.of())));
     complete(target, step);
     return lines;
   }
 
-  private static String told(Act act) throws IOException {
+  private static String outcome(Act act) throws IOException {
     try {
       act.make();
       return "done";

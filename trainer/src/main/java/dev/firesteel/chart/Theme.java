@@ -15,7 +15,7 @@ public record Theme(String font, String background, String text, List<String> li
   public static final List<String> LINES =
       List.of("#1f77b4", "#d6600a", "#2c9c46", "#8a56c2", "#c9302c", "#8c6d46", "#0f9fa8");
 
-  /** For a file of its own: white, whatever surrounds it. */
+  /** For a standalone file: on a white background. */
   public static final Theme PAPER = new Theme("sans-serif", "#ffffff", "#222222", LINES);
 
   public Theme {

@@ -65,7 +65,10 @@ public final class AttemptRecords {
     return run;
   }
 
-  /** The folder of the records: processes of one run must agree on it, whatever their release. */
+  /**
+   * The folder of the records: processes of one run must agree on it, even if their releases
+   * differ.
+   */
   private synchronized Path folder() {
     if (folder == null) {
       Path old = new Path(run, OLD_FOLDER);

@@ -13,7 +13,7 @@ import dev.firesteel.backend.Workspace;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The native memory that a plan of bf16 is told of is what the engine takes. */
+/** The native memory that a plan reports for bf16 is what the engine allocates. */
 class Bf16WorkspaceTest {
   private static final int ROWS = 2048;
   private static final int WIDTH = 256;
