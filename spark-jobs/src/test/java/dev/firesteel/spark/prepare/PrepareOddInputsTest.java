@@ -275,8 +275,8 @@ class PrepareOddInputsTest {
                 + " exist: correct it or delete it");
 
     Files.delete(link);
-    Files.createSymbolicLink(
-        source.resolve(".b.txt"), Path.of("gone.txt")); // Left out, with a notice.
+    // Left out: its name begins with a dot.
+    Files.createSymbolicLink(source.resolve(".b.txt"), Path.of("gone.txt"));
     Files.createSymbolicLink(source.resolve("c.txt"), Path.of("sub", "a.txt"));
     assertThat(prepare("data.source=" + source, "data.deduplicate=false").documents().kept())
         .isEqualTo(2);
