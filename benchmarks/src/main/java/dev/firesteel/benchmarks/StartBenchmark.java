@@ -18,13 +18,13 @@ import java.util.Map;
  * }</pre>
  *
  * <p>A start is bad if a step allocates more than a megabyte once the JIT is done, or if it makes
- * less than a third of the tokens per second of its group's median (which a busy machine does, too:
- * the bytes do not depend on that). Ends with exit code 1 if any was.
+ * less than a third of the tokens per second of processor time of its group's median. Neither says
+ * much about other work on the machine. Ends with exit code 1 if any start was bad.
  */
 final class StartBenchmark {
   private static final long MOST_BYTES = 1_000_000;
 
-  private record Start(long tokensPerSecond, long bytesPerStep, double warmUpSeconds) {}
+  private record Start(long tokensPerCpuSecond, long bytesPerStep, double warmUpSeconds) {}
 
   private StartBenchmark() {}
 
@@ -45,7 +45,7 @@ final class StartBenchmark {
     System.out.println(Machine.describe());
     System.out.println();
     System.out.println(
-        "| shape | precision | starts | slow | allocating | notices | tokens/s min, median, max | bytes a step min, median, max | warm-up s median, max |");
+        "| shape | precision | starts | slow | allocating | notices | tokens/CPU s min, median, max | bytes a step min, median, max | warm-up s median, max |");
     System.out.println("|---|---|---|---|---|---|---|---|---|");
     int bad = 0;
     for (String shape : settings.list("shapes")) {
@@ -67,12 +67,12 @@ final class StartBenchmark {
     for (int i = 0; i < settings.number("starts"); i++) {
       starts.add(start(settings, shape, precision, notices));
     }
-    long[] rates = starts.stream().mapToLong(Start::tokensPerSecond).sorted().toArray();
+    long[] rates = starts.stream().mapToLong(Start::tokensPerCpuSecond).sorted().toArray();
     long[] bytes = starts.stream().mapToLong(Start::bytesPerStep).sorted().toArray();
     double[] warmUps = starts.stream().mapToDouble(Start::warmUpSeconds).sorted().toArray();
     int middle = starts.size() / 2;
     int last = starts.size() - 1;
-    long slow = starts.stream().filter(s -> s.tokensPerSecond() < rates[middle] / 3).count();
+    long slow = starts.stream().filter(s -> s.tokensPerCpuSecond() < rates[middle] / 3).count();
     long allocating = starts.stream().filter(s -> s.bytesPerStep() > MOST_BYTES).count();
     System.out.printf(
         Locale.ROOT,

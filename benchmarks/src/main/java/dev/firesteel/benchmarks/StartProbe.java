@@ -1,17 +1,19 @@
 package dev.firesteel.benchmarks;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Locale;
 
 /**
  * One start of a run: what its steps do once the JIT is done. Main class of a child JVM: {@code
- * SHAPE fp32|bf16 THREADS SECONDS SEQUENCES TOKENS}, where SECONDS are trained before anything is
- * counted.
+ * SHAPE fp32|bf16 THREADS SECONDS SEQUENCES TOKENS}, where SECONDS of processor time are trained
+ * before anything is counted.
  */
 final class StartProbe {
   private static final int COUNTED = 10;
@@ -37,23 +39,31 @@ final class StartProbe {
         trainer.step();
         warm = backend.warmUp(Duration.ofMillis(10), StartProbe::notice);
       }
-      long end = System.nanoTime() + (long) (Double.parseDouble(args[3]) * 1e9);
-      while (System.nanoTime() < end) {
+      long end = cpuTime() + (long) (Double.parseDouble(args[3]) * 1e9);
+      while (cpuTime() < end) {
         trainer.step();
       }
       long bytes = HeapUse.allocatedBytes();
-      long start = System.nanoTime();
+      long cpuTime = cpuTime();
       for (int i = 0; i < COUNTED; i++) {
         trainer.step();
       }
-      double seconds = (System.nanoTime() - start) / 1e9;
+      double cpuSeconds = (cpuTime() - cpuTime) / 1e9;
       System.out.printf(
           Locale.ROOT,
           "start %d %d %.3f%n",
-          Math.round(COUNTED * shape.tokensPerStep() / seconds),
+          Math.round(COUNTED * shape.tokensPerStep() / cpuSeconds),
           (HeapUse.allocatedBytes() - bytes) / COUNTED,
           warmUpSeconds);
     }
+  }
+
+  /**
+   * Nanoseconds of all threads: other processes do not lengthen it much, unlike the time of day.
+   */
+  private static long cpuTime() {
+    return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+        .getProcessCpuTime();
   }
 
   private static void notice(String sentence) {
