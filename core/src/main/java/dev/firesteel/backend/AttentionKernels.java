@@ -3,7 +3,7 @@ package dev.firesteel.backend;
 import dev.firesteel.array.NdArray;
 
 /**
- * Softmax, rotary positions, and causal attention with and without a key-value cache.
+ * Softmax, rotary positions, attention, and the cache of keys and values.
  *
  * <p>The conventions of {@link Backend} hold here.
  */
@@ -19,44 +19,76 @@ public interface AttentionKernels {
    * Rotates heads by position (see {@link RopeSpec}).
    *
    * @param x [B, T, W] with {@code W >= heads * headWidth}
-   * @param positions [B] I32, the position of the first token of each sequence; null for all 0
+   * @param positions [B, T] I32, the position of each token; null for 0 to T - 1 in each sequence
    * @param inverse rotates back, which is the gradient
    * @param out [B, T, W]; may be {@code x}
    */
   void rope(RopeSpec spec, NdArray x, NdArray positions, boolean inverse, NdArray out);
 
   /**
-   * Causal self-attention: {@code out = softmax(scale * q k^T, keys at or before the query) v} for
-   * each head, without storing a T x T array.
+   * {@code out = softmax(scale q k^T + bias, over the keys that the query sees) v} for each head,
+   * without storing a T x T array.
    *
-   * @param qkv [B, T, (H + 2G) * K], packed as described in {@link AttentionSpec}
-   * @param out [B, T, H * K]
-   * @param logSumExp [B, H, T], saved for the backward pass; null if not needed
+   * <p>Each query sees a contiguous range of keys. That covers full attention (all keys of the
+   * sequence), causal attention (those up to its own position), a prefix seen by all, sequences
+   * shorter than their row, several documents in one row, and a cache. In {@code fp32} a query's
+   * result is bit-identical wherever its range begins, and whatever else is in the row: a document
+   * in a packed row or beside a cache has the bits of the document alone.
+   *
+   * @param q [B, Tq, ...], H heads
+   * @param k [B, Tk, ...], G heads
+   * @param v [B, Tk, ...], G heads
+   * @param ranges [B, Tq, 2] I32: query t of sequence b sees the keys {@code [ranges[b, t, 0],
+   *     ranges[b, t, 1])}, of which a {@linkplain AttentionSpec#window window} keeps the last; at
+   *     least one key
+   * @param bias [H, Tq, Tk], added to the scaled products; null for none
+   * @param out [B, Tq, H * K]
+   * @param logSumExp [B, H, Tq], saved for the backward pass; null if not needed
+   * @throws IllegalArgumentException if a range is empty or not within the keys
    */
-  void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp);
-
-  /** Gradient of {@link #causalAttention}: {@code dQkv} [B, T, (H + 2G) * K]. */
-  void causalAttentionBackward(
-      AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp, NdArray dOut, NdArray dQkv);
+  void attention(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp);
 
   /**
-   * Attention of new tokens over a cache: writes the keys and values of {@code qkv} to the cache at
-   * positions {@code positions[b] + t} and attends from each new token to all tokens at or before
-   * it.
+   * Gradient of {@link #attention}, with the ranges that it accepted.
    *
-   * @param qkv [B, T, (H + 2G) * K], T new tokens of each sequence
-   * @param keys [B, G, S, K], the cache, S its capacity
-   * @param values [B, G, S, K]
+   * @param dQ laid out as q is; its columns of heads are overwritten, the others left alone
+   * @param dK as k
+   * @param dV as v
+   * @param dBias [H, Tq, Tk], the sum over the sequences, overwritten; null if not wanted
+   */
+  void attentionBackward(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp,
+      NdArray dOut,
+      Heads dQ,
+      Heads dK,
+      Heads dV,
+      NdArray dBias);
+
+  /**
+   * Writes columns of new tokens to a cache: {@code cache[b, positions[b] + t, :] = x[b, t, column
+   * : column + W]}.
+   *
+   * @param x [B, T, ...]
+   * @param column the first column to copy
+   * @param cache [B, S, W], S its capacity
    * @param positions [B] I32, the number of tokens that each sequence has in the cache before this
    *     call
-   * @param out [B, T, H * K]
    * @throws IllegalArgumentException if the cache has no room for the new tokens
    */
-  void cachedAttention(
-      AttentionSpec spec,
-      NdArray qkv,
-      NdArray keys,
-      NdArray values,
-      NdArray positions,
-      NdArray out);
+  void append(NdArray x, int column, NdArray cache, NdArray positions);
 }

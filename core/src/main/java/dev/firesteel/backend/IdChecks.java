@@ -36,7 +36,7 @@ public final class IdChecks {
       int start = positions[offset + b];
       if (start < 0 || start + tokens > capacity) {
         throw new IllegalArgumentException(
-            "cachedAttention: the cache holds "
+            "append: the cache holds "
                 + capacity
                 + " tokens, got "
                 + tokens
@@ -44,6 +44,25 @@ public final class IdChecks {
                 + start
                 + " of sequence "
                 + b);
+      }
+    }
+  }
+
+  /** Rejects queries that see no key, or keys that do not exist; see {@link AttentionKernels}. */
+  public static void requireRanges(int[] ranges, int offset, int queries, int keys) {
+    for (int i = 0; i < queries; i++) {
+      int begin = ranges[offset + 2 * i];
+      int end = ranges[offset + 2 * i + 1];
+      if (begin < 0 || end <= begin || end > keys) {
+        throw new IllegalArgumentException(
+            "attention: a query must see at least one of the keys [0, "
+                + keys
+                + "), got the range ["
+                + begin
+                + ", "
+                + end
+                + ") of query "
+                + i);
       }
     }
   }

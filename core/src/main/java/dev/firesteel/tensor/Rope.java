@@ -10,7 +10,7 @@ import dev.firesteel.backend.RopeSpec;
  * Rotary position embedding (Su et al. 2021) of the leading heads of each row; see {@link
  * RopeSpec}.
  *
- * <p>Shape: {@code x [B, T, W], positions [B] (optional) -> y [B, T, W]}. The gradient is rotated
+ * <p>Shape: {@code x [B, T, W], positions [B, T] (optional) -> y [B, T, W]}. The gradient is rotated
  * back by the same angles.
  */
 record Rope(RopeSpec spec, boolean positioned) implements Op {
@@ -29,8 +29,8 @@ record Rope(RopeSpec spec, boolean positioned) implements Op {
     if (in[0].rank() != 3 || in[0].last() < spec.heads() * spec.headWidth()) {
       throw new ShapeException("rope", "x must be [B, T, W] and hold the heads of " + spec, in);
     }
-    if (positioned && !in[1].equals(Shape.of(in[0].dim(0)))) {
-      throw new ShapeException("rope", "positions must be [B] for x [B, T, W]", in);
+    if (positioned && !in[1].equals(Shape.of(in[0].dim(0), in[0].dim(1)))) {
+      throw new ShapeException("rope", "positions must be [B, T] for x [B, T, W]", in);
     }
     return in[0];
   }

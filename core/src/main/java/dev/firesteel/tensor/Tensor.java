@@ -5,6 +5,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.RopeSpec;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * An array in a computation that may be differentiated. Created by a {@link Tape} or by an op on
@@ -130,19 +132,57 @@ public final class Tensor {
     return tape.apply(new Rope(spec, false), this);
   }
 
-  /** {@link Rope} from a separate start position per sequence, [B] of I32. */
+  /** {@link Rope} at the position of each token, [B, T] of I32. */
   public Tensor rope(RopeSpec spec, Tensor positions) {
     return tape.apply(new Rope(spec, true), this, positions);
   }
 
-  /** {@link CausalAttention}: this holds packed q | k | v. */
-  public Tensor causalAttention(AttentionSpec spec) {
-    return tape.apply(new CausalAttention(spec), this);
+  /**
+   * {@link Attention} of packed q | k | v, which this holds.
+   *
+   * @param ranges [B, T, 2] of I32, the keys that each token sees
+   */
+  public Tensor attention(AttentionSpec spec, Tensor ranges) {
+    return attention(
+        spec,
+        new HeadColumns(this, 0),
+        new HeadColumns(this, spec.packedKeys()),
+        new HeadColumns(this, spec.packedValues()),
+        ranges,
+        null);
   }
 
-  /** {@link CachedAttention}: this holds packed q | k | v of new tokens. */
-  public Tensor cachedAttention(AttentionSpec spec, Tensor keys, Tensor values, Tensor positions) {
-    return tape.apply(new CachedAttention(spec), this, keys, values, positions);
+  /**
+   * {@link Attention}.
+   *
+   * @param ranges [B, Tq, 2] of I32, the keys that each query sees
+   * @param bias [H, Tq, Tk]; null for none
+   */
+  public static Tensor attention(
+      AttentionSpec spec,
+      HeadColumns q,
+      HeadColumns k,
+      HeadColumns v,
+      Tensor ranges,
+      Tensor bias) {
+    List<Tensor> operands = new ArrayList<>();
+    Attention op =
+        new Attention(
+            spec, source(operands, q), source(operands, k), source(operands, v), bias != null);
+    operands.add(ranges);
+    if (bias != null) {
+      operands.add(bias);
+    }
+    return q.rows().tape.apply(op, operands.toArray(new Tensor[0]));
+  }
+
+  private static Attention.Source source(List<Tensor> operands, HeadColumns heads) {
+    int at = operands.indexOf(heads.rows());
+    if (at < 0) {
+      at = operands.size();
+      operands.add(heads.rows());
+    }
+    return new Attention.Source(at, heads.column());
   }
 
   /** {@link CrossEntropy}: this holds logits; one loss, in nats, per target. */

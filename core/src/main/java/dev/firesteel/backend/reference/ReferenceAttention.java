@@ -9,6 +9,7 @@ import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.RopeSpec;
 
@@ -57,8 +58,8 @@ final class ReferenceAttention implements AttentionKernels {
     int width = x.shape().last();
     int half = spec.headWidth() / 2;
     for (int b = 0; b < x.shape().dim(0); b++) {
-      int start = positions == null ? 0 : intAt(positions, b);
       for (int t = 0; t < tokens; t++) {
+        int position = positions == null ? t : intAt(positions, b * tokens + t);
         int row = (b * tokens + t) * width;
         for (int h = 0; h < spec.heads(); h++) {
           int head = row + h * spec.headWidth();
@@ -73,7 +74,7 @@ final class ReferenceAttention implements AttentionKernels {
                   case HALF -> first + half;
                   case INTERLEAVED -> first + 1;
                 };
-            double angle = spec.angle(start + t, pair);
+            double angle = spec.angle(position, pair);
             double cos = StrictMath.cos(angle);
             double sin = inverse ? -StrictMath.sin(angle) : StrictMath.sin(angle);
             double x1 = from.get(first);
@@ -90,32 +91,43 @@ final class ReferenceAttention implements AttentionKernels {
   }
 
   @Override
-  public void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp) {
-    Elements from = Elements.of(qkv);
+  public void attention(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp) {
+    Elements values = Elements.of(v.rows());
     Elements result = Elements.result(out);
     Elements kept = Elements.resultOrNull(logSumExp);
-    int tokens = qkv.shape().dim(1);
-    double[] scores = new double[tokens];
-    double[] probabilities = new double[tokens];
-    for (int b = 0; b < qkv.shape().dim(0); b++) {
+    Scores scores = new Scores(spec, q, k, ranges, bias);
+    double[] probabilities = new double[k.tokens()];
+    for (int b = 0; b < q.batch(); b++) {
       for (int h = 0; h < spec.heads(); h++) {
-        for (int t = 0; t < tokens; t++) {
-          for (int s = 0; s <= t; s++) {
-            scores[s] = score(spec, from, b * tokens, h, t, s);
+        for (int t = 0; t < q.tokens(); t++) {
+          int first = scores.first(b, t);
+          int visible = scores.end(b, t) - first;
+          for (int s = 0; s < visible; s++) {
+            probabilities[s] = scores.of(b, h, t, first + s);
           }
-          double rowLogSumExp = logSumExp(scores, t + 1);
+          double rowLogSumExp = logSumExp(probabilities, visible);
           if (kept != null) {
-            kept.set((b * spec.heads() + h) * tokens + t, rowLogSumExp);
+            kept.set((b * spec.heads() + h) * q.tokens() + t, rowLogSumExp);
           }
-          for (int s = 0; s <= t; s++) {
-            probabilities[s] = StrictMath.exp(scores[s] - rowLogSumExp);
+          for (int s = 0; s < visible; s++) {
+            probabilities[s] = StrictMath.exp(probabilities[s] - rowLogSumExp);
           }
+          int outRow = outputAt(spec, q, b, h, t);
           for (int j = 0; j < spec.headWidth(); j++) {
             double sum = 0;
-            for (int s = 0; s <= t; s++) {
-              sum += probabilities[s] * from.get(valueAt(spec, b * tokens + s, h) + j);
+            for (int s = 0; s < visible; s++) {
+              int value = at(spec, v, b, group(spec, h), first + s);
+              sum += probabilities[s] * values.get(value + j);
             }
-            result.set(outputAt(spec, b * tokens + t, h) + j, sum);
+            result.set(outRow + j, sum);
           }
         }
       }
@@ -124,140 +136,159 @@ final class ReferenceAttention implements AttentionKernels {
 
   /**
    * With p the probabilities, o = p v: {@code dv = p^T do}, {@code dp = do v^T}, {@code ds = p *
-   * (dp - sum(do * o))}, {@code dq = scale ds k}, {@code dk = scale ds^T q}.
+   * (dp - sum(do * o))}, {@code dq = scale ds k}, {@code dk = scale ds^T q}, {@code dbias = ds}.
    */
   @Override
-  public void causalAttentionBackward(
-      AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp, NdArray dOut, NdArray dQkv) {
-    Elements from = Elements.of(qkv);
+  public void attentionBackward(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp,
+      NdArray dOut,
+      Heads dQ,
+      Heads dK,
+      Heads dV,
+      NdArray dBias) {
+    Elements queries = Elements.of(q.rows());
+    Elements keys = Elements.of(k.rows());
+    Elements values = Elements.of(v.rows());
     Elements output = Elements.of(out);
     Elements logSums = Elements.of(logSumExp);
     Elements gradient = Elements.of(dOut);
-    int tokens = qkv.shape().dim(1);
+    Scores scores = new Scores(spec, q, k, ranges, bias);
     // Query heads of one group add to the same key: sums stay in double until all are added.
-    double[] sums = new double[size(dQkv)];
-    for (int b = 0; b < qkv.shape().dim(0); b++) {
+    double[] querySums = new double[size(q.rows())];
+    double[] keySums = new double[size(k.rows())];
+    double[] valueSums = new double[size(v.rows())];
+    double[] biasSums = new double[dBias == null ? 0 : size(dBias)];
+    for (int b = 0; b < q.batch(); b++) {
       for (int h = 0; h < spec.heads(); h++) {
-        for (int t = 0; t < tokens; t++) {
-          int outRow = outputAt(spec, b * tokens + t, h);
+        for (int t = 0; t < q.tokens(); t++) {
+          int outRow = outputAt(spec, q, b, h, t);
           double dot = 0;
           for (int j = 0; j < spec.headWidth(); j++) {
             dot += gradient.get(outRow + j) * output.get(outRow + j);
           }
-          double rowLogSumExp = logSums.get((b * spec.heads() + h) * tokens + t);
-          int query = queryAt(spec, b * tokens + t, h);
-          for (int s = 0; s <= t; s++) {
-            int key = keyAt(spec, b * tokens + s, h);
-            int value = valueAt(spec, b * tokens + s, h);
-            double score = score(spec, from, b * tokens, h, t, s);
-            double probability = StrictMath.exp(score - rowLogSumExp);
+          double rowLogSumExp = logSums.get((b * spec.heads() + h) * q.tokens() + t);
+          int query = at(spec, q, b, h, t);
+          for (int s = scores.first(b, t); s < scores.end(b, t); s++) {
+            int key = at(spec, k, b, group(spec, h), s);
+            int value = at(spec, v, b, group(spec, h), s);
+            double probability = StrictMath.exp(scores.of(b, h, t, s) - rowLogSumExp);
             double dProbability = 0;
             for (int j = 0; j < spec.headWidth(); j++) {
-              dProbability += gradient.get(outRow + j) * from.get(value + j);
+              dProbability += gradient.get(outRow + j) * values.get(value + j);
             }
-            double dScore = probability * (dProbability - dot) * spec.scale();
+            double dScore = probability * (dProbability - dot);
+            if (dBias != null) {
+              biasSums[(h * q.tokens() + t) * k.tokens() + s] += dScore;
+            }
             for (int j = 0; j < spec.headWidth(); j++) {
-              sums[query + j] += dScore * from.get(key + j);
-              sums[key + j] += dScore * from.get(query + j);
-              sums[value + j] += probability * gradient.get(outRow + j);
+              querySums[query + j] += spec.scale() * dScore * keys.get(key + j);
+              keySums[key + j] += spec.scale() * dScore * queries.get(query + j);
+              valueSums[value + j] += probability * gradient.get(outRow + j);
             }
           }
         }
       }
     }
-    Elements.setAll(dQkv, sums);
+    setHeads(spec, q, spec.heads(), querySums, dQ);
+    setHeads(spec, k, spec.keyValueHeads(), keySums, dK);
+    setHeads(spec, v, spec.keyValueHeads(), valueSums, dV);
+    if (dBias != null) {
+      Elements.setAll(dBias, biasSums);
+    }
+  }
+
+  /** Writes sums, laid out as some heads are, to the heads of a result. */
+  private static void setHeads(AttentionSpec spec, Heads like, int heads, double[] sums, Heads to) {
+    Elements result = Elements.result(to.rows());
+    for (int b = 0; b < to.batch(); b++) {
+      for (int t = 0; t < to.tokens(); t++) {
+        for (int j = 0; j < heads * spec.headWidth(); j++) {
+          result.set(at(spec, to, b, 0, t) + j, sums[at(spec, like, b, 0, t) + j]);
+        }
+      }
+    }
   }
 
   @Override
-  public void cachedAttention(
-      AttentionSpec spec,
-      NdArray qkv,
-      NdArray keys,
-      NdArray values,
-      NdArray positions,
-      NdArray out) {
-    Elements from = Elements.of(qkv);
-    Elements keyCache = Elements.result(keys);
-    Elements valueCache = Elements.result(values);
-    Elements result = Elements.result(out);
-    int tokens = qkv.shape().dim(1);
-    int groups = spec.keyValueHeads();
-    int capacity = keys.shape().dim(2);
-    int width = spec.headWidth();
-    double[] scores = new double[capacity];
-    double[] probabilities = new double[capacity];
-    int batch = qkv.shape().dim(0);
+  public void append(NdArray x, int column, NdArray cache, NdArray positions) {
+    Elements from = Elements.of(x);
+    Elements to = Elements.result(cache);
+    int batch = x.shape().dim(0);
+    int tokens = x.shape().dim(1);
+    int capacity = cache.shape().dim(1);
+    int width = cache.shape().last();
     IdChecks.requireRoom(
         IntStorage.of(positions), HeapStorage.offset(positions), batch, tokens, capacity);
     for (int b = 0; b < batch; b++) {
-      int start = intAt(positions, b);
-      for (int g = 0; g < groups; g++) {
-        int firstHead = g * (spec.heads() / groups);
-        for (int t = 0; t < tokens; t++) {
-          int row = b * tokens + t;
-          int cacheRow = ((b * groups + g) * capacity + start + t) * width;
-          for (int j = 0; j < width; j++) {
-            keyCache.set(cacheRow + j, from.get(keyAt(spec, row, firstHead) + j));
-            valueCache.set(cacheRow + j, from.get(valueAt(spec, row, firstHead) + j));
-          }
-        }
-      }
-      for (int h = 0; h < spec.heads(); h++) {
-        int cache = (b * groups + group(spec, h)) * capacity * width;
-        for (int t = 0; t < tokens; t++) {
-          int query = queryAt(spec, b * tokens + t, h);
-          int length = start + t + 1;
-          for (int s = 0; s < length; s++) {
-            double dot = 0;
-            for (int j = 0; j < width; j++) {
-              dot += from.get(query + j) * keyCache.get(cache + s * width + j);
-            }
-            scores[s] = spec.scale() * dot;
-          }
-          double logSumExp = logSumExp(scores, length);
-          for (int s = 0; s < length; s++) {
-            probabilities[s] = StrictMath.exp(scores[s] - logSumExp);
-          }
-          for (int j = 0; j < width; j++) {
-            double sum = 0;
-            for (int s = 0; s < length; s++) {
-              sum += probabilities[s] * valueCache.get(cache + s * width + j);
-            }
-            result.set(outputAt(spec, b * tokens + t, h) + j, sum);
-          }
+      for (int t = 0; t < tokens; t++) {
+        int row = (b * tokens + t) * x.shape().last() + column;
+        int cacheRow = (b * capacity + intAt(positions, b) + t) * width;
+        for (int j = 0; j < width; j++) {
+          to.set(cacheRow + j, from.get(row + j));
         }
       }
     }
   }
 
-  /** The scaled score of query t with key s, of head h, in the sequence that starts at a row. */
-  private static double score(AttentionSpec spec, Elements qkv, int start, int h, int t, int s) {
-    int query = queryAt(spec, start + t, h);
-    int key = keyAt(spec, start + s, h);
-    double dot = 0;
-    for (int j = 0; j < spec.headWidth(); j++) {
-      dot += qkv.get(query + j) * qkv.get(key + j);
+  /** Which keys queries see, and the scores of these. */
+  private static final class Scores {
+    private final AttentionSpec spec;
+    private final Heads q;
+    private final Heads k;
+    private final NdArray ranges;
+    private final Elements queries;
+    private final Elements keys;
+    private final Elements bias;
+
+    Scores(AttentionSpec spec, Heads q, Heads k, NdArray ranges, NdArray bias) {
+      this.spec = spec;
+      this.q = q;
+      this.k = k;
+      this.ranges = ranges;
+      queries = Elements.of(q.rows());
+      keys = Elements.of(k.rows());
+      this.bias = Elements.orNull(bias);
+      IdChecks.requireRanges(
+          IntStorage.of(ranges), HeapStorage.offset(ranges), q.batch() * q.tokens(), k.tokens());
     }
-    return spec.scale() * dot;
+
+    int first(int b, int t) {
+      return spec.firstKey(intAt(ranges, 2 * (b * q.tokens() + t)), end(b, t));
+    }
+
+    int end(int b, int t) {
+      return intAt(ranges, 2 * (b * q.tokens() + t) + 1);
+    }
+
+    double of(int b, int h, int t, int s) {
+      int query = at(spec, q, b, h, t);
+      int key = at(spec, k, b, group(spec, h), s);
+      double dot = 0;
+      for (int j = 0; j < spec.headWidth(); j++) {
+        dot += queries.get(query + j) * keys.get(key + j);
+      }
+      double added = bias == null ? 0 : bias.get((h * q.tokens() + t) * k.tokens() + s);
+      return spec.scale() * dot + added;
+    }
   }
 
   private static int group(AttentionSpec spec, int head) {
     return head / (spec.heads() / spec.keyValueHeads());
   }
 
-  private static int queryAt(AttentionSpec spec, int row, int head) {
-    return row * spec.packedWidth() + head * spec.headWidth();
+  /** The first element of a head of one token. */
+  private static int at(AttentionSpec spec, Heads heads, int b, int head, int t) {
+    return (b * heads.tokens() + t) * heads.stride() + heads.column() + head * spec.headWidth();
   }
 
-  private static int keyAt(AttentionSpec spec, int row, int head) {
-    return queryAt(spec, row, spec.heads() + group(spec, head));
-  }
-
-  private static int valueAt(AttentionSpec spec, int row, int head) {
-    return queryAt(spec, row, spec.heads() + spec.keyValueHeads() + group(spec, head));
-  }
-
-  private static int outputAt(AttentionSpec spec, int row, int head) {
-    return row * spec.outputWidth() + head * spec.headWidth();
+  private static int outputAt(AttentionSpec spec, Heads q, int b, int head, int t) {
+    return ((b * q.tokens() + t) * spec.heads() + head) * spec.headWidth();
   }
 }
