@@ -60,9 +60,9 @@ final class AttentionBenchmark {
     NdArray out = zeros(backend, batch, tokens, spec.outputWidth());
     NdArray logSumExp = zeros(backend, batch, spec.heads(), tokens);
     NdArray dQkv = zeros(backend, batch, tokens, spec.packedWidth());
-    Runnable forward = () -> backend.attention().causalAttention(spec, qkv, out, logSumExp);
-    Runnable backward =
-        () -> backend.attention().causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
+    PackedAttention attention = new PackedAttention(backend, spec, batch, tokens);
+    Runnable forward = () -> attention.forward(backend, qkv, out, logSumExp);
+    Runnable backward = () -> attention.backward(backend, qkv, out, logSumExp, dOut, dQkv);
     for (int round = 0; round < WARM_UP_ROUNDS; round++) {
       seconds(forward);
       seconds(backward);

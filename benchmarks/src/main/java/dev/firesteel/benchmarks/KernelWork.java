@@ -3,6 +3,7 @@ package dev.firesteel.benchmarks;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
@@ -73,16 +74,15 @@ record KernelWork(double flops, double bytes) {
         int rank = left.shape().rank();
         yield 2.0 * size(a[4]) * left.shape().dim((boolean) a[1] ? rank - 2 : rank - 1);
       }
-      case "causalAttention" -> 2 * attended((AttentionSpec) a[0], (NdArray) a[1]);
-      case "causalAttentionBackward" -> 5 * attended((AttentionSpec) a[0], (NdArray) a[1]);
+      case "attention" -> 2 * attended((AttentionSpec) a[0], (Heads) a[1]);
+      case "attentionBackward" -> 5 * attended((AttentionSpec) a[0], (Heads) a[1]);
       default -> 0;
     };
   }
 
-  /** Multiply-adds of half a T x T product of all heads, times 2. */
-  private static double attended(AttentionSpec spec, NdArray qkv) {
-    double tokens = qkv.shape().dim(1);
-    return qkv.shape().dim(0) * tokens * tokens * spec.outputWidth();
+  /** Multiply-adds of half a T x T product of all heads, times 2: causal attention. */
+  private static double attended(AttentionSpec spec, Heads q) {
+    return (double) q.batch() * q.tokens() * q.tokens() * spec.outputWidth();
   }
 
   private static double bytes(String method, Object... a) {
@@ -90,6 +90,8 @@ record KernelWork(double flops, double bytes) {
       // Of the table only the rows that are named.
       case "embedding" -> bytes(a[0]) + 2 * bytes(a[2]);
       case "embeddingBackward" -> bytes(a[0]) + 3 * bytes(a[1]);
+      case "attention" -> headBytes(a) + operands(a);
+      case "attentionBackward" -> 2 * headBytes(a) + operands(a);
       case "copyColumns" -> 2.0 * Float.BYTES * rows(a[0]) * (int) a[4];
       case "addScaled" -> bytes(a[1]) + 2 * bytes(a[2]);
       case "adamW" -> bytes(a[1]) + 2 * (bytes(a[2]) + bytes(a[3]) + bytes(a[4]));
@@ -97,6 +99,16 @@ record KernelWork(double flops, double bytes) {
       case "linearCrossEntropy" -> operands(a) + (a[5] == null ? 0 : bytes(a[1]));
       default -> operands(a) + addedTo(a);
     };
+  }
+
+  /** Of the queries, keys and values, which are columns of arrays. */
+  private static double headBytes(Object... a) {
+    AttentionSpec spec = (AttentionSpec) a[0];
+    Heads q = (Heads) a[1];
+    Heads k = (Heads) a[2];
+    double queries = (double) q.batch() * q.tokens() * spec.outputWidth();
+    double keys = (double) k.batch() * k.tokens() * spec.keyValueWidth();
+    return Float.BYTES * (queries + 2 * keys);
   }
 
   private static double operands(Object... arguments) {

@@ -155,13 +155,14 @@ final class Kernels {
     NdArray qkv = random(batch, tokens, spec.packedWidth());
     NdArray out = random(batch, tokens, spec.outputWidth());
     NdArray logSumExp = random(batch, spec.heads(), tokens);
-    backend.attention().causalAttention(spec, qkv, out, logSumExp);
+    PackedAttention attention = new PackedAttention(backend, spec, batch, tokens);
+    attention.forward(backend, qkv, out, logSumExp);
     if (!backward) {
-      return b -> b.attention().causalAttention(spec, qkv, out, logSumExp);
+      return b -> attention.forward(b, qkv, out, logSumExp);
     }
     NdArray dOut = random(batch, tokens, spec.outputWidth());
     NdArray dQkv = random(batch, tokens, spec.packedWidth());
-    return b -> b.attention().causalAttentionBackward(spec, qkv, out, logSumExp, dOut, dQkv);
+    return b -> attention.backward(b, qkv, out, logSumExp, dOut, dQkv);
   }
 
   private Consumer<Backend> norm(String kernel, boolean backward) {

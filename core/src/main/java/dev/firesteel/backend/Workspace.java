@@ -33,7 +33,7 @@ public interface Workspace {
 
   void linearCrossEntropy(NdArray x, NdArray w);
 
-  void causalAttentionBackward(AttentionSpec spec, NdArray qkv);
+  void attentionBackward(AttentionSpec spec, Heads q, Heads k);
 
   /**
    * The peak memory kept by the kernels declared so far.

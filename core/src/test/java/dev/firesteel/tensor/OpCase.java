@@ -103,17 +103,10 @@ record OpCase(String name, List<Input> inputs, BiFunction<Tape, Tensor[], Tensor
       rows.add(
           op(
               "rope from positions " + layout,
-              (t, x) -> x[0].rope(spec, t.constant(new int[] {5, 2}, Shape.of(2))),
+              (t, x) -> x[0].rope(spec, t.constant(new int[] {5, 2, 0, 1, 2, 9}, Shape.of(2, 3))),
               normal(2, 3, 11)));
     }
-    for (int[] heads : new int[][] {{1, 1}, {3, 3}, {4, 2}, {3, 1}}) {
-      AttentionSpec spec = AttentionSpec.of(heads[0], heads[1], 4);
-      rows.add(
-          op(
-              "causalAttention of " + heads[0] + " heads on " + heads[1],
-              (t, x) -> x[0].causalAttention(spec),
-              normal(2, 5, spec.packedWidth())));
-    }
+    addAttention(rows);
     rows.add(
         op(
             "crossEntropy",
@@ -146,5 +139,60 @@ record OpCase(String name, List<Input> inputs, BiFunction<Tape, Tensor[], Tensor
     rows.add(op("sum", (t, x) -> x[0].sum(), normal(3, 5)));
     rows.add(op("mean", (t, x) -> x[0].mean(), normal(3, 5)));
     return rows;
+  }
+
+  private static void addAttention(List<OpCase> rows) {
+    RowLayout whole = RowLayout.whole(2, 5);
+    RowLayout packed = RowLayout.packed(5, new int[] {2, 3}, new int[] {3, 1});
+    for (int[] heads : new int[][] {{1, 1}, {3, 3}, {4, 2}, {3, 1}}) {
+      AttentionSpec spec = AttentionSpec.of(heads[0], heads[1], 4);
+      rows.add(attention("causal, of " + heads[0] + " on " + heads[1], spec, whole.causal()));
+      rows.add(attention("packed, of " + heads[0] + " on " + heads[1], spec, packed.causal()));
+    }
+    AttentionSpec spec = AttentionSpec.of(4, 2, 4);
+    rows.add(attention("full", spec, whole.full()));
+    rows.add(attention("prefix", spec, whole.prefix(new int[] {3}, new int[] {1})));
+    rows.add(attention("left-padded", spec, RowLayout.leftPadded(5, 5, 3).causal()));
+    rows.add(attention("windowed", spec.withWindow(2), whole.causal()));
+    rows.add(attention("windowed and packed", spec.withWindow(2), packed.causal()));
+    rows.add(attention("of scale 1", spec.withScale(1), whole.causal()));
+    int[] crossed = packed.cross(RowLayout.packed(7, new int[] {4, 2}, new int[] {1, 6}));
+    for (boolean biased : new boolean[] {false, true}) {
+      rows.add(
+          op(
+              "attention across, three operands, bias " + biased,
+              (t, x) ->
+                  Tensor.attention(
+                      spec,
+                      new HeadColumns(x[0], 0),
+                      new HeadColumns(x[1], 0),
+                      new HeadColumns(x[2], 1),
+                      t.constant(crossed, Shape.of(2, 5, 2)),
+                      biased ? x[3] : null),
+              biased
+                  ? new Input[] {normal(2, 5, 16), normal(2, 7, 8), normal(2, 7, 9), normal(4, 5, 7)}
+                  : new Input[] {normal(2, 5, 16), normal(2, 7, 8), normal(2, 7, 9)}));
+    }
+    rows.add(
+        op(
+            "attention across, keys and values in one operand, bias",
+            (t, x) ->
+                Tensor.attention(
+                    spec.withScale(1),
+                    new HeadColumns(x[0], 2),
+                    new HeadColumns(x[1], 8),
+                    new HeadColumns(x[1], 0),
+                    t.constant(crossed, Shape.of(2, 5, 2)),
+                    x[2]),
+            normal(2, 5, 19),
+            normal(2, 7, 16),
+            normal(4, 5, 7)));
+  }
+
+  private static OpCase attention(String what, AttentionSpec spec, int... ranges) {
+    return op(
+        "attention " + what,
+        (t, x) -> x[0].attention(spec, t.constant(ranges, Shape.of(2, 5, 2))),
+        normal(2, 5, spec.packedWidth()));
   }
 }

@@ -124,38 +124,63 @@ class OpShapeTest {
     refuses(() -> x(3, 8).rope(spec), required + "[3, 8]");
     refuses(
         () -> x(2, 3, 8).rope(spec, ids(3)),
-        "rope: positions must be [B] for x [B, T, W], got [2, 3, 8] and [3]");
+        "rope: positions must be [B, T] for x [B, T, W], got [2, 3, 8] and [3]");
   }
 
   @Test
   void attention() {
     AttentionSpec spec = AttentionSpec.of(4, 2, 8);
-    String required = "causalAttention: qkv must be [B, T, 64] for " + spec + ", got ";
-    refuses(() -> x(2, 3, 96).causalAttention(spec), required + "[2, 3, 96]");
-    refuses(() -> x(3, 64).causalAttention(spec), required + "[3, 64]");
+    refuses(
+        () -> x(2, 3, 63).attention(spec, ids(2, 3, 2)),
+        "attention: values must be the columns [48, 64) of [B, T, W] for " + spec + ", got [2, 3, 63]");
+    refuses(
+        () -> x(3, 64).attention(spec, ids(2, 3, 2)),
+        "attention: queries must be the columns [0, 32) of [B, T, W] for " + spec + ", got [3, 64]");
+    refuses(
+        () -> x(2, 3, 64).attention(spec, ids(2, 3)),
+        "attention: ranges must be [B, Tq, 2] for queries [B, Tq, ...], got [2, 3] and [2, 3, 64]");
+    refuses(
+        () -> across(spec, x(2, 3, 32), x(1, 5, 16), x(1, 5, 16), null),
+        "attention: queries [B, Tq, ...], keys and values [B, Tk, ...] must share B and Tk, got"
+            + " [2, 3, 32] and [1, 5, 16] and [1, 5, 16]");
+    refuses(
+        () -> across(spec, x(2, 3, 32), x(2, 5, 16), x(2, 4, 16), null),
+        "attention: queries [B, Tq, ...], keys and values [B, Tk, ...] must share B and Tk, got"
+            + " [2, 3, 32] and [2, 5, 16] and [2, 4, 16]");
+    refuses(
+        () -> across(spec, x(2, 3, 32), x(2, 5, 16), x(2, 5, 16), x(4, 3, 3)),
+        "attention: the bias must be [H, Tq, Tk] for queries [B, Tq, ...], keys [B, Tk, ...] and "
+            + spec
+            + ", got [4, 3, 3] and [2, 3, 32] and [2, 5, 16]");
+  }
+
+  private Tensor across(AttentionSpec spec, Tensor q, Tensor k, Tensor v, Tensor bias) {
+    return Tensor.attention(
+        spec,
+        new HeadColumns(q, 0),
+        new HeadColumns(k, 0),
+        new HeadColumns(v, 0),
+        ids(2, 3, 2),
+        bias);
   }
 
   @Test
-  void cachedAttention() {
-    AttentionSpec spec = AttentionSpec.of(4, 2, 8);
-    Tensor cache = x(2, 2, 10, 8);
-    String required =
-        "cachedAttention: qkv must be [B, T, 64] and both caches [B, G, S, K] for "
-            + spec
-            + ", got ";
-    refuses(
-        () -> x(64).cachedAttention(spec, cache, cache, ids(2)),
-        required + "[64] and [2, 2, 10, 8] and [2, 2, 10, 8] and [2]");
-    refuses(
-        () -> x(3, 1, 64).cachedAttention(spec, cache, cache, ids(3)),
-        required + "[3, 1, 64] and [2, 2, 10, 8] and [2, 2, 10, 8] and [3]");
-    refuses(
-        () -> x(2, 1, 64).cachedAttention(spec, cache, x(2, 2, 9, 8), ids(2)),
-        required + "[2, 1, 64] and [2, 2, 10, 8] and [2, 2, 9, 8] and [2]");
-    refuses(
-        () -> x(2, 1, 64).cachedAttention(spec, cache, cache, ids(1)),
-        "cachedAttention: positions must be [B] for qkv [B, T, W], got [2, 1, 64] and [2, 2, 10,"
-            + " 8] and [2, 2, 10, 8] and [1]");
+  void attentionOfColumnsThatOverlap() {
+    AttentionSpec spec = AttentionSpec.of(1, 1, 4);
+    Tensor rows = x(1, 1, 12);
+    assertThatThrownBy(
+            () ->
+                Tensor.attention(
+                    spec,
+                    new HeadColumns(rows, 0),
+                    new HeadColumns(rows, 3),
+                    new HeadColumns(rows, 8),
+                    ids(1, 1, 2),
+                    null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "attention: queries, keys and values must be different columns, got 0 and 3 of the same"
+                + " rows");
   }
 
   @Test

@@ -239,13 +239,13 @@ class OpValueTest {
     double c1 = Math.cos(0.3);
     double s1 = Math.sin(0.3);
     assertValues(
-        x.rope(new RopeSpec(1, 4, 100, RopeSpec.Layout.HALF), ids(3)),
+        x.rope(new RopeSpec(1, 4, 100, RopeSpec.Layout.HALF), positions(3)),
         c0 - 3 * s0,
         2 * c1 - 4 * s1,
         s0 + 3 * c0,
         2 * s1 + 4 * c1);
     assertValues(
-        x.rope(new RopeSpec(1, 4, 100, RopeSpec.Layout.INTERLEAVED), ids(3)),
+        x.rope(new RopeSpec(1, 4, 100, RopeSpec.Layout.INTERLEAVED), positions(3)),
         c0 - 2 * s0,
         s0 + 2 * c0,
         3 * c1 - 4 * s1,
@@ -262,8 +262,8 @@ class OpValueTest {
     double[] products = new double[3];
     int[][] positions = {{0, 5}, {10, 15}, {995, 1000}};
     for (int i = 0; i < products.length; i++) {
-      Tensor q = query.rope(spec, ids(positions[i][0]));
-      Tensor k = key.rope(spec, ids(positions[i][1]));
+      Tensor q = query.rope(spec, positions(positions[i][0]));
+      Tensor k = key.rope(spec, positions(positions[i][1]));
       assertThat(q.multiply(q).sum().item()).isCloseTo(norm, EXACT);
       products[i] = q.multiply(k).sum().item();
     }
@@ -276,18 +276,18 @@ class OpValueTest {
   void ropeFromPositionsIsTheTailOfRopeFromZero() {
     RopeSpec spec = new RopeSpec(2, 4, 10000, RopeSpec.Layout.HALF);
     Tensor x = normal(1, 6, 10);
-    assertSame(x.slice(1, 4, 6).rope(spec, ids(4)), x.rope(spec).slice(1, 4, 6));
+    assertSame(x.slice(1, 4, 6).rope(spec, positions(4, 5)), x.rope(spec).slice(1, 4, 6));
   }
 
   // ---- attention
 
   @Test
   void causalAttentionByHand() {
-    AttentionSpec spec = new AttentionSpec(1, 1, 1, 1);
+    AttentionSpec spec = AttentionSpec.of(1, 1, 1);
     // Rows of q | k | v; the second query scores its two keys 1 and -2.
     Tensor qkv = of(Shape.of(1, 2, 3), 1, 0.5, 10, 2, -1, 20);
     double p = 1 / (1 + Math.exp(-3));
-    assertValues(qkv.causalAttention(spec), 10, 10 * p + 20 * (1 - p));
+    assertValues(causal(qkv, spec), 10, 10 * p + 20 * (1 - p));
   }
 
   @Test
@@ -304,7 +304,7 @@ class OpValueTest {
       mask[i] = i % tokens > i / tokens ? Double.NEGATIVE_INFINITY : 0;
     }
     Tensor scores = q.linear(k, null).scale(0.5).add(of(Shape.of(tokens, tokens), mask));
-    assertSame(qkv.causalAttention(spec).reshape(tokens, width), scores.softmax().matMul(v));
+    assertSame(causal(qkv, spec).reshape(tokens, width), scores.softmax().matMul(v));
   }
 
   @Test
@@ -313,10 +313,10 @@ class OpValueTest {
     Tensor past = normal(2, 5, spec.packedWidth());
     Tensor future = normal(2, 3, spec.packedWidth());
     Tensor other = normal(2, 3, spec.packedWidth());
-    Tensor one = past.concat(1, future).causalAttention(spec).slice(1, 0, 5);
-    Tensor two = past.concat(1, other).causalAttention(spec).slice(1, 0, 5);
+    Tensor one = causal(past.concat(1, future), spec).slice(1, 0, 5);
+    Tensor two = causal(past.concat(1, other), spec).slice(1, 0, 5);
     assertThat(fixture.values(one)).isEqualTo(fixture.values(two));
-    assertSame(one, past.causalAttention(spec));
+    assertSame(one, causal(past, spec));
   }
 
   @Test
@@ -332,44 +332,117 @@ class OpValueTest {
       }
     }
     assertSame(
-        qkv.causalAttention(grouped), repeated.causalAttention(AttentionSpec.of(6, 6, width)));
+        causal(qkv, grouped), causal(repeated, AttentionSpec.of(6, 6, width)));
+  }
+
+  private Tensor causal(Tensor qkv, AttentionSpec spec) {
+    return qkv.attention(
+        spec, ranges(qkv, RowLayout.whole(qkv.shape().dim(0), qkv.shape().dim(1)).causal()));
+  }
+
+  private Tensor ranges(Tensor qkv, int... ranges) {
+    return tape.constant(ranges, Shape.of(qkv.shape().dim(0), qkv.shape().dim(1), 2));
+  }
+
+  /** Of one sequence. */
+  private Tensor positions(int... positions) {
+    return tape.constant(positions, Shape.of(1, positions.length));
   }
 
   @Test
-  void cachedAttentionIsCausalAttentionRowByRow() {
+  void attentionWithAScaleABiasAndARangeByHand() {
+    AttentionSpec spec = new AttentionSpec(1, 1, 1, 3, AttentionSpec.NO_WINDOW);
+    Tensor q = of(Shape.of(1, 1, 1), 2);
+    Tensor kv = of(Shape.of(1, 4, 2), 9, 900, 0.5, 10, -0.25, 20, 9, 900);
+    Tensor bias = of(Shape.of(1, 1, 4), 100, 1, -1, 100);
+    // Scores of the two keys in range: 3 * 2 * 0.5 + 1 = 4 and 3 * 2 * -0.25 - 1 = -2.5.
+    double p = 1 / (1 + Math.exp(-6.5));
+    Tensor y =
+        Tensor.attention(
+            spec, new HeadColumns(q, 0), new HeadColumns(kv, 0), new HeadColumns(kv, 1),
+            ranges(q, 1, 3), bias);
+    assertValues(y, 10 * p + 20 * (1 - p));
+  }
+
+  @Test
+  void aWindowKeepsTheLastKeysOfTheRange() {
+    AttentionSpec spec = AttentionSpec.of(2, 1, 4);
+    Tensor qkv = normal(1, 6, spec.packedWidth());
+    int[] windowed = new int[12];
+    for (int t = 0; t < 6; t++) {
+      windowed[2 * t] = Math.max(0, t - 2);
+      windowed[2 * t + 1] = t + 1;
+    }
+    assertSame(causal(qkv, spec.withWindow(3)), qkv.attention(spec, ranges(qkv, windowed)));
+  }
+
+  /** A document's values are equal, not only close, in every layout. */
+  @Test
+  void aDocumentDoesNotDependOnWhatElseIsInTheRow() {
+    AttentionSpec spec = AttentionSpec.of(4, 2, 8);
+    Tensor a = normal(1, 5, spec.packedWidth());
+    Tensor b = normal(1, 3, spec.packedWidth());
+    double[] alone = fixture.values(causal(a, spec));
+    Tensor packed = b.concat(1, a, b);
+    int[] ranges = RowLayout.packed(11, new int[] {3, 5, 3}).causal();
+    Tensor whole = packed.attention(spec, ranges(packed, ranges));
+    assertThat(fixture.values(whole.slice(1, 3, 8))).isEqualTo(alone);
+    Tensor left = b.concat(1, a);
+    Tensor padded =
+        left.attention(spec, ranges(left, RowLayout.leftPadded(8, 5).causal())).slice(1, 3, 8);
+    assertThat(fixture.values(padded)).isEqualTo(alone);
+  }
+
+  @Test
+  void attentionBesideACacheIsThatOfTheWholeRow() {
     AttentionSpec spec = AttentionSpec.of(4, 2, 8);
     int tokens = 7;
     Tensor qkv = normal(2, tokens, spec.packedWidth());
-    Tensor whole = qkv.causalAttention(spec);
+    Tensor whole = causal(qkv, spec);
     for (int[] chunks : new int[][] {{1, 1, 1, 1, 1, 1, 1}, {7}, {3, 1, 3}}) {
-      Tensor keys = of(Shape.of(2, 2, 9, 8));
-      Tensor values = of(Shape.of(2, 2, 9, 8));
+      Tensor keys = of(Shape.of(2, 9, 16));
+      Tensor values = of(Shape.of(2, 9, 16));
       int start = 0;
       for (int chunk : chunks) {
-        Tensor part =
-            qkv.slice(1, start, start + chunk)
-                .cachedAttention(spec, keys, values, ids(start, start));
+        Tensor part = cached(qkv.slice(1, start, start + chunk), spec, keys, values, start, start);
         assertSame(part, whole.slice(1, start, start + chunk));
         start += chunk;
       }
     }
   }
 
+  private Tensor cached(Tensor qkv, AttentionSpec spec, Tensor keys, Tensor values, int... past) {
+    NdArray positions = ids(past).array();
+    tape.backend().attention().append(qkv.array(), spec.packedKeys(), keys.array(), positions);
+    tape.backend().attention().append(qkv.array(), spec.packedValues(), values.array(), positions);
+    return Tensor.attention(
+        spec,
+        new HeadColumns(qkv, 0),
+        new HeadColumns(keys, 0),
+        new HeadColumns(values, 0),
+        ranges(qkv, RowLayout.cached(qkv.shape().dim(1), past)),
+        null);
+  }
+
   @Test
-  void cachedAttentionKeepsSequencesOfDifferentLengthsApart() {
+  void aCacheKeepsSequencesOfDifferentLengthsApart() {
     AttentionSpec spec = AttentionSpec.of(2, 1, 4);
     Tensor a = normal(1, 5, spec.packedWidth());
     Tensor b = normal(1, 5, spec.packedWidth());
-    Tensor keys = of(Shape.of(2, 1, 6, 4));
-    Tensor values = of(Shape.of(2, 1, 6, 4));
+    Tensor keys = of(Shape.of(2, 6, 4));
+    Tensor values = of(Shape.of(2, 6, 4));
     // b's prompt has 2 tokens; what it is padded with is overwritten by its next token.
-    a.slice(1, 0, 4)
-        .concat(0, b.slice(1, 0, 2).concat(1, normal(1, 2, spec.packedWidth())))
-        .cachedAttention(spec, keys, values, ids(0, 0));
-    Tensor next =
-        a.slice(1, 4, 5).concat(0, b.slice(1, 2, 3)).cachedAttention(spec, keys, values, ids(4, 2));
-    assertSame(next.slice(0, 0, 1), a.causalAttention(spec).slice(1, 4, 5));
-    assertSame(next.slice(0, 1, 2), b.causalAttention(spec).slice(1, 2, 3));
+    cached(
+        a.slice(1, 0, 4)
+            .concat(0, b.slice(1, 0, 2).concat(1, normal(1, 2, spec.packedWidth()))),
+        spec,
+        keys,
+        values,
+        0,
+        0);
+    Tensor next = cached(a.slice(1, 4, 5).concat(0, b.slice(1, 2, 3)), spec, keys, values, 4, 2);
+    assertSame(next.slice(0, 0, 1), causal(a, spec).slice(1, 4, 5));
+    assertSame(next.slice(0, 1, 2), causal(b, spec).slice(1, 2, 3));
   }
 
   // ---- loss

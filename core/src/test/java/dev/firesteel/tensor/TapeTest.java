@@ -352,20 +352,6 @@ class TapeTest {
     }
   }
 
-  @Test
-  void generationRefusesAGradient() {
-    AttentionSpec spec = AttentionSpec.of(1, 1, 2);
-    try (Tape tape = fixture.training()) {
-      NdArray qkv = fixture.array(Shape.of(1, 1, 6), 1, 2, 3, 4, 5, 6);
-      Tensor x = tape.variable(qkv, fixture.gradientOf(qkv));
-      Tensor cache = tape.constant(fixture.array(Shape.of(1, 1, 4, 2)));
-      Tensor positions = tape.constant(new int[] {0}, Shape.of(1));
-      assertThatThrownBy(() -> x.cachedAttention(spec, cache, cache, positions))
-          .isInstanceOf(UnsupportedOperationException.class)
-          .hasMessage("cachedAttention: generation has no gradient; use an inference tape");
-    }
-  }
-
   // ---- memory
 
   /** Three residual blocks over a batch of rows; parameters are made once. */

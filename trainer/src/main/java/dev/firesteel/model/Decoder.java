@@ -12,6 +12,8 @@ import dev.firesteel.nn.Layer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Recompute;
+import dev.firesteel.nn.Rows;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;
@@ -86,27 +88,33 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
-  public Tensor hidden(ForwardPass pass, Tensor ids) {
-    int tokens = requireTokens(ids, config.contextLength());
+  public Tensor hidden(ForwardPass pass, Tensor ids, RowLayout layout) {
+    requireRows(ids, layout);
+    Rows rows = Rows.causal(pass.tape(), layout);
     Tensor x = layers.embedding().apply(pass, ids); // [B, T, C]
     if (layers.positions() != null) {
-      int[] positions = new int[tokens];
-      for (int t = 0; t < tokens; t++) {
-        positions[t] = t;
-      }
-      x = x.add(layers.positions().apply(pass, pass.tape().constant(positions, Shape.of(tokens))));
+      x = x.add(layers.positions().apply(pass, positions(pass, layout)));
     }
     x = pass.dropout(x, config.dropout());
     for (Block block : layers.blocks()) {
-      x = apply(pass, block, x);
+      x = apply(pass, block, x, rows);
     }
     return layers.finalNorm().apply(pass, x);
   }
 
-  private Tensor apply(ForwardPass pass, Block block, Tensor in) {
+  /** Of whole rows only once, [T], since all are alike. */
+  private static Tensor positions(ForwardPass pass, RowLayout layout) {
+    return layout.isWhole()
+        ? pass.tape()
+            .constant(RowLayout.whole(1, layout.tokens()).positions(), Shape.of(layout.tokens()))
+        : pass.tape()
+            .constant(layout.positions(), Shape.of(layout.batch(), layout.tokens()));
+  }
+
+  private Tensor apply(ForwardPass pass, Block block, Tensor in, Rows rows) {
     Tape tape = pass.tape();
     Supplier<Tensor> attend =
-        () -> block.attention().attend(pass, block.attentionNorm().apply(pass, in));
+        () -> block.attention().attend(pass, block.attentionNorm().apply(pass, in), rows);
     if (pass.recompute() == Recompute.BLOCK) {
       return tape.recomputed(
           () -> rest(pass, block, in, block.attention().project(pass, attend.get())));
@@ -118,14 +126,11 @@ final class Decoder implements LanguageModel {
 
   @Override
   public Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache) {
-    int tokens = requireTokens(ids, cache.capacity());
+    requireShape(ids, cache.capacity());
+    Rows rows = Rows.cached(pass.tape(), ids.shape().dim(1), cache);
     Tensor x = layers.embedding().apply(pass, ids);
     if (layers.positions() != null) {
-      int[] positions = new int[cache.batch() * tokens];
-      for (int i = 0; i < positions.length; i++) {
-        positions[i] = cache.length(i / tokens) + i % tokens;
-      }
-      x = x.add(layers.positions().apply(pass, pass.tape().constant(positions, ids.shape())));
+      x = x.add(layers.positions().apply(pass, rows.positions()));
     }
     for (int layer = 0; layer < layers.blocks().size(); layer++) {
       Block block = layers.blocks().get(layer);
@@ -136,8 +141,9 @@ final class Decoder implements LanguageModel {
               .segment(
                   () -> {
                     Tensor normed = block.attentionNorm().apply(pass, in);
-                    Tensor attended = block.attention().apply(pass, normed, cache, index);
-                    return rest(pass, block, in, attended);
+                    Tensor attended =
+                        block.attention().attend(pass, normed, rows, cache, index);
+                    return rest(pass, block, in, block.attention().project(pass, attended));
                   });
     }
     return layers.finalNorm().apply(pass, x);
@@ -150,13 +156,32 @@ final class Decoder implements LanguageModel {
     return middle.add(pass.dropout(fed, config.dropout()));
   }
 
-  private static int requireTokens(Tensor ids, int most) {
+  private static void requireShape(Tensor ids, int most) {
     Shape shape = ids.shape();
     if (shape.rank() != 2 || shape.dim(1) < 1 || shape.dim(1) > most) {
       throw new IllegalArgumentException(
           "model: ids must be [B, T] with 1 <= T <= " + most + ", got " + shape);
     }
-    return shape.dim(1);
+  }
+
+  /** Rows may be longer than the context, which is the limit of a document. */
+  private void requireRows(Tensor ids, RowLayout layout) {
+    int most = config.contextLength();
+    requireShape(ids, layout.isWhole() ? most : Integer.MAX_VALUE);
+    if (!ids.shape().equals(Shape.of(layout.batch(), layout.tokens()))
+        || layout.longest() > most) {
+      throw new IllegalArgumentException(
+          "model: ids must be ["
+              + layout.batch()
+              + ", "
+              + layout.tokens()
+              + "] as their layout, with documents of at most "
+              + most
+              + " tokens, got "
+              + ids.shape()
+              + " and a document of "
+              + layout.longest());
+    }
   }
 
   @Override
@@ -165,8 +190,9 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
-  public Tensor loss(ForwardPass pass, Tensor ids, Tensor targets, double scale) {
-    return hidden(pass, ids).linearCrossEntropy(pass.tensor(layers.head()), targets, scale);
+  public Tensor loss(
+      ForwardPass pass, Tensor ids, RowLayout layout, Tensor targets, double scale) {
+    return hidden(pass, ids, layout).linearCrossEntropy(pass.tensor(layers.head()), targets, scale);
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tensor;
 
 /**
@@ -20,8 +21,20 @@ public interface LanguageModel extends AutoCloseable {
   /** The weights; allocated, unless the model was only declared. */
   ParameterSet parameters();
 
-  /** The residual stream after the final norm: {@code ids [B, T] -> [B, T, C]}. */
-  Tensor hidden(ForwardPass pass, Tensor ids);
+  /**
+   * The residual stream after the final norm, each row one document: {@code ids [B, T] -> [B, T,
+   * C]}.
+   */
+  default Tensor hidden(ForwardPass pass, Tensor ids) {
+    return hidden(pass, ids, whole(ids));
+  }
+
+  /**
+   * The residual stream after the final norm: {@code ids [B, T] -> [B, T, C]}.
+   *
+   * @param layout the documents in the rows of {@code ids}
+   */
+  Tensor hidden(ForwardPass pass, Tensor ids, RowLayout layout);
 
   /**
    * Like {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}.
@@ -37,14 +50,27 @@ public interface LanguageModel extends AutoCloseable {
     return head(pass, hidden(pass, ids));
   }
 
+  /** {@link #loss(ForwardPass, Tensor, RowLayout, Tensor, double)}, each row one document. */
+  default Tensor loss(ForwardPass pass, Tensor ids, Tensor targets, double scale) {
+    return loss(pass, ids, whole(ids), targets, scale);
+  }
+
+  private static RowLayout whole(Tensor ids) {
+    if (ids.shape().rank() != 2) {
+      throw new IllegalArgumentException("model: ids must be [B, T], got " + ids.shape());
+    }
+    return RowLayout.whole(ids.shape().dim(0), ids.shape().dim(1));
+  }
+
   /**
    * {@code scale} times the sum of the cross-entropies, in nats, of all non-negative targets; the
    * logits are never materialized whole.
    *
+   * @param layout the documents in the rows of {@code ids}
    * @param targets [B, T], the token after each of {@code ids}; negative to ignore a position
    * @param scale such as 1 / (targets of the global batch)
    */
-  Tensor loss(ForwardPass pass, Tensor ids, Tensor targets, double scale);
+  Tensor loss(ForwardPass pass, Tensor ids, RowLayout layout, Tensor targets, double scale);
 
   /** An empty cache for {@code batch} sequences of at most {@code capacity} tokens. */
   KeyValueCache newCache(ArrayPool pool, int batch, int capacity);

@@ -2,16 +2,17 @@ package dev.firesteel.nn;
 
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.tensor.HeadColumns;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * Causal self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023),
+ * Self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023),
  * with or without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
  *
  * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
  * [C, H K]}. There is no dropout on attention probabilities: the fused kernel never stores them.
  */
-public final class CausalSelfAttention implements Layer {
+public final class CausalSelfAttention {
   private final AttentionSpec spec;
   private final RopeSpec rope;
   private final Linear qkv;
@@ -47,18 +48,22 @@ public final class CausalSelfAttention implements Layer {
     output = new Linear(parameters, name + ".output", spec.outputWidth(), width, bias, residual);
   }
 
-  @Override
-  public Tensor apply(ForwardPass pass, Tensor x) {
-    return project(pass, attend(pass, x));
+  /**
+   * The heads' outputs, before the output projection: {@code [B, T, C] -> [B, T, H K]}.
+   *
+   * @param rows what each token sees, and where it stands
+   */
+  public Tensor attend(ForwardPass pass, Tensor x, Rows rows) {
+    return packed(pass, x, rows).attention(spec, rows.ranges());
   }
 
-  /** The heads' outputs, before the output projection: {@code [B, T, C] -> [B, T, H K]}. */
-  public Tensor attend(ForwardPass pass, Tensor x) {
-    Tensor packed = qkv.apply(pass, x); // [B, T, (H + 2G) K]
-    if (rope != null) {
-      packed = packed.rope(rope);
+  /** Queries, keys and values, [B, T, (H + 2G) K]. */
+  private Tensor packed(ForwardPass pass, Tensor x, Rows rows) {
+    Tensor packed = qkv.apply(pass, x);
+    if (rope == null) {
+      return packed;
     }
-    return packed.causalAttention(spec);
+    return rows.positions() == null ? packed.rope(rope) : packed.rope(rope, rows.positions());
   }
 
   /** The output projection of {@link #attend}: {@code [B, T, H K] -> [B, T, C]}. */
@@ -67,19 +72,24 @@ public final class CausalSelfAttention implements Layer {
   }
 
   /**
-   * Like {@link #apply(ForwardPass, Tensor)} for new tokens {@code x [B, T, C]} that follow those
-   * in {@code cache}, to which their keys and values are written.
+   * Like {@link #attend(ForwardPass, Tensor, Rows)} for new tokens that follow those in {@code
+   * cache}, to which their keys and values are written. Without a gradient.
    *
    * @param layer the index of this layer in the cache
    */
-  public Tensor apply(ForwardPass pass, Tensor x, KeyValueCache cache, int layer) {
-    Tensor packed = qkv.apply(pass, x);
-    Tensor positions = pass.tape().constant(cache.positions());
-    if (rope != null) {
-      packed = packed.rope(rope, positions);
+  public Tensor attend(ForwardPass pass, Tensor x, Rows rows, KeyValueCache cache, int layer) {
+    Tensor packed = packed(pass, x, rows);
+    if (packed.requiresGradient()) {
+      throw new UnsupportedOperationException(
+          "attention with a cache has no gradient; use an inference tape");
     }
-    Tensor keys = pass.tape().constant(cache.keys(layer));
-    Tensor values = pass.tape().constant(cache.values(layer));
-    return output.apply(pass, packed.cachedAttention(spec, keys, values, positions));
+    cache.write(layer, packed.array(), spec);
+    return Tensor.attention(
+        spec,
+        new HeadColumns(packed, 0),
+        new HeadColumns(pass.tape().constant(cache.keys(layer)), 0),
+        new HeadColumns(pass.tape().constant(cache.values(layer)), 0),
+        rows.ranges(),
+        null);
   }
 }

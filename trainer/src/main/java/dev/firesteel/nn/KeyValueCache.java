@@ -5,12 +5,13 @@ import dev.firesteel.array.ArrayScope;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
 
 /**
- * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, G, S,
+ * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, S, G *
  * K]}. Sequences may differ in length.
  *
  * <p>A model's cached pass over {@code [B, T]} new tokens writes positions {@code length(b) + t};
@@ -63,7 +64,7 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   private NdArray allocate(int batch) {
-    return scope.allocate(dtype, Shape.of(batch, groups, capacity, headWidth));
+    return scope.allocate(dtype, Shape.of(batch, capacity, groups * headWidth));
   }
 
   /** B, the number of sequences. */
@@ -81,19 +82,25 @@ public final class KeyValueCache implements AutoCloseable {
     return lengths[b];
   }
 
-  /** The keys of a layer, [B, G, S, K]. */
+  /** Tokens of each sequence so far, [B]. */
+  public int[] lengths() {
+    return lengths.clone();
+  }
+
+  /** Writes the keys and values of new tokens, packed as {@code spec} says, after the others. */
+  void write(int layer, NdArray packed, AttentionSpec spec) {
+    backend.attention().append(packed, spec.packedKeys(), keys[layer], positions);
+    backend.attention().append(packed, spec.packedValues(), values[layer], positions);
+  }
+
+  /** The keys of a layer, [B, S, G * K]. */
   NdArray keys(int layer) {
     return keys[layer];
   }
 
-  /** The values of a layer, [B, G, S, K]. */
+  /** The values of a layer, [B, S, G * K]. */
   NdArray values(int layer) {
     return values[layer];
-  }
-
-  /** The lengths, [B] of I32: the position of each sequence's next token. */
-  NdArray positions() {
-    return positions;
   }
 
   /** Counts {@code tokens[b]} of those written by the last pass as part of sequence b. */
@@ -147,11 +154,11 @@ public final class KeyValueCache implements AutoCloseable {
 
   private NdArray select(NdArray from, int[] sources) {
     NdArray to = allocate(sources.length);
-    Shape rows = Shape.of(groups, capacity * headWidth);
+    Shape row = Shape.of(1, capacity * groups * headWidth);
     for (int i = 0; i < sources.length; i++) {
-      NdArray source = from.slice(sources[i], sources[i] + 1).reshape(rows);
-      NdArray target = to.slice(i, i + 1).reshape(rows);
-      int columns = lengths[sources[i]] * headWidth;
+      NdArray source = from.slice(sources[i], sources[i] + 1).reshape(row);
+      NdArray target = to.slice(i, i + 1).reshape(row);
+      int columns = lengths[sources[i]] * groups * headWidth;
       backend.elementwise().copyColumns(source, 0, target, 0, columns, Write.SET);
     }
     scope.release(from);

@@ -9,6 +9,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.ElementwiseKernels;
 import dev.firesteel.backend.LossKernels;
@@ -462,31 +463,53 @@ final class KernelTrace implements Backend {
     }
 
     @Override
-    public void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp) {
-      note(Kind.ATTENTION, qkv, out, logSumExp);
+    public void attention(
+        AttentionSpec spec,
+        Heads q,
+        Heads k,
+        Heads v,
+        NdArray ranges,
+        NdArray bias,
+        NdArray out,
+        NdArray logSumExp) {
+      note(Kind.ATTENTION, q.rows(), k.rows(), v.rows(), ranges, bias, out, logSumExp);
     }
 
     @Override
-    public void causalAttentionBackward(
+    public void attentionBackward(
         AttentionSpec spec,
-        NdArray qkv,
+        Heads q,
+        Heads k,
+        Heads v,
+        NdArray ranges,
+        NdArray bias,
         NdArray out,
         NdArray logSumExp,
         NdArray dOut,
-        NdArray dQkv) {
-      workspace.causalAttentionBackward(spec, qkv);
-      note(Kind.GRADIENT, qkv, out, logSumExp, dOut, dQkv);
+        Heads dQ,
+        Heads dK,
+        Heads dV,
+        NdArray dBias) {
+      workspace.attentionBackward(spec, q, k);
+      note(
+          Kind.GRADIENT,
+          q.rows(),
+          k.rows(),
+          v.rows(),
+          ranges,
+          bias,
+          out,
+          logSumExp,
+          dOut,
+          dQ.rows(),
+          dK.rows(),
+          dV.rows(),
+          dBias);
     }
 
     @Override
-    public void cachedAttention(
-        AttentionSpec spec,
-        NdArray qkv,
-        NdArray keys,
-        NdArray values,
-        NdArray positions,
-        NdArray out) {
-      note(Kind.ATTENTION, qkv, keys, values, positions, out);
+    public void append(NdArray x, int column, NdArray cache, NdArray positions) {
+      note(Kind.ATTENTION, x, positions, cache);
     }
   }
 

@@ -7,23 +7,24 @@ import static dev.firesteel.backend.cpu.AttentionSimd.TILE_ROWS;
 
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.cpu.Worker.Scratch;
+import java.util.Arrays;
 
 /**
- * Causal attention of one head in blocks of {@value AttentionSimd#PANEL} queries, each against the
- * keys up to its end; no score array larger than such a block is stored. Backward recomputes the
+ * Attention of one head in blocks of {@value AttentionSimd#PANEL} queries, each against the keys
+ * that any of them sees; no score array larger than such a block is stored. Backward recomputes the
  * probabilities from the log-sum-exp saved by forward (Dao et al. 2022, "FlashAttention").
  *
  * <p>Queries, keys and values are copied to panels of {@value AttentionSimd#PANEL} columns, several
  * for wider heads; padding rows take part in the computation, but their results are never read.
- * Scores are stored transposed, {@code [key, query]}: see {@link AttentionSimd}. Of the keys after
- * a query, only those up to the end of its group of {@value AttentionSimd#GROUP} queries are
- * included, with a probability of exactly 0.
+ * Scores are stored transposed, {@code [key, query]}: see {@link AttentionSimd}. Of the keys that a
+ * query does not see, only those in the range of its group of {@value AttentionSimd#GROUP} queries
+ * are included ({@link VisibleKeys}), with a probability of exactly 0.
  *
  * <p>Each score is a chain of {@code fma} over the head's width, each sum over keys or queries a
  * chain in ascending order, on one thread, which computes all of a head (backward: of a key-value
- * head with all its query heads, in order). A query's result does not depend on which queries share
- * its block: a row of {@code cachedAttention} is bit-identical to the same row of {@code
- * causalAttention}.
+ * head with all its query heads, in order). Adding a product with 0 changes no sum, so a query's
+ * result does not depend on which queries share its block, where the keys that it sees begin, or
+ * what else is in the row.
  */
 final class Attention implements HeadAttention {
   /**
@@ -60,43 +61,32 @@ final class Attention implements HeadAttention {
     }
   }
 
-  @Override
-  public void forward(
-      Worker worker,
-      AttentionSpec spec,
-      int tokens,
-      Rows q,
-      Rows k,
-      Rows v,
-      Rows out,
-      float[] logSumExp,
-      int logSumExpOffset) {
-    forward(worker, spec, tokens, 0, q, k, v, out, logSumExp, logSumExpOffset);
-  }
+  private final boolean bf16Operands;
 
   /**
-   * {@code out = softmax(scale q k^T) v} for one head, query t attending to keys [0, past + t].
+   * Attention in float32.
    *
-   * @param past number of keys before the first query's own
-   * @param logSumExp receives one value a query; null when it is not needed
+   * @param bf16Operands rounds scaled queries, keys, values and the probabilities that values are
+   *     multiplied by to bfloat16 first: the arithmetic of {@link Bf16Attention} but for the order
+   *     of its additions. Backward takes the rounded queries, keys and values, and rounds nothing
+   *     else
    */
-  static void forward(
-      Worker worker,
-      AttentionSpec spec,
-      int queries,
-      int past,
-      Rows q,
-      Rows k,
-      Rows v,
-      Rows out,
-      float[] logSumExp,
-      int logSumExpOffset) {
+  Attention(boolean bf16Operands) {
+    this.bf16Operands = bf16Operands;
+  }
+
+  @Override
+  public void forward(
+      Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
+    AttentionSpec spec = head.spec();
     int width = spec.headWidth();
-    int keyRows = Gemm.roundUp(past + queries, TILE_ROWS);
+    int begin = head.firstKey();
+    int end = head.endKey();
+    int keyRows = Gemm.roundUp(end, TILE_ROWS);
     float[] keys = worker.scratch(Scratch.KEYS, panelsSize(keyRows, width));
     float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
-    pack(k, 0, past + queries, width, keys, keyRows);
-    pack(v, 0, past + queries, width, values, keyRows);
+    packKeys(worker, head.k(), begin, end, width, keys, keyRows);
+    packKeys(worker, head.v(), begin, end, width, values, keyRows);
     float[] block = worker.scratch(Scratch.QUERIES, panelsSize(PANEL, width));
     float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, panelsSize(PANEL, width));
     float[] scores = worker.scratch(Scratch.SCORES, keyRows * PANEL);
@@ -104,18 +94,27 @@ final class Attention implements HeadAttention {
     float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
     float[] sums = worker.scratch(Scratch.SECOND, PANEL);
     AttentionSimd simd = worker.simd().attention();
-    for (int start = 0; start < queries; start += PANEL) {
-      int rows = Math.min(PANEL, queries - start);
-      int before = past + start;
-      pack(q, start, rows, width, block, PANEL);
-      transpose(simd, block, width, (float) spec.scale(), columns);
-      products(simd, keys, keyRows, columns, width, before, rows, scores);
-      for (int group = 0; group < rows; group += GROUP) {
-        int visible = visible(before, rows, group);
-        mask(scores, before, group, visible);
-        simd.exponentials(scores, group, visible, maxima, sums, group);
+    VisibleKeys visible = worker.visibleKeys();
+    for (int start = 0; start < head.queries(); start += PANEL) {
+      int rows = Math.min(PANEL, head.queries() - start);
+      visible.set(head, start, rows);
+      pack(head.q(), start, rows, width, block, PANEL);
+      transposeQueries(simd, block, width, spec, columns);
+      products(simd, keys, keyRows, columns, width, visible, rows, scores);
+      if (head.bias() != null) {
+        addBias(head, head.biasAt(), start, rows, visible, scores);
       }
-      sumOverKeys(simd, scores, before, rows, values, keyRows, width, results);
+      for (int group = 0; group < visible.groups(); group++) {
+        int first = visible.first(group);
+        visible.mask(scores, group);
+        int at = first * PANEL + group * GROUP;
+        simd.exponentials(scores, at, visible.end(group) - first, maxima, sums, group * GROUP);
+      }
+      if (bf16Operands) {
+        int from = visible.first() * PANEL;
+        simd.roundToBf16(scores, from, visible.end() * PANEL - from);
+      }
+      sumOverKeys(simd, scores, visible, rows, values, keyRows, width, results);
       invert(sums, maxima, rows, logSumExp, logSumExpOffset + start);
       for (int w = 0; w < width; w += PANEL) {
         simd.scaleRows(
@@ -135,26 +134,28 @@ final class Attention implements HeadAttention {
   @Override
   public void backward(
       Worker worker,
-      AttentionSpec spec,
-      int tokens,
-      Rows q,
-      Rows k,
-      Rows v,
+      Head head,
       float[] logSumExp,
       int logSumExpOffset,
       Rows dOut,
       Rows dQ,
       Rows dK,
-      Rows dV) {
+      Rows dV,
+      float[] dBias,
+      int dBiasAt) {
+    AttentionSpec spec = head.spec();
     int width = spec.headWidth();
     float scale = (float) spec.scale();
-    int keyRows = Gemm.roundUp(tokens, TILE_ROWS);
+    int queries = head.queries();
+    int keyRows = Gemm.roundUp(head.keys(), TILE_ROWS);
     float[] keys = worker.scratch(Scratch.KEYS, panelsSize(keyRows, width));
     float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
     float[] keyGradients = worker.scratch(Scratch.KEY_GRADIENTS, panelsSize(keyRows, width));
     float[] valueGradients = worker.scratch(Scratch.VALUE_GRADIENTS, panelsSize(keyRows, width));
-    pack(k, 0, tokens, width, keys, keyRows);
-    pack(v, 0, tokens, width, values, keyRows);
+    packKeys(worker, head.k(), 0, head.keys(), width, keys, keyRows);
+    packKeys(worker, head.v(), 0, head.keys(), width, values, keyRows);
+    Arrays.fill(keyGradients, 0, panelsSize(keyRows, width), 0f);
+    Arrays.fill(valueGradients, 0, panelsSize(keyRows, width), 0f);
     int blockSize = panelsSize(PANEL, width);
     float[] block = worker.scratch(Scratch.QUERIES, blockSize);
     float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, blockSize);
@@ -165,34 +166,50 @@ final class Attention implements HeadAttention {
     float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
     float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
     AttentionSimd simd = worker.simd().attention();
+    VisibleKeys visible = worker.visibleKeys();
     int heads = spec.heads() / spec.keyValueHeads();
-    for (int head = 0; head < heads; head++) {
-      Rows headQ = q.shifted(head * width);
-      Rows headDOut = dOut.shifted(head * width);
-      for (int start = 0; start < tokens; start += PANEL) {
-        int rows = Math.min(PANEL, tokens - start);
+    for (int h = 0; h < heads; h++) {
+      Rows headQ = head.q().shifted(h * width);
+      Rows headDOut = dOut.shifted(h * width);
+      int biasAt = head.biasAt() + h * queries * head.keys();
+      for (int start = 0; start < queries; start += PANEL) {
+        int rows = Math.min(PANEL, queries - start);
+        visible.set(head, start, rows);
         pack(headQ, start, rows, width, block, PANEL);
-        transpose(simd, block, width, scale, columns);
-        products(simd, keys, keyRows, columns, width, start, rows, scores);
+        transposeQueries(simd, block, width, spec, columns);
+        products(simd, keys, keyRows, columns, width, visible, rows, scores);
+        if (head.bias() != null) {
+          addBias(head, biasAt, start, rows, visible, scores);
+        }
         pack(headDOut, start, rows, width, outBlock, PANEL);
         transpose(simd, outBlock, width, 1f, outColumns);
-        products(simd, values, keyRows, outColumns, width, start, rows, gradients);
-        int from = logSumExpOffset + head * tokens + start;
-        System.arraycopy(logSumExp, from, logSums, 0, rows);
-        for (int group = 0; group < rows; group += GROUP) {
-          int visible = visible(start, rows, group);
-          mask(scores, start, group, visible);
-          simd.softmaxGradients(scores, gradients, group, visible, logSums, group, scale);
+        products(simd, values, keyRows, outColumns, width, visible, rows, gradients);
+        System.arraycopy(logSumExp, logSumExpOffset + h * queries + start, logSums, 0, rows);
+        for (int group = 0; group < visible.groups(); group++) {
+          int first = visible.first(group);
+          visible.mask(scores, group);
+          simd.softmaxGradients(
+              scores,
+              gradients,
+              first * PANEL + group * GROUP,
+              visible.end(group) - first,
+              logSums,
+              group * GROUP,
+              dBias == null ? scale : 1f);
         }
-        boolean first = head == 0;
-        sumOverQueries(simd, scores, start, rows, outBlock, width, valueGradients, keyRows, first);
-        sumOverQueries(simd, gradients, start, rows, block, width, keyGradients, keyRows, first);
-        sumOverKeys(simd, gradients, start, rows, keys, keyRows, width, results);
-        unpack(results, PANEL, dQ.shifted(head * width), start, rows, width);
+        if (dBias != null) {
+          int to = dBiasAt + h * head.queries() * head.keys();
+          addToBias(head, start, rows, visible, gradients, dBias, to);
+          scale(gradients, visible, scale);
+        }
+        sumOverQueries(simd, scores, visible, rows, outBlock, width, valueGradients, keyRows);
+        sumOverQueries(simd, gradients, visible, rows, block, width, keyGradients, keyRows);
+        sumOverKeys(simd, gradients, visible, rows, keys, keyRows, width, results);
+        unpack(results, PANEL, dQ.shifted(h * width), start, rows, width);
       }
     }
-    unpack(keyGradients, keyRows, dK, 0, tokens, width);
-    unpack(valueGradients, keyRows, dV, 0, tokens, width);
+    unpack(keyGradients, keyRows, dK, 0, head.keys(), width);
+    unpack(valueGradients, keyRows, dV, 0, head.keys(), width);
   }
 
   /**
@@ -210,24 +227,22 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** Number of keys visible to a group of a block's queries. */
-  private static int visible(int before, int rows, int group) {
-    return before + Math.min(group + GROUP, rows);
-  }
-
-  /** {@code scores[key, query] = left[key] . columns[query]}, for the keys visible to a tile. */
+  /** {@code scores[key, query] = left[key] . columns[query]}, for the ranges of the groups. */
   private static void products(
       AttentionSimd simd,
       float[] left,
       int leftRows,
       float[] columns,
       int width,
-      int before,
+      VisibleKeys visible,
       int rows,
       float[] scores) {
-    for (int key = 0; key < before + rows; key += TILE_ROWS) {
-      int own = Math.max(0, key - before);
-      for (int query = own - own % TILE_COLUMNS; query < rows; query += TILE_COLUMNS) {
+    for (int key = visible.first(); key < visible.end(); key += TILE_ROWS) {
+      for (int query = 0; query < rows; query += TILE_COLUMNS) {
+        int group = query / GROUP;
+        if (!visible.meets(group, key) && !visible.meets(group + 1, key)) {
+          continue;
+        }
         for (int w = 0; w < width; w += PANEL) {
           simd.multiplyRows(
               left,
@@ -243,13 +258,39 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** Scores of keys that come after the query, in a group's corner of the block. */
-  static void mask(float[] scores, int before, int group, int visible) {
-    for (int key = before + group + 1; key < visible; key++) {
-      int row = key * PANEL + group;
-      for (int i = row; i < row + key - before - group; i++) {
-        scores[i] = Float.NEGATIVE_INFINITY;
+  /** Adds the bias to the scores of keys in the groups' ranges. */
+  static void addBias(
+      Head head, int biasAt, int start, int rows, VisibleKeys visible, float[] scores) {
+    for (int r = 0; r < rows; r++) {
+      int from = biasAt + (start + r) * head.keys();
+      int end = Math.min(visible.end(r / GROUP), head.keys());
+      for (int key = visible.first(r / GROUP); key < end; key++) {
+        scores[key * PANEL + r] += head.bias()[from + key];
       }
+    }
+  }
+
+  /** Adds the gradients of scores to those of the bias. */
+  static void addToBias(
+      Head head,
+      int start,
+      int rows,
+      VisibleKeys visible,
+      float[] gradients,
+      float[] dBias,
+      int dBiasAt) {
+    for (int r = 0; r < rows; r++) {
+      int to = dBiasAt + (start + r) * head.keys();
+      int end = Math.min(visible.end(r / GROUP), head.keys());
+      for (int key = visible.first(r / GROUP); key < end; key++) {
+        dBias[to + key] += gradients[key * PANEL + r];
+      }
+    }
+  }
+
+  private static void scale(float[] gradients, VisibleKeys visible, float factor) {
+    for (int i = visible.first() * PANEL; i < visible.end() * PANEL; i++) {
+      gradients[i] *= factor;
     }
   }
 
@@ -257,7 +298,7 @@ final class Attention implements HeadAttention {
   private static void sumOverKeys(
       AttentionSimd simd,
       float[] block,
-      int before,
+      VisibleKeys visible,
       int rows,
       float[] right,
       int rightRows,
@@ -266,56 +307,72 @@ final class Attention implements HeadAttention {
     for (int w = 0; w < width; w += TILE_COLUMNS) {
       int panel = w - w % PANEL;
       int column = w % PANEL;
-      for (int key = 0; key < before + rows; key += DEPTH) {
+      for (int chunk = visible.first(); chunk < visible.end(); chunk += DEPTH) {
         for (int query = 0; query < rows; query += TILE_ROWS) {
-          int visible = visible(before, rows, query - query % GROUP);
-          if (key < visible) {
+          int first = visible.first(query / GROUP);
+          int key = Math.max(chunk, first);
+          int end = Math.min(chunk + DEPTH, visible.end(query / GROUP));
+          if (key < end) {
             simd.multiplyColumns(
                 block,
                 key * PANEL + query,
                 right,
                 panel * rightRows + key * PANEL + column,
-                Math.min(DEPTH, visible - key),
+                end - key,
                 results,
                 panel * PANEL + query * PANEL + column,
-                key == 0);
+                key == first);
           }
         }
       }
     }
   }
 
-  /**
-   * {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}.
-   *
-   * @param first whether the sums of the block's own keys start here
-   */
+  /** {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}. */
   private static void sumOverQueries(
       AttentionSimd simd,
       float[] block,
-      int start,
+      VisibleKeys visible,
       int rows,
       float[] right,
       int width,
       float[] sums,
-      int sumsRows,
-      boolean first) {
-    for (int w = 0; w < width; w += TILE_COLUMNS) {
-      int panel = w - w % PANEL;
-      int column = w % PANEL;
-      for (int key = 0; key < start + rows; key += TILE_ROWS) {
-        int own = Math.max(0, key - start);
-        int query = own - own % GROUP;
+      int sumsRows) {
+    for (int key = visible.first(); key < visible.end(); key += TILE_ROWS) {
+      int group = 0;
+      while (group < visible.groups() && !visible.meets(group, key)) {
+        group++;
+      }
+      int last = visible.groups() - 1;
+      while (last > group && !visible.meets(last, key)) {
+        last--;
+      }
+      for (int between = group + 1; between < last; between++) {
+        if (!visible.meets(between, key)) {
+          zeroTile(block, key * PANEL + between * GROUP);
+        }
+      }
+      int query = group * GROUP;
+      int depth = Math.min(rows, (last + 1) * GROUP) - query;
+      for (int w = 0; w < width && depth > 0; w += TILE_COLUMNS) {
+        int panel = w - w % PANEL;
+        int column = w % PANEL;
         simd.multiplyRows(
             block,
             key * PANEL + query,
             right,
             panel * PANEL + query * PANEL + column,
-            rows - query,
+            depth,
             sums,
             panel * sumsRows + key * PANEL + column,
-            first && key >= start);
+            false);
       }
+    }
+  }
+
+  private static void zeroTile(float[] block, int at) {
+    for (int key = 0; key < TILE_ROWS; key++) {
+      Arrays.fill(block, at + key * PANEL, at + key * PANEL + GROUP, 0f);
     }
   }
 
@@ -335,6 +392,34 @@ final class Attention implements HeadAttention {
     }
   }
 
+  /** Packs the keys {@code [begin, end)}, with zero rows up to a whole tile on both sides. */
+  private void packKeys(
+      Worker worker, Rows from, int begin, int end, int width, float[] panels, int panelRows) {
+    int tileBegin = begin - begin % TILE_ROWS;
+    for (int w = 0; w < width; w += PANEL) {
+      int columns = Math.min(PANEL, width - w);
+      int panel = w * panelRows;
+      Arrays.fill(panels, panel + tileBegin * PANEL, panel + begin * PANEL, 0f);
+      for (int r = begin; r < end; r++) {
+        int row = from.offset + r * from.stride + w;
+        System.arraycopy(from.array, row, panels, panel + r * PANEL, columns);
+      }
+      Arrays.fill(panels, panel + end * PANEL, panel + panelRows * PANEL, 0f);
+      if (bf16Operands) {
+        int first = panel + begin * PANEL;
+        worker.simd().attention().roundToBf16(panels, first, (end - begin) * PANEL);
+      }
+    }
+  }
+
+  private void transposeQueries(
+      AttentionSimd simd, float[] block, int width, AttentionSpec spec, float[] columns) {
+    transpose(simd, block, width, (float) spec.scale(), columns);
+    if (bf16Operands) {
+      simd.roundToBf16(columns, 0, panelsSize(PANEL, width));
+    }
+  }
+
   private static void transpose(
       AttentionSimd simd, float[] block, int width, float factor, float[] columns) {
     for (int w = 0; w < width; w += PANEL) {
@@ -351,14 +436,6 @@ final class Attention implements HeadAttention {
         int row = to.offset + (start + r) * to.stride + w;
         System.arraycopy(panels, w * panelRows + r * PANEL, to.array, row, columns);
       }
-    }
-  }
-
-  /** Copies {@code count} rows to the rows starting at {@code start}. */
-  static void copyRows(Rows from, Rows to, int start, int count, int width) {
-    for (int t = 0; t < count; t++) {
-      int at = to.offset + (start + t) * to.stride;
-      System.arraycopy(from.array, from.offset + t * from.stride, to.array, at, width);
     }
   }
 }

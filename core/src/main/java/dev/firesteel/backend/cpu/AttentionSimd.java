@@ -85,4 +85,7 @@ interface AttentionSimd {
       float[] to,
       int toOffset,
       int toStride);
+
+  /** Rounds floats in place to the nearest bfloat16, as {@link Bf16#of}. */
+  void roundToBf16(float[] x, int offset, int size);
 }

@@ -3,7 +3,6 @@ package dev.firesteel.backend.cpu;
 import static dev.firesteel.backend.cpu.AttentionSimd.GROUP;
 import static dev.firesteel.backend.cpu.AttentionSimd.PANEL;
 
-import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.cpu.Attention.Rows;
 import dev.firesteel.backend.cpu.Bf16Kernel.Extent;
 import dev.firesteel.backend.cpu.Bf16Worker.Block;
@@ -23,7 +22,8 @@ import java.util.function.Function;
  * <p>Blocks, scores {@code [key, query]} and softmax are those of {@link Attention}, on the heap;
  * matmuls are performed by oneDNN, on native copies padded with zero rows to whole blocks, so that
  * a few compiled shapes serve all lengths. Sums over more than {@value #CHUNK} keys are accumulated
- * in chunks of that size. A query's result does not depend on the tokens after it.
+ * in chunks of that size. A query's result does not depend on keys that none of its block's queries
+ * sees.
  */
 final class Bf16Attention implements HeadAttention, AutoCloseable {
   /** Maximum number of keys in one matmul. */
@@ -68,20 +68,21 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   }
 
   /**
-   * Compiles the kernels for sequences of the given number of tokens; must not be called while
-   * heads are being computed.
+   * Compiles the kernels for sequences of the given number of keys; must not be called while heads
+   * are being computed.
    */
-  Bf16Attention compiledFor(int tokens) {
+  Bf16Attention compiledFor(int keys) {
     for (int blocks = 1; blocks <= CHUNK / PANEL; blocks++) {
-      int keys = blocks * PANEL;
-      if (keys < tokens + PANEL && scores[blocks] == null) {
-        scores[blocks] = kernel(keys, PANEL, width, false, stride, true, stride, PANEL, false);
-        sumsOverKeys[blocks] = kernel(PANEL, width, keys, true, PANEL, false, stride, width, false);
+      int count = blocks * PANEL;
+      if (count < keys + PANEL && scores[blocks] == null) {
+        scores[blocks] = kernel(count, PANEL, width, false, stride, true, stride, PANEL, false);
+        sumsOverKeys[blocks] =
+            kernel(PANEL, width, count, true, PANEL, false, stride, width, false);
         sumsOverQueries[blocks] =
-            kernel(keys, width, PANEL, false, PANEL, false, stride, width, true);
+            kernel(count, width, PANEL, false, PANEL, false, stride, width, true);
       }
-      if (CHUNK < tokens && moreOverKeys[blocks] == null) {
-        moreOverKeys[blocks] = kernel(PANEL, width, keys, true, PANEL, false, stride, width, true);
+      if (CHUNK < keys && moreOverKeys[blocks] == null) {
+        moreOverKeys[blocks] = kernel(PANEL, width, count, true, PANEL, false, stride, width, true);
       }
     }
     return this;
@@ -96,40 +97,42 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   @Override
   public void forward(
-      Worker worker,
-      AttentionSpec spec,
-      int tokens,
-      Rows q,
-      Rows k,
-      Rows v,
-      Rows out,
-      float[] logSumExp,
-      int logSumExpOffset) {
+      Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
     Bf16Worker state = states.apply(worker);
     AttentionSimd simd = worker.simd().attention();
-    int keyRows = Gemm.roundUp(tokens, PANEL);
+    int seen = head.endKey();
+    int keyRows = Gemm.roundUp(seen, PANEL);
     NativeBlock keys = state.block(Block.KEYS, bytes(keyRows));
     NativeBlock values = state.block(Block.VALUES, bytes(keyRows));
     NativeBlock queries = state.block(Block.QUERIES, bytes(PANEL));
     NativeBlock probabilities =
         state.block(Block.PROBABILITIES, (long) Short.BYTES * keyRows * PANEL);
-    round(worker, state, k, 0, tokens, 1f, keys);
-    round(worker, state, v, 0, tokens, 1f, values);
+    round(worker, state, head.k(), 0, seen, 1f, keys);
+    round(worker, state, head.v(), 0, seen, 1f, values);
     float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
     float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
     float[] sums = worker.scratch(Scratch.SECOND, PANEL);
-    for (int start = 0; start < tokens; start += PANEL) {
-      int rows = Math.min(PANEL, tokens - start);
-      int end = start + PANEL;
-      round(worker, state, q, start, rows, (float) spec.scale(), queries);
-      products(state, keys, queries, end, block);
-      for (int group = 0; group < PANEL; group += GROUP) {
-        Attention.mask(block, start, group, start + group + GROUP);
-        simd.exponentials(block, group, start + group + GROUP, maxima, sums, group);
+    float scale = (float) head.spec().scale();
+    VisibleKeys visible = worker.visibleKeys();
+    for (int start = 0; start < head.queries(); start += PANEL) {
+      int rows = Math.min(PANEL, head.queries() - start);
+      visible.set(head, start, rows);
+      int from = visible.first() - visible.first() % PANEL;
+      int end = Gemm.roundUp(visible.end(), PANEL);
+      round(worker, state, head.q(), start, rows, scale, queries);
+      products(state, keys, queries, from, end, block);
+      if (head.bias() != null) {
+        Attention.addBias(head, head.biasAt(), start, rows, visible, block);
       }
-      zeroUnseen(block, start);
-      round(worker, state, block, end * PANEL, probabilities);
-      sumOverKeys(state, probabilities, values, end);
+      for (int group = 0; group < visible.groups(); group++) {
+        int first = visible.first(group);
+        visible.mask(block, group);
+        int at = first * PANEL + group * GROUP;
+        simd.exponentials(block, at, visible.end(group) - first, maxima, sums, group * GROUP);
+      }
+      visible.zeroOutside(block, from, end);
+      round(worker, state, block, from * PANEL, end * PANEL, probabilities);
+      sumOverKeys(state, probabilities, values, from, end);
       Attention.invert(sums, maxima, rows, logSumExp, logSumExpOffset + start);
       unpack(worker, state.tile(), 0, out, start, rows, sums);
     }
@@ -138,20 +141,19 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   @Override
   public void backward(
       Worker worker,
-      AttentionSpec spec,
-      int tokens,
-      Rows q,
-      Rows k,
-      Rows v,
+      Head head,
       float[] logSumExp,
       int logSumExpOffset,
       Rows dOut,
       Rows dQ,
       Rows dK,
-      Rows dV) {
+      Rows dV,
+      float[] dBias,
+      int dBiasAt) {
     Bf16Worker state = states.apply(worker);
     AttentionSimd simd = worker.simd().attention();
-    int keyRows = Gemm.roundUp(tokens, PANEL);
+    int keyCount = head.keys();
+    int keyRows = Gemm.roundUp(keyCount, PANEL);
     NativeBlock keys = state.block(Block.KEYS, bytes(keyRows));
     NativeBlock values = state.block(Block.VALUES, bytes(keyRows));
     NativeBlock queries = state.block(Block.QUERIES, bytes(PANEL));
@@ -164,47 +166,61 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
         state.block(Block.KEY_GRADIENTS, (long) Float.BYTES * keyRows * width);
     NativeBlock valueGradients =
         state.block(Block.VALUE_GRADIENTS, (long) Float.BYTES * keyRows * width);
-    round(worker, state, k, 0, tokens, 1f, keys);
-    round(worker, state, v, 0, tokens, 1f, values);
+    round(worker, state, head.k(), 0, keyCount, 1f, keys);
+    round(worker, state, head.v(), 0, keyCount, 1f, values);
     zero(keyGradients, keyRows * width);
     zero(valueGradients, keyRows * width);
     float[] block = worker.scratch(Scratch.SCORES, keyRows * PANEL);
     float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
     float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
     float[] factors = worker.scratch(Scratch.SECOND, PANEL);
-    float scale = (float) spec.scale();
-    int heads = spec.heads() / spec.keyValueHeads();
-    for (int head = 0; head < heads; head++) {
-      Rows headQ = q.shifted(head * width);
-      Rows headDOut = dOut.shifted(head * width);
-      for (int start = 0; start < tokens; start += PANEL) {
-        int rows = Math.min(PANEL, tokens - start);
-        int end = start + PANEL;
+    float scale = (float) head.spec().scale();
+    VisibleKeys visible = worker.visibleKeys();
+    int heads = head.spec().heads() / head.spec().keyValueHeads();
+    for (int h = 0; h < heads; h++) {
+      Rows headQ = head.q().shifted(h * width);
+      Rows headDOut = dOut.shifted(h * width);
+      int biasAt = head.biasAt() + h * head.queries() * keyCount;
+      for (int start = 0; start < head.queries(); start += PANEL) {
+        int rows = Math.min(PANEL, head.queries() - start);
+        visible.set(head, start, rows);
+        int from = visible.first() - visible.first() % PANEL;
+        int end = Gemm.roundUp(visible.end(), PANEL);
         round(worker, state, headQ, start, rows, scale, queries);
-        products(state, keys, queries, end, block);
-        round(worker, state, headDOut, start, rows, 1f, outGradients);
-        products(state, values, outGradients, end, gradients);
-        System.arraycopy(logSumExp, logSumExpOffset + head * tokens + start, logSums, 0, rows);
-        Arrays.fill(logSums, rows, PANEL, 0f);
-        for (int group = 0; group < PANEL; group += GROUP) {
-          int visible = start + group + GROUP;
-          Attention.mask(block, start, group, visible);
-          simd.softmaxGradients(block, gradients, group, visible, logSums, group, 1f);
+        products(state, keys, queries, from, end, block);
+        if (head.bias() != null) {
+          Attention.addBias(head, biasAt, start, rows, visible, block);
         }
-        zeroUnseen(block, start);
-        zeroUnseen(gradients, start);
-        round(worker, state, block, end * PANEL, probabilities);
-        round(worker, state, gradients, end * PANEL, scoreGradients);
-        sumOverQueries(state, probabilities, outGradients, end, valueGradients);
-        sumOverQueries(state, scoreGradients, queries, end, keyGradients);
-        sumOverKeys(state, scoreGradients, keys, end);
+        round(worker, state, headDOut, start, rows, 1f, outGradients);
+        products(state, values, outGradients, from, end, gradients);
+        int logSumAt = logSumExpOffset + h * head.queries() + start;
+        System.arraycopy(logSumExp, logSumAt, logSums, 0, rows);
+        Arrays.fill(logSums, rows, PANEL, 0f);
+        for (int group = 0; group < visible.groups(); group++) {
+          int first = visible.first(group);
+          visible.mask(block, group);
+          int at = first * PANEL + group * GROUP;
+          simd.softmaxGradients(
+              block, gradients, at, visible.end(group) - first, logSums, group * GROUP, 1f);
+        }
+        if (dBias != null) {
+          int to = dBiasAt + h * head.queries() * head.keys();
+          Attention.addToBias(head, start, rows, visible, gradients, dBias, to);
+        }
+        visible.zeroOutside(block, from, end);
+        visible.zeroOutside(gradients, from, end);
+        round(worker, state, block, from * PANEL, end * PANEL, probabilities);
+        round(worker, state, gradients, from * PANEL, end * PANEL, scoreGradients);
+        sumOverQueries(state, probabilities, outGradients, from, end, valueGradients);
+        sumOverQueries(state, scoreGradients, queries, from, end, keyGradients);
+        sumOverKeys(state, scoreGradients, keys, from, end);
         Arrays.fill(factors, 0, rows, scale);
-        unpack(worker, state.tile(), 0, dQ.shifted(head * width), start, rows, factors);
+        unpack(worker, state.tile(), 0, dQ.shifted(h * width), start, rows, factors);
       }
     }
     Arrays.fill(factors, 0, PANEL, 1f);
-    for (int start = 0; start < tokens; start += PANEL) {
-      int rows = Math.min(PANEL, tokens - start);
+    for (int start = 0; start < keyCount; start += PANEL) {
+      int rows = Math.min(PANEL, keyCount - start);
       unpack(worker, keyGradients.floats(), start, dK, start, rows, factors);
       unpack(worker, valueGradients.floats(), start, dV, start, rows, factors);
     }
@@ -243,10 +259,10 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   }
 
   private static void round(
-      Worker worker, Bf16Worker state, float[] from, int size, NativeBlock to) {
+      Worker worker, Bf16Worker state, float[] from, int begin, int end, NativeBlock to) {
     ShortBuffer out = to.shorts();
-    for (int i = 0; i < size; i += Bf16Worker.STRIP) {
-      int length = Math.min(Bf16Worker.STRIP, size - i);
+    for (int i = begin; i < end; i += Bf16Worker.STRIP) {
+      int length = Math.min(Bf16Worker.STRIP, end - i);
       worker.simd().toBf16(from, i, state.shorts, 0, length);
       out.put(i, state.shorts, 0, length);
     }
@@ -254,8 +270,8 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   /** {@code to[key, query] = left[key] . right[query]} for a block of queries. */
   private void products(
-      Bf16Worker state, NativeBlock left, NativeBlock right, int end, float[] to) {
-    for (int key = 0; key < end; key += CHUNK) {
+      Bf16Worker state, NativeBlock left, NativeBlock right, int from, int end, float[] to) {
+    for (int key = from; key < end; key += CHUNK) {
       int count = Math.min(CHUNK, end - key);
       scores[count / PANEL].execute(
           state, left.address() + bytes(key), right.address(), state.tileAddress());
@@ -266,10 +282,11 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   /**
    * The worker's tile becomes {@code [query] = sum over keys of block[key, query] * right[key]}.
    */
-  private void sumOverKeys(Bf16Worker state, NativeBlock block, NativeBlock right, int end) {
-    for (int key = 0; key < end; key += CHUNK) {
+  private void sumOverKeys(
+      Bf16Worker state, NativeBlock block, NativeBlock right, int from, int end) {
+    for (int key = from; key < end; key += CHUNK) {
       int blocks = Math.min(CHUNK, end - key) / PANEL;
-      Bf16Kernel kernel = key == 0 ? sumsOverKeys[blocks] : moreOverKeys[blocks];
+      Bf16Kernel kernel = key == from ? sumsOverKeys[blocks] : moreOverKeys[blocks];
       kernel.execute(
           state,
           block.address() + (long) key * PANEL * Short.BYTES,
@@ -280,21 +297,18 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   /** {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}. */
   private void sumOverQueries(
-      Bf16Worker state, NativeBlock block, NativeBlock right, int end, NativeBlock sums) {
-    for (int key = 0; key < end; key += CHUNK) {
+      Bf16Worker state,
+      NativeBlock block,
+      NativeBlock right,
+      int from,
+      int end,
+      NativeBlock sums) {
+    for (int key = from; key < end; key += CHUNK) {
       sumsOverQueries[Math.min(CHUNK, end - key) / PANEL].execute(
           state,
           block.address() + (long) key * PANEL * Short.BYTES,
           right.address(),
           sums.address() + (long) key * width * Float.BYTES);
-    }
-  }
-
-  /** Keys after all of a group's queries, which softmax has left out. */
-  private static void zeroUnseen(float[] block, int start) {
-    for (int key = GROUP; key < PANEL; key++) {
-      int row = (start + key) * PANEL;
-      Arrays.fill(block, row, row + key - key % GROUP, 0f);
     }
   }
 

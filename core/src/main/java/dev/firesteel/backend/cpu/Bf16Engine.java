@@ -31,7 +31,7 @@ final class Bf16Engine implements MatrixEngine {
    */
   private static final int HEAD_LOGITS = 1 << 25;
 
-  /** Minimum sequence length in tokens for attention with bf16 operands. */
+  /** Minimum number of queries in a sequence for attention by oneDNN. */
   static final int ATTENTION_TOKENS = 128;
 
   /** Number of compiled matmuls kept; training needs about 20, generation one per prompt length. */
@@ -51,7 +51,8 @@ final class Bf16Engine implements MatrixEngine {
   private final Bf16Twins twins = new Bf16Twins(pool);
   private final Map<Worker, Bf16Worker> states = new ConcurrentHashMap<>();
   private final AtomicInteger nextState = new AtomicInteger();
-  private final Attention fp32Attention = new Attention();
+  private final Attention fp32Attention = new Attention(false);
+  private final Attention roundedAttention = new Attention(true);
   private final Map<Integer, Bf16Attention> attentions = new HashMap<>();
   private final Map<Form, Bf16Gemm> products = new LinkedHashMap<>(64, 0.75f, true);
   private float[] logits = new float[0];
@@ -310,19 +311,23 @@ final class Bf16Engine implements MatrixEngine {
   }
 
   /**
-   * Float32 attention for short sequences, where matmuls are too small to benefit, and for heads
-   * too wide for a tile.
+   * Attention with bf16 operands: by oneDNN, or for few queries, whose matmuls are too small to
+   * benefit, by the float32 kernel on rounded operands. Generation with a cache thus has the
+   * arithmetic of training. Heads too wide for a tile have float32 operands in both.
    */
   @Override
-  public HeadAttention attention(AttentionSpec spec, int tokens) {
-    if (tokens < ATTENTION_TOKENS || spec.headWidth() > Bf16Attention.MOST_WIDTH) {
+  public HeadAttention attention(AttentionSpec spec, int queries, int keys) {
+    if (spec.headWidth() > Bf16Attention.MOST_WIDTH) {
       return fp32Attention;
+    }
+    if (queries < ATTENTION_TOKENS) {
+      return roundedAttention;
     }
     return attentions
         .computeIfAbsent(
             spec.headWidth(),
             width -> new Bf16Attention(dnnl, workers.threads(), this::state, width))
-        .compiledFor(tokens);
+        .compiledFor(keys);
   }
 
   /** Number of arrays converted so far, for tests. */

@@ -8,6 +8,7 @@ import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.RopeSpec;
 import java.util.ArrayList;
@@ -74,12 +75,14 @@ final class CpuAttention implements AttentionKernels {
     int batch = x.shape().dim(0);
     int tokens = x.shape().dim(1);
     int width = x.shape().last();
-    int[] starts = new int[batch];
-    if (positions != null) {
-      copyTo(starts, positions);
+    int[] given = positions == null ? null : IntStorage.of(positions);
+    int givenStart = positions == null ? 0 : offset(positions);
+    int last = tokens - 1;
+    for (int i = 0; given != null && i < batch * tokens; i++) {
+      last = Math.max(last, given[givenStart + i]);
     }
     RotaryTable table = rotaryTable(spec);
-    table.extend(spec, Arrays.stream(starts).max().orElse(0) + tokens);
+    table.extend(spec, last + 1);
     float[] from = FloatStorage.of(x);
     float[] to = written(out);
     int fromStart = offset(x);
@@ -92,17 +95,13 @@ final class CpuAttention implements AttentionKernels {
         (row, worker) -> {
           int fromRow = fromStart + row * width;
           int toRow = toStart + row * width;
-          int position = starts[row / tokens] + row % tokens;
+          int position = given == null ? row % tokens : given[givenStart + row];
           table.turn(
               worker.simd().elementwise(), spec, position, inverse, from, fromRow, to, toRow);
           if (!inPlace) {
             System.arraycopy(from, fromRow + rotated, to, toRow + rotated, width - rotated);
           }
         });
-  }
-
-  private static void copyTo(int[] to, NdArray from) {
-    System.arraycopy(IntStorage.of(from), offset(from), to, 0, to.length);
   }
 
   private RotaryTable rotaryTable(RopeSpec spec) {
@@ -117,155 +116,181 @@ final class CpuAttention implements AttentionKernels {
   }
 
   @Override
-  public void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp) {
-    PackedRows packed = new PackedRows(spec, FloatStorage.of(qkv), offset(qkv), qkv.shape().dim(1));
-    float[] to = written(out);
-    int toStart = offset(out);
+  public void attention(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp) {
+    int queries = q.tokens();
+    Operands operands = new Operands(spec, q, k, v, ranges, bias);
+    HeadRows outputs = new HeadRows(new Heads(out, 0), written(out), spec.headWidth());
     float[] logSums = logSumExp == null ? null : written(logSumExp);
     int logSumStart = logSumExp == null ? 0 : offset(logSumExp);
-    int tokens = qkv.shape().dim(1);
-    HeadAttention attention = engine.attention(spec, tokens);
+    HeadAttention attention = engine.attention(spec, queries, k.tokens());
     pool.run(
-        qkv.shape().dim(0) * spec.heads(),
+        q.batch() * spec.heads(),
         (i, worker) -> {
           int sequence = i / spec.heads();
           int head = i % spec.heads();
-          int group = head / (spec.heads() / spec.keyValueHeads());
           attention.forward(
               worker,
-              spec,
-              tokens,
-              packed.queries(sequence, head),
-              packed.keys(sequence, group),
-              packed.values(sequence, group),
-              outputRows(spec, to, toStart, tokens, sequence, head),
+              operands.head(sequence, head),
+              outputs.of(sequence, head),
               logSums,
-              logSumStart + i * tokens);
+              logSumStart + i * queries);
         });
   }
 
   @Override
-  public void causalAttentionBackward(
-      AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp, NdArray dOut, NdArray dQkv) {
-    int tokens = qkv.shape().dim(1);
-    PackedRows packed = new PackedRows(spec, FloatStorage.of(qkv), offset(qkv), tokens);
-    PackedRows gradients = new PackedRows(spec, written(dQkv), offset(dQkv), tokens);
-    float[] outputGradients = FloatStorage.of(dOut);
+  public void attentionBackward(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp,
+      NdArray dOut,
+      Heads dQ,
+      Heads dK,
+      Heads dV,
+      NdArray dBias) {
+    int queries = q.tokens();
+    int width = spec.headWidth();
+    Operands operands = new Operands(spec, q, k, v, ranges, bias);
+    HeadRows dOutputs = new HeadRows(new Heads(dOut, 0), FloatStorage.of(dOut), width);
+    HeadRows dQueries = new HeadRows(dQ, written(dQ.rows()), width);
+    HeadRows dKeys = new HeadRows(dK, written(dK.rows()), width);
+    HeadRows dValues = new HeadRows(dV, written(dV.rows()), width);
+    float[] biasGradients = dBias == null ? null : written(dBias);
+    int biasStart = dBias == null ? 0 : offset(dBias);
     float[] logSums = FloatStorage.of(logSumExp);
-    int outputGradientStart = offset(dOut);
     int logSumStart = offset(logSumExp);
     int groups = spec.keyValueHeads();
-    HeadAttention attention = engine.attention(spec, tokens);
-    pool.run(
-        qkv.shape().dim(0) * groups,
-        (i, worker) -> {
-          int sequence = i / groups;
-          int group = i % groups;
-          int head = group * (spec.heads() / groups);
-          attention.backward(
-              worker,
-              spec,
-              tokens,
-              packed.queries(sequence, head),
-              packed.keys(sequence, group),
-              packed.values(sequence, group),
-              logSums,
-              logSumStart + (sequence * spec.heads() + head) * tokens,
-              outputRows(spec, outputGradients, outputGradientStart, tokens, sequence, head),
-              gradients.queries(sequence, head),
-              gradients.keys(sequence, group),
-              gradients.values(sequence, group));
-        });
-  }
-
-  @Override
-  public void cachedAttention(
-      AttentionSpec spec,
-      NdArray qkv,
-      NdArray keys,
-      NdArray values,
-      NdArray positions,
-      NdArray out) {
-    int batch = qkv.shape().dim(0);
-    int tokens = qkv.shape().dim(1);
-    int capacity = keys.shape().dim(2);
-    int width = spec.headWidth();
-    int groups = spec.keyValueHeads();
-    int[] starts = new int[batch];
-    copyTo(starts, positions);
-    IdChecks.requireRoom(starts, 0, batch, tokens, capacity);
-    PackedRows packed = new PackedRows(spec, FloatStorage.of(qkv), offset(qkv), tokens);
-    float[] keyCache = written(keys);
-    float[] valueCache = written(values);
-    int keyStart = offset(keys);
-    int valueStart = offset(values);
-    float[] to = written(out);
-    int toStart = offset(out);
-    pool.run(
-        batch * groups,
-        (i, worker) -> {
-          int sequence = i / groups;
-          int group = i % groups;
-          int past = starts[sequence];
-          int cached = i * capacity * width;
-          Attention.Rows k = new Attention.Rows(keyCache, keyStart + cached, width);
-          Attention.Rows v = new Attention.Rows(valueCache, valueStart + cached, width);
-          Attention.copyRows(packed.keys(sequence, group), k, past, tokens, width);
-          Attention.copyRows(packed.values(sequence, group), v, past, tokens, width);
-          int shared = spec.heads() / groups;
-          for (int head = group * shared; head < (group + 1) * shared; head++) {
-            Attention.forward(
+    int shared = spec.heads() / groups;
+    HeadAttention attention = engine.attention(spec, queries, k.tokens());
+    TaskOfGroup task =
+        (sequence, group, worker) ->
+            attention.backward(
                 worker,
-                spec,
-                tokens,
-                past,
-                packed.queries(sequence, head),
-                k,
-                v,
-                outputRows(spec, to, toStart, tokens, sequence, head),
-                null,
-                0);
+                operands.head(sequence, group * shared),
+                logSums,
+                logSumStart + (sequence * spec.heads() + group * shared) * queries,
+                dOutputs.of(sequence, group * shared),
+                dQueries.of(sequence, group * shared),
+                dKeys.of(sequence, group),
+                dValues.of(sequence, group),
+                biasGradients,
+                biasStart + group * shared * queries * k.tokens());
+    if (biasGradients == null) {
+      pool.run(q.batch() * groups, (i, worker) -> task.run(i / groups, i % groups, worker));
+      return;
+    }
+    Arrays.fill(biasGradients, biasStart, biasStart + Math.toIntExact(dBias.size()), 0f);
+    // Sequences add to the same gradient: one thread takes all of a group, in order.
+    pool.run(
+        groups,
+        (group, worker) -> {
+          for (int sequence = 0; sequence < q.batch(); sequence++) {
+            task.run(sequence, group, worker);
           }
         });
   }
 
-  /** The positions of the heads in a packed array [B, T, (H + 2G) K]. */
-  private static final class PackedRows {
-    private final AttentionSpec spec;
-    private final float[] array;
-    private final int offset;
-    private final int tokens;
+  /** Backward of one group of heads of a sequence. */
+  @FunctionalInterface
+  private interface TaskOfGroup {
+    void run(int sequence, int group, Worker worker);
+  }
 
-    PackedRows(AttentionSpec spec, float[] array, int offset, int tokens) {
-      this.spec = spec;
-      this.array = array;
-      this.offset = offset;
-      this.tokens = tokens;
-    }
-
-    Attention.Rows queries(int sequence, int head) {
-      return rows(sequence, head);
-    }
-
-    Attention.Rows keys(int sequence, int group) {
-      return rows(sequence, spec.heads() + group);
-    }
-
-    Attention.Rows values(int sequence, int group) {
-      return rows(sequence, spec.heads() + spec.keyValueHeads() + group);
-    }
-
-    private Attention.Rows rows(int sequence, int slot) {
-      int stride = spec.packedWidth();
-      int first = offset + sequence * tokens * stride + slot * spec.headWidth();
-      return new Attention.Rows(array, first, stride);
+  @Override
+  public void append(NdArray x, int column, NdArray cache, NdArray positions) {
+    int batch = x.shape().dim(0);
+    int tokens = x.shape().dim(1);
+    int stride = x.shape().last();
+    int capacity = cache.shape().dim(1);
+    int width = cache.shape().last();
+    int[] starts = IntStorage.of(positions);
+    int startsAt = offset(positions);
+    IdChecks.requireRoom(starts, startsAt, batch, tokens, capacity);
+    float[] from = FloatStorage.of(x);
+    float[] to = written(cache);
+    int fromStart = offset(x) + column;
+    int toStart = offset(cache);
+    for (int row = 0; row < batch * tokens; row++) {
+      int sequence = row / tokens;
+      int at = sequence * capacity + starts[startsAt + sequence] + row % tokens;
+      System.arraycopy(from, fromStart + row * stride, to, toStart + at * width, width);
     }
   }
 
-  private static Attention.Rows outputRows(
-      AttentionSpec spec, float[] array, int offset, int tokens, int sequence, int head) {
-    int stride = spec.outputWidth();
-    return new Attention.Rows(
-        array, offset + sequence * tokens * stride + head * spec.headWidth(), stride);
+  /** The rows of each head in an array. */
+  private static final class HeadRows {
+    private final float[] array;
+    private final int first;
+    private final int sequence;
+    private final int stride;
+    private final int width;
+
+    HeadRows(Heads heads, float[] array, int width) {
+      this.array = array;
+      this.width = width;
+      first = offset(heads.rows()) + heads.column();
+      stride = heads.stride();
+      sequence = heads.tokens() * stride;
+    }
+
+    Attention.Rows of(int b, int head) {
+      return new Attention.Rows(array, first + b * sequence + head * width, stride);
+    }
+  }
+
+  /** The operands of a call, by head. */
+  private static final class Operands {
+    private final AttentionSpec spec;
+    private final HeadRows q;
+    private final HeadRows k;
+    private final HeadRows v;
+    private final int queries;
+    private final int keys;
+    private final int[] ranges;
+    private final int rangesAt;
+    private final float[] bias;
+    private final int biasAt;
+
+    Operands(AttentionSpec spec, Heads q, Heads k, Heads v, NdArray ranges, NdArray bias) {
+      this.spec = spec;
+      this.q = new HeadRows(q, FloatStorage.of(q.rows()), spec.headWidth());
+      this.k = new HeadRows(k, FloatStorage.of(k.rows()), spec.headWidth());
+      this.v = new HeadRows(v, FloatStorage.of(v.rows()), spec.headWidth());
+      queries = q.tokens();
+      keys = k.tokens();
+      this.ranges = IntStorage.of(ranges);
+      rangesAt = offset(ranges);
+      this.bias = bias == null ? null : FloatStorage.of(bias);
+      biasAt = bias == null ? 0 : offset(bias);
+      IdChecks.requireRanges(this.ranges, rangesAt, q.batch() * queries, keys);
+    }
+
+    /** A query head, and the key-value head that it reads. */
+    HeadAttention.Head head(int sequence, int head) {
+      int group = head / (spec.heads() / spec.keyValueHeads());
+      return new HeadAttention.Head(
+          spec,
+          q.of(sequence, head),
+          k.of(sequence, group),
+          v.of(sequence, group),
+          queries,
+          keys,
+          ranges,
+          rangesAt + 2 * sequence * queries,
+          bias,
+          biasAt + head * queries * keys);
+    }
   }
 }

@@ -2,6 +2,7 @@ package dev.firesteel.backend.cpu;
 
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Workspace;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,8 +29,8 @@ abstract class CpuWorkspace implements Workspace {
 
   /** Keys, values and their gradients in panels, and two blocks of scores. */
   @Override
-  public void causalAttentionBackward(AttentionSpec spec, NdArray qkv) {
-    long tokens = qkv.shape().dim(1);
+  public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {
+    long tokens = k.tokens();
     long panels = tokens * Gemm.roundUp(spec.headWidth(), AttentionSimd.PANEL);
     attentionFloats = Math.max(attentionFloats, 4 * panels + 2 * tokens * AttentionSimd.PANEL);
   }

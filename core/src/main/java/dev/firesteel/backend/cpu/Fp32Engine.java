@@ -19,7 +19,7 @@ final class Fp32Engine implements MatrixEngine {
 
   private final WorkerPool pool;
   private final Gemm gemm;
-  private final Attention attention = new Attention();
+  private final Attention attention = new Attention(false);
   private float[] panels = new float[0];
   private float[] headPanels = new float[0];
   private float[] logits = new float[0];
@@ -197,7 +197,7 @@ final class Fp32Engine implements MatrixEngine {
   }
 
   @Override
-  public HeadAttention attention(AttentionSpec spec, int tokens) {
+  public HeadAttention attention(AttentionSpec spec, int queries, int keys) {
     return attention;
   }
 

@@ -3,48 +3,82 @@ package dev.firesteel.backend.cpu;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.cpu.Attention.Rows;
 
-/**
- * Causal attention of one head over a sequence, by the calling thread: the unit of work of
- * attention in training.
- */
+/** Attention of one head over a sequence, by the calling thread: the unit of work of attention. */
 interface HeadAttention {
   /**
-   * {@code out = softmax(scale q k^T) v}, token t attending to tokens [0, t].
+   * The operands of one key-value head, and of one query head or of all that share it.
    *
-   * @param logSumExp receives one value per token; null if not needed
+   * @param q the first query head; the others follow, {@code headWidth} apart
+   * @param queries Tq
+   * @param keys Tk
+   * @param ranges of keys of each query, pairs from {@code rangesAt}, before the window
+   * @param bias [Tq, Tk] of the first query head from {@code biasAt}, and then of the others; null
+   *     for none
    */
-  void forward(
-      Worker worker,
+  record Head(
       AttentionSpec spec,
-      int tokens,
       Rows q,
       Rows k,
       Rows v,
-      Rows out,
-      float[] logSumExp,
-      int logSumExpOffset);
+      int queries,
+      int keys,
+      int[] ranges,
+      int rangesAt,
+      float[] bias,
+      int biasAt) {
+    /** No query sees a key before this one. */
+    int firstKey() {
+      int first = keys;
+      for (int t = 0; t < queries; t++) {
+        first = Math.min(first, firstKey(t));
+      }
+      return first;
+    }
+
+    /** No query sees this key or one after it. */
+    int endKey() {
+      int end = 0;
+      for (int t = 0; t < queries; t++) {
+        end = Math.max(end, endKey(t));
+      }
+      return end;
+    }
+
+    int firstKey(int query) {
+      return spec.firstKey(ranges[rangesAt + 2 * query], endKey(query));
+    }
+
+    int endKey(int query) {
+      return ranges[rangesAt + 2 * query + 1];
+    }
+  }
+
+  /**
+   * {@code out = softmax(scale q k^T + bias) v} of one query head.
+   *
+   * @param logSumExp receives one value a query; null if not needed
+   */
+  void forward(Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset);
 
   /**
    * Gradients of one key-value head and of the query heads that share it.
    *
-   * @param q the group's first query head; the others follow, {@code headWidth} apart
-   * @param logSumExp [heads of the group, T]
+   * @param logSumExp [heads of the group, Tq]
    * @param dOut laid out as q is
    * @param dQ as q, overwritten
    * @param dK overwritten
    * @param dV overwritten
+   * @param dBias laid out as the bias, from {@code dBiasAt}, added to; null if not wanted
    */
   void backward(
       Worker worker,
-      AttentionSpec spec,
-      int tokens,
-      Rows q,
-      Rows k,
-      Rows v,
+      Head head,
       float[] logSumExp,
       int logSumExpOffset,
       Rows dOut,
       Rows dQ,
       Rows dK,
-      Rows dV);
+      Rows dV,
+      float[] dBias,
+      int dBiasAt);
 }

@@ -29,10 +29,10 @@ interface MatrixEngine extends AutoCloseable {
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
 
   /**
-   * Causal attention over sequences of the given number of tokens; must not be called during its
-   * computation.
+   * Attention of sequences with the given numbers of queries and keys; must not be called during
+   * its computation.
    */
-  HeadAttention attention(AttentionSpec spec, int tokens);
+  HeadAttention attention(AttentionSpec spec, int queries, int keys);
 
   /** Zeros for the gradient of a matmul without rows. */
   static void clear(NdArray out) {

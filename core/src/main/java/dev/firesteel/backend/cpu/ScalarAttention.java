@@ -111,4 +111,11 @@ final class ScalarAttention implements AttentionSimd {
       }
     }
   }
+
+  @Override
+  public void roundToBf16(float[] x, int offset, int size) {
+    for (int i = offset; i < offset + size; i++) {
+      x[i] = Bf16.toFloat(Bf16.of(x[i]));
+    }
+  }
 }

@@ -559,4 +559,35 @@ final class VectorAttention implements AttentionSimd {
       }
     }
   }
+
+  @Override
+  public void roundToBf16(float[] x, int offset, int size) {
+    int whole = size - size % LENGTH;
+    for (int i = offset; i < offset + whole; i += LENGTH) {
+      FloatVector values = FloatVector.fromArray(SPECIES, x, i);
+      if (values.getClass() != VECTOR) {
+        throw otherClass();
+      }
+      IntVector bits = values.reinterpretAsInts();
+      if (bits.getClass() != BITS) {
+        throw otherClass();
+      }
+      IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
+      FloatVector rounded =
+          bits.add(upper.and(1))
+              .add(0x7fff)
+              .and(0xffff0000)
+              .blend(
+                  bits.or(0x400000).and(0xffff0000),
+                  bits.and(0x7fffffff).compare(VectorOperators.GT, 0x7f800000))
+              .reinterpretAsFloats();
+      if (rounded.getClass() != VECTOR) {
+        throw otherClass();
+      }
+      rounded.intoArray(x, i);
+    }
+    for (int i = offset + whole; i < offset + size; i++) {
+      x[i] = Bf16.toFloat(Bf16.of(x[i]));
+    }
+  }
 }

@@ -45,6 +45,7 @@ final class Worker {
    */
   private final float[][] scratch = new float[Scratch.values().length][0];
 
+  private final VisibleKeys visibleKeys = new VisibleKeys();
   private final int[] words = new int[4];
   private final double[] squares = new double[ElementwiseSimd.SQUARE_SUMS];
 
@@ -79,6 +80,11 @@ final class Worker {
   /** The sums of {@link ElementwiseSimd#addSquares}, with undefined content. */
   double[] squares() {
     return squares;
+  }
+
+  /** What a block of queries sees, with undefined content. */
+  VisibleKeys visibleKeys() {
+    return visibleKeys;
   }
 
   /** Four words for {@link dev.firesteel.random.Philox#block}. */

@@ -2,6 +2,7 @@ package dev.firesteel.backend.opencl;
 
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Workspace;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
@@ -33,7 +34,7 @@ final class OpenClWorkspace implements Workspace {
   }
 
   @Override
-  public void causalAttentionBackward(AttentionSpec spec, NdArray qkv) {}
+  public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {}
 
   @Override
   public List<Part> parts(LongUnaryOperator arrayBytes) {

@@ -2,6 +2,7 @@ package dev.firesteel.backend.reference;
 
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Workspace;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
@@ -24,7 +25,7 @@ final class ReferenceWorkspace implements Workspace {
   public void linearCrossEntropy(NdArray x, NdArray w) {}
 
   @Override
-  public void causalAttentionBackward(AttentionSpec spec, NdArray qkv) {}
+  public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {}
 
   @Override
   public List<Part> parts(LongUnaryOperator arrayBytes) {

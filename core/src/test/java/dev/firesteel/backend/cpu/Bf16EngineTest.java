@@ -17,6 +17,7 @@ import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.ArrayList;
@@ -229,7 +230,10 @@ class Bf16EngineTest {
       Tensor norm = tape.constant(gain);
       Tensor x = tape.constant(ids, Shape.of(batch, tokens)).embedding(tensors.get(0));
       Tensor packed = x.layerNorm(norm, null, 1e-5).linear(tensors.get(1), null);
-      x = x.add(packed.causalAttention(AttentionSpec.of(2, 2, 16)).linear(tensors.get(2), null));
+      Tensor ranges =
+          tape.constant(RowLayout.whole(batch, tokens).causal(), Shape.of(batch, tokens, 2));
+      Tensor attended = packed.attention(AttentionSpec.of(2, 2, 16), ranges);
+      x = x.add(attended.linear(tensors.get(2), null));
       Tensor up = x.layerNorm(norm, null, 1e-5).linear(tensors.get(3), null, Activation.GELU_TANH);
       x = x.add(up.linear(tensors.get(4), null));
       Tensor loss =

@@ -6,9 +6,12 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
+import dev.firesteel.backend.Packed;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.random.RandomStream;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -151,7 +154,7 @@ final class KernelDigest {
     record("softmax", y, dx);
     for (RopeSpec.Layout layout : RopeSpec.Layout.values()) {
       NdArray turned = result(2, 9, 40);
-      NdArray positions = integers(0, 50, 2);
+      NdArray positions = integers(0, 50, 2, 9);
       backend
           .attention()
           .rope(new RopeSpec(3, 10, 10000, layout), normal(2, 9, 40), positions, false, turned);
@@ -160,27 +163,54 @@ final class KernelDigest {
     causalAttention(AttentionSpec.of(4, 2, 11), 71);
     causalAttention(AttentionSpec.of(2, 1, 70), 150);
     AttentionSpec spec = AttentionSpec.of(4, 2, 11);
-    NdArray keys = normal(2, 2, 20, 11);
-    NdArray values = normal(2, 2, 20, 11);
-    NdArray fresh = result(2, 3, spec.outputWidth());
+    NdArray cache = normal(2, 20, 22);
     backend
         .attention()
-        .cachedAttention(
-            spec, normal(2, 3, spec.packedWidth()), keys, values, integers(0, 17, 2), fresh);
-    record("cachedAttention", keys, values, fresh);
+        .append(normal(2, 3, spec.packedWidth()), 7, cache, integers(0, 17, 2));
+    record("append", cache);
+    NdArray q = normal(2, 70, spec.outputWidth());
+    NdArray kv = normal(2, 90, 2 * spec.keyValueWidth());
+    NdArray bias = normal(4, 70, 90);
+    NdArray out = result(2, 70, spec.outputWidth());
+    NdArray logSumExp = result(2, 4, 70);
+    NdArray ranges =
+        integersOf(RowLayout.whole(2, 70).cross(RowLayout.leftPadded(90, 90, 37)), 2, 70, 2);
+    Heads queries = Heads.queries(q);
+    Heads keys = new Heads(kv, 0);
+    Heads values = new Heads(kv, spec.keyValueWidth());
+    backend.attention().attention(spec, queries, keys, values, ranges, bias, out, logSumExp);
+    NdArray dQ = result(2, 70, spec.outputWidth());
+    NdArray dKv = result(2, 90, 2 * spec.keyValueWidth());
+    NdArray dBias = result(4, 70, 90);
+    backend
+        .attention()
+        .attentionBackward(
+            spec,
+            queries,
+            keys,
+            values,
+            ranges,
+            bias,
+            out,
+            logSumExp,
+            normal(2, 70, spec.outputWidth()),
+            Heads.queries(dQ),
+            new Heads(dKv, 0),
+            new Heads(dKv, spec.keyValueWidth()),
+            dBias);
+    record("attention across with a bias", out, logSumExp, dQ, dKv, dBias);
   }
 
   private void causalAttention(AttentionSpec spec, int tokens) {
     NdArray qkv = normal(2, tokens, spec.packedWidth());
+    NdArray ranges = integersOf(RowLayout.whole(2, tokens).causal(), 2, tokens, 2);
     NdArray out = result(2, tokens, spec.outputWidth());
     NdArray logSumExp = result(2, spec.heads(), tokens);
     NdArray dQkv = result(2, tokens, spec.packedWidth());
-    backend.attention().causalAttention(spec, qkv, out, logSumExp);
-    backend
-        .attention()
-        .causalAttentionBackward(
-            spec, qkv, out, logSumExp, normal(2, tokens, spec.outputWidth()), dQkv);
-    record("causalAttention of heads of " + spec.headWidth(), out, logSumExp, dQkv);
+    Packed.forward(backend, spec, qkv, ranges, out, logSumExp);
+    NdArray dOut = normal(2, tokens, spec.outputWidth());
+    Packed.backward(backend, spec, qkv, ranges, out, logSumExp, dOut, dQkv);
+    record("attention of heads of " + spec.headWidth(), out, logSumExp, dQkv);
   }
 
   private void losses() {
@@ -233,6 +263,13 @@ final class KernelDigest {
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (deviation * random.nextGaussian());
     }
+    backend.upload(values, 0, array);
+    return array;
+  }
+
+  private NdArray integersOf(int[] values, int... dims) {
+    Shape shape = Shape.of(dims);
+    NdArray array = new NdArray(backend.allocate(DType.I32, shape.size()), 0, shape);
     backend.upload(values, 0, array);
     return array;
   }

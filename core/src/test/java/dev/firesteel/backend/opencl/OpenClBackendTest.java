@@ -9,6 +9,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Packed;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendContract;
 import dev.firesteel.error.UserException;
@@ -159,8 +160,10 @@ class OpenClBackendTest extends BackendContract {
     try (OpenClBackend backend = OpenClSupport.open()) {
       AttentionSpec spec = AttentionSpec.of(1, 1, 257);
       NdArray qkv = array(backend, 3 * 257).reshape(Shape.of(1, 1, 3 * 257));
+      NdArray ranges = new NdArray(backend.allocate(DType.I32, 2), 0, Shape.of(1, 1, 2));
+      backend.upload(new int[] {0, 1}, 0, ranges);
       NdArray out = array(backend, 257).reshape(Shape.of(1, 1, 257));
-      assertThatThrownBy(() -> backend.attention().causalAttention(spec, qkv, out, null))
+      assertThatThrownBy(() -> Packed.forward(backend, spec, qkv, ranges, out, null))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "backend opencl needs heads of a width of at most 256, got 257; use more heads, or the"
