@@ -1824,8 +1824,8 @@ final class DeviceKernel extends Kernel {
    * What the other steps of the gradient need of each query and of each block of {@value
    * #ATTENTION_ROWS} keys, as parts of 0: {@code sum over a head of 1 * 2}, of [B, Tq, H K] each,
    * as [B, H, Tq]; the log-sum-exp 3 [B, H, Tq]; and, for each sequence and block, the first query
-   * that sees one of its keys, and the end of these queries. Sizes as in {@link #attention}; size12:
-   * B H Tq.
+   * that sees one of its keys, and the end of these queries. Sizes as in {@link #attention};
+   * size12: B H Tq.
    */
   private void attentionBackwardStart() {
     for (int i = getGlobalId(); i < size12; i = i + getGlobalSize()) {
@@ -2061,7 +2061,8 @@ final class DeviceKernel extends Kernel {
    * The next sequence, from one on, in which some of the queries see a key of a tile; {@code
    * batches} for none.
    */
-  private int sequenceThatSees(int from, int batches, int firstQuery, int queries, int firstOfTile) {
+  private int sequenceThatSees(
+      int from, int batches, int firstQuery, int queries, int firstOfTile) {
     int next = batches;
     for (int batch = from; batch < next; batch++) {
       for (int i = 0; i < queries; i++) {

@@ -30,7 +30,9 @@ final class OpenClAttention implements AttentionKernels {
   /** The parameters that the cosines and sines of a position depend on. */
   private record RopeKey(int headWidth, double theta) {}
 
-  /** Cosines and sines of positions [0, positions); those of negative positions follow from them. */
+  /**
+   * Cosines and sines of positions [0, positions); those of negative positions follow from them.
+   */
   private record RopeTable(DeviceFloats block, int positions) {}
 
   @Override

@@ -45,8 +45,11 @@ class OpenClAttentionTest {
 
   // ---- bits
 
-  /** Packed rows and output gradients of the tokens of one document, and how they see each other. */
-  private record Document(AttentionSpec spec, int tokens, boolean causal, float[] qkv, float[] dOut) {
+  /**
+   * Packed rows and output gradients of the tokens of one document, and how they see each other.
+   */
+  private record Document(
+      AttentionSpec spec, int tokens, boolean causal, float[] qkv, float[] dOut) {
     static Document of(AttentionSpec spec, int tokens, boolean causal, long seed) {
       return new Document(
           spec,
@@ -262,8 +265,7 @@ class OpenClAttentionTest {
       int[] ranges = new int[batch * queries * 2];
       for (int i = 0; i < batch * queries; i++) {
         ranges[2 * i] = random.nextInt(keys);
-        ranges[2 * i + 1] =
-            Math.min(keys, ranges[2 * i] + 1 + random.nextInt(longest));
+        ranges[2 * i + 1] = Math.min(keys, ranges[2 * i] + 1 + random.nextInt(longest));
       }
       List<float[]> got = results(device, spec, batch, queries, keys, ranges, biased);
       List<float[]> expected = results(REFERENCE, spec, batch, queries, keys, ranges, biased);
