@@ -11,7 +11,6 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendContract;
-import dev.firesteel.backend.Heads;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -161,20 +160,7 @@ class OpenClBackendTest extends BackendContract {
       AttentionSpec spec = AttentionSpec.of(1, 1, 257);
       NdArray qkv = array(backend, 3 * 257).reshape(Shape.of(1, 1, 3 * 257));
       NdArray out = array(backend, 257).reshape(Shape.of(1, 1, 257));
-      NdArray ranges = new NdArray(backend.allocate(DType.I32, 2), 0, Shape.of(1, 1, 2));
-      assertThatThrownBy(
-              () ->
-                  backend
-                      .attention()
-                      .attention(
-                          spec,
-                          Heads.queries(qkv),
-                          Heads.keys(spec, qkv),
-                          Heads.values(spec, qkv),
-                          ranges,
-                          null,
-                          out,
-                          null))
+      assertThatThrownBy(() -> backend.attention().causalAttention(spec, qkv, out, null))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "backend opencl needs heads of a width of at most 256, got 257; use more heads, or the"
