@@ -8,7 +8,7 @@ import com.aparapi.Kernel;
  * #op} selects the operation that a launch computes. The host sets the fields below, which become
  * the launch's arguments, and starts a number of groups of {@value #GROUP} work-items.
  *
- * <p>Operands are numbered 0 to 5: operand n is the range starting at {@code offset<n>} in the
+ * <p>Operands are numbered 0 to 7: operand n is the range starting at {@code offset<n>} in the
  * arena {@code arena<n>}; a negative arena means that the operand is absent. {@code size<n>},
  * {@code factor<n>} and {@code flag} are specific to the operation and documented there.
  *
@@ -49,20 +49,21 @@ final class DeviceKernel extends Kernel {
   static final int SOFTMAX = 20;
   static final int SOFTMAX_BACKWARD = 21;
   static final int ROPE = 22;
-  static final int CACHE_TOKENS = 23;
+  static final int APPEND = 23;
   static final int ATTENTION = 24;
-  static final int ATTENTION_DOTS = 25;
+  static final int ATTENTION_BACKWARD_START = 25;
   static final int ATTENTION_BACKWARD_QUERIES = 26;
   static final int ATTENTION_BACKWARD_KEYS = 27;
-  static final int CROSS_ENTROPY = 28;
-  static final int CROSS_ENTROPY_BACKWARD = 29;
-  static final int ADAM_W = 30;
-  static final int FROM_STAGING = 31;
-  static final int TO_STAGING = 32;
-  static final int SMALL_PRODUCT = 33;
-  static final int PRODUCT = 34;
-  static final int LARGE_PRODUCT = 35;
-  static final int MULTIPLY_ADDS = 36;
+  static final int ATTENTION_BACKWARD_BIAS = 28;
+  static final int CROSS_ENTROPY = 29;
+  static final int CROSS_ENTROPY_BACKWARD = 30;
+  static final int ADAM_W = 31;
+  static final int FROM_STAGING = 32;
+  static final int TO_STAGING = 33;
+  static final int SMALL_PRODUCT = 34;
+  static final int PRODUCT = 35;
+  static final int LARGE_PRODUCT = 36;
+  static final int MULTIPLY_ADDS = 37;
 
   // Activations, as numbers.
   static final int IDENTITY = 0;
@@ -98,7 +99,7 @@ final class DeviceKernel extends Kernel {
   private static final int LANES = GROUP / ATTENTION_ROWS;
 
   /** Keys (or queries) that a group processes at a time. */
-  private static final int ATTENTION_COLUMNS = 64;
+  static final int ATTENTION_COLUMNS = 64;
 
   /** Elements of a head that a group processes at a time. */
   private static final int HEAD_CHUNK = 32;
@@ -156,12 +157,16 @@ final class DeviceKernel extends Kernel {
   int arena3;
   int arena4;
   int arena5;
+  int arena6;
+  int arena7;
   int offset0;
   int offset1;
   int offset2;
   int offset3;
   int offset4;
   int offset5;
+  int offset6;
+  int offset7;
   int size0;
   int size1;
   int size2;
@@ -172,6 +177,9 @@ final class DeviceKernel extends Kernel {
   int size7;
   int size8;
   int size9;
+  int size10;
+  int size11;
+  int size12;
   float factor0;
   float factor1;
   float factor2;
@@ -200,7 +208,7 @@ final class DeviceKernel extends Kernel {
       elementwise();
     } else if (op < NORM) {
       sumsAndEmbeddings();
-    } else if (op < CACHE_TOKENS) {
+    } else if (op < APPEND) {
       rows();
     } else if (op < CROSS_ENTROPY) {
       attentions();
@@ -272,16 +280,18 @@ final class DeviceKernel extends Kernel {
   }
 
   private void attentions() {
-    if (op == CACHE_TOKENS) {
-      cacheTokens();
+    if (op == APPEND) {
+      append();
     } else if (op == ATTENTION) {
       attention();
-    } else if (op == ATTENTION_DOTS) {
-      attentionDots();
+    } else if (op == ATTENTION_BACKWARD_START) {
+      attentionBackwardStart();
     } else if (op == ATTENTION_BACKWARD_QUERIES) {
       attentionBackwardQueries();
-    } else {
+    } else if (op == ATTENTION_BACKWARD_KEYS) {
       attentionBackwardKeys();
+    } else {
+      attentionBackwardBias();
     }
   }
 
@@ -403,6 +413,10 @@ final class DeviceKernel extends Kernel {
     return load(arena5, offset5 + i);
   }
 
+  private float read6(int i) {
+    return load(arena6, offset6 + i);
+  }
+
   private void write0(int i, float value) {
     store(arena0, offset0 + i, value);
   }
@@ -417,6 +431,10 @@ final class DeviceKernel extends Kernel {
 
   private void write4(int i, float value) {
     store(arena4, offset4 + i, value);
+  }
+
+  private void write7(int i, float value) {
+    store(arena7, offset7 + i, value);
   }
 
   /** Sets or adds to operand 0, depending on {@link #adds}. */
@@ -1503,8 +1521,9 @@ final class DeviceKernel extends Kernel {
   /**
    * Rotates size1 heads of width size2 in rows of 1 [_, size4 tokens, size3] to 0. 2 [positions,
    * size2]: cosines, then sines, of a position's pairs. flag: 1 for the interleaved layout; size5:
-   * where the positions of the sequences are, or negative; factor0: -1 to rotate back. An item
-   * computes a pair, or copies one of the columns after the heads; size0 of them.
+   * where the positions of the tokens are, or negative for those from 0 on in each sequence;
+   * factor0: -1 to rotate back. An item computes a pair, or copies one of the columns after the
+   * heads; size0 of them.
    */
   private void rope() {
     int span = size2 / 2;
@@ -1519,10 +1538,15 @@ final class DeviceKernel extends Kernel {
         int pair = unit - head * span;
         int position = row % size4;
         if (size5 >= 0) {
-          position = position + integers[size5 + row / size4];
+          position = integers[size5 + row];
+        }
+        float direction = factor0;
+        if (position < 0) {
+          position = -position;
+          direction = -direction;
         }
         float cosine = read2(position * size2 + pair);
-        float sine = factor0 * read2(position * size2 + span + pair);
+        float sine = direction * read2(position * size2 + span + pair);
         int first = at + head * size2 + pair;
         int second = first + span;
         if (flag == 1) {
@@ -1541,22 +1565,16 @@ final class DeviceKernel extends Kernel {
   }
 
   /**
-   * Keys and values of new tokens into the cache: 0 [B, G, S, K] from the columns that begin at
-   * size5 of 1 [B, T, size4]. G = size1, T = size2, K = size3, S = size6; size7: where the
-   * sequences' positions are.
+   * Columns of new tokens to a cache: size1 columns of 1 [B, size2 tokens, size3] to 0 [B, size4,
+   * size1]. size5: where the sequences' positions are.
    */
-  private void cacheTokens() {
+  private void append() {
     for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
-      int column = i % size3;
-      int rest = i / size3;
-      int g = rest % size1;
-      rest = rest / size1;
-      int t = rest % size2;
-      int b = rest / size2;
-      int slot = integers[size7 + b] + t;
-      write0(
-          ((b * size1 + g) * size6 + slot) * size3 + column,
-          read1((b * size2 + t) * size4 + size5 + g * size3 + column));
+      int row = i / size1;
+      int column = i - row * size1;
+      int batch = row / size2;
+      int slot = integers[size5 + batch] + row - batch * size2;
+      write0((batch * size4 + slot) * size1 + column, read1(row * size3 + column));
     }
   }
 
@@ -1616,7 +1634,8 @@ final class DeviceKernel extends Kernel {
 
   /**
    * Adds to the item's {@code laneSums[first + j]}, element {@code lane + 16 j} of its row's sum:
-   * the row's scores times {@code count} rows of a matrix.
+   * the row's scores times {@code count} rows of a matrix. A score of zero leaves the sum as it is,
+   * even if the matrix has infinities there.
    */
   private void addWeighted(int first, int arena, int at, int stride, int count, int width) {
     int item = getLocalId();
@@ -1625,7 +1644,7 @@ final class DeviceKernel extends Kernel {
     for (int s = 0; s < count; s++) {
       float weight = shared[SCORES_AT + row * SCORES_STRIDE + s];
       for (int j = 0; LANES * j < width; j++) {
-        if (lane + LANES * j < width) {
+        if (weight != 0f && lane + LANES * j < width) {
           float value = load(arena, at + s * stride + lane + LANES * j);
           laneSums[first + j] = fma(weight, value, laneSums[first + j]);
         }
@@ -1633,13 +1652,82 @@ final class DeviceKernel extends Kernel {
     }
   }
 
+  /** The first key of a query's range, before the window cuts it; queries count over the batch. */
+  private int rangeBegin(int query) {
+    return integers[size8 + 2 * query];
+  }
+
+  private int rangeEnd(int query) {
+    return integers[size8 + 2 * query + 1];
+  }
+
+  /** The first key that a query sees: that of its range, or of its window of size9 keys. */
+  private int firstKey(int query) {
+    int first = rangeBegin(query);
+    int end = rangeEnd(query);
+    if (size9 < end) {
+      first = max(first, end - size9);
+    }
+    return first;
+  }
+
+  /** The smallest begin of a range after another, among some queries; the largest int for none. */
+  private int rangeBeginAfter(int before, int query, int queries) {
+    int next = Integer.MAX_VALUE;
+    for (int i = 0; i < queries; i++) {
+      int begin = rangeBegin(query + i);
+      if (begin > before) {
+        next = min(next, begin);
+      }
+    }
+    return next;
+  }
+
   /**
-   * Attention of T = size0 queries of each sequence and head over keys that end with the query's
-   * own. H = size1, G = size2, K = size3. 0 [B, T, H K]: out; 1: queries, rows size4 apart; 2 and
-   * 3: keys and values, that of sequence b, head g and position s at {@code b size5 + g size6 + s
-   * size7}; 4 [B, H, T]: log-sum-exp, if there is one. size8: where the positions of the sequences'
-   * first queries are, or negative. factor0: scale. A group takes {@value #ATTENTION_ROWS} queries
-   * of one head.
+   * The first key that some queries see, only of those whose range begins at {@code begin} if that
+   * is not negative.
+   */
+  private int firstSeen(int begin, int query, int queries) {
+    int first = Integer.MAX_VALUE;
+    for (int i = 0; i < queries; i++) {
+      if (begin < 0 || rangeBegin(query + i) == begin) {
+        first = min(first, firstKey(query + i));
+      }
+    }
+    return first;
+  }
+
+  /** The end of the keys that these queries see, see {@link #firstSeen}. */
+  private int endSeen(int begin, int query, int queries) {
+    int end = 0;
+    for (int i = 0; i < queries; i++) {
+      if (begin < 0 || rangeBegin(query + i) == begin) {
+        end = max(end, rangeEnd(query + i));
+      }
+    }
+    return end;
+  }
+
+  /** A score of the product of a query and a key, with the bias 5 at an index if there is one. */
+  private float scoreOf(float product, int biasAt) {
+    float bias = 0f;
+    if (arena5 >= 0) {
+      bias = read5(biasAt);
+    }
+    return fma(factor0, product, bias);
+  }
+
+  /**
+   * Attention. 1: queries [B, Tq, size5]; 2: keys [B, Tk, size6] and 3: values [B, Tk, size7], each
+   * from the first column of its heads; 5 [H, Tq, Tk]: bias, if there is one. Tq = size0, H =
+   * size1, G = size2, K = size3, Tk = size4. size8: where the queries' ranges of keys are; size9:
+   * window; factor0: scale. 0 [B, Tq, H K]: out; 4 [B, H, Tq]: log-sum-exp, if there is one. A
+   * group takes {@value #ATTENTION_ROWS} queries of one head.
+   *
+   * <p>Tiles of keys are counted from where a query's range begins, so that its running sums are
+   * rounded alike wherever that is. Queries of a group with different begins take different tiles,
+   * one begin after the other (causal attention has one): in the tiles of another begin a query
+   * sees no key, keeps its maximum, multiplies its sums by exp(0) = 1 and adds zeros.
    */
   private void attention() {
     int item = getLocalId();
@@ -1651,57 +1739,77 @@ final class DeviceKernel extends Kernel {
     int head = headAndBatch % size1;
     int batch = headAndBatch / size1;
     int queries = min(ATTENTION_ROWS, size0 - firstQuery);
-    int start = 0;
-    if (size8 >= 0) {
-      start = integers[size8 + batch];
+    int query = batch * size0 + firstQuery;
+    int keyColumn = head / (size1 / size2) * size3;
+    int queryAt = offset1 + query * size5 + head * size3;
+    int keysAt = offset2 + batch * size4 * size6 + keyColumn;
+    int valuesAt = offset3 + batch * size4 * size7 + keyColumn;
+    int biasAt = (head * size0 + firstQuery + row) * size4;
+    int rowBegin = -1;
+    int rowFirst = 0;
+    int rowEnd = 0;
+    if (row < queries) {
+      rowBegin = rangeBegin(query + row);
+      rowFirst = firstKey(query + row);
+      rowEnd = rangeEnd(query + row);
     }
-    int queryAt = offset1 + (batch * size0 + firstQuery) * size4 + head * size3;
-    int keysAt = batch * size5 + head / (size1 / size2) * size6;
-    int keys = start + firstQuery + queries;
-    int last = start + firstQuery + row;
     float largest = MASKED;
     float sum = 0f;
     for (int j = 0; j < LANE_SUMS; j++) {
       laneSums[j] = 0f;
     }
-    for (int first = 0; first < keys; first = first + ATTENTION_COLUMNS) {
-      int count = min(ATTENTION_COLUMNS, keys - first);
-      int at = keysAt + first * size7;
-      rowDots(arena1, queryAt, size4, queries, arena2, offset2 + at, size7, count, size3);
-      for (int i = 0; i < 4; i++) {
-        float score = factor0 * dots[i];
-        if (first + lane + LANES * i > last) {
-          score = MASKED;
+    for (int begin = rangeBeginAfter(-1, query, queries);
+        begin < size4;
+        begin = rangeBeginAfter(begin, query, queries)) {
+      int skipped = (firstSeen(begin, query, queries) - begin) / ATTENTION_COLUMNS;
+      int keys = endSeen(begin, query, queries);
+      int end = 0;
+      if (rowBegin == begin) {
+        end = rowEnd;
+      }
+      for (int first = begin + skipped * ATTENTION_COLUMNS;
+          first < keys;
+          first = first + ATTENTION_COLUMNS) {
+        int count = min(ATTENTION_COLUMNS, keys - first);
+        int keyAt = keysAt + first * size6;
+        rowDots(arena1, queryAt, size5, queries, arena2, keyAt, size6, count, size3);
+        for (int i = 0; i < 4; i++) {
+          int key = first + lane + LANES * i;
+          float score = MASKED;
+          if (key >= rowFirst && key < end) {
+            score = scoreOf(dots[i], biasAt + key);
+          }
+          dots[i] = score;
+          shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = score;
         }
-        dots[i] = score;
-        shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = score;
-      }
-      localBarrier();
-      float before = largest;
-      for (int s = 0; s < ATTENTION_COLUMNS; s++) {
-        largest = max(largest, shared[SCORES_AT + row * SCORES_STRIDE + s]);
-      }
-      localBarrier();
-      for (int i = 0; i < 4; i++) {
-        float probability = 0f;
-        if (first + lane + LANES * i <= last) {
-          probability = exp(dots[i] - largest);
+        localBarrier();
+        float before = largest;
+        for (int s = 0; s < ATTENTION_COLUMNS; s++) {
+          largest = max(largest, shared[SCORES_AT + row * SCORES_STRIDE + s]);
         }
-        shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = probability;
+        localBarrier();
+        for (int i = 0; i < 4; i++) {
+          int key = first + lane + LANES * i;
+          float probability = 0f;
+          if (key >= rowFirst && key < end) {
+            probability = exp(dots[i] - largest);
+          }
+          shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = probability;
+        }
+        localBarrier();
+        float shrink = exp(before - largest);
+        sum = sum * shrink;
+        for (int s = 0; s < ATTENTION_COLUMNS; s++) {
+          sum = sum + shared[SCORES_AT + row * SCORES_STRIDE + s];
+        }
+        for (int j = 0; j < LANE_SUMS; j++) {
+          laneSums[j] = laneSums[j] * shrink;
+        }
+        addWeighted(0, arena3, valuesAt + first * size7, size7, count, size3);
+        localBarrier();
       }
-      localBarrier();
-      float shrink = exp(before - largest);
-      sum = sum * shrink;
-      for (int s = 0; s < ATTENTION_COLUMNS; s++) {
-        sum = sum + shared[SCORES_AT + row * SCORES_STRIDE + s];
-      }
-      for (int j = 0; j < LANE_SUMS; j++) {
-        laneSums[j] = laneSums[j] * shrink;
-      }
-      addWeighted(0, arena3, offset3 + at, size7, count, size3);
-      localBarrier();
     }
-    int outAt = (batch * size0 + firstQuery + row) * size1 * size3 + head * size3;
+    int outAt = (query + row) * size1 * size3 + head * size3;
     for (int j = 0; LANES * j < size3; j++) {
       if (row < queries && lane + LANES * j < size3) {
         write0(outAt + lane + LANES * j, laneSums[j] / sum);
@@ -1712,25 +1820,50 @@ final class DeviceKernel extends Kernel {
     }
   }
 
-  /** {@code 0 [B, H, T] = sum over a head of 1 * 2}, [B, T, H K] each. T, H, K: size0 to size2. */
-  private void attentionDots() {
-    for (int i = getGlobalId(); i < size3; i = i + getGlobalSize()) {
+  /**
+   * What the other steps of the gradient need of each query and of each block of {@value
+   * #ATTENTION_ROWS} keys, as parts of 0: {@code sum over a head of 1 * 2}, of [B, Tq, H K] each,
+   * as [B, H, Tq]; the log-sum-exp 3 [B, H, Tq]; and, for each sequence and block, the first query
+   * that sees one of its keys, and the end of these queries. Sizes as in {@link #attention};
+   * size12: B H Tq.
+   */
+  private void attentionBackwardStart() {
+    for (int i = getGlobalId(); i < size12; i = i + getGlobalSize()) {
       int t = i % size0;
       int head = i / size0 % size1;
       int batch = i / size0 / size1;
-      int at = ((batch * size0 + t) * size1 + head) * size2;
+      int at = ((batch * size0 + t) * size1 + head) * size3;
       float sum = 0f;
-      for (int c = 0; c < size2; c++) {
+      for (int c = 0; c < size3; c++) {
         sum = fma(read1(at + c), read2(at + c), sum);
       }
       write0(i, sum);
+      write0(size12 + i, read3(i));
+    }
+    int blocks = (size4 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int batches = size12 / (size1 * size0);
+    for (int i = getGlobalId(); i < batches * blocks; i = i + getGlobalSize()) {
+      int batch = i / blocks;
+      int key = i % blocks * ATTENTION_ROWS;
+      int first = size0;
+      int end = 0;
+      for (int t = 0; t < size0; t++) {
+        int query = batch * size0 + t;
+        if (firstKey(query) < key + ATTENTION_ROWS && rangeEnd(query) > key) {
+          first = min(first, t);
+          end = t + 1;
+        }
+      }
+      write0(2 * (size12 + i), (float) first);
+      write0(2 * (size12 + i) + 1, (float) end);
     }
   }
 
   /**
-   * Gradient of the queries. 0: dQkv, 1: qkv, rows size4 apart; 2: dOut [B, T, H K]; 3: log-sum-exp
-   * and 4: the dots of {@link #attentionDots}, [B, H, T]. Sizes as in {@link #attention}. A group
-   * takes {@value #ATTENTION_ROWS} queries of one head.
+   * Gradient of the queries, 0 [B, Tq, size10] from the first column of its heads. 1 to 3, 5 and
+   * sizes as in {@link #attention}; 4: dOut [B, Tq, H K]; 6: the result of {@link
+   * #attentionBackwardStart}; size12: B H Tq. A group takes {@value #ATTENTION_ROWS} queries of one
+   * head.
    */
   private void attentionBackwardQueries() {
     int item = getLocalId();
@@ -1742,110 +1875,204 @@ final class DeviceKernel extends Kernel {
     int head = headAndBatch % size1;
     int batch = headAndBatch / size1;
     int queries = min(ATTENTION_ROWS, size0 - firstQuery);
-    int query = firstQuery + row;
-    int sequenceAt = batch * size0 * size4;
-    int keyAt = offset1 + sequenceAt + (size1 + head / (size1 / size2)) * size3;
-    int queryAt = sequenceAt + firstQuery * size4 + head * size3;
+    int query = batch * size0 + firstQuery;
+    int keyColumn = head / (size1 / size2) * size3;
+    int queryAt = offset1 + query * size5 + head * size3;
+    int keysAt = offset2 + batch * size4 * size6 + keyColumn;
+    int valuesAt = offset3 + batch * size4 * size7 + keyColumn;
+    int biasAt = (head * size0 + firstQuery + row) * size4;
     int outStride = size1 * size3;
-    int outAt = offset2 + (batch * size0 + firstQuery) * outStride + head * size3;
+    int outAt = offset4 + query * outStride + head * size3;
+    int rowFirst = 0;
+    int rowEnd = 0;
     float logSumExp = 0f;
     float dot = 0f;
     if (row < queries) {
-      logSumExp = read3(headAndBatch * size0 + query);
-      dot = read4(headAndBatch * size0 + query);
+      int at = headAndBatch * size0 + firstQuery + row;
+      rowFirst = firstKey(query + row);
+      rowEnd = rangeEnd(query + row);
+      dot = read6(at);
+      logSumExp = read6(size12 + at);
     }
     for (int j = 0; j < LANE_SUMS; j++) {
       laneSums[j] = 0f;
     }
-    int keys = firstQuery + queries;
-    for (int first = 0; first < keys; first = first + ATTENTION_COLUMNS) {
+    int keys = endSeen(-1, query, queries);
+    for (int first = firstSeen(-1, query, queries);
+        first < keys;
+        first = first + ATTENTION_COLUMNS) {
       int count = min(ATTENTION_COLUMNS, keys - first);
-      int at = keyAt + first * size4;
-      rowDots(arena1, offset1 + queryAt, size4, queries, arena1, at, size4, count, size3);
+      int keyAt = keysAt + first * size6;
+      rowDots(arena1, queryAt, size5, queries, arena2, keyAt, size6, count, size3);
       for (int i = 0; i < 4; i++) {
         dots2[i] = dots[i];
       }
-      int valueAt = at + size2 * size3;
-      rowDots(arena2, outAt, outStride, queries, arena1, valueAt, size4, count, size3);
+      int valueAt = valuesAt + first * size7;
+      rowDots(arena4, outAt, outStride, queries, arena3, valueAt, size7, count, size3);
       for (int i = 0; i < 4; i++) {
+        int key = first + lane + LANES * i;
         float gradient = 0f;
-        if (first + lane + LANES * i <= query && row < queries) {
-          gradient = factor0 * exp(factor0 * dots2[i] - logSumExp) * (dots[i] - dot);
+        if (key >= rowFirst && key < rowEnd) {
+          float probability = exp(scoreOf(dots2[i], biasAt + key) - logSumExp);
+          gradient = factor0 * probability * (dots[i] - dot);
         }
         shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = gradient;
       }
       localBarrier();
-      addWeighted(0, arena1, at, size4, count, size3);
+      addWeighted(0, arena2, keyAt, size6, count, size3);
       localBarrier();
     }
+    int resultAt = (query + row) * size10 + head * size3;
     for (int j = 0; LANES * j < size3; j++) {
       if (row < queries && lane + LANES * j < size3) {
-        write0(queryAt + row * size4 + lane + LANES * j, laneSums[j]);
+        write0(resultAt + lane + LANES * j, laneSums[j]);
       }
     }
   }
 
   /**
-   * Gradients of keys and values, with the operands of {@link #attentionBackwardQueries}. A group
-   * takes {@value #ATTENTION_ROWS} keys of one key-value head, and all query heads of it in order.
+   * Gradients of the keys, 0 [B, Tk, size10], and of the values, 7 [B, Tk, size11], with the
+   * operands of {@link #attentionBackwardQueries}. A group takes {@value #ATTENTION_ROWS} keys of
+   * one key-value head, and all query heads of it in order.
    */
   private void attentionBackwardKeys() {
     int item = getLocalId();
     int row = item / LANES;
     int lane = item % LANES;
-    int blocks = (size0 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int blocks = (size4 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
     int headAndBatch = getGroupId() / blocks;
-    int firstKey = getGroupId() % blocks * ATTENTION_ROWS;
+    int block = getGroupId() % blocks;
+    int firstOfBlock = block * ATTENTION_ROWS;
     int keyHead = headAndBatch % size2;
     int batch = headAndBatch / size2;
     int heads = size1 / size2;
-    int keys = min(ATTENTION_ROWS, size0 - firstKey);
-    int sequenceAt = batch * size0 * size4;
-    int keyAt = sequenceAt + firstKey * size4 + (size1 + keyHead) * size3;
-    int valueAt = keyAt + size2 * size3;
+    int keys = min(ATTENTION_ROWS, size4 - firstOfBlock);
+    int key = firstOfBlock + row;
+    int token = batch * size4 + firstOfBlock;
+    int keyAt = offset2 + token * size6 + keyHead * size3;
+    int valueAt = offset3 + token * size7 + keyHead * size3;
     int outStride = size1 * size3;
+    int seenAt = 2 * (size12 + batch * blocks + block);
+    int firstQuery = (int) read6(seenAt);
+    int endQuery = (int) read6(seenAt + 1);
     for (int j = 0; j < 2 * LANE_SUMS; j++) {
       laneSums[j] = 0f;
     }
     for (int head = keyHead * heads; head < (keyHead + 1) * heads; head++) {
       int tokensAt = (batch * size1 + head) * size0;
-      int firstTile = firstKey / ATTENTION_COLUMNS * ATTENTION_COLUMNS;
-      for (int first = firstTile; first < size0; first = first + ATTENTION_COLUMNS) {
-        int count = min(ATTENTION_COLUMNS, size0 - first);
-        int queryAt = offset1 + sequenceAt + first * size4 + head * size3;
-        int outAt = offset2 + (batch * size0 + first) * outStride + head * size3;
-        rowDots(arena1, offset1 + keyAt, size4, keys, arena1, queryAt, size4, count, size3);
+      for (int first = firstQuery; first < endQuery; first = first + ATTENTION_COLUMNS) {
+        int count = min(ATTENTION_COLUMNS, endQuery - first);
+        int queryAt = offset1 + (batch * size0 + first) * size5 + head * size3;
+        int outAt = offset4 + (batch * size0 + first) * outStride + head * size3;
+        rowDots(arena2, keyAt, size6, keys, arena1, queryAt, size5, count, size3);
         for (int i = 0; i < 4; i++) {
-          int query = first + lane + LANES * i;
+          int t = first + lane + LANES * i;
           float probability = 0f;
-          if (query < size0 && query >= firstKey + row && row < keys) {
-            probability = exp(factor0 * dots[i] - read3(tokensAt + query));
+          if (t < endQuery && row < keys) {
+            if (key >= firstKey(batch * size0 + t) && key < rangeEnd(batch * size0 + t)) {
+              float score = scoreOf(dots[i], (head * size0 + t) * size4 + key);
+              probability = exp(score - read6(size12 + tokensAt + t));
+            }
           }
           dots2[i] = probability;
           shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = probability;
         }
         localBarrier();
-        addWeighted(LANE_SUMS, arena2, outAt, outStride, count, size3);
-        rowDots(arena1, offset1 + valueAt, size4, keys, arena2, outAt, outStride, count, size3);
+        addWeighted(LANE_SUMS, arena4, outAt, outStride, count, size3);
+        rowDots(arena3, valueAt, size7, keys, arena4, outAt, outStride, count, size3);
         for (int i = 0; i < 4; i++) {
-          int query = first + lane + LANES * i;
           float gradient = 0f;
-          if (query < size0) {
-            gradient = factor0 * dots2[i] * (dots[i] - read4(tokensAt + query));
+          if (dots2[i] != 0f) {
+            float dot = read6(tokensAt + first + lane + LANES * i);
+            gradient = factor0 * dots2[i] * (dots[i] - dot);
           }
           shared[SCORES_AT + row * SCORES_STRIDE + lane + LANES * i] = gradient;
         }
         localBarrier();
-        addWeighted(0, arena1, queryAt, size4, count, size3);
+        addWeighted(0, arena1, queryAt, size5, count, size3);
         localBarrier();
       }
     }
+    int keyResultAt = (token + row) * size10 + keyHead * size3;
+    int valueResultAt = (token + row) * size11 + keyHead * size3;
     for (int j = 0; LANES * j < size3; j++) {
       if (row < keys && lane + LANES * j < size3) {
-        write0(keyAt + row * size4 + lane + LANES * j, laneSums[j]);
-        write0(valueAt + row * size4 + lane + LANES * j, laneSums[LANE_SUMS + j]);
+        write0(keyResultAt + lane + LANES * j, laneSums[j]);
+        write7(valueResultAt + lane + LANES * j, laneSums[LANE_SUMS + j]);
       }
     }
+  }
+
+  /**
+   * Gradient of the bias, 0 [H, Tq, Tk], with the operands of {@link #attentionBackwardQueries}. A
+   * group takes {@value #ATTENTION_ROWS} queries and {@value #ATTENTION_COLUMNS} keys of one head,
+   * and all sequences in order.
+   */
+  private void attentionBackwardBias() {
+    int item = getLocalId();
+    int row = item / LANES;
+    int lane = item % LANES;
+    int blocks = (size0 + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
+    int tiles = (size4 + ATTENTION_COLUMNS - 1) / ATTENTION_COLUMNS;
+    int first = getGroupId() % tiles * ATTENTION_COLUMNS;
+    int firstQuery = getGroupId() / tiles % blocks * ATTENTION_ROWS;
+    int head = getGroupId() / tiles / blocks;
+    int queries = min(ATTENTION_ROWS, size0 - firstQuery);
+    int count = min(ATTENTION_COLUMNS, size4 - first);
+    int batches = size12 / (size1 * size0);
+    int keyColumn = head / (size1 / size2) * size3;
+    int biasAt = (head * size0 + firstQuery + row) * size4;
+    int outStride = size1 * size3;
+    for (int i = 0; i < 4; i++) {
+      laneSums[i] = 0f;
+    }
+    for (int batch = sequenceThatSees(0, batches, firstQuery, queries, first);
+        batch < batches;
+        batch = sequenceThatSees(batch + 1, batches, firstQuery, queries, first)) {
+      int query = batch * size0 + firstQuery;
+      int queryAt = offset1 + query * size5 + head * size3;
+      int keyAt = offset2 + (batch * size4 + first) * size6 + keyColumn;
+      rowDots(arena1, queryAt, size5, queries, arena2, keyAt, size6, count, size3);
+      for (int i = 0; i < 4; i++) {
+        dots2[i] = dots[i];
+      }
+      int outAt = offset4 + query * outStride + head * size3;
+      int valueAt = offset3 + (batch * size4 + first) * size7 + keyColumn;
+      rowDots(arena4, outAt, outStride, queries, arena3, valueAt, size7, count, size3);
+      for (int i = 0; i < 4; i++) {
+        int key = first + lane + LANES * i;
+        if (row < queries) {
+          if (key >= firstKey(query + row) && key < rangeEnd(query + row)) {
+            int at = (batch * size1 + head) * size0 + firstQuery + row;
+            float probability = exp(scoreOf(dots2[i], biasAt + key) - read6(size12 + at));
+            laneSums[i] = fma(probability, dots[i] - read6(at), laneSums[i]);
+          }
+        }
+      }
+    }
+    for (int i = 0; i < 4; i++) {
+      if (row < queries && lane + LANES * i < count) {
+        write0(biasAt + first + lane + LANES * i, laneSums[i]);
+      }
+    }
+  }
+
+  /**
+   * The next sequence, from one on, in which some of the queries see a key of a tile; {@code
+   * batches} for none.
+   */
+  private int sequenceThatSees(
+      int from, int batches, int firstQuery, int queries, int firstOfTile) {
+    int next = batches;
+    for (int batch = from; batch < next; batch++) {
+      for (int i = 0; i < queries; i++) {
+        int query = batch * size0 + firstQuery + i;
+        if (firstKey(query) < firstOfTile + ATTENTION_COLUMNS && rangeEnd(query) > firstOfTile) {
+          next = batch;
+        }
+      }
+    }
+    return next;
   }
 
   // ---- loss
@@ -1969,9 +2196,17 @@ final class DeviceKernel extends Kernel {
         arena4 = arena;
         offset4 = offset;
       }
-      default -> {
+      case 5 -> {
         arena5 = arena;
         offset5 = offset;
+      }
+      case 6 -> {
+        arena6 = arena;
+        offset6 = offset;
+      }
+      default -> {
+        arena7 = arena;
+        offset7 = offset;
       }
     }
   }

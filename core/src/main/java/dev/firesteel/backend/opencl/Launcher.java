@@ -172,7 +172,10 @@ final class Launcher {
         case 6 -> kernel.size6 = sizes[i];
         case 7 -> kernel.size7 = sizes[i];
         case 8 -> kernel.size8 = sizes[i];
-        default -> kernel.size9 = sizes[i];
+        case 9 -> kernel.size9 = sizes[i];
+        case 10 -> kernel.size10 = sizes[i];
+        case 11 -> kernel.size11 = sizes[i];
+        default -> kernel.size12 = sizes[i];
       }
     }
   }
@@ -195,7 +198,7 @@ final class Launcher {
         execute(op, groups);
       }
     } finally {
-      for (int n = 0; n < 6; n++) {
+      for (int n = 0; n < 8; n++) {
         kernel.operand(n, -1, 0);
       }
       kernel.adds = 0;

@@ -7,6 +7,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
@@ -29,7 +30,9 @@ final class OpenClAttention implements AttentionKernels {
   /** The parameters that the cosines and sines of a position depend on. */
   private record RopeKey(int headWidth, double theta) {}
 
-  /** Cosines and sines of positions [0, positions). */
+  /**
+   * Cosines and sines of positions [0, positions); those of negative positions follow from them.
+   */
   private record RopeTable(DeviceFloats block, int positions) {}
 
   @Override
@@ -57,8 +60,8 @@ final class OpenClAttention implements AttentionKernels {
     int at = -1;
     if (positions != null) {
       at = DeviceIntegers.at(positions);
-      for (int b = 0; b < size(positions); b++) {
-        longest = Math.max(longest, kernel.integers[at + b] + tokens);
+      for (int i = 0; i < size(positions); i++) {
+        longest = Math.max(longest, Math.abs(kernel.integers[at + i]) + 1);
       }
     }
     DeviceFloats table = ropeTable(spec, longest);
@@ -101,130 +104,127 @@ final class OpenClAttention implements AttentionKernels {
   }
 
   @Override
-  public void causalAttention(AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp) {
+  public void attention(
+      AttentionSpec spec,
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp) {
     requireHeadWidth(spec);
-    int batch = qkv.shape().dim(0);
-    int tokens = qkv.shape().dim(1);
-    int width = spec.packedWidth();
+    int queries = q.batch() * q.tokens();
+    IdChecks.requireRanges(kernel.integers, DeviceIntegers.at(ranges), queries, k.tokens());
+    operands(spec, q, k, v, ranges, bias);
     launcher.result(0, out);
-    launcher.operand(1, qkv);
-    launcher.operand(2, qkv, spec.heads() * spec.headWidth());
-    launcher.operand(3, qkv, (spec.heads() + spec.keyValueHeads()) * spec.headWidth());
     if (logSumExp != null) {
       launcher.result(4, logSumExp);
     }
-    attention(spec, batch, tokens, tokens * width, spec.headWidth(), width, -1);
+    launcher.launch(
+        DeviceKernel.ATTENTION,
+        q.batch() * spec.heads() * ceilDiv(q.tokens(), DeviceKernel.ATTENTION_ROWS));
   }
 
-  private void attention(
+  @Override
+  public void attentionBackward(
       AttentionSpec spec,
-      int batch,
-      int tokens,
-      int sequenceStride,
-      int headStride,
-      int keyStride,
-      int positionsAt) {
+      Heads q,
+      Heads k,
+      Heads v,
+      NdArray ranges,
+      NdArray bias,
+      NdArray out,
+      NdArray logSumExp,
+      NdArray dOut,
+      Heads dQ,
+      Heads dK,
+      Heads dV,
+      NdArray dBias) {
+    requireHeadWidth(spec);
+    int rows = q.batch() * spec.heads() * q.tokens();
+    int queryBlocks = ceilDiv(q.tokens(), DeviceKernel.ATTENTION_ROWS);
+    int keyBlocks = ceilDiv(k.tokens(), DeviceKernel.ATTENTION_ROWS);
+    DeviceFloats prepared = launcher.floats(2L * (rows + q.batch() * keyBlocks));
+    operands(spec, q, k, v, ranges, null);
+    kernel.size12 = rows;
+    launcher.operand(0, prepared);
+    launcher.operand(1, out);
+    launcher.operand(2, dOut);
+    launcher.operand(3, logSumExp);
+    launcher.launchOver(
+        DeviceKernel.ATTENTION_BACKWARD_START, Math.max(rows, q.batch() * keyBlocks));
+
+    operands(spec, q, k, v, ranges, bias);
+    gradientOperands(dQ, dOut, prepared);
+    launcher.launch(
+        DeviceKernel.ATTENTION_BACKWARD_QUERIES, q.batch() * spec.heads() * queryBlocks);
+
+    operands(spec, q, k, v, ranges, bias);
+    gradientOperands(dK, dOut, prepared);
+    launcher.result(7, dV.rows(), dV.column());
+    kernel.size11 = dV.stride();
+    launcher.launch(
+        DeviceKernel.ATTENTION_BACKWARD_KEYS, q.batch() * spec.keyValueHeads() * keyBlocks);
+
+    if (dBias != null) {
+      operands(spec, q, k, v, ranges, bias);
+      gradientOperands(new Heads(dBias, 0), dOut, prepared);
+      launcher.launch(
+          DeviceKernel.ATTENTION_BACKWARD_BIAS,
+          spec.heads() * queryBlocks * ceilDiv(k.tokens(), DeviceKernel.ATTENTION_COLUMNS));
+    }
+    launcher.free(prepared);
+  }
+
+  /** The operands and sizes that all launches of attention share. */
+  private void operands(
+      AttentionSpec spec, Heads q, Heads k, Heads v, NdArray ranges, NdArray bias) {
+    launcher.operand(1, q.rows(), q.column());
+    launcher.operand(2, k.rows(), k.column());
+    launcher.operand(3, v.rows(), v.column());
+    if (bias != null) {
+      launcher.operand(5, bias);
+    }
     kernel.factor0 = (float) spec.scale();
     launcher.sizes(
-        tokens,
+        q.tokens(),
         spec.heads(),
         spec.keyValueHeads(),
         spec.headWidth(),
-        spec.packedWidth(),
-        sequenceStride,
-        headStride,
-        keyStride,
-        positionsAt);
-    launcher.launch(
-        DeviceKernel.ATTENTION,
-        batch * spec.heads() * ceilDiv(tokens, DeviceKernel.ATTENTION_ROWS));
+        k.tokens(),
+        q.stride(),
+        k.stride(),
+        v.stride(),
+        DeviceIntegers.at(ranges),
+        spec.window());
+  }
+
+  /** What the launches of a gradient have in addition. */
+  private void gradientOperands(Heads result, NdArray dOut, DeviceFloats prepared) {
+    launcher.result(0, result.rows(), result.column());
+    launcher.operand(4, dOut);
+    launcher.operand(6, prepared);
+    kernel.size10 = result.stride();
   }
 
   @Override
-  public void causalAttentionBackward(
-      AttentionSpec spec, NdArray qkv, NdArray out, NdArray logSumExp, NdArray dOut, NdArray dQkv) {
-    requireHeadWidth(spec);
-    int batch = qkv.shape().dim(0);
-    int tokens = qkv.shape().dim(1);
-    int rows = batch * spec.heads() * tokens;
-    DeviceFloats dots = launcher.floats(rows);
-    launcher.operand(0, dots);
-    launcher.operand(1, out);
-    launcher.operand(2, dOut);
-    launcher.sizes(tokens, spec.heads(), spec.headWidth(), rows);
-    launcher.launchOver(DeviceKernel.ATTENTION_DOTS, rows);
-    int blocks = ceilDiv(tokens, DeviceKernel.ATTENTION_ROWS);
-    attentionOperands(spec, qkv, logSumExp, dOut, dQkv, dots, tokens);
-    launcher.launch(DeviceKernel.ATTENTION_BACKWARD_QUERIES, batch * spec.heads() * blocks);
-    attentionOperands(spec, qkv, logSumExp, dOut, dQkv, dots, tokens);
-    launcher.launch(DeviceKernel.ATTENTION_BACKWARD_KEYS, batch * spec.keyValueHeads() * blocks);
-    launcher.free(dots);
-  }
-
-  private void attentionOperands(
-      AttentionSpec spec,
-      NdArray qkv,
-      NdArray logSumExp,
-      NdArray dOut,
-      NdArray dQkv,
-      DeviceFloats dots,
-      int tokens) {
-    launcher.result(0, dQkv);
-    launcher.operand(1, qkv);
-    launcher.operand(2, dOut);
-    launcher.operand(3, logSumExp);
-    launcher.operand(4, dots);
-    kernel.factor0 = (float) spec.scale();
-    launcher.sizes(
-        tokens, spec.heads(), spec.keyValueHeads(), spec.headWidth(), spec.packedWidth());
-  }
-
-  @Override
-  public void cachedAttention(
-      AttentionSpec spec,
-      NdArray qkv,
-      NdArray keys,
-      NdArray values,
-      NdArray positions,
-      NdArray out) {
-    requireHeadWidth(spec);
-    int batch = qkv.shape().dim(0);
-    int tokens = qkv.shape().dim(1);
-    int capacity = keys.shape().dim(2);
+  public void append(NdArray x, int column, NdArray cache, NdArray positions) {
+    int tokens = x.shape().dim(1);
+    int capacity = cache.shape().dim(1);
+    int width = cache.shape().last();
     int at = DeviceIntegers.at(positions);
-    IdChecks.requireRoom(kernel.integers, at, batch, tokens, capacity);
-    cacheTokens(spec, qkv, spec.heads(), keys, tokens, capacity, at);
-    cacheTokens(spec, qkv, spec.heads() + spec.keyValueHeads(), values, tokens, capacity, at);
-    launcher.result(0, out);
-    launcher.operand(1, qkv);
-    launcher.operand(2, keys);
-    launcher.operand(3, values);
-    int headStride = capacity * spec.headWidth();
-    attention(
-        spec, batch, tokens, spec.keyValueHeads() * headStride, headStride, spec.headWidth(), at);
-  }
-
-  private void cacheTokens(
-      AttentionSpec spec,
-      NdArray qkv,
-      int firstHead,
-      NdArray cache,
-      int tokens,
-      int capacity,
-      int at) {
-    int count = qkv.shape().rows() * spec.keyValueHeads() * spec.headWidth();
+    IdChecks.requireRoom(kernel.integers, at, x.shape().dim(0), tokens, capacity);
     launcher.result(0, cache);
-    launcher.operand(1, qkv);
-    launcher.sizes(
-        count,
-        spec.keyValueHeads(),
+    launcher.operand(1, x, column);
+    launcher.elementwise(
+        DeviceKernel.APPEND,
+        x.shape().rows() * width,
+        width,
         tokens,
-        spec.headWidth(),
-        spec.packedWidth(),
-        firstHead * spec.headWidth(),
+        x.shape().last(),
         capacity,
         at);
-    launcher.launchOver(DeviceKernel.CACHE_TOKENS, count);
   }
 
   private static void requireHeadWidth(AttentionSpec spec) {
