@@ -3,8 +3,8 @@ package dev.firesteel.benchmarks;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.AttentionSpec;
-import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Backend.Write;
+import dev.firesteel.backend.Heads;
 import java.util.Arrays;
 
 /**

@@ -12,8 +12,7 @@ package dev.firesteel.backend;
  * @param window of the keys that a query may see by its range, only this many, the last ones, are
  *     visible: sliding-window attention (Beltagy et al. 2020); {@link #NO_WINDOW} for all
  */
-public record AttentionSpec(
-    int heads, int keyValueHeads, int headWidth, double scale, int window) {
+public record AttentionSpec(int heads, int keyValueHeads, int headWidth, double scale, int window) {
   /** A query sees all keys of its range. */
   public static final int NO_WINDOW = Integer.MAX_VALUE;
 
@@ -34,8 +33,7 @@ public record AttentionSpec(
 
   /** With the usual scale {@code 1 / sqrt(K)} and no window. */
   public static AttentionSpec of(int heads, int keyValueHeads, int headWidth) {
-    return new AttentionSpec(
-        heads, keyValueHeads, headWidth, 1 / Math.sqrt(headWidth), NO_WINDOW);
+    return new AttentionSpec(heads, keyValueHeads, headWidth, 1 / Math.sqrt(headWidth), NO_WINDOW);
   }
 
   /** The same heads with another scale. */

@@ -8,8 +8,8 @@ public enum Precision {
   /** float32 operands and sums. */
   FP32,
   /**
-   * bfloat16 operands (rounded to nearest even), float32 sums and results. Results are bit-identical for any number of threads, but not
-   * across CPUs with different instruction sets.
+   * bfloat16 operands (rounded to nearest even), float32 sums and results. Results are
+   * bit-identical for any number of threads, but not across CPUs with different instruction sets.
    */
   BF16
 }

@@ -75,8 +75,7 @@ record Attention(AttentionSpec spec, Source q, Source k, Source v, boolean biase
           in[rangesOperand()],
           queries);
     }
-    if (biased
-        && !in[in.length - 1].equals(Shape.of(spec.heads(), queries.dim(1), keys.dim(1)))) {
+    if (biased && !in[in.length - 1].equals(Shape.of(spec.heads(), queries.dim(1), keys.dim(1)))) {
       throw new ShapeException(
           "attention",
           "the bias must be [H, Tq, Tk] for queries [B, Tq, ...], keys [B, Tk, ...] and " + spec,
@@ -120,8 +119,7 @@ record Attention(AttentionSpec spec, Source q, Source k, Source v, boolean biase
     if (node.recorded()) {
       node.save(out);
       logSumExp =
-          node.save(
-              node.allocate(type, Shape.of(queries.batch(), spec.heads(), queries.tokens())));
+          node.save(node.allocate(type, Shape.of(queries.batch(), spec.heads(), queries.tokens())));
     }
     node.backend()
         .attention()

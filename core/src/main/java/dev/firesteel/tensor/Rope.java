@@ -10,8 +10,8 @@ import dev.firesteel.backend.RopeSpec;
  * Rotary position embedding (Su et al. 2021) of the leading heads of each row; see {@link
  * RopeSpec}.
  *
- * <p>Shape: {@code x [B, T, W], positions [B, T] (optional) -> y [B, T, W]}. The gradient is rotated
- * back by the same angles.
+ * <p>Shape: {@code x [B, T, W], positions [B, T] (optional) -> y [B, T, W]}. The gradient is
+ * rotated back by the same angles.
  */
 record Rope(RopeSpec spec, boolean positioned) implements Op {
   @Override

@@ -159,12 +159,7 @@ public final class Tensor {
    * @param bias [H, Tq, Tk]; null for none
    */
   public static Tensor attention(
-      AttentionSpec spec,
-      HeadColumns q,
-      HeadColumns k,
-      HeadColumns v,
-      Tensor ranges,
-      Tensor bias) {
+      AttentionSpec spec, HeadColumns q, HeadColumns k, HeadColumns v, Tensor ranges, Tensor bias) {
     List<Tensor> operands = new ArrayList<>();
     Attention op =
         new Attention(

@@ -58,8 +58,7 @@ interface AttentionContract extends KernelContract {
                     kernels().elementwiseTolerance(),
                     (b, o) -> {
                       NdArray x = o.both(2, tokens, width);
-                      b.attention()
-                          .rope(spec, x, o.integers(0, 1023, 2, tokens), inverse, x);
+                      b.attention().rope(spec, x, o.integers(0, 1023, 2, tokens), inverse, x);
                     },
                     "%s in place from positions, T %d, inverse %s",
                     spec,
@@ -120,8 +119,7 @@ interface AttentionContract extends KernelContract {
               Heads keyHeads = new Heads(kv, kvWidth + 4);
               Heads valueHeads = new Heads(kv, 1);
               b.attention()
-                  .attention(
-                      spec, queryHeads, keyHeads, valueHeads, ranges, bias, out, logSumExp);
+                  .attention(spec, queryHeads, keyHeads, valueHeads, ranges, bias, out, logSumExp);
               NdArray dOut = o.normal(2, queries, spec.outputWidth());
               NdArray dQ = o.both(2, queries, spec.outputWidth() + 2);
               NdArray dKv = o.both(2, keys, 2 * kvWidth + 1);
@@ -258,8 +256,7 @@ interface AttentionContract extends KernelContract {
     int[][] wrong = {{0, 1, 1, 1}, {0, 1, 0, 3}, {0, 1, -1, 1}};
     for (int[] ranges : wrong) {
       NdArray array = o.integersOf(ranges, 1, 2, 2);
-      assertThatThrownBy(
-              () -> Packed.forward(kernels().backend(), spec, qkv, array, out, null))
+      assertThatThrownBy(() -> Packed.forward(kernels().backend(), spec, qkv, array, out, null))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
               "attention: a query must see at least one of the keys [0, 2), got the range ["
@@ -296,7 +293,6 @@ interface AttentionContract extends KernelContract {
     NdArray positions = o.integersOf(new int[] {7}, 1);
     assertThatThrownBy(() -> kernels().backend().attention().append(x, 4, cache, positions))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage(
-            "append: the cache holds 8 tokens, got 2 new ones at position 7 of sequence 0");
+        .hasMessage("append: the cache holds 8 tokens, got 2 new ones at position 7 of sequence 0");
   }
 }

@@ -170,7 +170,9 @@ record OpCase(String name, List<Input> inputs, BiFunction<Tape, Tensor[], Tensor
                       t.constant(crossed, Shape.of(2, 5, 2)),
                       biased ? x[3] : null),
               biased
-                  ? new Input[] {normal(2, 5, 16), normal(2, 7, 8), normal(2, 7, 9), normal(4, 5, 7)}
+                  ? new Input[] {
+                    normal(2, 5, 16), normal(2, 7, 8), normal(2, 7, 9), normal(4, 5, 7)
+                  }
                   : new Input[] {normal(2, 5, 16), normal(2, 7, 8), normal(2, 7, 9)}));
     }
     rows.add(

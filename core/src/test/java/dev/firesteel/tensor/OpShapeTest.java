@@ -132,10 +132,14 @@ class OpShapeTest {
     AttentionSpec spec = AttentionSpec.of(4, 2, 8);
     refuses(
         () -> x(2, 3, 63).attention(spec, ids(2, 3, 2)),
-        "attention: values must be the columns [48, 64) of [B, T, W] for " + spec + ", got [2, 3, 63]");
+        "attention: values must be the columns [48, 64) of [B, T, W] for "
+            + spec
+            + ", got [2, 3, 63]");
     refuses(
         () -> x(3, 64).attention(spec, ids(2, 3, 2)),
-        "attention: queries must be the columns [0, 32) of [B, T, W] for " + spec + ", got [3, 64]");
+        "attention: queries must be the columns [0, 32) of [B, T, W] for "
+            + spec
+            + ", got [3, 64]");
     refuses(
         () -> x(2, 3, 64).attention(spec, ids(2, 3)),
         "attention: ranges must be [B, Tq, 2] for queries [B, Tq, ...], got [2, 3] and [2, 3, 64]");

@@ -331,8 +331,7 @@ class OpValueTest {
         repeated = repeated.concat(2, qkv.slice(2, at, at + width));
       }
     }
-    assertSame(
-        causal(qkv, grouped), causal(repeated, AttentionSpec.of(6, 6, width)));
+    assertSame(causal(qkv, grouped), causal(repeated, AttentionSpec.of(6, 6, width)));
   }
 
   private Tensor causal(Tensor qkv, AttentionSpec spec) {
@@ -359,8 +358,12 @@ class OpValueTest {
     double p = 1 / (1 + Math.exp(-6.5));
     Tensor y =
         Tensor.attention(
-            spec, new HeadColumns(q, 0), new HeadColumns(kv, 0), new HeadColumns(kv, 1),
-            ranges(q, 1, 3), bias);
+            spec,
+            new HeadColumns(q, 0),
+            new HeadColumns(kv, 0),
+            new HeadColumns(kv, 1),
+            ranges(q, 1, 3),
+            bias);
     assertValues(y, 10 * p + 20 * (1 - p));
   }
 
@@ -433,8 +436,7 @@ class OpValueTest {
     Tensor values = of(Shape.of(2, 6, 4));
     // b's prompt has 2 tokens; what it is padded with is overwritten by its next token.
     cached(
-        a.slice(1, 0, 4)
-            .concat(0, b.slice(1, 0, 2).concat(1, normal(1, 2, spec.packedWidth()))),
+        a.slice(1, 0, 4).concat(0, b.slice(1, 0, 2).concat(1, normal(1, 2, spec.packedWidth()))),
         spec,
         keys,
         values,

@@ -10,7 +10,6 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Activation;
-import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.random.RandomStream;
 import java.lang.reflect.Proxy;

@@ -107,8 +107,7 @@ final class Decoder implements LanguageModel {
     return layout.isWhole()
         ? pass.tape()
             .constant(RowLayout.whole(1, layout.tokens()).positions(), Shape.of(layout.tokens()))
-        : pass.tape()
-            .constant(layout.positions(), Shape.of(layout.batch(), layout.tokens()));
+        : pass.tape().constant(layout.positions(), Shape.of(layout.batch(), layout.tokens()));
   }
 
   private Tensor apply(ForwardPass pass, Block block, Tensor in, Rows rows) {
@@ -141,8 +140,7 @@ final class Decoder implements LanguageModel {
               .segment(
                   () -> {
                     Tensor normed = block.attentionNorm().apply(pass, in);
-                    Tensor attended =
-                        block.attention().attend(pass, normed, rows, cache, index);
+                    Tensor attended = block.attention().attend(pass, normed, rows, cache, index);
                     return rest(pass, block, in, block.attention().project(pass, attended));
                   });
     }
@@ -168,8 +166,7 @@ final class Decoder implements LanguageModel {
   private void requireRows(Tensor ids, RowLayout layout) {
     int most = config.contextLength();
     requireShape(ids, layout.isWhole() ? most : Integer.MAX_VALUE);
-    if (!ids.shape().equals(Shape.of(layout.batch(), layout.tokens()))
-        || layout.longest() > most) {
+    if (!ids.shape().equals(Shape.of(layout.batch(), layout.tokens())) || layout.longest() > most) {
       throw new IllegalArgumentException(
           "model: ids must be ["
               + layout.batch()
@@ -190,8 +187,7 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
-  public Tensor loss(
-      ForwardPass pass, Tensor ids, RowLayout layout, Tensor targets, double scale) {
+  public Tensor loss(ForwardPass pass, Tensor ids, RowLayout layout, Tensor targets, double scale) {
     return hidden(pass, ids, layout).linearCrossEntropy(pass.tensor(layers.head()), targets, scale);
   }
 

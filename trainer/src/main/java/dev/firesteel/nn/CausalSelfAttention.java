@@ -6,8 +6,8 @@ import dev.firesteel.tensor.HeadColumns;
 import dev.firesteel.tensor.Tensor;
 
 /**
- * Self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023),
- * with or without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
+ * Self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023), with or
+ * without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
  *
  * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
  * [C, H K]}. There is no dropout on attention probabilities: the fused kernel never stores them.

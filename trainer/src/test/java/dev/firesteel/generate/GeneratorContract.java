@@ -37,26 +37,17 @@ abstract class GeneratorContract {
   private static final CharTokenizer TOKENIZER =
       CharTokenizer.train(List.of("abcdefghij\n").iterator()).withEndOfText();
 
-  private final Backend backend;
-  private final ArrayPool pool;
+  final Backend backend;
+  final ArrayPool pool;
   private final float logitTolerance;
-  private final float longPromptTolerance;
 
   /**
    * @param logitTolerance between logits of one cache pass and those of whole sequences; 0 for the
    *     same bits
    */
   GeneratorContract(Backend backend, float logitTolerance) {
-    this(backend, logitTolerance, logitTolerance);
-  }
-
-  /**
-   * @param longPromptTolerance the same where sequences have 128 tokens and more
-   */
-  GeneratorContract(Backend backend, float logitTolerance, float longPromptTolerance) {
     this.backend = backend;
     this.logitTolerance = logitTolerance;
-    this.longPromptTolerance = longPromptTolerance;
     this.pool = new ArrayPool(backend);
   }
 
@@ -90,7 +81,7 @@ abstract class GeneratorContract {
   }
 
   /** Every logit from the whole sequence, without a cache. */
-  private final class UncachedScores implements NextTokenScores {
+  final class UncachedScores implements NextTokenScores {
     private final LanguageModel model;
     private List<int[]> sequences;
 
@@ -153,23 +144,22 @@ abstract class GeneratorContract {
   @ParameterizedTest
   @ValueSource(ints = {120, 150})
   void cachedLogitsOfLongPromptsEqualUncachedOnes(int longest) {
-    float tolerance = longest < 128 ? logitTolerance : longPromptTolerance;
     // Longer than the kernels' blocks of 64 queries, in a batch of different lengths.
     LanguageModel model =
         model(TestModels.withInitStd(TestModels.llama(2, 64, 4, 2, 96, 200, 16), 0.2));
     List<int[]> prompts = List.of(prompt(longest), prompt(64), prompt(65), prompt(1));
     NextTokenScores uncached = new UncachedScores(model, prompts);
     try (CachedScores cached = new CachedScores(model, pool, prompts, 200, 16)) {
-      assertEqual(cached.first(), uncached.first(), tolerance);
+      assertEqual(cached.first(), uncached.first());
       for (int token = 0; token < 5; token++) {
         int[] sources = {1, 0, 2, 3};
         int[] tokens = {token, 3, 4, 5};
-        assertEqual(cached.next(sources, tokens), uncached.next(sources, tokens), tolerance);
+        assertEqual(cached.next(sources, tokens), uncached.next(sources, tokens));
       }
     }
   }
 
-  private static int[] prompt(int length) {
+  static int[] prompt(int length) {
     RandomStream random = RandomStream.of(length, "prompt");
     int[] ids = new int[length];
     for (int i = 0; i < length; i++) {
@@ -179,13 +169,9 @@ abstract class GeneratorContract {
   }
 
   private void assertEqual(float[][] got, float[][] wanted) {
-    assertEqual(got, wanted, logitTolerance);
-  }
-
-  private static void assertEqual(float[][] got, float[][] wanted, float tolerance) {
     assertThat(got).hasSameDimensionsAs(wanted);
     for (int i = 0; i < got.length; i++) {
-      assertThat(got[i]).containsExactly(wanted[i], within(tolerance));
+      assertThat(got[i]).containsExactly(wanted[i], within(logitTolerance));
     }
   }
 

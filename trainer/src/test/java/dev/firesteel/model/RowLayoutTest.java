@@ -11,7 +11,6 @@ import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.train.OpenClSupport;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.ForwardPass;
@@ -20,6 +19,7 @@ import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
+import dev.firesteel.train.OpenClSupport;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -95,13 +95,7 @@ class RowLayoutTest {
             check(model, layout, document, 1, 0, alone);
           }
           for (int at : new int[] {3, 64}) {
-            check(
-                model,
-                RowLayout.packed(tokens, new int[] {at, LENGTH}),
-                document,
-                0,
-                at,
-                alone);
+            check(model, RowLayout.packed(tokens, new int[] {at, LENGTH}), document, 0, at, alone);
           }
           check(model, RowLayout.leftPadded(tokens, LENGTH), document, 0, 100, alone);
           check(

@@ -76,8 +76,7 @@ final class Attention implements HeadAttention {
   }
 
   @Override
-  public void forward(
-      Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
+  public void forward(Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
     AttentionSpec spec = head.spec();
     int width = spec.headWidth();
     int begin = head.firstKey();
@@ -102,7 +101,7 @@ final class Attention implements HeadAttention {
       transposeQueries(simd, block, width, spec, columns);
       products(simd, keys, keyRows, columns, width, visible, rows, scores);
       if (head.bias() != null) {
-        addBias(head, head.biasAt(), start, rows, visible, scores);
+        addBias(head, head.bias(), start, rows, visible, scores);
       }
       for (int group = 0; group < visible.groups(); group++) {
         int first = visible.first(group);
@@ -141,8 +140,7 @@ final class Attention implements HeadAttention {
       Rows dQ,
       Rows dK,
       Rows dV,
-      float[] dBias,
-      int dBiasAt) {
+      Rows dBias) {
     AttentionSpec spec = head.spec();
     int width = spec.headWidth();
     float scale = (float) spec.scale();
@@ -171,7 +169,6 @@ final class Attention implements HeadAttention {
     for (int h = 0; h < heads; h++) {
       Rows headQ = head.q().shifted(h * width);
       Rows headDOut = dOut.shifted(h * width);
-      int biasAt = head.biasAt() + h * queries * head.keys();
       for (int start = 0; start < queries; start += PANEL) {
         int rows = Math.min(PANEL, queries - start);
         visible.set(head, start, rows);
@@ -179,7 +176,7 @@ final class Attention implements HeadAttention {
         transposeQueries(simd, block, width, spec, columns);
         products(simd, keys, keyRows, columns, width, visible, rows, scores);
         if (head.bias() != null) {
-          addBias(head, biasAt, start, rows, visible, scores);
+          addBias(head, head.bias(h), start, rows, visible, scores);
         }
         pack(headDOut, start, rows, width, outBlock, PANEL);
         transpose(simd, outBlock, width, 1f, outColumns);
@@ -198,8 +195,13 @@ final class Attention implements HeadAttention {
               dBias == null ? scale : 1f);
         }
         if (dBias != null) {
-          int to = dBiasAt + h * head.queries() * head.keys();
-          addToBias(head, start, rows, visible, gradients, dBias, to);
+          addToBias(
+              head,
+              start,
+              rows,
+              visible,
+              gradients,
+              dBias.shifted(h * head.queries() * head.keys()));
           scale(gradients, visible, scale);
         }
         sumOverQueries(simd, scores, visible, rows, outBlock, width, valueGradients, keyRows);
@@ -260,30 +262,24 @@ final class Attention implements HeadAttention {
 
   /** Adds the bias to the scores of keys in the groups' ranges. */
   static void addBias(
-      Head head, int biasAt, int start, int rows, VisibleKeys visible, float[] scores) {
+      Head head, Rows bias, int start, int rows, VisibleKeys visible, float[] scores) {
     for (int r = 0; r < rows; r++) {
-      int from = biasAt + (start + r) * head.keys();
+      int from = bias.offset + (start + r) * bias.stride;
       int end = Math.min(visible.end(r / GROUP), head.keys());
       for (int key = visible.first(r / GROUP); key < end; key++) {
-        scores[key * PANEL + r] += head.bias()[from + key];
+        scores[key * PANEL + r] += bias.array[from + key];
       }
     }
   }
 
   /** Adds the gradients of scores to those of the bias. */
   static void addToBias(
-      Head head,
-      int start,
-      int rows,
-      VisibleKeys visible,
-      float[] gradients,
-      float[] dBias,
-      int dBiasAt) {
+      Head head, int start, int rows, VisibleKeys visible, float[] gradients, Rows dBias) {
     for (int r = 0; r < rows; r++) {
-      int to = dBiasAt + (start + r) * head.keys();
+      int to = dBias.offset + (start + r) * dBias.stride;
       int end = Math.min(visible.end(r / GROUP), head.keys());
       for (int key = visible.first(r / GROUP); key < end; key++) {
-        dBias[to + key] += gradients[key * PANEL + r];
+        dBias.array[to + key] += gradients[key * PANEL + r];
       }
     }
   }

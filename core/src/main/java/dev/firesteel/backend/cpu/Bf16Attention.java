@@ -96,8 +96,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   }
 
   @Override
-  public void forward(
-      Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
+  public void forward(Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
     Bf16Worker state = states.apply(worker);
     AttentionSimd simd = worker.simd().attention();
     int seen = head.endKey();
@@ -122,7 +121,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
       round(worker, state, head.q(), start, rows, scale, queries);
       products(state, keys, queries, from, end, block);
       if (head.bias() != null) {
-        Attention.addBias(head, head.biasAt(), start, rows, visible, block);
+        Attention.addBias(head, head.bias(), start, rows, visible, block);
       }
       for (int group = 0; group < visible.groups(); group++) {
         int first = visible.first(group);
@@ -148,8 +147,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
       Rows dQ,
       Rows dK,
       Rows dV,
-      float[] dBias,
-      int dBiasAt) {
+      Rows dBias) {
     Bf16Worker state = states.apply(worker);
     AttentionSimd simd = worker.simd().attention();
     int keyCount = head.keys();
@@ -180,7 +178,6 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     for (int h = 0; h < heads; h++) {
       Rows headQ = head.q().shifted(h * width);
       Rows headDOut = dOut.shifted(h * width);
-      int biasAt = head.biasAt() + h * head.queries() * keyCount;
       for (int start = 0; start < head.queries(); start += PANEL) {
         int rows = Math.min(PANEL, head.queries() - start);
         visible.set(head, start, rows);
@@ -189,7 +186,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
         round(worker, state, headQ, start, rows, scale, queries);
         products(state, keys, queries, from, end, block);
         if (head.bias() != null) {
-          Attention.addBias(head, biasAt, start, rows, visible, block);
+          Attention.addBias(head, head.bias(h), start, rows, visible, block);
         }
         round(worker, state, headDOut, start, rows, 1f, outGradients);
         products(state, values, outGradients, from, end, gradients);
@@ -204,8 +201,13 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
               block, gradients, at, visible.end(group) - first, logSums, group * GROUP, 1f);
         }
         if (dBias != null) {
-          int to = dBiasAt + h * head.queries() * head.keys();
-          Attention.addToBias(head, start, rows, visible, gradients, dBias, to);
+          Attention.addToBias(
+              head,
+              start,
+              rows,
+              visible,
+              gradients,
+              dBias.shifted(h * head.queries() * head.keys()));
         }
         visible.zeroOutside(block, from, end);
         visible.zeroOutside(gradients, from, end);
@@ -297,12 +299,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
 
   /** {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}. */
   private void sumOverQueries(
-      Bf16Worker state,
-      NativeBlock block,
-      NativeBlock right,
-      int from,
-      int end,
-      NativeBlock sums) {
+      Bf16Worker state, NativeBlock block, NativeBlock right, int from, int end, NativeBlock sums) {
     for (int key = from; key < end; key += CHUNK) {
       sumsOverQueries[Math.min(CHUNK, end - key) / PANEL].execute(
           state,

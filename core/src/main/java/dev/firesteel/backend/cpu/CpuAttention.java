@@ -168,7 +168,6 @@ final class CpuAttention implements AttentionKernels {
     HeadRows dKeys = new HeadRows(dK, written(dK.rows()), width);
     HeadRows dValues = new HeadRows(dV, written(dV.rows()), width);
     float[] biasGradients = dBias == null ? null : written(dBias);
-    int biasStart = dBias == null ? 0 : offset(dBias);
     float[] logSums = FloatStorage.of(logSumExp);
     int logSumStart = offset(logSumExp);
     int groups = spec.keyValueHeads();
@@ -185,12 +184,14 @@ final class CpuAttention implements AttentionKernels {
                 dQueries.of(sequence, group * shared),
                 dKeys.of(sequence, group),
                 dValues.of(sequence, group),
-                biasGradients,
-                biasStart + group * shared * queries * k.tokens());
+                biasGradients == null
+                    ? null
+                    : biasRows(biasGradients, dBias, group * shared, queries, k.tokens()));
     if (biasGradients == null) {
       pool.run(q.batch() * groups, (i, worker) -> task.run(i / groups, i % groups, worker));
       return;
     }
+    int biasStart = offset(dBias);
     Arrays.fill(biasGradients, biasStart, biasStart + Math.toIntExact(dBias.size()), 0f);
     // Sequences add to the same gradient: one thread takes all of a group, in order.
     pool.run(
@@ -229,6 +230,12 @@ final class CpuAttention implements AttentionKernels {
     }
   }
 
+  /** Rows [Tq, Tk] of a head in an array [H, Tq, Tk]. */
+  private static Attention.Rows biasRows(
+      float[] array, NdArray bias, int head, int queries, int keys) {
+    return new Attention.Rows(array, offset(bias) + head * queries * keys, keys);
+  }
+
   /** The rows of each head in an array. */
   private static final class HeadRows {
     private final float[] array;
@@ -260,8 +267,7 @@ final class CpuAttention implements AttentionKernels {
     private final int keys;
     private final int[] ranges;
     private final int rangesAt;
-    private final float[] bias;
-    private final int biasAt;
+    private final NdArray bias;
 
     Operands(AttentionSpec spec, Heads q, Heads k, Heads v, NdArray ranges, NdArray bias) {
       this.spec = spec;
@@ -272,8 +278,7 @@ final class CpuAttention implements AttentionKernels {
       keys = k.tokens();
       this.ranges = IntStorage.of(ranges);
       rangesAt = offset(ranges);
-      this.bias = bias == null ? null : FloatStorage.of(bias);
-      biasAt = bias == null ? 0 : offset(bias);
+      this.bias = bias;
       IdChecks.requireRanges(this.ranges, rangesAt, q.batch() * queries, keys);
     }
 
@@ -287,10 +292,8 @@ final class CpuAttention implements AttentionKernels {
           v.of(sequence, group),
           queries,
           keys,
-          ranges,
-          rangesAt + 2 * sequence * queries,
-          bias,
-          biasAt + head * queries * keys);
+          new HeadAttention.Ranges(ranges, rangesAt + 2 * sequence * queries),
+          bias == null ? null : biasRows(FloatStorage.of(bias), bias, head, queries, keys));
     }
   }
 }

@@ -11,21 +11,11 @@ interface HeadAttention {
    * @param q the first query head; the others follow, {@code headWidth} apart
    * @param queries Tq
    * @param keys Tk
-   * @param ranges of keys of each query, pairs from {@code rangesAt}, before the window
-   * @param bias [Tq, Tk] of the first query head from {@code biasAt}, and then of the others; null
-   *     for none
+   * @param ranges of keys of each query, before the window
+   * @param bias [Tq, Tk] of the first query head, followed by those of the others; null for none
    */
   record Head(
-      AttentionSpec spec,
-      Rows q,
-      Rows k,
-      Rows v,
-      int queries,
-      int keys,
-      int[] ranges,
-      int rangesAt,
-      float[] bias,
-      int biasAt) {
+      AttentionSpec spec, Rows q, Rows k, Rows v, int queries, int keys, Ranges ranges, Rows bias) {
     /** No query sees a key before this one. */
     int firstKey() {
       int first = keys;
@@ -45,11 +35,35 @@ interface HeadAttention {
     }
 
     int firstKey(int query) {
-      return spec.firstKey(ranges[rangesAt + 2 * query], endKey(query));
+      return spec.firstKey(ranges.begin(query), ranges.end(query));
     }
 
     int endKey(int query) {
-      return ranges[rangesAt + 2 * query + 1];
+      return ranges.end(query);
+    }
+
+    /** The bias of the head {@code h} places after the first one. */
+    Rows bias(int h) {
+      return bias.shifted(h * queries * keys);
+    }
+  }
+
+  /** The ranges of a sequence in an array of pairs. */
+  final class Ranges {
+    private final int[] pairs;
+    private final int offset;
+
+    Ranges(int[] pairs, int offset) {
+      this.pairs = pairs;
+      this.offset = offset;
+    }
+
+    int begin(int query) {
+      return pairs[offset + 2 * query];
+    }
+
+    int end(int query) {
+      return pairs[offset + 2 * query + 1];
     }
   }
 
@@ -68,7 +82,7 @@ interface HeadAttention {
    * @param dQ as q, overwritten
    * @param dK overwritten
    * @param dV overwritten
-   * @param dBias laid out as the bias, from {@code dBiasAt}, added to; null if not wanted
+   * @param dBias laid out as the bias, added to; null if not wanted
    */
   void backward(
       Worker worker,
@@ -79,6 +93,5 @@ interface HeadAttention {
       Rows dQ,
       Rows dK,
       Rows dV,
-      float[] dBias,
-      int dBiasAt);
+      Rows dBias);
 }

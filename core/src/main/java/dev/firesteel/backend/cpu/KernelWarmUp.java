@@ -274,8 +274,7 @@ final class KernelWarmUp {
             ATTENTION,
             s -> s.attention().scaleRows(c, 0, 64, x, 32, 60, b, 0, 64)));
     all.add(
-        new Kernel(
-            "attention.roundToBf16", ATTENTION, s -> s.attention().roundToBf16(c, 0, size)));
+        new Kernel("attention.roundToBf16", ATTENTION, s -> s.attention().roundToBf16(c, 0, size)));
     all.add(
         new Kernel(
             "adamW", ELEMENTWISE, s -> s.elementwise().adamW(adamW, x, 0, y, 0, z, 0, a, 0, size)));

@@ -126,6 +126,13 @@ final class OpenClAttention implements AttentionKernels {
         q.batch() * spec.heads() * ceilDiv(q.tokens(), DeviceKernel.ATTENTION_ROWS));
   }
 
+  /** Floats of scratch memory of {@link #attentionBackward}. */
+  static long scratch(AttentionSpec spec, Heads q, Heads k) {
+    long rows = (long) q.batch() * spec.heads() * q.tokens();
+    long keyBlocks = (long) q.batch() * ceilDiv(k.tokens(), DeviceKernel.ATTENTION_ROWS);
+    return 2 * (rows + keyBlocks);
+  }
+
   @Override
   public void attentionBackward(
       AttentionSpec spec,
@@ -145,7 +152,7 @@ final class OpenClAttention implements AttentionKernels {
     int rows = q.batch() * spec.heads() * q.tokens();
     int queryBlocks = ceilDiv(q.tokens(), DeviceKernel.ATTENTION_ROWS);
     int keyBlocks = ceilDiv(k.tokens(), DeviceKernel.ATTENTION_ROWS);
-    DeviceFloats prepared = launcher.floats(2L * (rows + q.batch() * keyBlocks));
+    DeviceFloats prepared = launcher.floats(scratch(spec, q, k));
     operands(spec, q, k, v, ranges, null);
     kernel.size12 = rows;
     launcher.operand(0, prepared);

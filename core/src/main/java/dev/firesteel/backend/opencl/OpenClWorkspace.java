@@ -11,6 +11,7 @@ import java.util.function.LongUnaryOperator;
 final class OpenClWorkspace implements Workspace {
   private long partialSums;
   private long logits;
+  private long attention;
 
   @Override
   public void sumRows(NdArray x) {
@@ -34,12 +35,15 @@ final class OpenClWorkspace implements Workspace {
   }
 
   @Override
-  public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {}
+  public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {
+    attention = Math.max(attention, OpenClAttention.scratch(spec, q, k));
+  }
 
   @Override
   public List<Part> parts(LongUnaryOperator arrayBytes) {
     return List.of(
         new Part("logits of one chunk", arrayBytes.applyAsLong(logits * Float.BYTES), 0),
+        new Part("attention's sums of rows", arrayBytes.applyAsLong(attention * Float.BYTES), 0),
         new Part("partial sums over rows", arrayBytes.applyAsLong(partialSums * Float.BYTES), 0));
   }
 

@@ -118,6 +118,37 @@ class AttentionSimdTest {
   }
 
   @Test
+  void roundsToBf16InPlace() {
+    float[] values = new float[67];
+    float[] special = {
+      0f,
+      -0f,
+      1f,
+      0x1.01p0f,
+      0x1.03p0f,
+      Float.MIN_VALUE,
+      Float.MAX_VALUE,
+      -Float.MAX_VALUE,
+      Float.POSITIVE_INFINITY,
+      Float.NEGATIVE_INFINITY,
+      Float.NaN,
+      Float.intBitsToFloat(0x7f800001)
+    };
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i < 2 * special.length ? special[i / 2] : (float) Math.sin(i) * 100;
+    }
+    float[] got = values.clone();
+    vector.roundToBf16(got, 1, 65);
+    float[] want = values.clone();
+    for (int i = 1; i < 66; i++) {
+      want[i] = Bf16.toFloat(Bf16.of(want[i]));
+    }
+    assertSameBits(got, want);
+    scalar.roundToBf16(values, 1, 65);
+    assertSameBits(values, want);
+  }
+
+  @Test
   void exponentialIsAccurateAndZeroWhereFloatsGetSubnormal() {
     for (double x = -87; x < 88; x += 0.0137) {
       float argument = (float) x;

@@ -7,16 +7,16 @@ import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Packed;
-import dev.firesteel.tensor.RowLayout;
-import org.junit.jupiter.api.Test;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -143,8 +143,7 @@ class Bf16AttentionTest {
         int count = Math.min(piece, tokens - start);
         NdArray q = array(backend, 1, count, spec.packedWidth());
         backend.upload(packed, start * spec.packedWidth(), q);
-        float[] few =
-            forward(backend, spec, q, qkv, RowLayout.cached(count, start), count);
+        float[] few = forward(backend, spec, q, qkv, RowLayout.cached(count, start), count);
         for (int i = 0; i < few.length; i++) {
           double want = many[start * spec.outputWidth() + i];
           error += (few[i] - want) * (few[i] - want);
@@ -160,7 +159,8 @@ class Bf16AttentionTest {
   private static float[] forward(
       Backend backend, AttentionSpec spec, NdArray q, NdArray kv, int[] ranges, int queries) {
     NdArray out = array(backend, 1, queries, spec.outputWidth());
-    NdArray array = new NdArray(backend.allocate(DType.I32, ranges.length), 0, Shape.of(1, queries, 2));
+    NdArray array =
+        new NdArray(backend.allocate(DType.I32, ranges.length), 0, Shape.of(1, queries, 2));
     backend.upload(ranges, 0, array);
     backend
         .attention()

@@ -6,13 +6,13 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AdamWStep;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Packed;
-import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
-import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -164,9 +164,7 @@ final class KernelDigest {
     causalAttention(AttentionSpec.of(2, 1, 70), 150);
     AttentionSpec spec = AttentionSpec.of(4, 2, 11);
     NdArray cache = normal(2, 20, 22);
-    backend
-        .attention()
-        .append(normal(2, 3, spec.packedWidth()), 7, cache, integers(0, 17, 2));
+    backend.attention().append(normal(2, 3, spec.packedWidth()), 7, cache, integers(0, 17, 2));
     record("append", cache);
     NdArray q = normal(2, 70, spec.outputWidth());
     NdArray kv = normal(2, 90, 2 * spec.keyValueWidth());

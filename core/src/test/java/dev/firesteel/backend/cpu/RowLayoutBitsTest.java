@@ -21,7 +21,15 @@ class RowLayoutBitsTest {
   private static final int TOKENS = 150;
   private static final int CAPACITY = 160;
 
-  private record Result(float[] out, float[] gradient) {}
+  private static final class Result {
+    private final float[] out;
+    private final float[] gradient;
+
+    Result(float[] out, float[] gradient) {
+      this.out = out;
+      this.gradient = gradient;
+    }
+  }
 
   private static NdArray array(Backend backend, float[] values, int... dims) {
     Shape shape = Shape.of(dims);

@@ -48,6 +48,7 @@ class OpenClAttentionTest {
   /**
    * Packed rows and output gradients of the tokens of one document, and how they see each other.
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Document(
       AttentionSpec spec, int tokens, boolean causal, float[] qkv, float[] dOut) {
     static Document of(AttentionSpec spec, int tokens, boolean causal, long seed) {
