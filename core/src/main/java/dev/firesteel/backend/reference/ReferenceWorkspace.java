@@ -24,6 +24,12 @@ final class ReferenceWorkspace implements Workspace {
   public void linearCrossEntropy(NdArray x, NdArray w) {}
 
   @Override
+  public void tokenLosses(NdArray x, NdArray w) {}
+
+  @Override
+  public void tokenLossesBackward(NdArray x, NdArray w) {}
+
+  @Override
   public void causalAttentionBackward(AttentionSpec spec, NdArray qkv) {}
 
   @Override
