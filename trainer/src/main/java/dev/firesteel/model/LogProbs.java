@@ -193,7 +193,7 @@ public final class LogProbs {
     public void backward(double[] dLogProbs, double[] dEntropies, Consumer<NdArray> complete) {
       int count = values.logProbs().length;
       int size = Math.toIntExact(losses.shape().size());
-      if (dLogProbs.length != count || dEntropies != null && dEntropies.length != count) {
+      if (dLogProbs.length != count || (dEntropies != null && dEntropies.length != count)) {
         throw new IllegalArgumentException(
             "logProbs: gradients must have the size "
                 + count

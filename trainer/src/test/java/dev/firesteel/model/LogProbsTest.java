@@ -3,12 +3,16 @@ package dev.firesteel.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.BackendKind;
+import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
@@ -17,6 +21,7 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
+import dev.firesteel.train.OpenClSupport;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -56,23 +61,54 @@ class LogProbsTest {
   @ParameterizedTest
   @MethodSource("models")
   void bothFormsGiveTheSameBitsInMicroBatchesOfAnySize(ModelConfig config) {
-    try (Backend backend = new CpuBackend(Precision.FP32, 2);
-        LanguageModel model = Models.create(config, backend, DType.F32, 1);
+    try (Backend backend = new CpuBackend(Precision.FP32, 2)) {
+      requireSameBits(config, backend, true);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void bothFormsGiveTheSameBitsOnADevice(ModelConfig config) {
+    OpenClSupport.assumeDevice();
+    try (Backend backend =
+        Backends.create(new BackendOptions(BackendKind.OPENCL, Precision.FP32, 2))) {
+      requireSameBits(config, backend, true);
+    }
+  }
+
+  /** There the order of additions depends on the rows of a micro-batch. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void bothFormsGiveTheSameBitsInBf16InMicroBatchesOfOneSize(ModelConfig config) {
+    try (Backend backend = bf16()) {
+      requireSameBits(config, backend, false);
+    }
+  }
+
+  private static Backend bf16() {
+    try {
+      return new CpuBackend(Precision.BF16, 2);
+    } catch (UserException e) {
+      return abort(e.getMessage());
+    }
+  }
+
+  private static void requireSameBits(ModelConfig config, Backend backend, boolean anySize) {
+    try (LanguageModel model = Models.create(config, backend, DType.F32, 1);
         ArrayPool pool = new ArrayPool(backend)) {
       Segment gradients = model.parameters().newSegment();
       LogProbs plain = LogProbs.of(model, TEMPERATURE);
       LogProbs full = plain.withEntropies();
-      TokenLogProbs expected = full.compute(pool, IDS, TARGETS, T, B);
-      assertThat(expected.logProbs()).isNotEqualTo(new double[B * T]);
       for (int microBatch = 1; microBatch <= B + 1; microBatch++) {
+        TokenLogProbs expected = full.compute(pool, IDS, TARGETS, T, anySize ? B : microBatch);
+        assertThat(expected.logProbs()).isNotEqualTo(new double[B * T]);
         TokenLogProbs again = full.compute(pool, IDS, TARGETS, T, microBatch);
         assertThat(again.logProbs()).isEqualTo(expected.logProbs());
         assertThat(again.entropies()).isEqualTo(expected.entropies());
         assertThat(plain.compute(pool, IDS, TARGETS, T, microBatch).logProbs())
             .isEqualTo(expected.logProbs());
-      }
-      for (int first = 0; first < B; first++) {
-        for (int end = first + 1; end <= B; end++) {
+        for (int first = 0; first < B; first += microBatch) {
+          int end = Math.min(B, first + microBatch);
           try (Tape tape = Tape.training(backend, pool)) {
             ForwardPass pass = ForwardPass.training(tape, model.parameters(), gradients, 0);
             TokenLogProbs recorded =
