@@ -37,7 +37,12 @@ record KernelWork(double flops, double bytes) {
     static Part of(String method) {
       return switch (method) {
         case "linear", "linearBackwardInput", "linearBackwardWeight", "matmul" -> PRODUCTS;
-        case "linearCrossEntropy", "crossEntropy", "crossEntropyBackward" -> HEAD;
+        case "linearCrossEntropy",
+            "tokenLosses",
+            "tokenLossesBackward",
+            "crossEntropy",
+            "crossEntropyBackward" ->
+            HEAD;
         case "adamW", "sumOfSquares" -> OPTIMIZER;
         case "rope", "softmax", "softmaxBackward" -> ATTENTION;
         default -> method.contains("ttention") ? ATTENTION : method.contains("Norm") ? NORMS : REST;
@@ -69,6 +74,9 @@ record KernelWork(double flops, double bytes) {
       case "linearBackwardWeight" -> 2.0 * rows(a[0]) * size(a[2]);
       case "linearCrossEntropy" ->
           (2.0 + (a[5] == null ? 0 : 2) + (a[6] == null ? 0 : 2)) * rows(a[0]) * size(a[1]);
+      case "tokenLosses" -> 2.0 * rows(a[0]) * size(a[1]);
+      case "tokenLossesBackward" ->
+          (2.0 + (a[8] == null ? 0 : 2) + (a[10] == null ? 0 : 2)) * rows(a[0]) * size(a[1]);
       case "matmul" -> {
         NdArray left = (NdArray) a[0];
         int rank = left.shape().rank();
@@ -97,6 +105,7 @@ record KernelWork(double flops, double bytes) {
       case "adamW" -> bytes(a[1]) + 2 * (bytes(a[2]) + bytes(a[3]) + bytes(a[4]));
       // The weight for the logits and for the gradient of x.
       case "linearCrossEntropy" -> operands(a) + (a[5] == null ? 0 : bytes(a[1]));
+      case "tokenLossesBackward" -> operands(a) + addedTo(a) + (a[8] == null ? 0 : bytes(a[1]));
       default -> operands(a) + addedTo(a);
     };
   }

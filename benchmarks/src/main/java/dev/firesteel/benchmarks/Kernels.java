@@ -35,7 +35,9 @@ final class Kernels {
     "down.dw",
     "attention",
     "attention.backward",
-    "head.loss"
+    "head.loss",
+    "head.tokens",
+    "head.tokens.backward"
   };
 
   /** Kernels that are float32 in any precision. */
@@ -110,7 +112,7 @@ final class Kernels {
       case "output" -> product(name, width, width, Activation.IDENTITY);
       case "up" -> product(name, inner, width, Activation.GELU_TANH);
       case "down" -> product(name, width, inner, Activation.IDENTITY);
-      case "head" -> head();
+      case "head" -> name.equals("head.loss") ? head() : tokens(name.endsWith("backward"));
       case "attention" -> attention(name.endsWith("backward"));
       case "layerNorm", "rmsNorm" -> norm(kernel, name.endsWith("backward"));
       case "gelu" -> activation(Activation.GELU_TANH, name.endsWith("backward"));
@@ -148,6 +150,26 @@ final class Kernels {
     NdArray dx = random(rows, width);
     NdArray dw = random(vocabulary, width);
     return b -> b.losses().linearCrossEntropy(x, w, targets, 1.0 / rows, losses, dx, dw);
+  }
+
+  private Consumer<Backend> tokens(boolean backward) {
+    int vocabulary = model.vocabularySize();
+    NdArray x = random(rows, width);
+    NdArray w = random(vocabulary, width);
+    NdArray targets = ids();
+    NdArray losses = random(rows);
+    NdArray logSumExp = random(rows);
+    backend.losses().tokenLosses(x, w, targets, 1, losses, logSumExp, null);
+    if (!backward) {
+      return b -> b.losses().tokenLosses(x, w, targets, 1, losses, logSumExp, null);
+    }
+    NdArray dLosses = random(rows);
+    NdArray dx = random(rows, width);
+    NdArray dw = random(vocabulary, width);
+    return b ->
+        b.losses()
+            .tokenLossesBackward(
+                x, w, targets, 1, logSumExp, null, dLosses, null, dx, Write.SET, dw, Write.SET);
   }
 
   private Consumer<Backend> attention(boolean backward) {

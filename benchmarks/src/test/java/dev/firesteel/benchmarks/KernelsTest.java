@@ -46,6 +46,8 @@ class KernelsTest {
         Arguments.of("qkv", 3 * 64 * 64L),
         Arguments.of("up.dw", 4 * 64 * 64L),
         Arguments.of("down.dx", 4 * 64 * 64L),
-        Arguments.of("head.loss", 3 * 257 * 64L));
+        Arguments.of("head.loss", 3 * 257 * 64L),
+        Arguments.of("head.tokens", 257 * 64L),
+        Arguments.of("head.tokens.backward", 3 * 257 * 64L));
   }
 }

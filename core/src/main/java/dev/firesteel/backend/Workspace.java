@@ -33,6 +33,10 @@ public interface Workspace {
 
   void linearCrossEntropy(NdArray x, NdArray w);
 
+  void tokenLosses(NdArray x, NdArray w);
+
+  void tokenLossesBackward(NdArray x, NdArray w);
+
   void attentionBackward(AttentionSpec spec, Heads q, Heads k);
 
   /**

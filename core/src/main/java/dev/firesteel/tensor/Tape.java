@@ -87,6 +87,13 @@ public final class Tape implements AutoCloseable {
     return constant(array);
   }
 
+  /** A constant of an element type with {@code values}, uploaded to memory that the tape owns. */
+  public Tensor constant(double[] values, DType type, Shape shape) {
+    NdArray array = scope.allocate(type, shape);
+    backend.upload(values, 0, array);
+    return constant(array);
+  }
+
   /**
    * A leaf whose gradient is in {@code gradient} after {@link #backward}: overwritten regardless of
    * its content (perhaps already by the forward pass), and zero if the loss does not depend on the
@@ -227,18 +234,55 @@ public final class Tape implements AutoCloseable {
     if (loss.shape().size() != 1) {
       throw new ShapeException("backward", "the loss must be a scalar", loss.shape());
     }
-    if (loss.tape() != this) {
+    differentiate(loss, null, complete);
+  }
+
+  /** {@link #backward(Tensor, NdArray, Consumer)} without notice of finished variables. */
+  public void backward(Tensor y, NdArray dy) {
+    backward(y, dy, gradient -> {});
+  }
+
+  /**
+   * Computes the gradient of {@code sum(dy * y)} with respect to every variable, for a loss of
+   * {@code y} that is computed elsewhere, such as on the host: {@code dy} is its gradient. Several
+   * outputs are joined by {@link Tensor#concat}. Otherwise like {@link #backward(Tensor,
+   * Consumer)}, which is the case of a scalar and {@code dy = 1}: afterwards only {@code y} and
+   * leaves may be read.
+   *
+   * @param dy of y's shape and element type; remains the caller's and unchanged
+   * @throws ShapeException when the shapes differ
+   * @throws IllegalArgumentException when the element types differ
+   */
+  public void backward(Tensor y, NdArray dy, Consumer<NdArray> complete) {
+    if (!dy.shape().equals(y.shape())) {
+      throw new ShapeException("backward", "dy must have the shape of y", y.shape(), dy.shape());
+    }
+    if (dy.dtype() != y.array().dtype()) {
+      throw new IllegalArgumentException(
+          "backward: dy must have the element type of y, got " + y.array() + " and " + dy);
+    }
+    differentiate(y, dy, complete);
+  }
+
+  /**
+   * Runs the backward pass.
+   *
+   * @param dy null for ones
+   */
+  private void differentiate(Tensor y, NdArray dy, Consumer<NdArray> complete) {
+    if (y.tape() != this) {
       throw new IllegalArgumentException("backward: the loss must be on this tape");
     }
     if (!recording || spent) {
       throw new IllegalStateException("backward needs a training tape, and runs once on each");
     }
     spent = true;
-    settleClaims(loss);
+    // An op that computed its gradients ahead did so for an output gradient of 1.
+    settleClaims(dy == null ? y : null);
     IdentityHashMap<Tensor, Integer> uses = usesOfVariables();
     List<Tensor> unused = leaves.stream().filter(leaf -> uses.get(leaf) == 0).toList();
-    if (loss.requiresGradient()) {
-      accumulate(loss, (target, write) -> backend.fill(target, 1));
+    if (y.requiresGradient()) {
+      accumulate(y, (target, write) -> seed(dy, target));
     }
     for (int i = nodes.size() - 1; i >= 0; i--) {
       Node node = nodes.get(i);
@@ -249,7 +293,7 @@ public final class Tape implements AutoCloseable {
         node.releaseTemporaries();
         drop(node.output);
       }
-      node.releaseOwned(loss.array());
+      node.releaseOwned(y.array());
       for (Tensor input : node.inputs) {
         if (uses.containsKey(input) && uses.merge(input, -1, Integer::sum) == 0) {
           complete(input, complete);
@@ -258,6 +302,14 @@ public final class Tape implements AutoCloseable {
     }
     nodes.clear();
     unused.forEach(leaf -> complete(leaf, complete));
+  }
+
+  private void seed(NdArray dy, NdArray target) {
+    if (dy == null) {
+      backend.fill(target, 1);
+    } else {
+      backend.elementwise().copy(dy, target);
+    }
   }
 
   /** The number of node inputs that refer to each variable. */
@@ -300,6 +352,8 @@ public final class Tape implements AutoCloseable {
 
   /**
    * A claim is valid if its op produced the loss; otherwise the computed gradient moves to the op.
+   *
+   * @param loss null if there is none whose gradient is 1
    */
   private void settleClaims(Tensor loss) {
     for (Claim claim : claims) {

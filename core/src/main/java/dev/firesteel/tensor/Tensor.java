@@ -190,6 +190,16 @@ public final class Tensor {
     return tape.apply(new LinearCrossEntropy(scale), this, head, targets);
   }
 
+  /** {@link TokenLosses}: the loss of each target, in nats, shaped like {@code targets}. */
+  public Tensor tokenLosses(Tensor head, Tensor targets, double temperature) {
+    return tape.apply(new TokenLosses(temperature, false), this, head, targets);
+  }
+
+  /** {@link TokenLosses}: [2, ...], the loss of each target and the entropy of each row. */
+  public Tensor tokenLossesAndEntropies(Tensor head, Tensor targets, double temperature) {
+    return tape.apply(new TokenLosses(temperature, true), this, head, targets);
+  }
+
   /** {@link Reshape}. */
   public Tensor reshape(int... dims) {
     return tape.apply(new Reshape(Shape.of(dims)), this);

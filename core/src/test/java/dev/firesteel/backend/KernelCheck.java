@@ -63,6 +63,11 @@ public class KernelCheck {
     return sumTolerance(terms);
   }
 
+  /** Whether a row of a product has the same bits in any batch of rows. */
+  public boolean rowsKeepTheirBits() {
+    return true;
+  }
+
   /** Of kernels whose row sums are means, so that their length does not matter. */
   double rowTolerance() {
     return sumTolerance(64);

@@ -121,6 +121,28 @@ record OpCase(String name, List<Input> inputs, BiFunction<Tape, Tensor[], Tensor
                     x[1], t.constant(new int[] {3, -1, 0, 6, 3, -100}, Shape.of(2, 3)), 0.25),
             normal(2, 3, 4),
             normal(7, 4)));
+    for (double temperature : new double[] {1, 0.6}) {
+      rows.add(
+          op(
+              "tokenLosses at temperature " + temperature,
+              (t, x) ->
+                  x[0].tokenLosses(
+                      x[1],
+                      t.constant(new int[] {3, -1, 0, 6, 3, -100}, Shape.of(2, 3)),
+                      temperature),
+              normal(2, 3, 4),
+              normal(7, 4)));
+      rows.add(
+          op(
+              "tokenLosses and entropies at temperature " + temperature,
+              (t, x) ->
+                  x[0].tokenLossesAndEntropies(
+                      x[1],
+                      t.constant(new int[] {3, -1, 0, 6, 3, -100}, Shape.of(2, 3)),
+                      temperature),
+              normal(2, 3, 4),
+              normal(7, 4)));
+    }
     rows.add(op("reshape", (t, x) -> x[0].reshape(4, 6), normal(2, 3, 4)));
     for (int axis = 0; axis < 3; axis++) {
       int a = axis;

@@ -200,6 +200,19 @@ class OpShapeTest {
     refuses(
         () -> x(2, 3).linearCrossEntropy(x(5, 3), ids(3), 1),
         required + "[2, 3] and [5, 3] and [3]");
+    refuses(
+        () -> x(2, 3).tokenLosses(x(5, 4), ids(2), 1),
+        "tokenLosses: x [..., C], w [V, C] and one target for each row of x, got [2, 3] and [5, 4]"
+            + " and [2]");
+    refuses(
+        () -> x(2, 3).tokenLossesAndEntropies(x(5, 3), ids(3), 1),
+        "tokenLosses: x [..., C], w [V, C] and one target for each row of x, got [2, 3] and [5, 3]"
+            + " and [3]");
+    for (double temperature : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+      refusesType(
+          () -> x(2, 3).tokenLosses(x(5, 3), ids(2), temperature),
+          "tokenLosses: the temperature must be positive and finite, got " + temperature);
+    }
   }
 
   @Test
@@ -240,6 +253,9 @@ class OpShapeTest {
     refusesType(
         () -> x(2, 3).linearCrossEntropy(x(5, 3), x(2), 1),
         "linearCrossEntropy: operand 2 must be I32, got F64[2]");
+    refusesType(
+        () -> x(2, 3).tokenLosses(x(5, 3), x(2), 1),
+        "tokenLosses: operand 2 must be I32, got F64[2]");
     refusesType(() -> ids(2).add(ids(2)), "add: operand 0 must be F32 or F64, got I32[2]");
     Tensor narrow = tape.constant(new NdArray(HeapStorage.allocate(DType.F32, 2), 0, Shape.of(2)));
     refusesType(

@@ -492,6 +492,34 @@ class OpValueTest {
     }
   }
 
+  @Test
+  void tokenLossesAndEntropiesAreThoseOfTheDistributionAtATemperature() {
+    Tensor x = normal(2, 3, 4);
+    Tensor w = normal(9, 4);
+    int[] targets = {8, 0, -1, 3, 3, -7};
+    Tensor wanted = tape.constant(targets, Shape.of(2, 3));
+    double temperature = 0.7;
+    double[] p = fixture.values(x.linear(w, null).scale(1 / temperature).softmax());
+    double[] expected = new double[12];
+    for (int m = 0; m < 6; m++) {
+      for (int v = 0; v < 9 && targets[m] >= 0; v++) {
+        double log = Math.log(p[m * 9 + v]);
+        expected[m] -= v == targets[m] ? log : 0;
+        expected[6 + m] -= p[m * 9 + v] * log;
+      }
+    }
+    Tensor both = x.tokenLossesAndEntropies(w, wanted, temperature);
+    assertThat(both.shape()).isEqualTo(Shape.of(2, 2, 3));
+    assertValues(both, expected);
+    Tensor losses = x.tokenLosses(w, wanted, temperature);
+    assertThat(losses.shape()).isEqualTo(Shape.of(2, 3));
+    assertValues(losses, Arrays.copyOf(expected, 6));
+    assertSame(x.tokenLosses(w, wanted, 1), x.linear(w, null).crossEntropy(wanted));
+    // All tokens are equally likely.
+    Tensor equal = of(Shape.of(1, 4)).tokenLossesAndEntropies(w, ids(5), 2);
+    assertValues(equal, Math.log(9), Math.log(9));
+  }
+
   // ---- views and parts
 
   @Test

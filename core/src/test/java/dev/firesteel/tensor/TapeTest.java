@@ -551,6 +551,86 @@ class TapeTest {
     }
   }
 
+  // ---- backward from several outputs
+
+  /** The gradient that a host computes of a loss of y replaces ops on the tape. */
+  @Test
+  void backwardStartsFromAGivenGradient() {
+    RandomStream random = RandomStream.of(1, "given gradient");
+    NdArray x = fixture.normal(random, 3, 4);
+    NdArray w = fixture.normal(random, 5, 4);
+    NdArray dy = fixture.normal(random, 3, 5);
+    double[] given = fixture.values(dy);
+    NdArray[][] gradients = new NdArray[2][2];
+    for (int byHost = 0; byHost < 2; byHost++) {
+      gradients[byHost][0] = fixture.gradientOf(x);
+      gradients[byHost][1] = fixture.gradientOf(w);
+      try (Tape tape = fixture.training()) {
+        Tensor input = tape.variable(x, gradients[byHost][0]);
+        Tensor weight = tape.variable(w, gradients[byHost][1]);
+        Tensor y = input.linear(weight, null).reshape(15).reshape(3, 5);
+        if (byHost == 1) {
+          double[] before = fixture.values(y);
+          List<NdArray> complete = new ArrayList<>();
+          tape.backward(y, dy, complete::add);
+          assertThat(complete).containsExactlyInAnyOrder(gradients[1]);
+          assertThat(fixture.values(y)).isEqualTo(before);
+        } else {
+          tape.backward(y.multiply(tape.constant(dy)).sum());
+        }
+      }
+    }
+    for (int i = 0; i < 2; i++) {
+      assertThat(fixture.values(gradients[1][i])).isEqualTo(fixture.values(gradients[0][i]));
+    }
+    assertThat(fixture.values(dy)).isEqualTo(given);
+  }
+
+  /** The head's gradient of the forward pass is for an output gradient of 1. */
+  @Test
+  void aGivenGradientOfAFusedLossScalesWhatForwardComputed() {
+    NdArray head = fixture.normal(RandomStream.of(1, "head"), 12, 8);
+    NdArray x = fixture.normal(RandomStream.of(2, "x"), 3, 8);
+    NdArray once = fixture.gradientOf(head);
+    NdArray thrice = fixture.gradientOf(head);
+    try (Tape tape = fixture.training()) {
+      tape.backward(headLoss(tape, x, tape.variable(head, once)));
+    }
+    try (Tape tape = fixture.training()) {
+      Tensor loss = headLoss(tape, x, tape.variable(head, thrice));
+      tape.backward(loss, fixture.array(Shape.scalar(), 3));
+    }
+    double[] expected = fixture.values(once);
+    for (int i = 0; i < expected.length; i++) {
+      expected[i] *= 3;
+    }
+    assertThat(fixture.values(thrice)).containsExactly(expected);
+  }
+
+  @Test
+  void aGivenGradientOfALeafIsItsGradient() {
+    NdArray x = fixture.array(Shape.of(2), 1, 2);
+    NdArray gradient = fixture.gradientOf(x);
+    try (Tape tape = fixture.training()) {
+      tape.backward(tape.variable(x, gradient), fixture.array(Shape.of(2), 3, -4));
+    }
+    assertThat(fixture.values(gradient)).containsExactly(3, -4);
+  }
+
+  @Test
+  void refusesAGradientOfAnotherShapeOrType() {
+    NdArray x = fixture.array(Shape.of(2), 1, 2);
+    try (Tape tape = fixture.training()) {
+      Tensor y = tape.variable(x, fixture.gradientOf(x)).scale(2);
+      assertThatThrownBy(() -> tape.backward(y, fixture.array(Shape.of(2, 1), 1, 1)))
+          .isInstanceOf(ShapeException.class)
+          .hasMessage("backward: dy must have the shape of y, got [2] and [2, 1]");
+      assertThatThrownBy(() -> tape.backward(y, fixture.integers(Shape.of(2), 1, 1)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("backward: dy must have the element type of y, got F64[2] and I32[2]");
+    }
+  }
+
   // ---- gradients that forward computes
 
   @Test

@@ -192,6 +192,17 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
+  public Tensor tokenLosses(ForwardPass pass, Tensor hidden, Tensor targets, double temperature) {
+    return hidden.tokenLosses(pass.tensor(layers.head()), targets, temperature);
+  }
+
+  @Override
+  public Tensor tokenLossesAndEntropies(
+      ForwardPass pass, Tensor hidden, Tensor targets, double temperature) {
+    return hidden.tokenLossesAndEntropies(pass.tensor(layers.head()), targets, temperature);
+  }
+
+  @Override
   public KeyValueCache newCache(ArrayPool pool, int batch, int capacity) {
     if (capacity > config.contextLength()) {
       throw new IllegalArgumentException(

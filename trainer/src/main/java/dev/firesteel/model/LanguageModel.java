@@ -72,6 +72,25 @@ public interface LanguageModel extends AutoCloseable {
    */
   Tensor loss(ForwardPass pass, Tensor ids, RowLayout layout, Tensor targets, double scale);
 
+  /**
+   * {@code -log p(target)} of each non-negative target, in nats, and 0 for the others, where p is
+   * the distribution of the next token at a temperature; the logits are never materialized whole.
+   *
+   * @param hidden [B, T, C], from {@link #hidden}
+   * @param targets [B, T], the token after each position; negative to ignore it
+   * @param temperature by which logits are divided; positive
+   * @return [B, T]
+   */
+  Tensor tokenLosses(ForwardPass pass, Tensor hidden, Tensor targets, double temperature);
+
+  /**
+   * Like {@link #tokenLosses}, followed by the entropy of p at each of these positions, in nats.
+   *
+   * @return [2, B, T]
+   */
+  Tensor tokenLossesAndEntropies(
+      ForwardPass pass, Tensor hidden, Tensor targets, double temperature);
+
   /** An empty cache for {@code batch} sequences of at most {@code capacity} tokens. */
   KeyValueCache newCache(ArrayPool pool, int batch, int capacity);
 

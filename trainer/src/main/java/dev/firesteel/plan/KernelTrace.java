@@ -537,6 +537,37 @@ final class KernelTrace implements Backend {
       workspace.linearCrossEntropy(x, w);
       note(Kind.OTHER, x, w, targets, losses, dx, dw);
     }
+
+    @Override
+    public void tokenLosses(
+        NdArray x,
+        NdArray w,
+        NdArray targets,
+        double temperature,
+        NdArray losses,
+        NdArray logSumExp,
+        NdArray entropies) {
+      workspace.tokenLosses(x, w);
+      note(Kind.OTHER, x, w, targets, losses, logSumExp, entropies);
+    }
+
+    @Override
+    public void tokenLossesBackward(
+        NdArray x,
+        NdArray w,
+        NdArray targets,
+        double temperature,
+        NdArray logSumExp,
+        NdArray entropies,
+        NdArray dLosses,
+        NdArray dEntropies,
+        NdArray dx,
+        Write dxWrite,
+        NdArray dw,
+        Write dwWrite) {
+      workspace.tokenLossesBackward(x, w);
+      note(Kind.GRADIENT, x, w, targets, logSumExp, entropies, dLosses, dEntropies, dx, dw);
+    }
   }
 
   private final class Optimizer implements OptimizerKernels {

@@ -16,14 +16,18 @@ import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
+import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.LogProbs;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Parameter;
+import dev.firesteel.tensor.Tape;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.time.Duration;
@@ -35,6 +39,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -135,6 +140,42 @@ class KernelTraceTest {
         assertThat(parts).extracting(MemoryPart::name).contains("weights", "gradients");
       }
     }
+  }
+
+  /** A step on log-probabilities: never a whole array of logits, forward less than backward. */
+  @ParameterizedTest
+  @EnumSource(Precision.class)
+  void plansLogProbabilities(Precision precision) {
+    int vocabulary = 5003;
+    int rows = 4 * 600;
+    long[] bytes = new long[2];
+    for (int training = 0; training < 2; training++) {
+      Workspace workspace = Backends.workspace(new BackendOptions(BackendKind.CPU, precision, 2));
+      KernelTrace planned = new KernelTrace(Heap.of(1L << 30), workspace);
+      LanguageModel model = Models.declare(TestModels.llama(1, 8, 2, 1, 12, 600, vocabulary));
+      model.parameters().allocate(planned, DType.F32);
+      planned.weightsOf(model.parameters());
+      LogProbs logProbs = LogProbs.of(model, 0.7).withEntropies();
+      int[] ids = new int[rows];
+      if (training == 1) {
+        try (Tape tape = Tape.training(planned, planned.pool())) {
+          ForwardPass pass =
+              ForwardPass.training(tape, model.parameters(), model.parameters().newSegment(), 0);
+          double[] gradient = new double[rows];
+          logProbs.record(pass, ids, ids, 600).backward(gradient, gradient, array -> {});
+        }
+      } else {
+        logProbs.compute(planned.pool(), ids, ids, 600, 4);
+      }
+      assertThat(planned.poolHeapBytes()).isLessThan(4L * rows * vocabulary);
+      List<Workspace.Part> parts = workspace.parts(size -> size);
+      assertThat(parts).extracting(Workspace.Part::name).contains("logits of one chunk");
+      for (Workspace.Part part : parts) {
+        bytes[training] += part.heapBytes() + part.nativeBytes();
+      }
+    }
+    // The logits of 512 rows at least.
+    assertThat(bytes[0]).isGreaterThan(4L * 512 * vocabulary).isLessThan(bytes[1]);
   }
 
   @ParameterizedTest

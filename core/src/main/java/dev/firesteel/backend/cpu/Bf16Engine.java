@@ -133,53 +133,52 @@ final class Bf16Engine implements MatrixEngine {
   }
 
   @Override
-  public void linearCrossEntropy(
-      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
-    int rows = x.shape().rows();
+  public void head(
+      NdArray x, NdArray w, LogitsRow rows, NdArray dx, Write dxWrite, NdArray dw, Write dwWrite) {
+    int total = x.shape().rows();
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
     int stride = logitsStride(vocabulary);
-    int chunk = headRows(rows, vocabulary);
+    int chunk = headRows(total, vocabulary);
     boolean gradients = dx != null || dw != null;
     if (logits.length < chunk * stride) {
       logits = new float[chunk * stride];
     }
     NativeBlock gradient = gradients ? pool.take((long) chunk * stride * Short.BYTES) : null;
+    ShortBuffer rounded = gradients ? gradient.shorts() : null;
     try {
       long input = twin(x).address();
       long weight = twin(w).address();
-      for (int row = 0; row < rows; row += chunk) {
-        int count = Math.min(chunk, rows - row);
+      for (int row = 0; row < total; row += chunk) {
+        int first = row;
+        int count = Math.min(chunk, total - row);
         long from = input + (long) row * width * Short.BYTES;
         multiply(
             new Form(count, vocabulary, width, false, width, true, width),
             from,
             weight,
             store(logits, 0, stride, Write.SET));
-        CrossEntropy.lossesAndGradients(
-            workers,
-            logits,
+        workers.run(
             count,
-            vocabulary,
-            stride,
-            targets,
-            row,
-            scale,
-            losses,
-            gradients ? rounded(gradient, vocabulary, stride) : null);
+            (r, worker) -> {
+              rows.accept(first + r, logits, r * stride, worker);
+              if (gradients) {
+                roundRow(worker, r * stride, rounded, vocabulary, stride);
+              }
+            });
         if (dx != null) {
           multiply(
               new Form(count, width, vocabulary, false, stride, false, width),
               gradient.address(),
               weight,
-              store(FloatStorage.of(dx), offset(dx) + row * width, width, Write.SET));
+              store(FloatStorage.of(dx), offset(dx) + row * width, width, dxWrite));
         }
         if (dw != null) {
           multiply(
               new Form(vocabulary, width, count, true, stride, false, width),
               gradient.address(),
               from,
-              store(dw, width, row == 0 ? Write.SET : Write.ADD));
+              store(dw, width, row == 0 ? dwWrite : Write.ADD));
         }
       }
     } finally {
@@ -187,7 +186,7 @@ final class Bf16Engine implements MatrixEngine {
         pool.giveBack(gradient);
       }
     }
-    if (rows == 0 && dw != null) {
+    if (total == 0 && dw != null && dwWrite == Write.SET) {
       MatrixEngine.clear(dw);
     }
   }
@@ -198,21 +197,18 @@ final class Bf16Engine implements MatrixEngine {
   }
 
   /**
-   * Number of rows, out of the given number, whose logits exist at the same time in {@link
-   * #linearCrossEntropy}.
+   * Number of rows, out of the given number, whose logits exist at the same time in {@link #head}.
    */
   static int headRows(int rows, int vocabulary) {
     int most = Math.max(1, HEAD_LOGITS / logitsStride(vocabulary) / Bf16Gemm.TILE_ROWS);
     return Math.min(rows, most * Bf16Gemm.TILE_ROWS);
   }
 
-  /** Puts rows of the logits' gradient, {@code stride} apart, into a block as bf16. */
-  private CrossEntropy.GradientRow rounded(NativeBlock gradient, int vocabulary, int stride) {
-    ShortBuffer gradients = gradient.shorts();
-    return (offset, worker) -> {
-      round(worker, logits, offset, gradients, offset, vocabulary);
-      gradients.put(offset + vocabulary, ZEROS, 0, stride - vocabulary);
-    };
+  /** Puts a row of the logits' gradient, at the same offset, into a block as bf16. */
+  private void roundRow(
+      Worker worker, int offset, ShortBuffer gradients, int vocabulary, int stride) {
+    round(worker, logits, offset, gradients, offset, vocabulary);
+    gradients.put(offset + vocabulary, ZEROS, 0, stride - vocabulary);
   }
 
   /** The bf16 copy of an array, created if there is no valid one. */

@@ -17,6 +17,7 @@ final class Bf16Workspace extends CpuWorkspace {
   private final Bf16Twins twins = new Bf16Twins(pool);
   private long copiesBytes;
   private long logits;
+  private long logitGradients;
 
   Bf16Workspace(int threads) {
     super(threads);
@@ -41,12 +42,27 @@ final class Bf16Workspace extends CpuWorkspace {
   }
 
   @Override
-  public void linearCrossEntropy(NdArray x, NdArray w) {
-    int vocabulary = w.shape().dim(0);
-    long chunk = Bf16Engine.headRows(x.shape().rows(), vocabulary);
-    logits = Math.max(logits, chunk * Bf16Engine.logitsStride(vocabulary));
+  public void tokenLosses(NdArray x, NdArray w) {
+    logits = Math.max(logits, chunkLogits(x, w));
     copy(x);
     copy(w);
+  }
+
+  @Override
+  public void tokenLossesBackward(NdArray x, NdArray w) {
+    tokenLosses(x, w);
+    logitGradients = Math.max(logitGradients, chunkLogits(x, w));
+  }
+
+  @Override
+  public void linearCrossEntropy(NdArray x, NdArray w) {
+    tokenLossesBackward(x, w);
+  }
+
+  private static long chunkLogits(NdArray x, NdArray w) {
+    int vocabulary = w.shape().dim(0);
+    long chunk = Bf16Engine.headRows(x.shape().rows(), vocabulary);
+    return chunk * Bf16Engine.logitsStride(vocabulary);
   }
 
   private void copy(NdArray operand) {
@@ -59,7 +75,7 @@ final class Bf16Workspace extends CpuWorkspace {
   @Override
   List<Part> productParts(LongUnaryOperator arrayBytes) {
     return List.of(
-        new Part("logits of one chunk", floats(arrayBytes, logits), logits * Short.BYTES),
+        new Part("logits of one chunk", floats(arrayBytes, logits), logitGradients * Short.BYTES),
         new Part("bf16 copies of operands", 0, copiesBytes),
         new Part("oneDNN", 0, ONEDNN_BYTES));
   }

@@ -7,6 +7,7 @@ import static dev.firesteel.backend.cpu.Tiles.written;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.IntStorage;
 import dev.firesteel.array.NdArray;
+import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.IdChecks;
 import dev.firesteel.backend.LossKernels;
 
@@ -37,7 +38,7 @@ final class CpuLosses implements LossKernels {
         (row, worker) -> {
           int at = fromStart + row * vocabulary;
           int target = ids[idStart + row];
-          float logSum = CrossEntropy.logSumExp(worker, from, at, vocabulary);
+          float logSum = target < 0 ? 0f : CrossEntropy.logSumExp(worker, from, at, vocabulary);
           logSums[logSumStart + row] = logSum;
           to[toStart + row] = CrossEntropy.loss(from, at, target, logSum);
         });
@@ -76,15 +77,77 @@ final class CpuLosses implements LossKernels {
   @Override
   public void linearCrossEntropy(
       NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
-    targets(targets, w.shape().dim(0));
-    losses.storage().markWritten();
-    if (dx != null) {
-      dx.storage().markWritten();
+    int vocabulary = w.shape().dim(0);
+    int[] ids = targets(targets, vocabulary);
+    int idStart = offset(targets);
+    float[] to = written(losses);
+    int toStart = offset(losses);
+    float factor = (float) scale;
+    boolean gradients = dx != null || dw != null;
+    markWritten(dx);
+    markWritten(dw);
+    engine.head(
+        x,
+        w,
+        (row, logits, at, worker) -> {
+          int target = ids[idStart + row];
+          to[toStart + row] =
+              gradients
+                  ? CrossEntropy.lossAndGradient(
+                      worker.simd(), logits, at, vocabulary, target, factor)
+                  : CrossEntropy.loss(worker, logits, at, vocabulary, target);
+        },
+        dx,
+        Write.SET,
+        dw,
+        Write.SET);
+  }
+
+  @Override
+  public void tokenLosses(
+      NdArray x,
+      NdArray w,
+      NdArray targets,
+      double temperature,
+      NdArray losses,
+      NdArray logSumExp,
+      NdArray entropies) {
+    int vocabulary = w.shape().dim(0);
+    targets(targets, vocabulary);
+    markWritten(losses);
+    markWritten(logSumExp);
+    markWritten(entropies);
+    TokenLosses rows = new TokenLosses(targets, vocabulary, temperature);
+    engine.head(x, w, rows.losses(losses, logSumExp, entropies), null, Write.SET, null, Write.SET);
+  }
+
+  @Override
+  public void tokenLossesBackward(
+      NdArray x,
+      NdArray w,
+      NdArray targets,
+      double temperature,
+      NdArray logSumExp,
+      NdArray entropies,
+      NdArray dLosses,
+      NdArray dEntropies,
+      NdArray dx,
+      Write dxWrite,
+      NdArray dw,
+      Write dwWrite) {
+    int vocabulary = w.shape().dim(0);
+    targets(targets, vocabulary);
+    markWritten(dx);
+    markWritten(dw);
+    TokenLosses rows = new TokenLosses(targets, vocabulary, temperature);
+    engine.head(
+        x, w, rows.gradients(logSumExp, entropies, dLosses, dEntropies), dx, dxWrite, dw, dwWrite);
+  }
+
+  private static void markWritten(NdArray array) {
+    if (array != null) {
+      array.storage().markWritten();
     }
-    if (dw != null) {
-      dw.storage().markWritten();
-    }
-    engine.linearCrossEntropy(x, w, targets, scale, losses, dx, dw);
   }
 
   private static int[] targets(NdArray targets, int vocabulary) {

@@ -1,10 +1,5 @@
 package dev.firesteel.backend.cpu;
 
-import static dev.firesteel.array.HeapStorage.offset;
-
-import dev.firesteel.array.FloatStorage;
-import dev.firesteel.array.IntStorage;
-import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.cpu.Worker.Scratch;
 import java.util.Arrays;
 
@@ -52,50 +47,6 @@ final class CrossEntropy {
     simd.elementwise().scale(factor / sum, logits, offset, logits, offset, size);
     logits[offset + target] = factor * (probability - 1f);
     return logSumExp(max, sum) - targetLogit;
-  }
-
-  /** Processes a row of gradients while it is in the cache. */
-  interface GradientRow {
-    void finish(int offset, Worker worker);
-  }
-
-  /**
-   * The losses of a chunk of rows of logits, on all threads; if gradients are needed, the logits
-   * are replaced with the gradients of {@code scale * sum(losses)}.
-   *
-   * @param logits [rows, vocabulary], {@code stride} apart
-   * @param first the first row of the chunk, in {@code targets} and {@code losses}
-   * @param gradients processes each row of gradients; null if no gradients are needed
-   */
-  static void lossesAndGradients(
-      WorkerPool pool,
-      float[] logits,
-      int rows,
-      int vocabulary,
-      int stride,
-      NdArray targets,
-      int first,
-      double scale,
-      NdArray losses,
-      GradientRow gradients) {
-    int[] ids = IntStorage.of(targets);
-    int idOffset = offset(targets) + first;
-    float[] to = FloatStorage.of(losses);
-    int toOffset = offset(losses) + first;
-    float factor = (float) scale;
-    pool.run(
-        rows,
-        (r, worker) -> {
-          int at = r * stride;
-          int target = ids[idOffset + r];
-          if (gradients == null) {
-            to[toOffset + r] = loss(worker, logits, at, vocabulary, target);
-          } else {
-            to[toOffset + r] =
-                lossAndGradient(worker.simd(), logits, at, vocabulary, target, factor);
-            gradients.finish(at, worker);
-          }
-        });
   }
 
   /** {@code out = factor * (e^(logits - logSumExp) - [v = target])}; zeros for an ignored row. */

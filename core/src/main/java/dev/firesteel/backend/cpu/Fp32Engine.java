@@ -11,7 +11,7 @@ import dev.firesteel.backend.cpu.Gemm.Matrix;
 
 /** Matmuls in float32 by {@link Gemm}. */
 final class Fp32Engine implements MatrixEngine {
-  /** Rows whose logits exist at the same time in {@link #linearCrossEntropy}. */
+  /** Rows whose logits exist at the same time in {@link #head}. */
   static final int HEAD_ROWS = 512;
 
   /** Logits rows are padded to this: rows offset by a cache line cause fewer conflicts. */
@@ -130,33 +130,24 @@ final class Fp32Engine implements MatrixEngine {
   }
 
   @Override
-  public void linearCrossEntropy(
-      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw) {
-    int rows = x.shape().rows();
+  public void head(
+      NdArray x, NdArray w, LogitsRow rows, NdArray dx, Write dxWrite, NdArray dw, Write dwWrite) {
+    int count = x.shape().rows();
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
     int stride = logitsStride(vocabulary);
-    logits = Gemm.atLeast(logits, Math.multiplyExact(Math.min(rows, HEAD_ROWS), stride));
+    logits = Gemm.atLeast(logits, Math.multiplyExact(Math.min(count, HEAD_ROWS), stride));
     if (dx != null) {
       headPanels = Gemm.atLeast(headPanels, Gemm.panelsSize(vocabulary, width));
       gemm.pack(matrix(w, width), vocabulary, width, headPanels);
     }
-    for (int row = 0; row < rows; row += HEAD_ROWS) {
-      int chunk = Math.min(HEAD_ROWS, rows - row);
+    for (int row = 0; row < count; row += HEAD_ROWS) {
+      int first = row;
+      int chunk = Math.min(HEAD_ROWS, count - row);
       int xOffset = offset(x) + row * width;
       Matrix input = new Matrix(FloatStorage.of(x), xOffset, width, false);
       gemm.multiply(chunk, vocabulary, width, input, packed(w), logits, 0, stride, false, null);
-      CrossEntropy.lossesAndGradients(
-          pool,
-          logits,
-          chunk,
-          vocabulary,
-          stride,
-          targets,
-          row,
-          scale,
-          losses,
-          dx == null && dw == null ? null : (offset, worker) -> {});
+      pool.run(chunk, (r, worker) -> rows.accept(first + r, logits, r * stride, worker));
       if (dx != null) {
         gemm.multiply(
             chunk,
@@ -167,7 +158,7 @@ final class Fp32Engine implements MatrixEngine {
             FloatStorage.of(dx),
             offset(dx) + row * width,
             width,
-            false,
+            dxWrite == Write.ADD,
             null);
       }
       if (dw != null) {
@@ -182,11 +173,11 @@ final class Fp32Engine implements MatrixEngine {
             FloatStorage.of(dw),
             offset(dw),
             width,
-            row > 0,
+            row > 0 || dwWrite == Write.ADD,
             null);
       }
     }
-    if (rows == 0 && dw != null) {
+    if (count == 0 && dw != null && dwWrite == Write.SET) {
       MatrixEngine.clear(dw);
     }
   }

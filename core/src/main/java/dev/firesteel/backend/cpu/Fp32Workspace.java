@@ -58,14 +58,28 @@ final class Fp32Workspace extends CpuWorkspace {
   }
 
   @Override
-  public void linearCrossEntropy(NdArray x, NdArray w) {
+  public void tokenLosses(NdArray x, NdArray w) {
+    int chunk = headRows(x);
+    linear(chunk, w);
+    logits = Math.max(logits, (long) chunk * Fp32Engine.logitsStride(w.shape().dim(0)));
+  }
+
+  @Override
+  public void tokenLossesBackward(NdArray x, NdArray w) {
     int vocabulary = w.shape().dim(0);
     int width = w.shape().dim(1);
-    int chunk = Math.min(x.shape().rows(), Fp32Engine.HEAD_ROWS);
-    linear(chunk, w);
-    headPanels = Gemm.panelFloats(vocabulary, width);
-    logits = Math.max(logits, (long) chunk * Fp32Engine.logitsStride(vocabulary));
-    linearBackwardWeight(chunk, vocabulary, width);
+    tokenLosses(x, w);
+    headPanels = Math.max(headPanels, Gemm.panelFloats(vocabulary, width));
+    linearBackwardWeight(headRows(x), vocabulary, width);
+  }
+
+  @Override
+  public void linearCrossEntropy(NdArray x, NdArray w) {
+    tokenLossesBackward(x, w);
+  }
+
+  private static int headRows(NdArray x) {
+    return Math.min(x.shape().rows(), Fp32Engine.HEAD_ROWS);
   }
 
   @Override

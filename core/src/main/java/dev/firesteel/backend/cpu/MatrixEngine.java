@@ -25,8 +25,27 @@ interface MatrixEngine extends AutoCloseable {
 
   void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write);
 
-  void linearCrossEntropy(
-      NdArray x, NdArray w, NdArray targets, double scale, NdArray losses, NdArray dx, NdArray dw);
+  /** A row of logits, while it is in the cache. */
+  interface LogitsRow {
+    /**
+     * Reads the logits of one row of x, which it may overwrite; if the gradient of x or w is
+     * wanted, leaves the logits' gradient in their place.
+     */
+    void accept(int row, float[] logits, int offset, Worker worker);
+  }
+
+  /**
+   * A language-model head: passes each row of the logits {@code x w^T} to {@code rows}, on all
+   * threads, and computes {@code dx = dLogits w} and {@code dw = dLogits^T x} from what it leaves
+   * there. The logits of only one chunk of rows exist at a time.
+   *
+   * @param x [M, C]
+   * @param w [V, C]
+   * @param dx [M, C]; null when no gradient is wanted
+   * @param dw [V, C]; null when no gradient is wanted
+   */
+  void head(
+      NdArray x, NdArray w, LogitsRow rows, NdArray dx, Write dxWrite, NdArray dw, Write dwWrite);
 
   /**
    * Attention of sequences with the given numbers of queries and keys; must not be called during

@@ -2078,9 +2078,10 @@ final class DeviceKernel extends Kernel {
   // ---- loss
 
   /**
-   * Losses of logits 1, a group a row of size1: 0 [rows] receives them, 2 [rows] log-sum-exp, if
-   * there is one. Row r's target is at {@code integers[size2 + r]}. With 3, as large as 1 and maybe
-   * the same, the gradients of {@code factor0 * loss}.
+   * Losses of logits 1, a group a row of size1: 0 [rows] receives them, 2 [rows] log-sum-exp and 4
+   * [rows] entropies, if present; all are 0 for an ignored row. Row r's target is at {@code
+   * integers[size2 + r]}. With 3, as large as 1 and maybe the same, the gradients of {@code factor0
+   * * loss}.
    */
   private void crossEntropy() {
     int item = getLocalId();
@@ -2088,14 +2089,25 @@ final class DeviceKernel extends Kernel {
     int target = integers[size2 + getGroupId()];
     float largest = rowMax(start);
     float logSumExp = largest + log(rowExpSum(start, largest));
+    float entropy = 0f;
+    if (arena4 >= 0) {
+      entropy = rowEntropy(start, logSumExp);
+    }
     if (item == 0) {
       float loss = 0f;
+      float kept = 0f;
       if (target >= 0) {
         loss = logSumExp - read1(start + target);
+        kept = logSumExp;
+      } else {
+        entropy = 0f;
       }
       write0(getGroupId(), loss);
       if (arena2 >= 0) {
-        write2(getGroupId(), logSumExp);
+        write2(getGroupId(), kept);
+      }
+      if (arena4 >= 0) {
+        write4(getGroupId(), entropy);
       }
     }
     // The gradients may overwrite the logits, which item 0 has just read.
@@ -2110,12 +2122,35 @@ final class DeviceKernel extends Kernel {
     }
   }
 
-  /** {@code 0 = dLosses * (softmax - [target])} of 1 (logits), 2 (log-sum-exp), 3 (dLosses). */
+  /** {@code -sum p log p} of a row of 1. */
+  private float rowEntropy(int start, float logSumExp) {
+    float sum = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + getLocalId();
+      if (i < size1) {
+        float logProbability = read1(start + i) - logSumExp;
+        sum = sum - exp(logProbability) * logProbability;
+      }
+    }
+    return groupSum(sum);
+  }
+
+  /**
+   * {@code 0 = factor0 * dLosses * (softmax - [target])} of 1 (logits), 2 (log-sum-exp), 3
+   * (dLosses); with 4 (entropies) and 5 (dEntropies) minus {@code factor0 * dEntropies * p * (log p
+   * + entropy)}. 0 and 1 may be the same.
+   */
   private void crossEntropyBackward() {
     for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
       int row = i / size1;
       int target = integers[size2 + row];
-      write0(i, read3(row) * lossGradient(read1(i) - read2(row), i - row * size1, target));
+      float logProbability = read1(i) - read2(row);
+      float gradient = read3(row) * lossGradient(logProbability, i - row * size1, target);
+      if (arena5 >= 0 && target >= 0) {
+        float fromEntropy = exp(logProbability) * (logProbability + read4(row));
+        gradient = gradient - read5(row) * fromEntropy;
+      }
+      write0(i, factor0 * gradient);
     }
   }
 

@@ -30,6 +30,20 @@ final class OpenClWorkspace implements Workspace {
 
   @Override
   public void linearCrossEntropy(NdArray x, NdArray w) {
+    head(x, w);
+  }
+
+  @Override
+  public void tokenLosses(NdArray x, NdArray w) {
+    head(x, w);
+  }
+
+  @Override
+  public void tokenLossesBackward(NdArray x, NdArray w) {
+    head(x, w);
+  }
+
+  private void head(NdArray x, NdArray w) {
     long rows = Math.min(x.shape().rows(), OpenClLosses.HEAD_ROWS);
     logits = Math.max(logits, rows * w.shape().dim(0));
   }

@@ -25,6 +25,12 @@ final class ReferenceWorkspace implements Workspace {
   public void linearCrossEntropy(NdArray x, NdArray w) {}
 
   @Override
+  public void tokenLosses(NdArray x, NdArray w) {}
+
+  @Override
+  public void tokenLossesBackward(NdArray x, NdArray w) {}
+
+  @Override
   public void attentionBackward(AttentionSpec spec, Heads q, Heads k) {}
 
   @Override

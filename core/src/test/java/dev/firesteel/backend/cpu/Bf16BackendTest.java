@@ -25,6 +25,12 @@ class Bf16BackendTest extends BackendContract {
         return 5 * 0x1p-8 * Math.sqrt(terms);
       }
 
+      /** oneDNN's order of additions depends on the number of rows. */
+      @Override
+      public boolean rowsKeepTheirBits() {
+        return false;
+      }
+
       /** Of sequences that are long enough, each product of attention rounds its operands. */
       @Override
       public double attentionTolerance(int terms) {

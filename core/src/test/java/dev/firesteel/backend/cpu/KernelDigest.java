@@ -228,6 +228,27 @@ final class KernelDigest {
         .losses()
         .linearCrossEntropy(normal(515, 9), normal(37, 9), many, 1.0 / 515, headLosses, dx, dw);
     record("linearCrossEntropy", headLosses, dx, dw);
+    NdArray entropies = result(515);
+    NdArray logSums = result(515);
+    NdArray x = normal(515, 9);
+    NdArray w = wide(37, 9);
+    backend.losses().tokenLosses(x, w, many, 0.7, headLosses, logSums, entropies);
+    backend
+        .losses()
+        .tokenLossesBackward(
+            x,
+            w,
+            many,
+            0.7,
+            logSums,
+            entropies,
+            normal(515),
+            normal(515),
+            dx,
+            Write.SET,
+            dw,
+            Write.ADD);
+    record("tokenLosses", headLosses, logSums, entropies, dx, dw);
   }
 
   private void updates() {

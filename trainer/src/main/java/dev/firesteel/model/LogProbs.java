@@ -1,0 +1,220 @@
+package dev.firesteel.model;
+
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
+import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Shape;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.error.UserException;
+import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.tensor.Tape;
+import dev.firesteel.tensor.Tensor;
+import java.util.Arrays;
+import java.util.function.Consumer;
+
+/**
+ * Log-probabilities that a language model gives to tokens: {@code log softmax(logits /
+ * temperature)[target]} at each position, by the forward pass of training without dropout. The one
+ * place that computes them, for a policy before and during its updates and for a reference model
+ * alike, because the ratio of a policy to itself must be exactly 1: in float32 both forms give the
+ * same bits, in micro-batches of any size. In bfloat16 bits depend on the rows of a micro-batch:
+ * use the same size for both.
+ *
+ * <p>Ids and targets are [B, T], row-major, and {@code targets[b, t]} is the token after {@code
+ * ids[b, t]}; a negative one (prompt, padding) is ignored and has log-probability 0.
+ */
+public final class LogProbs {
+  private final LanguageModel model;
+  private final double temperature;
+  private final boolean entropies;
+
+  private LogProbs(LanguageModel model, double temperature, boolean entropies) {
+    this.model = model;
+    this.temperature = temperature;
+    this.entropies = entropies;
+  }
+
+  /**
+   * Log-probabilities of a model.
+   *
+   * @param temperature by which logits are divided: that of sampling, or 1
+   * @throws UserException if the temperature is not positive and finite
+   */
+  public static LogProbs of(LanguageModel model, double temperature) {
+    if (!(temperature > 0) || Double.isInfinite(temperature)) {
+      throw UserException.usage(
+          "The temperature of log-probabilities must be positive and finite, got "
+              + temperature
+              + ": use the temperature of sampling, or 1.");
+    }
+    return new LogProbs(model, temperature, false);
+  }
+
+  /** The same, with the entropy of each distribution. */
+  public LogProbs withEntropies() {
+    return new LogProbs(model, temperature, true);
+  }
+
+  /**
+   * Computes log-probabilities without a gradient.
+   *
+   * @param pool for activations
+   * @param tokens T
+   * @param microBatch rows of a forward pass, at least 1
+   */
+  public TokenLogProbs compute(
+      ArrayPool pool, int[] ids, int[] targets, int tokens, int microBatch) {
+    int rows = rows(ids, targets, tokens);
+    if (microBatch < 1) {
+      throw new IllegalArgumentException(
+          "logProbs: a micro-batch must have at least one row, got " + microBatch);
+    }
+    TokenLogProbs all =
+        new TokenLogProbs(new double[ids.length], entropies ? new double[ids.length] : null);
+    for (int row = 0; row < rows; row += microBatch) {
+      int start = row * tokens;
+      int end = Math.min(rows, row + microBatch) * tokens;
+      try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
+        ForwardPass pass = ForwardPass.inference(tape, model.parameters());
+        Tensor losses =
+            losses(
+                pass,
+                Arrays.copyOfRange(ids, start, end),
+                Arrays.copyOfRange(targets, start, end),
+                tokens);
+        download(losses, start, all);
+      }
+    }
+    return all;
+  }
+
+  /**
+   * Computes log-probabilities on a training tape, for a loss that the host computes of them.
+   *
+   * @param pass a training pass of the model's parameters
+   * @param tokens T
+   * @throws UserException if the model has dropout
+   */
+  public Recorded record(ForwardPass pass, int[] ids, int[] targets, int tokens) {
+    double dropout = model.config().dropout();
+    if (dropout != 0) {
+      throw UserException.usage(
+          "Training on log-probabilities requires model.dropout 0, because the first update must"
+              + " find exactly the log-probabilities that were computed before it, got "
+              + dropout
+              + ": set model.dropout=0.");
+    }
+    if (!pass.tape().recording()) {
+      throw new IllegalArgumentException(
+          "logProbs: a training pass is required, got an inference pass; use compute");
+    }
+    rows(ids, targets, tokens);
+    Tensor losses = losses(pass, ids, targets, tokens);
+    TokenLogProbs values =
+        new TokenLogProbs(new double[ids.length], entropies ? new double[ids.length] : null);
+    download(losses, 0, values);
+    return new Recorded(losses, values);
+  }
+
+  private static int rows(int[] ids, int[] targets, int tokens) {
+    if (tokens < 1 || ids.length % tokens != 0 || targets.length != ids.length) {
+      throw new IllegalArgumentException(
+          "logProbs: ids and targets must be rows of T tokens, got "
+              + ids.length
+              + " ids, "
+              + targets.length
+              + " targets and T "
+              + tokens);
+    }
+    return ids.length / tokens;
+  }
+
+  /** [B, T], or [2, B, T] with entropies. */
+  private Tensor losses(ForwardPass pass, int[] ids, int[] targets, int tokens) {
+    Shape shape = Shape.of(ids.length / tokens, tokens);
+    Tape tape = pass.tape();
+    Tensor hidden = model.hidden(pass, tape.constant(ids, shape));
+    Tensor wanted = tape.constant(targets, shape);
+    return entropies
+        ? model.tokenLossesAndEntropies(pass, hidden, wanted, temperature)
+        : model.tokenLosses(pass, hidden, wanted, temperature);
+  }
+
+  private static void download(Tensor losses, int at, TokenLogProbs to) {
+    Backend backend = losses.tape().backend();
+    double[] values = new double[Math.toIntExact(losses.shape().size())];
+    backend.download(losses.array(), values, 0);
+    int count = losses.shape().rank() == 3 ? values.length / 2 : values.length;
+    for (int i = 0; i < count; i++) {
+      // 0 - x, so that an ignored target has 0 and not -0.
+      to.logProbs()[at + i] = 0 - values[i];
+    }
+    if (count < values.length) {
+      System.arraycopy(values, count, to.entropies(), at, count);
+    }
+  }
+
+  /**
+   * Log-probabilities on a training tape, whose backward pass begins with gradients of the host.
+   */
+  public static final class Recorded {
+    private final Tensor losses;
+    private final TokenLogProbs values;
+
+    private Recorded(Tensor losses, TokenLogProbs values) {
+      this.losses = losses;
+      this.values = values;
+    }
+
+    /** The values, with the bits of {@link LogProbs#compute}. */
+    public TokenLogProbs values() {
+      return values;
+    }
+
+    /**
+     * Negative log-probabilities [B, T], or [2, B, T] with the entropies behind them, to be joined
+     * with other outputs (such as the values of a value head) before {@link Tape#backward(Tensor,
+     * NdArray, Consumer)}.
+     */
+    public Tensor losses() {
+      return losses;
+    }
+
+    /**
+     * The backward pass of the tape.
+     *
+     * @param dLogProbs [B, T], the loss's gradient of the log-probabilities; ignored for ignored
+     *     targets
+     * @param dEntropies [B, T], the loss's gradient of the entropies; null if the loss has none
+     * @param complete see {@link Tape#backward(Tensor, Consumer)}
+     * @throws IllegalArgumentException when a size differs, or for a gradient of entropies that
+     *     were not computed
+     */
+    public void backward(double[] dLogProbs, double[] dEntropies, Consumer<NdArray> complete) {
+      int count = values.logProbs().length;
+      int size = Math.toIntExact(losses.shape().size());
+      if (dLogProbs.length != count || (dEntropies != null && dEntropies.length != count)) {
+        throw new IllegalArgumentException(
+            "logProbs: gradients must have the size "
+                + count
+                + " of the log-probabilities, got "
+                + dLogProbs.length
+                + (dEntropies == null ? "" : " and " + dEntropies.length));
+      }
+      if (dEntropies != null && size == count) {
+        throw new IllegalArgumentException(
+            "logProbs: a gradient of entropies requires LogProbs.withEntropies(), got one without");
+      }
+      double[] gradient = new double[size];
+      for (int i = 0; i < count; i++) {
+        gradient[i] = -dLogProbs[i];
+      }
+      if (dEntropies != null) {
+        System.arraycopy(dEntropies, 0, gradient, count, count);
+      }
+      Tape tape = losses.tape();
+      DType type = losses.array().dtype();
+      tape.backward(losses, tape.constant(gradient, type, losses.shape()).array(), complete);
+    }
+  }
+}
