@@ -102,6 +102,16 @@ public final class RowLayout {
     Arrays.fill(documents, from, from + length, document);
   }
 
+  /** The rows {@code [begin, end)}. */
+  public RowLayout rows(int begin, int end) {
+    RowLayout part = new RowLayout(end - begin, tokens);
+    int size = part.begins.length;
+    System.arraycopy(begins, begin * tokens, part.begins, 0, size);
+    System.arraycopy(ends, begin * tokens, part.ends, 0, size);
+    System.arraycopy(documents, begin * tokens, part.documents, 0, size);
+    return part;
+  }
+
   /** B. */
   public int batch() {
     return batch;

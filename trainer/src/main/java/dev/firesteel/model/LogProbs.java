@@ -7,6 +7,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.error.UserException;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.Arrays;
@@ -59,12 +60,14 @@ public final class LogProbs {
    * Computes log-probabilities without a gradient.
    *
    * @param pool for activations
-   * @param tokens T
+   * @param layout the documents in the rows
    * @param microBatch rows of a forward pass, at least 1
    */
   public TokenLogProbs compute(
-      ArrayPool pool, int[] ids, int[] targets, int tokens, int microBatch) {
-    int rows = rows(ids, targets, tokens);
+      ArrayPool pool, int[] ids, int[] targets, RowLayout layout, int microBatch) {
+    requireRows(ids, targets, layout);
+    int rows = layout.batch();
+    int tokens = layout.tokens();
     if (microBatch < 1) {
       throw new IllegalArgumentException(
           "logProbs: a micro-batch must have at least one row, got " + microBatch);
@@ -81,7 +84,7 @@ public final class LogProbs {
                 pass,
                 Arrays.copyOfRange(ids, start, end),
                 Arrays.copyOfRange(targets, start, end),
-                tokens);
+                layout.rows(row, Math.min(rows, row + microBatch)));
         download(losses, start, all);
       }
     }
@@ -92,10 +95,10 @@ public final class LogProbs {
    * Computes log-probabilities on a training tape, for a loss that the host computes of them.
    *
    * @param pass a training pass of the model's parameters
-   * @param tokens T
+   * @param layout the documents in the rows
    * @throws UserException if the model has dropout
    */
-  public Recorded record(ForwardPass pass, int[] ids, int[] targets, int tokens) {
+  public Recorded record(ForwardPass pass, int[] ids, int[] targets, RowLayout layout) {
     double dropout = model.config().dropout();
     if (dropout != 0) {
       throw UserException.usage(
@@ -108,32 +111,36 @@ public final class LogProbs {
       throw new IllegalArgumentException(
           "logProbs: a training pass is required, got an inference pass; use compute");
     }
-    rows(ids, targets, tokens);
-    Tensor losses = losses(pass, ids, targets, tokens);
+    requireRows(ids, targets, layout);
+    Tensor losses = losses(pass, ids, targets, layout);
     TokenLogProbs values =
         new TokenLogProbs(new double[ids.length], entropies ? new double[ids.length] : null);
     download(losses, 0, values);
     return new Recorded(losses, values);
   }
 
-  private static int rows(int[] ids, int[] targets, int tokens) {
-    if (tokens < 1 || ids.length % tokens != 0 || targets.length != ids.length) {
+  private static void requireRows(int[] ids, int[] targets, RowLayout layout) {
+    int size = layout.batch() * layout.tokens();
+    if (ids.length != size || targets.length != size) {
       throw new IllegalArgumentException(
-          "logProbs: ids and targets must be rows of T tokens, got "
+          "logProbs: there must be "
+              + size
+              + " ids and targets for rows ["
+              + layout.batch()
+              + ", "
+              + layout.tokens()
+              + "], got "
               + ids.length
-              + " ids, "
-              + targets.length
-              + " targets and T "
-              + tokens);
+              + " and "
+              + targets.length);
     }
-    return ids.length / tokens;
   }
 
   /** [B, T], or [2, B, T] with entropies. */
-  private Tensor losses(ForwardPass pass, int[] ids, int[] targets, int tokens) {
-    Shape shape = Shape.of(ids.length / tokens, tokens);
+  private Tensor losses(ForwardPass pass, int[] ids, int[] targets, RowLayout layout) {
+    Shape shape = Shape.of(layout.batch(), layout.tokens());
     Tape tape = pass.tape();
-    Tensor hidden = model.hidden(pass, tape.constant(ids, shape));
+    Tensor hidden = model.hidden(pass, tape.constant(ids, shape), layout);
     Tensor wanted = tape.constant(targets, shape);
     return entropies
         ? model.tokenLossesAndEntropies(pass, hidden, wanted, temperature)

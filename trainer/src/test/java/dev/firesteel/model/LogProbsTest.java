@@ -20,6 +20,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.train.OpenClSupport;
 import java.util.Arrays;
@@ -48,6 +49,7 @@ class LogProbsTest {
     return ids;
   }
 
+  private static final RowLayout ROWS = RowLayout.whole(B, T);
   private static final int[] IDS = tokens("ids", 0);
 
   /** A quarter is ignored. */
@@ -100,19 +102,19 @@ class LogProbsTest {
       LogProbs plain = LogProbs.of(model, TEMPERATURE);
       LogProbs full = plain.withEntropies();
       for (int microBatch = 1; microBatch <= B + 1; microBatch++) {
-        TokenLogProbs expected = full.compute(pool, IDS, TARGETS, T, anySize ? B : microBatch);
+        TokenLogProbs expected = full.compute(pool, IDS, TARGETS, ROWS, anySize ? B : microBatch);
         assertThat(expected.logProbs()).isNotEqualTo(new double[B * T]);
-        TokenLogProbs again = full.compute(pool, IDS, TARGETS, T, microBatch);
+        TokenLogProbs again = full.compute(pool, IDS, TARGETS, ROWS, microBatch);
         assertThat(again.logProbs()).isEqualTo(expected.logProbs());
         assertThat(again.entropies()).isEqualTo(expected.entropies());
-        assertThat(plain.compute(pool, IDS, TARGETS, T, microBatch).logProbs())
+        assertThat(plain.compute(pool, IDS, TARGETS, ROWS, microBatch).logProbs())
             .isEqualTo(expected.logProbs());
         for (int first = 0; first < B; first += microBatch) {
           int end = Math.min(B, first + microBatch);
           try (Tape tape = Tape.training(backend, pool)) {
             ForwardPass pass = ForwardPass.training(tape, model.parameters(), gradients, 0);
             TokenLogProbs recorded =
-                full.record(pass, rows(IDS, first, end), rows(TARGETS, first, end), T).values();
+                full.record(pass, rows(IDS, first, end), rows(TARGETS, first, end), RowLayout.whole(end - first, T)).values();
             assertThat(recorded.logProbs())
                 .isEqualTo(Arrays.copyOfRange(expected.logProbs(), first * T, end * T));
             assertThat(recorded.entropies())
@@ -135,7 +137,7 @@ class LogProbsTest {
       ForwardPass pass = ForwardPass.inference(tape, model.parameters());
       backend.download(model.logits(pass, tape.constant(IDS, Shape.of(B, T))).array(), logits, 0);
       TokenLogProbs got =
-          LogProbs.of(model, TEMPERATURE).withEntropies().compute(pool, IDS, TARGETS, T, 2);
+          LogProbs.of(model, TEMPERATURE).withEntropies().compute(pool, IDS, TARGETS, ROWS, 2);
       for (int m = 0; m < B * T; m++) {
         double sum = 0;
         for (int v = 0; v < V; v++) {
@@ -181,7 +183,7 @@ class LogProbsTest {
       int[] completed = new int[1];
       try (Tape tape = Tape.training(backend, pool)) {
         ForwardPass pass = ForwardPass.training(tape, model.parameters(), gradients, 0);
-        LogProbs.Recorded recorded = logProbs.record(pass, IDS, TARGETS, T);
+        LogProbs.Recorded recorded = logProbs.record(pass, IDS, TARGETS, ROWS);
         double[] dLogProbs = new double[B * T];
         double[] dEntropies = new double[B * T];
         hostLoss(recorded.values(), dLogProbs, dEntropies);
@@ -206,7 +208,7 @@ class LogProbsTest {
       double[] losses = new double[2];
       for (int side = 0; side < 2; side++) {
         backend.upload(moved[side], 0, model.parameters().weights().flat());
-        losses[side] = hostLoss(logProbs.compute(pool, IDS, TARGETS, T, B), null, null);
+        losses[side] = hostLoss(logProbs.compute(pool, IDS, TARGETS, ROWS, B), null, null);
       }
       assertThat(analytic).isNotZero();
       assertThat((losses[1] - losses[0]) / (2 * h))
@@ -227,7 +229,7 @@ class LogProbsTest {
       ForwardPass pass =
           ForwardPass.training(tape, model.parameters(), model.parameters().newSegment(), 0);
       LogProbs logProbs = LogProbs.of(model, 1);
-      assertThatThrownBy(() -> logProbs.record(pass, IDS, TARGETS, T))
+      assertThatThrownBy(() -> logProbs.record(pass, IDS, TARGETS, ROWS))
           .isInstanceOf(UserException.class)
           .hasMessage(
               "Training on log-probabilities requires model.dropout 0, because the first update"
@@ -238,19 +240,19 @@ class LogProbsTest {
           .hasMessage(
               "The temperature of log-probabilities must be positive and finite, got 0.0: use the"
                   + " temperature of sampling, or 1.");
-      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, 6, 1))
+      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, RowLayout.whole(B, 6), 1))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
-              "logProbs: ids and targets must be rows of T tokens, got 35 ids, 35 targets and T 6");
-      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, T, 0))
+              "logProbs: there must be 30 ids and targets for rows [5, 6], got 35 and 35");
+      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, ROWS, 0))
           .hasMessage("logProbs: a micro-batch must have at least one row, got 0");
-      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, T, 1).entropies())
+      assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, ROWS, 1).entropies())
           .hasMessage("entropies are computed only by LogProbs.withEntropies(), got one without");
       LogProbs plain = LogProbs.of(still, 1);
       assertThatThrownBy(
               () ->
                   plain.record(
-                      ForwardPass.inference(inference, still.parameters()), IDS, TARGETS, T))
+                      ForwardPass.inference(inference, still.parameters()), IDS, TARGETS, ROWS))
           .hasMessage("logProbs: a training pass is required, got an inference pass; use compute");
       try (Tape other = Tape.training(backend, pool)) {
         LogProbs.Recorded recorded =
@@ -258,7 +260,7 @@ class LogProbsTest {
                 ForwardPass.training(other, still.parameters(), still.parameters().newSegment(), 0),
                 IDS,
                 TARGETS,
-                T);
+                ROWS);
         assertThatThrownBy(() -> recorded.backward(new double[3], null, array -> {}))
             .hasMessage(
                 "logProbs: gradients must have the size 35 of the log-probabilities, got 3");
@@ -267,6 +269,22 @@ class LogProbsTest {
                 "logProbs: a gradient of entropies requires LogProbs.withEntropies(), got one"
                     + " without");
       }
+    }
+  }
+
+  /** Several documents in a row have the log-probabilities of each alone, to the bit. */
+  @Test
+  void packedRowsHaveTheBitsOfTheirDocuments() {
+    try (Backend backend = new CpuBackend(Precision.FP32, 2);
+        ArrayPool pool = new ArrayPool(backend);
+        LanguageModel model = Models.create(TestModels.llama(2, 16, 4, 2, 24, T, V), backend, 3)) {
+      LogProbs logProbs = LogProbs.of(model, TEMPERATURE);
+      int[] ids = rows(IDS, 0, 2);
+      int[] targets = rows(TARGETS, 0, 2);
+      double[] alone =
+          logProbs.compute(pool, ids, targets, RowLayout.whole(2, T), 1).logProbs();
+      RowLayout packed = RowLayout.packed(2 * T, new int[] {T, T});
+      assertThat(logProbs.compute(pool, ids, targets, packed, 1).logProbs()).isEqualTo(alone);
     }
   }
 }
