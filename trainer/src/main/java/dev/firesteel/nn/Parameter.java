@@ -3,20 +3,27 @@ package dev.firesteel.nn;
 import dev.firesteel.array.Shape;
 
 /**
- * One trained tensor: its name, shape and offset in every {@link Segment} of its {@link
+ * One tensor of a model: its name, shape and offset in every {@link Segment} of its {@link
  * ParameterSet}. Holds no values; those are views of segments.
  */
 public final class Parameter {
   private final String name;
   private final Shape shape;
   private final Initializer initializer;
+  private final boolean decayed;
+  private boolean trainable = true;
   private int index = -1;
   private long offset = -1;
 
-  Parameter(String name, Shape shape, Initializer initializer) {
+  Parameter(String name, Shape shape, Initializer initializer, boolean decayed) {
     this.name = name;
     this.shape = shape;
     this.initializer = initializer;
+    this.decayed = decayed;
+  }
+
+  void freeze() {
+    trainable = false;
   }
 
   void place(int indexInSet, long offsetInSegment) {
@@ -38,9 +45,20 @@ public final class Parameter {
     return shape.size();
   }
 
-  /** Whether weight decay applies: to matrices and embeddings, not norm weights and biases. */
+  /**
+   * Whether weight decay applies: to matrices and embeddings, unless {@linkplain
+   * ParameterSet.Builder#declareWithoutDecay declared otherwise}, not to norm weights and biases.
+   */
   public boolean decayed() {
-    return shape.rank() >= 2;
+    return decayed;
+  }
+
+  /**
+   * Whether training changes the values. A {@linkplain ParameterSet.Builder#freeze frozen}
+   * parameter has weights, but neither a gradient nor moments.
+   */
+  public boolean trainable() {
+    return trainable;
   }
 
   /** Position in {@link ParameterSet#parameters()}. */

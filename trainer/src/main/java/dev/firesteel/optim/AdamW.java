@@ -19,8 +19,9 @@ import java.util.List;
  * w -= lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
  * </pre>
  *
- * <p>Decay applies to parameters of rank 2 and higher, embeddings included, not to norm weights and
- * biases. As in PyTorch, and unlike the paper, the schedule also scales the decay.
+ * <p>Decay applies to {@linkplain dev.firesteel.nn.Parameter#decayed matrices}, embeddings
+ * included, not to norm weights and biases. As in PyTorch, and unlike the paper, the schedule also
+ * scales the decay.
  */
 public final class AdamW implements AutoCloseable {
   private final ParameterSet parameters;
@@ -30,9 +31,9 @@ public final class AdamW implements AutoCloseable {
   private final NdArray secondMoments;
   private long updates;
 
-  /** An optimizer for all weights of allocated parameters, with moments 0. */
+  /** An optimizer for all trained weights of allocated parameters, with moments 0. */
   public AdamW(ParameterSet parameters, OptimizerConfig config) {
-    this(parameters, config, List.of(new SegmentRange(0, parameters.segmentSize())));
+    this(parameters, config, List.of(new SegmentRange(0, parameters.trainedSize())));
   }
 
   /**

@@ -17,6 +17,7 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
@@ -49,7 +50,8 @@ final class DryRun {
     Workspace workspace = workspace();
     KernelTrace trace = new KernelTrace(heap, workspace);
     ParameterSet parameters = pass(trace);
-    long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
+    long weights = segmentBytes(parameters, parameters.segmentSize());
+    long trained = segmentBytes(parameters, parameters.trainedSize());
     int trainers = config.cluster().plannedTrainers();
     int microBatches = config.training().microBatches() / trainers;
     // One for each level of the tree of runs, and one for a run.
@@ -57,22 +59,22 @@ final class DryRun {
     int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < microBatches ? 1 : 0);
 
     List<MemoryPart> parts = new ArrayList<>();
-    parts.add(new MemoryPart("weights", segment, 0));
+    parts.add(new MemoryPart("weights", weights, 0));
     parts.add(
         new MemoryPart(
             sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of micro-batches",
-            sums * segment,
+            sums * trained,
             0));
     parts.add(
         new MemoryPart(
             trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's share of " + trainers,
-            trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
+            trainers == 1 ? 2 * trained : 2 * (trained / trainers + SHARD_SLACK_BYTES),
             0));
     if (config.checkpoint().inBackground(trainers)) {
       parts.add(
           new MemoryPart(
               "copy of weights and moments, for checkpoints",
-              segment + 2 * (segment / trainers),
+              weights + 2 * (trained / trainers),
               0));
     }
     long named = 0;
@@ -104,6 +106,13 @@ final class DryRun {
     return parts;
   }
 
+  /** The memory of a segment's arrays. */
+  private long segmentBytes(ParameterSet parameters, long size) {
+    return parameters.pieces(new SegmentRange(0, size)).stream()
+        .mapToLong(array -> heap.arrayBytes(array.size() * DType.F32.bytes()))
+        .sum();
+  }
+
   /** The run's backend, as it describes its kernels. */
   private Workspace workspace() {
     return Backends.workspace(
@@ -121,9 +130,16 @@ final class DryRun {
       // Twice, because the first pass's bf16 copies are released in the second.
       Segment gradients = model.parameters().newSegment();
       train(model, gradients, trace.pool());
-      model.parameters().weights().flat().storage().markWritten();
+      markUpdated(model.parameters());
       train(model, gradients, trace.pool());
       return model.parameters();
+    }
+  }
+
+  /** As an optimizer would, which writes to the trained parameters. */
+  private static void markUpdated(ParameterSet parameters) {
+    for (SegmentRange array : parameters.pieces(new SegmentRange(0, parameters.trainedSize()))) {
+      parameters.weights().range(array.begin(), array.end()).storage().markWritten();
     }
   }
 

@@ -84,7 +84,6 @@ final class KernelTrace implements Backend {
   private final LossKernels losses = new Losses();
   private final OptimizerKernels optimizer = new Optimizer();
   private ParameterSet parameters;
-  private Storage weights;
   private long poolHeapBytes;
   private long peakLentBytes;
   private Map<Kind, Long> atPeak = new EnumMap<>(Kind.class);
@@ -114,7 +113,6 @@ final class KernelTrace implements Backend {
   /** The parameters whose weights are on this backend. */
   void weightsOf(ParameterSet set) {
     parameters = set;
-    weights = set.weights().flat().storage();
   }
 
   /** The heap memory taken by the pool. */
@@ -266,7 +264,8 @@ final class KernelTrace implements Backend {
 
   private Kind kindOfProduct(NdArray weight) {
     for (Parameter parameter : parameters.parameters()) {
-      if (weight.storage() == weights && parameter.offset() == weight.offset()) {
+      NdArray view = parameters.weights().view(parameter);
+      if (weight.storage() == view.storage() && weight.offset() == view.offset()) {
         return switch (ModelPart.of(parameter.name())) {
           case ATTENTION -> Kind.ATTENTION;
           case FEED_FORWARD -> Kind.FEED_FORWARD;

@@ -23,8 +23,8 @@ import java.util.Map;
  * @param trainers number of trainers that share each step
  * @param flops floating-point operations
  * @param memory peak memory of training
- * @param checkpointBytes size of one checkpoint: weights and both moments in float32, excluding the
- *     tokenizer
+ * @param checkpointBytes size of one checkpoint: weights, and both moments of the trained ones, in
+ *     float32, excluding the tokenizer
  * @param checkpoints number of checkpoints that the run keeps
  */
 public record RunPlan(
@@ -88,7 +88,7 @@ public record RunPlan(
         config.cluster().plannedTrainers(),
         flops(config, model),
         memory,
-        3 * Float.BYTES * declared.count(),
+        Float.BYTES * (declared.count() + 2 * declared.trainedCount()),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
   }
 

@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
 
 /**
  * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code
- * layout.json} records the position of each parameter in a segment; the files {@code
+ * layout.json} records the position of each trained parameter in a segment; the files {@code
  * optimizer-00001-of-0000N.safetensors} contain the moments of ranges of the segment, concatenated,
  * with the ranges as metadata: {@code begin} lists their first elements in the segment and {@code
  * length} their lengths, both in order and separated by commas. The number of files and their
@@ -70,7 +70,7 @@ final class OptimizerFiles {
         Map.of(
             BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
             LENGTH, commaSeparated(optimizer.owned(), SegmentRange::size),
-            SIZE, Long.toString(optimizer.parameters().segmentSize()));
+            SIZE, Long.toString(optimizer.parameters().trainedSize()));
     String name =
         String.format(Locale.ROOT, "%soptimizer-%05d-of-%05d.safetensors", folder, part, parts);
     try (OutputStream out = writer.create(name)) {
@@ -102,7 +102,7 @@ final class OptimizerFiles {
     if (missing != 0) {
       throw UserException.failure(
           "the optimizer's state in %s must cover all %d elements, but %d are missing"
-              .formatted(checkpoint, optimizer.parameters().segmentSize(), missing));
+              .formatted(checkpoint, optimizer.parameters().trainedSize(), missing));
     }
   }
 
@@ -198,7 +198,7 @@ final class OptimizerFiles {
 
   private static List<Place> places(ParameterSet parameters) {
     List<Place> places = new ArrayList<>();
-    for (Parameter parameter : parameters.parameters()) {
+    for (Parameter parameter : parameters.trained()) {
       places.add(
           new Place(
               parameter.name(),

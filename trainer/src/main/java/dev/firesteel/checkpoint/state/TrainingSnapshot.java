@@ -22,7 +22,7 @@ public final class TrainingSnapshot implements AutoCloseable {
   /** Allocates memory for what one rank writes of a model. */
   public TrainingSnapshot(ModelState model, int rank) {
     this.model = model;
-    weights = rank == 0 ? model.model().parameters().newSegment(host) : null;
+    weights = rank == 0 ? model.model().parameters().newWeights(host) : null;
     moments = model.optimizer() == null ? null : like(model.optimizer());
   }
 
@@ -43,7 +43,10 @@ public final class TrainingSnapshot implements AutoCloseable {
   public void take() {
     Backend backend = model.model().parameters().backend();
     if (weights != null) {
-      copy(backend, model.model().parameters().weights().flat(), weights.flat());
+      Segment source = model.model().parameters().weights();
+      for (int i = 0; i < source.arrays().size(); i++) {
+        copy(backend, source.arrays().get(i), weights.arrays().get(i));
+      }
     }
     if (moments != null) {
       copy(backend, model.optimizer().firstMoments(), moments.firstMoments());
