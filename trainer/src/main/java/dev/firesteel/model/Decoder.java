@@ -47,12 +47,12 @@ final class Decoder implements LanguageModel {
       Parameter head) {}
 
   private final ModelConfig config;
-  private final ParameterSet parameters;
+  private final ParameterSet.Builder declaration;
   private final Layers layers;
 
-  Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
+  Decoder(ModelConfig config, ParameterSet.Builder declaration, Layers layers) {
     this.config = config;
-    this.parameters = parameters;
+    this.declaration = declaration;
     this.layers = layers;
   }
 
@@ -82,7 +82,7 @@ final class Decoder implements LanguageModel {
 
   @Override
   public ParameterSet parameters() {
-    return parameters;
+    return declaration.built();
   }
 
   @Override
@@ -179,9 +179,9 @@ final class Decoder implements LanguageModel {
               + capacity);
     }
     return new KeyValueCache(
-        parameters.backend(),
+        parameters().backend(),
         pool,
-        parameters.weights().dtype(),
+        parameters().weights().dtype(),
         config.layers(),
         batch,
         config.kvHeads(),

@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** A run's passes over the model, without numbers, recorded by {@link KernelTrace}. */
 final class DryRun {
@@ -34,13 +35,18 @@ final class DryRun {
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
   private final PretrainConfig config;
-  private final ModelConfig modelConfig;
+  private final Supplier<LanguageModel> declaration;
   private final Heap heap;
   private final int threads;
 
   DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+    this(config, () -> Models.declare(modelConfig), heap, threads);
+  }
+
+  /** Of a model that is not declared alone: with adapters, a frozen base, a head. */
+  DryRun(PretrainConfig config, Supplier<LanguageModel> declaration, Heap heap, int threads) {
     this.config = config;
-    this.modelConfig = modelConfig;
+    this.declaration = declaration;
     this.heap = heap;
     this.threads = threads;
   }
@@ -120,7 +126,7 @@ final class DryRun {
   }
 
   private ParameterSet pass(KernelTrace trace) {
-    try (LanguageModel model = Models.declare(modelConfig)) {
+    try (LanguageModel model = declaration.get()) {
       model.parameters().allocate(trace, DType.F32);
       trace.weightsOf(model.parameters());
       if (config.sample().maxTokens() > 0) {
@@ -168,7 +174,7 @@ final class DryRun {
 
   /** One token after a prompt, which has at most one token per byte. */
   private void sample(LanguageModel model, ArrayPool pool) {
-    int context = modelConfig.contextLength();
+    int context = model.config().contextLength();
     int bytes = config.sample().prompt().getBytes(StandardCharsets.UTF_8).length;
     int prompt = Math.max(1, Math.min(bytes, context - 1));
     int capacity = Math.min(context, prompt + config.sample().maxTokens());
@@ -178,7 +184,7 @@ final class DryRun {
           ForwardPass pass = ForwardPass.inference(tape, model.parameters());
           Tensor hidden =
               model.hidden(pass, tape.constant(new int[tokens], Shape.of(1, tokens)), cache);
-          Tensor rows = hidden.reshape(tokens, modelConfig.width());
+          Tensor rows = hidden.reshape(tokens, model.config().width());
           model.head(pass, tape.constant(new int[1], Shape.of(1)).embedding(rows));
         }
       }

@@ -23,7 +23,12 @@ import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.Initializer;
+import dev.firesteel.nn.Lora;
+import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.ScalarHead;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.time.Duration;
@@ -32,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -137,9 +143,45 @@ class KernelTraceTest {
     }
   }
 
+  /** Gradients and moments of the adapters alone. */
+  @Test
+  void plansAdaptersOnAFrozenBase() {
+    PretrainConfig run =
+        ConfigLoader.load(
+            PretrainConfig.class,
+            List.of(
+                "data.source=none",
+                "compute.backend=cpu",
+                "training.micro_batch_size=2",
+                "training.global_batch_size=2",
+                "training.sequence_length=5"));
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    LanguageModel adapted =
+        Models.declare(
+            TestModels.llama(2, 64, 2, 1, 96, 5, 300),
+            parameters,
+            new Lora(2, 4, 0.1, NamePattern.all("*.feed_forward.*")));
+    Lora.freezeBase(parameters);
+    new ScalarHead(parameters, "value_head", 64, Initializer.constant(0));
+    ParameterSet built = parameters.build();
+    Heap heap = Heap.of(1L << 30);
+    Map<String, Long> bytes =
+        new DryRun(run, () -> adapted, heap, 2)
+            .parts().stream().collect(Collectors.toMap(MemoryPart::name, MemoryPart::heapBytes));
+
+    long trained = heap.arrayBytes(Float.BYTES * built.trainedSize());
+    assertThat(trained).isLessThan(heap.arrayBytes(Float.BYTES * built.segmentSize()) / 10);
+    assertThat(bytes)
+        .containsEntry("gradients", trained)
+        .containsEntry("AdamW moments", 2 * trained)
+        .containsEntry(
+            "weights",
+            trained + heap.arrayBytes(Float.BYTES * (built.segmentSize() - built.trainedSize())));
+  }
+
   @ParameterizedTest
   @ValueSource(
-      strings = {"value_head.weight", "blocks.0.experts.0.up.weight", "blocks.0.gain", "weight"})
+      strings = {"critic.weight", "blocks.0.experts.0.up.weight", "blocks.0.gain", "weight"})
   void refusesAParameterOfAnUnknownPart(String name) {
     assertThatThrownBy(() -> ModelPart.of(name))
         .isInstanceOf(IllegalStateException.class)
