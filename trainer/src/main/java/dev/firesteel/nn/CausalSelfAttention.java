@@ -44,6 +44,8 @@ public final class CausalSelfAttention implements Layer {
                 standardDeviation,
                 spec.heads() * spec.headWidth(),
                 spec.keyValueHeads() * spec.headWidth()));
+    int keys = spec.keyValueHeads() * spec.headWidth();
+    qkv.weight().stack(spec.heads() * spec.headWidth(), keys, keys);
     output = new Linear(parameters, name + ".output", spec.outputWidth(), width, bias, residual);
   }
 

@@ -1,6 +1,8 @@
 package dev.firesteel.nn;
 
 import dev.firesteel.array.Shape;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * One trained tensor: its name, shape and offset in every {@link Segment} of its {@link
@@ -12,11 +14,14 @@ public final class Parameter {
   private final Initializer initializer;
   private int index = -1;
   private long offset = -1;
+  private List<Integer> stacked;
+  private boolean table;
 
   Parameter(String name, Shape shape, Initializer initializer) {
     this.name = name;
     this.shape = shape;
     this.initializer = initializer;
+    stacked = shape.rank() == 2 ? List.of(shape.dim(0)) : List.of();
   }
 
   void place(int indexInSet, long offsetInSegment) {
@@ -41,6 +46,43 @@ public final class Parameter {
   /** Whether weight decay applies: to matrices and embeddings, not norm weights and biases. */
   public boolean decayed() {
     return shape.rank() >= 2;
+  }
+
+  /**
+   * Declares that this matrix holds several, one below the other, as queries, keys and values: an
+   * optimizer that works on whole matrices treats each on its own.
+   *
+   * @param rows the number of rows of each
+   */
+  void stack(int... rows) {
+    if (Arrays.stream(rows).sum() != shape.dim(0)) {
+      throw new IllegalArgumentException(
+          "the matrices stacked in %s must have all its rows, got %s"
+              .formatted(this, Arrays.toString(rows)));
+    }
+    stacked = Arrays.stream(rows).boxed().toList();
+  }
+
+  /**
+   * The number of rows of each matrix that this one holds, one below the other; a single one except
+   * after {@link #stack}, and none if this is not a matrix.
+   */
+  public List<Integer> stackedRows() {
+    return stacked;
+  }
+
+  /**
+   * Declares that the rows of this matrix stand for tokens, positions or classes: an embedding or an
+   * output head.
+   */
+  public Parameter asTable() {
+    table = true;
+    return this;
+  }
+
+  /** Whether this is a matrix between two hidden layers, and not {@linkplain #asTable a table}. */
+  public boolean hidden() {
+    return shape.rank() == 2 && !table;
   }
 
   /** Position in {@link ParameterSet#parameters()}. */

@@ -30,6 +30,7 @@ public final class SwiGluMlp implements Layer {
             Math.multiplyExact(2, inner),
             false,
             Initializer.packedGate(standardDeviation, inner));
+    gateUp.weight().stack(inner, inner);
     down = new Linear(parameters, name + ".down", inner, width, false, residual);
   }
 

@@ -8,6 +8,7 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.OptimizerConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
@@ -17,6 +18,9 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.Optimizers;
+import dev.firesteel.optim.StateArray;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
@@ -36,6 +40,8 @@ final class DryRun {
   private final ModelConfig modelConfig;
   private final Heap heap;
   private final int threads;
+  private List<StateArray> state = List.of();
+  private long workFloats;
 
   DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
     this.config = config;
@@ -63,17 +69,25 @@ final class DryRun {
             sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of micro-batches",
             sums * segment,
             0));
+    long shares = 0;
+    long copies = segment;
+    for (StateArray array : state) {
+      long bytes = heap.arrayBytes(array.array().size() * DType.F32.bytes());
+      boolean whole = trainers == 1 || array.replicated();
+      shares += whole ? bytes : bytes / trainers + SHARD_SLACK_BYTES;
+      copies += whole ? bytes : bytes / trainers;
+    }
+    String name = stateName(config.optimizer().kind());
     parts.add(
         new MemoryPart(
-            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's share of " + trainers,
-            trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
-            0));
-    if (config.checkpoint().inBackground(trainers)) {
+            trainers == 1 ? name : name + ", one trainer's share of " + trainers, shares, 0));
+    if (workFloats > 0) {
       parts.add(
           new MemoryPart(
-              "copy of weights and moments, for checkpoints",
-              segment + 2 * (segment / trainers),
-              0));
+              "matrices of the optimizer", heap.arrayBytes(workFloats * Float.BYTES), 0));
+    }
+    if (config.checkpoint().inBackground(trainers)) {
+      parts.add(new MemoryPart("copy of weights and moments, for checkpoints", copies, 0));
     }
     long named = 0;
     for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
@@ -110,6 +124,21 @@ final class DryRun {
         new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
   }
 
+  private static String stateName(OptimizerConfig.Kind kind) {
+    return switch (kind) {
+      case ADAMW -> "AdamW moments";
+      case LION -> "Lion momentum";
+      case SGD -> "SGD momentum";
+      case ADAFACTOR -> "Adafactor second moments";
+      case MUON -> "Muon momentum, AdamW moments";
+    };
+  }
+
+  /** Elements of the optimizer's state on all trainers together, known after {@link #parts}. */
+  long stateElements() {
+    return state.stream().mapToLong(array -> array.array().size()).sum();
+  }
+
   private ParameterSet pass(KernelTrace trace) {
     try (LanguageModel model = Models.declare(modelConfig)) {
       model.parameters().allocate(trace, DType.F32);
@@ -123,7 +152,16 @@ final class DryRun {
       train(model, gradients, trace.pool());
       model.parameters().weights().flat().storage().markWritten();
       train(model, gradients, trace.pool());
+      trace.optimize(() -> optimize(model.parameters(), gradients));
       return model.parameters();
+    }
+  }
+
+  private void optimize(ParameterSet parameters, Segment gradients) {
+    try (Optimizer optimizer = Optimizers.of(config.optimizer(), parameters)) {
+      optimizer.step(gradients, config.optimizer().learningRate(), 1);
+      state = optimizer.state();
+      workFloats = optimizer.workFloats(config.cluster().plannedTrainers());
     }
   }
 
