@@ -47,6 +47,7 @@ public final class GradientExchange {
   private final boolean alone;
   private final List<Bucket> buckets = new ArrayList<>();
   private final double[] sums;
+  private final int bucketElements;
 
   private GradientAccumulator accumulator;
   private Segment gradients;
@@ -63,6 +64,7 @@ public final class GradientExchange {
     this.backend = parameters.backend();
     this.collective = collective;
     this.alone = collective.worldSize() == 1;
+    this.bucketElements = bucketElements;
     long size = parameters.segmentSize();
     for (long begin = 0; begin < size; begin += bucketElements) {
       buckets.add(new Bucket(begin, (int) Math.min(bucketElements, size - begin)));
@@ -169,6 +171,11 @@ public final class GradientExchange {
       await(transfers.get(i));
       gathered.get(i).written(segment, gathered.get(i).range());
     }
+  }
+
+  /** Elements of one bucket, except the last. */
+  int bucketElements() {
+    return bucketElements;
   }
 
   /** The ranks. */

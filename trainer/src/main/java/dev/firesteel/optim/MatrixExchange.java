@@ -47,7 +47,7 @@ final class MatrixExchange implements AutoCloseable {
     collective = exchange.collective();
     backend = parameters.backend();
     int world = collective.worldSize();
-    piece = piece(world, largest);
+    piece = piece(exchange, world, largest);
     buffers = world == 1 ? new float[0][] : new float[2][Math.multiplyExact(world, piece)];
     received =
         world == 1
@@ -56,15 +56,15 @@ final class MatrixExchange implements AutoCloseable {
                 backend.allocate(parameters.weights().dtype(), piece), 0, Shape.of(piece));
   }
 
-  private static int piece(int ranks, int largest) {
+  private static int piece(GradientExchange exchange, int ranks, int largest) {
     long whole = (largest + Shard.ALIGNMENT - 1L) / Shard.ALIGNMENT * Shard.ALIGNMENT;
-    int share = GradientExchange.BUCKET_ELEMENTS / ranks / Shard.ALIGNMENT * Shard.ALIGNMENT;
+    int share = exchange.bucketElements() / ranks / Shard.ALIGNMENT * Shard.ALIGNMENT;
     return (int) Math.min(whole, Math.max(Shard.ALIGNMENT, share));
   }
 
   /** Floats of its arrays. */
-  static long floats(int ranks, int largest) {
-    return ranks == 1 ? 0 : (2L * ranks + 1) * piece(ranks, largest);
+  static long floats(GradientExchange exchange, int ranks, int largest) {
+    return ranks == 1 ? 0 : (2L * ranks + 1) * piece(exchange, ranks, largest);
   }
 
   /**

@@ -169,7 +169,7 @@ public final class Muon implements Optimizer {
 
   @Override
   public long workFloats(int ranks) {
-    return newtonSchulz.floats() + MatrixExchange.floats(ranks, matrices.get(0).size());
+    return newtonSchulz.floats() + MatrixExchange.floats(exchange, ranks, matrices.get(0).size());
   }
 
   @Override
