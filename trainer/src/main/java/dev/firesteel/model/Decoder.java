@@ -60,10 +60,12 @@ final class Decoder implements LanguageModel {
   static Parameter head(ModelConfig config, ParameterSet.Builder parameters, Embedding embedding) {
     return config.tieEmbeddings()
         ? embedding.weight()
-        : parameters.declare(
-            "head.weight",
-            Shape.of(config.vocabularySize(), config.width()),
-            Initializer.normal(config.initStd()));
+        : parameters
+            .declare(
+                "head.weight",
+                Shape.of(config.vocabularySize(), config.width()),
+                Initializer.normal(config.initStd()))
+            .asTable();
   }
 
   /**

@@ -38,6 +38,11 @@ public final class Linear implements Projection {
     this(parameters, name, in, out, withBias, Activation.IDENTITY, initializer);
   }
 
+  /** The matrix. */
+  Parameter weight() {
+    return weight;
+  }
+
   @Override
   public Tensor apply(ForwardPass pass, Tensor x) {
     return apply(pass, x, activation);

@@ -1,6 +1,7 @@
 package dev.firesteel.nn;
 
 import dev.firesteel.array.Shape;
+import java.util.List;
 
 /**
  * One tensor of a model: its name, shape and offset in every {@link Segment} of its {@link
@@ -14,12 +15,15 @@ public final class Parameter {
   private boolean trainable = true;
   private int index = -1;
   private long offset = -1;
+  private final List<Integer> stacked;
+  private boolean table;
 
   Parameter(String name, Shape shape, Initializer initializer, boolean decayed) {
     this.name = name;
     this.shape = shape;
     this.initializer = initializer;
     this.decayed = decayed;
+    stacked = shape.rank() == 2 ? initializer.stackedRows(shape.dim(0)) : List.of();
   }
 
   void freeze() {
@@ -59,6 +63,29 @@ public final class Parameter {
    */
   public boolean trainable() {
     return trainable;
+  }
+
+  /**
+   * The number of rows of each matrix that this one holds, one below the other; a single one unless
+   * its {@link Initializer} packs several, as queries, keys and values, and none if this is not a
+   * matrix. An optimizer that works on whole matrices treats each on its own.
+   */
+  public List<Integer> stackedRows() {
+    return stacked;
+  }
+
+  /**
+   * Declares that the rows of this matrix stand for tokens, positions or classes: an embedding or
+   * an output head.
+   */
+  public Parameter asTable() {
+    table = true;
+    return this;
+  }
+
+  /** Whether this is a matrix between two hidden layers, and not {@linkplain #asTable a table}. */
+  public boolean hidden() {
+    return shape.rank() == 2 && !table;
   }
 
   /** Position in {@link ParameterSet#parameters()}. */

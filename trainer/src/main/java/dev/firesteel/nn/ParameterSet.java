@@ -193,6 +193,11 @@ public final class ParameterSet implements AutoCloseable {
     return Collections.unmodifiableList(arrays);
   }
 
+  /** The most elements of one array. */
+  public long arrayLimit() {
+    return arrayLimit;
+  }
+
   /** The parts of a range that are each in one array, in order. */
   public List<SegmentRange> pieces(SegmentRange range) {
     List<SegmentRange> pieces = new ArrayList<>();

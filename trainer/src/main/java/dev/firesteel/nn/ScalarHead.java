@@ -19,6 +19,7 @@ public final class ScalarHead implements Layer {
   public ScalarHead(
       ParameterSet.Builder parameters, String name, int width, Initializer initializer) {
     linear = new Linear(parameters, name, width, 1, true, initializer);
+    linear.weight().asTable();
   }
 
   /**

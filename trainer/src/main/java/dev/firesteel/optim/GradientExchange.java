@@ -49,6 +49,7 @@ public final class GradientExchange {
   private final boolean alone;
   private final List<Bucket> buckets = new ArrayList<>();
   private final double[] sums;
+  private final int bucketElements;
 
   private GradientAccumulator accumulator;
   private Segment gradients;
@@ -64,6 +65,7 @@ public final class GradientExchange {
     this.backend = parameters.backend();
     this.collective = collective;
     this.alone = collective.worldSize() == 1;
+    this.bucketElements = bucketElements;
     long size = parameters.trainedSize();
     if (size == 0) {
       throw new IllegalArgumentException(
@@ -166,20 +168,38 @@ public final class GradientExchange {
 
   /** Sends the weights of the {@link #owned} ranges to all ranks, and receives the others'. */
   public void gather() {
+    gather(parameters.weights(), List.of(new SegmentRange(0, parameters.trainedSize())));
+  }
+
+  /**
+   * Sends the {@link #owned} ranges of a segment to all ranks, and receives the others', of all
+   * buckets that hold an element of {@code needed}, which must be the same on all ranks.
+   */
+  void gather(Segment segment, List<SegmentRange> needed) {
     if (alone) {
       return;
     }
-    Segment weights = parameters.weights();
+    List<Bucket> gathered = buckets.stream().filter(bucket -> bucket.meets(needed)).toList();
     List<Transfer> transfers = new ArrayList<>();
-    for (Bucket bucket : buckets) {
+    for (Bucket bucket : gathered) {
       transfers.add(
           collective.allGather(
-              bucket.host(weights, bucket.owned()), bucket.hostOffset(weights), bucket.length));
+              bucket.host(segment, bucket.owned()), bucket.hostOffset(segment), bucket.length));
     }
     for (int i = 0; i < transfers.size(); i++) {
       await(transfers.get(i));
-      buckets.get(i).written(weights, buckets.get(i).range());
+      gathered.get(i).written(segment, gathered.get(i).range());
     }
+  }
+
+  /** Elements of one bucket, except the last. */
+  int bucketElements() {
+    return bucketElements;
+  }
+
+  /** The ranks. */
+  Collective collective() {
+    return collective;
   }
 
   /** Time that the caller has waited for transfers so far, in nanoseconds. */
@@ -187,7 +207,8 @@ public final class GradientExchange {
     return waitNanos;
   }
 
-  private void await(Transfer transfer) {
+  /** Waits for a transfer, and counts the time. */
+  void await(Transfer transfer) {
     long began = System.nanoTime();
     transfer.await();
     waitNanos += System.nanoTime() - began;
@@ -248,6 +269,11 @@ public final class GradientExchange {
 
     SegmentRange range() {
       return new SegmentRange(begin, begin + length);
+    }
+
+    boolean meets(List<SegmentRange> ranges) {
+      return ranges.stream()
+          .anyMatch(range -> range.begin() < begin + length && begin < range.end());
     }
 
     SegmentRange owned() {

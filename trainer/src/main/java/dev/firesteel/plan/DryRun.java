@@ -8,6 +8,7 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.OptimizerConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
@@ -18,6 +19,9 @@ import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.nn.SegmentRange;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.Optimizers;
+import dev.firesteel.optim.StateArray;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
@@ -38,6 +42,8 @@ final class DryRun {
   private final Supplier<LanguageModel> declaration;
   private final Heap heap;
   private final int threads;
+  private List<StateArray> state = List.of();
+  private long workFloats;
 
   DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
     this(config, () -> Models.declare(modelConfig), heap, threads);
@@ -71,17 +77,25 @@ final class DryRun {
             sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of micro-batches",
             sums * trained,
             0));
+    long shares = 0;
+    long copies = weights;
+    for (StateArray array : state) {
+      long bytes = heap.arrayBytes(array.array().size() * DType.F32.bytes());
+      boolean whole = trainers == 1 || array.replicated();
+      shares += whole ? bytes : bytes / trainers + SHARD_SLACK_BYTES;
+      copies += whole ? bytes : bytes / trainers;
+    }
+    String name = stateName(config.optimizer().kind());
     parts.add(
         new MemoryPart(
-            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's share of " + trainers,
-            trainers == 1 ? 2 * trained : 2 * (trained / trainers + SHARD_SLACK_BYTES),
-            0));
-    if (config.checkpoint().inBackground(trainers)) {
+            trainers == 1 ? name : name + ", one trainer's share of " + trainers, shares, 0));
+    if (workFloats > 0) {
       parts.add(
           new MemoryPart(
-              "copy of weights and moments, for checkpoints",
-              weights + 2 * (trained / trainers),
-              0));
+              "matrices of the optimizer", heap.arrayBytes(workFloats * Float.BYTES), 0));
+    }
+    if (config.checkpoint().inBackground(trainers)) {
+      parts.add(new MemoryPart("copy of weights and moments, for checkpoints", copies, 0));
     }
     long named = 0;
     for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
@@ -125,6 +139,21 @@ final class DryRun {
         new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
   }
 
+  private static String stateName(OptimizerConfig.Kind kind) {
+    return switch (kind) {
+      case ADAMW -> "AdamW moments";
+      case LION -> "Lion momentum";
+      case SGD -> "SGD momentum";
+      case ADAFACTOR -> "Adafactor second moments";
+      case MUON -> "Muon momentum, AdamW moments";
+    };
+  }
+
+  /** Elements of the optimizer's state on all trainers together, known after {@link #parts}. */
+  long stateElements() {
+    return state.stream().mapToLong(array -> array.array().size()).sum();
+  }
+
   private ParameterSet pass(KernelTrace trace) {
     try (LanguageModel model = declaration.get()) {
       model.parameters().allocate(trace, DType.F32);
@@ -138,6 +167,7 @@ final class DryRun {
       train(model, gradients, trace.pool());
       markUpdated(model.parameters());
       train(model, gradients, trace.pool());
+      trace.optimize(() -> optimize(model.parameters(), gradients));
       return model.parameters();
     }
   }
@@ -146,6 +176,14 @@ final class DryRun {
   private static void markUpdated(ParameterSet parameters) {
     for (SegmentRange array : parameters.pieces(new SegmentRange(0, parameters.trainedSize()))) {
       parameters.weights().range(array.begin(), array.end()).storage().markWritten();
+    }
+  }
+
+  private void optimize(ParameterSet parameters, Segment gradients) {
+    try (Optimizer optimizer = Optimizers.of(config.optimizer(), parameters)) {
+      optimizer.step(gradients, config.optimizer().learningRate(), 1);
+      state = optimizer.state();
+      workFloats = optimizer.workFloats(config.cluster().plannedTrainers());
     }
   }
 

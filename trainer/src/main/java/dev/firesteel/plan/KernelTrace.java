@@ -11,6 +11,7 @@ import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.ElementwiseKernels;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.LossKernels;
 import dev.firesteel.backend.NormKernels;
 import dev.firesteel.backend.OptimizerKernels;
@@ -84,6 +85,7 @@ final class KernelTrace implements Backend {
   private final LossKernels losses = new Losses();
   private final OptimizerKernels optimizer = new Optimizer();
   private ParameterSet parameters;
+  private boolean optimizing;
   private long poolHeapBytes;
   private long peakLentBytes;
   private Map<Kind, Long> atPeak = new EnumMap<>(Kind.class);
@@ -262,7 +264,17 @@ final class KernelTrace implements Backend {
             + ": decide in KernelTrace what its result is for, and in Workspace what it keeps");
   }
 
+  /** Runs an optimizer, whose matmuls are not those of a model's layers. */
+  void optimize(Runnable step) {
+    optimizing = true;
+    step.run();
+    optimizing = false;
+  }
+
   private Kind kindOfProduct(NdArray weight) {
+    if (optimizing) {
+      return Kind.OTHER;
+    }
     for (Parameter parameter : parameters.parameters()) {
       NdArray view = parameters.weights().view(parameter);
       if (weight.storage() == view.storage() && weight.offset() == view.offset()) {
@@ -524,6 +536,22 @@ final class KernelTrace implements Backend {
         NdArray secondMoments,
         NdArray weights) {
       note(Kind.OTHER, gradients, firstMoments, secondMoments, weights);
+    }
+
+    @Override
+    public void lion(LionStep step, NdArray gradients, NdArray momentum, NdArray weights) {
+      note(Kind.OTHER, gradients, momentum, weights);
+    }
+
+    @Override
+    public void squareSums(NdArray x, NdArray rows, NdArray columns) {
+      workspace.sumRows(x);
+      note(Kind.OTHER, x, rows, columns);
+    }
+
+    @Override
+    public void scaleRowsAndColumns(NdArray x, NdArray rows, NdArray columns) {
+      note(Kind.OTHER, x, rows, columns);
     }
   }
 }

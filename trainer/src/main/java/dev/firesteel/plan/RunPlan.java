@@ -23,8 +23,8 @@ import java.util.Map;
  * @param trainers number of trainers that share each step
  * @param flops floating-point operations
  * @param memory peak memory of training
- * @param checkpointBytes size of one checkpoint: weights, and both moments of the trained ones, in
- *     float32, excluding the tokenizer
+ * @param checkpointBytes size of one checkpoint: weights and the optimizer's state in float32,
+ *     excluding the tokenizer
  * @param checkpoints number of checkpoints that the run keeps
  */
 public record RunPlan(
@@ -73,9 +73,11 @@ public record RunPlan(
       long largestHeapBytes) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = Models.declare(model).parameters();
-    MemoryPlan memory = memory(config, model, threads, process, largestHeapBytes);
+    DryRun run = new DryRun(config, model, Heap.of(largestHeapBytes), threads);
+    MemoryPlan memory = memory(run, process);
     if (largestHeapBytes == 0) {
-      memory = memory(config, model, threads, process, memory.recommendedHeapBytes());
+      Heap heap = Heap.of(memory.recommendedHeapBytes());
+      memory = memory(new DryRun(config, model, heap, threads), process);
     }
     return new RunPlan(
         config.name(),
@@ -88,7 +90,7 @@ public record RunPlan(
         config.cluster().plannedTrainers(),
         flops(config, model),
         memory,
-        Float.BYTES * (declared.count() + 2 * declared.trainedCount()),
+        Float.BYTES * (declared.count() + run.stateElements()),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
   }
 
@@ -143,10 +145,8 @@ public record RunPlan(
         config.compute().recompute());
   }
 
-  private static MemoryPlan memory(
-      PretrainConfig config, ModelConfig model, int threads, MemoryPart process, long heapBytes) {
-    List<MemoryPart> parts =
-        new ArrayList<>(new DryRun(config, model, Heap.of(heapBytes), threads).parts());
+  private static MemoryPlan memory(DryRun run, MemoryPart process) {
+    List<MemoryPart> parts = new ArrayList<>(run.parts());
     parts.add(process);
     return MemoryPlan.of(parts);
   }

@@ -7,10 +7,11 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Segment;
-import dev.firesteel.optim.AdamW;
 import dev.firesteel.optim.GradientAccumulator;
 import dev.firesteel.optim.GradientClipping;
 import dev.firesteel.optim.GradientExchange;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.Optimizers;
 import dev.firesteel.optim.TreeSum;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
@@ -19,8 +20,8 @@ import java.util.List;
 
 /**
  * Turns a loss into new weights: forward and backward passes of this rank's micro-batches, the tree
- * sum of gradients and losses, their exchange with the other ranks, clipping, and AdamW. Every rank
- * calls it with the same step.
+ * sum of gradients and losses, their exchange with the other ranks, clipping, and an {@link
+ * Optimizer}. Every rank calls it with the same step.
  *
  * <p>The bits of the new weights depend only on the global batch: not on the number of threads, nor
  * on the number of ranks if that is a power of two that divides the micro-batches.
@@ -33,7 +34,7 @@ public final class Learner implements AutoCloseable {
   private final ArrayPool pool;
   private final GradientClipping clipping;
   private final GradientExchange exchange;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final GradientAccumulator accumulator;
   private long lossWaitNanos;
   private long lastStep = -1;
@@ -52,7 +53,7 @@ public final class Learner implements AutoCloseable {
     this.pool = pool;
     clipping = new GradientClipping(settings.gradientClip());
     exchange = new GradientExchange(model.parameters(), collective);
-    optimizer = new AdamW(model.parameters(), settings.optimizer(), exchange.owned());
+    optimizer = Optimizers.of(settings.optimizer(), model.parameters(), exchange);
     accumulator = new GradientAccumulator(model.parameters(), settings.microBatches());
   }
 
@@ -197,8 +198,8 @@ public final class Learner implements AutoCloseable {
         "a loss may have gradients of the models of its learners alone, got " + gradient);
   }
 
-  /** The optimizer, with this rank's moments. */
-  public AdamW optimizer() {
+  /** The optimizer, with this rank's state. */
+  public Optimizer optimizer() {
     return optimizer;
   }
 

@@ -138,6 +138,24 @@ class RunPlanTest {
     assertThat(memory.peakNativeBytes()).isBetween(2L * 123_000_000, 8L * 123_000_000);
   }
 
+  @Test
+  void theOptimizersStateIsPlanned() {
+    long hidden = 12L * 12 * 768 * 768;
+    long all = 124_439_808;
+    long adamW = plan().checkpointBytes();
+    assertThat(adamW).isEqualTo(4 * 3 * all);
+    assertThat(plan("optimizer.kind=lion").checkpointBytes()).isEqualTo(4 * 2 * all);
+    assertThat(plan("optimizer.kind=sgd", "optimizer.momentum=0").checkpointBytes())
+        .isEqualTo(4 * all);
+    RunPlan muon = plan("optimizer.kind=muon");
+    assertThat(muon.checkpointBytes()).isEqualTo(adamW - 4 * hidden);
+    assertThat(plan("optimizer.kind=adafactor").checkpointBytes())
+        .isBetween(4 * all, 4 * all + (4 << 20));
+    assertThat(muon.memory().parts().stream().map(MemoryPart::name))
+        .contains("Muon momentum, AdamW moments", "matrices of the optimizer")
+        .doesNotContain("AdamW moments");
+  }
+
   /** configs/gpt2-124m-one-machine.yaml, with Spark's 42 MiB. */
   @Test
   void gpt2SmallFitsInSixGigabytes() {

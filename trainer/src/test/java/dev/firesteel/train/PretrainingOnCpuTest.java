@@ -18,6 +18,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The promises of {@link PretrainingTest} that are the cpu backend's as well. */
 class PretrainingOnCpuTest {
@@ -104,10 +106,31 @@ class PretrainingOnCpuTest {
     assertSameRun(alone, changing);
   }
 
-  /** Large enough that each of four ranks owns some of the moments. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lion", "sgd", "adafactor", "muon"})
+  void everyOptimizerGivesTheSameBytesOnAnyRanksAndResumes(String optimizer) throws Exception {
+    PretrainConfig alone = sharded("alone", optimizer);
+    train(alone, 2, 12);
+    PretrainConfig changing = sharded("changing", optimizer);
+    TinyRun.trainOnRanks(changing, 4, PretrainingOnCpuTest::oneThread, 4);
+    TinyRun.trainOnRanks(changing, 2, PretrainingOnCpuTest::oneThread, 8);
+    assertThat(train(changing, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
+    assertSameRun(alone, changing);
+  }
+
+  /** Large enough that each of four ranks owns some of the optimizer's state. */
   private PretrainConfig sharded(String name) {
+    return sharded(name, "adamw");
+  }
+
+  private PretrainConfig sharded(String name, String optimizer) {
     return TinyRun.config(
-        folder, "name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64");
+        folder,
+        "name=" + name,
+        "compute.backend=cpu",
+        "model.layers=2",
+        "model.width=64",
+        "optimizer.kind=" + optimizer);
   }
 
   private static Backend oneThread() {
