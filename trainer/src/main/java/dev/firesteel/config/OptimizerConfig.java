@@ -85,11 +85,22 @@ public record OptimizerConfig(
 
   /** The optimizers. */
   public enum Kind {
-    ADAMW,
-    LION,
-    SGD,
-    ADAFACTOR,
-    MUON
+    ADAMW("AdamW moments"),
+    LION("Lion momentum"),
+    SGD("SGD momentum"),
+    ADAFACTOR("Adafactor second moments"),
+    MUON("Muon momentum, AdamW moments");
+
+    private final String state;
+
+    Kind(String state) {
+      this.state = state;
+    }
+
+    /** What the optimizer remembers of earlier gradients, in words. */
+    public String state() {
+      return state;
+    }
   }
 
   /** The size of an orthogonal update. */
@@ -115,8 +126,7 @@ public record OptimizerConfig(
             Map.of(Kind.ADAMW, 1e-8, Kind.MUON, 1e-8, Kind.ADAFACTOR, 1e-30));
     momentum = used(kind, "momentum", momentum, Map.of(Kind.MUON, 0.95, Kind.SGD, 0.9));
     nesterov = used(kind, "nesterov", nesterov, Map.of(Kind.MUON, true, Kind.SGD, false));
-    newtonSchulzSteps =
-        used(kind, "newton_schulz_steps", newtonSchulzSteps, Map.of(Kind.MUON, 5));
+    newtonSchulzSteps = used(kind, "newton_schulz_steps", newtonSchulzSteps, Map.of(Kind.MUON, 5));
     updateScale = used(kind, "update_scale", updateScale, Map.of(Kind.MUON, UpdateScale.SHAPE));
     matrixLearningRateFactor =
         used(
@@ -201,8 +211,7 @@ public record OptimizerConfig(
                   key,
                   ConfigLoader.yamlName(kind),
                   given,
-                  String.join(
-                      ", ", kinds.keySet().stream().map(ConfigLoader::yamlName).toList())));
+                  String.join(", ", kinds.keySet().stream().map(ConfigLoader::yamlName).toList())));
     }
     return null;
   }

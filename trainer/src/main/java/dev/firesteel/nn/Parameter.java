@@ -72,8 +72,8 @@ public final class Parameter {
   }
 
   /**
-   * Declares that the rows of this matrix stand for tokens, positions or classes: an embedding or an
-   * output head.
+   * Declares that the rows of this matrix stand for tokens, positions or classes: an embedding or
+   * an output head.
    */
   public Parameter asTable() {
     table = true;

@@ -15,8 +15,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Adafactor (Shazeer and Stern 2018, algorithm 4) without momentum, with G the clipped gradient of a
- * matrix [rows, columns] and t the update's number from 1:
+ * Adafactor (Shazeer and Stern 2018, algorithm 4) without momentum, with G the clipped gradient of
+ * a matrix [rows, columns] and t the update's number from 1:
  *
  * <pre>
  * b = 1 - t^-decayExponent
@@ -28,11 +28,11 @@ import java.util.List;
  *
  * <p>The second moment of a vector is not factored: {@code V = b V + (1 - b) (G^2 + epsilon), U = G
  * / sqrt(V)}. With {@code relativeStep}, the rate is multiplied by {@code max(1e-3, rms(W))}: the
- * schedule gives the paper's relative step size. Matrices that are stacked in one parameter, such as
- * queries, keys and values, have their own moments and clipping.
+ * schedule gives the paper's relative step size. Matrices that are stacked in one parameter, such
+ * as queries, keys and values, have their own moments and clipping.
  *
- * <p>The state is so small that every rank holds all of it. Across ranks, the gradients are gathered
- * on all, and each rank updates the weights that it owns.
+ * <p>The state is so small that every rank holds all of it. Across ranks, the gradients are
+ * gathered on all, and each rank updates the weights that it owns.
  */
 public final class Adafactor implements Optimizer {
   /** The paper's second epsilon: the smallest scale of a parameter. */
@@ -71,21 +71,20 @@ public final class Adafactor implements Optimizer {
     }
     ofRows = state("row_second_moments", matrices.stream().mapToLong(Matrix::rows).sum());
     ofColumns = state("column_second_moments", matrices.stream().mapToLong(Matrix::columns).sum());
-    ofVectors = state("second_moments", vectors.stream().mapToLong(run -> run.range().size()).sum());
+    ofVectors =
+        state("second_moments", vectors.stream().mapToLong(run -> run.range().size()).sum());
     rowFactors = array(matrices.stream().mapToInt(Matrix::rows).max().orElse(0));
     columnFactors = array(matrices.stream().mapToInt(Matrix::columns).max().orElse(0));
   }
 
   private StateArray state(String name, long size) {
     DType dtype = parameters.weights().dtype();
-    NdArray array =
-        new NdArray(host.allocate(dtype, size), 0, Shape.of(Math.toIntExact(size)));
+    NdArray array = new NdArray(host.allocate(dtype, size), 0, Shape.of(Math.toIntExact(size)));
     return new StateArray(name, List.of(new SegmentRange(0, size)), true, array, host);
   }
 
   private NdArray array(int size) {
-    return new NdArray(
-        backend.allocate(parameters.weights().dtype(), size), 0, Shape.of(size));
+    return new NdArray(backend.allocate(parameters.weights().dtype(), size), 0, Shape.of(size));
   }
 
   /** Overwrites the gradients. */
@@ -127,7 +126,8 @@ public final class Adafactor implements Optimizer {
     NdArray columnSums = columnFactors.slice(0, width);
     backend.optimizer().squareSums(gradients, rowSums, columnSums);
     double[] ofRow = averaged(rows, rowSums, decay, gradientScale * gradientScale / width);
-    double[] ofColumn = averaged(columns, columnSums, decay, gradientScale * gradientScale / height);
+    double[] ofColumn =
+        averaged(columns, columnSums, decay, gradientScale * gradientScale / height);
     double mean = 0;
     for (double value : ofRow) {
       mean += value;

@@ -9,7 +9,9 @@ import dev.firesteel.nn.SegmentRange;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Arrays with one number for each weight of some runs, initially 0, and the loop over these runs. */
+/**
+ * Arrays with one number for each weight of some runs, initially 0, and the loop over these runs.
+ */
 final class ElementwiseState implements AutoCloseable {
   private final ParameterSet parameters;
   private final List<UpdateRun> runs;

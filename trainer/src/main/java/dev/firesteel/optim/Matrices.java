@@ -8,7 +8,9 @@ import dev.firesteel.nn.SegmentRange;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The matrices of parameters: those {@linkplain Parameter#stackedRows stacked} in one separately. */
+/**
+ * The matrices of parameters: those {@linkplain Parameter#stackedRows stacked} in one separately.
+ */
 final class Matrices {
   private Matrices() {}
 

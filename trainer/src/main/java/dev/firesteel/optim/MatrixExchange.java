@@ -36,8 +36,22 @@ final class MatrixExchange implements AutoCloseable {
     void receive(int rank, int begin, NdArray elements);
   }
 
-  private record Pending(
-      Transfer transfer, float[] buffer, int begin, List<Integer> sizes, Receiver receiver) {}
+  private static final class Pending {
+    private final Transfer transfer;
+    private final float[] buffer;
+    private final int begin;
+    private final List<Integer> sizes;
+    private final Receiver receiver;
+
+    Pending(
+        Transfer transfer, float[] buffer, int begin, List<Integer> sizes, Receiver receiver) {
+      this.transfer = transfer;
+      this.buffer = buffer;
+      this.begin = begin;
+      this.sizes = sizes;
+      this.receiver = receiver;
+    }
+  }
 
   /**
    * @param largest elements of the largest matrix

@@ -24,9 +24,9 @@ import java.util.List;
  * </pre>
  *
  * <p>The scale is {@code sqrt(max(1, rows / columns))}, or {@code 0.2 sqrt(max(rows, columns))} to
- * match the root mean square of AdamW's updates (Liu et al. 2025, section 2.2); lr is the schedule's
- * rate times {@code matrix_learning_rate_factor}. Matrices that are stacked in one parameter, such
- * as queries, keys and values, are orthogonalized separately.
+ * match the root mean square of AdamW's updates (Liu et al. 2025, section 2.2); lr is the
+ * schedule's rate times {@code matrix_learning_rate_factor}. Matrices that are stacked in one
+ * parameter, such as queries, keys and values, are orthogonalized separately.
  *
  * <p>Across ranks, momentum is sharded like AdamW's moments. U is gathered on all ranks, each of
  * which orthogonalizes some of the matrices, and the results are sent to all ranks. A matrix's bits
@@ -70,8 +70,7 @@ public final class Muon implements Optimizer {
     }
     matrices.sort(Comparator.comparingInt(Matrix::size).reversed());
     others = new AdamW(parameters, config, owned, parameter -> !parameter.hidden());
-    momentum =
-        new ElementwiseState(parameters, groups.runs(owned, Parameter::hidden), "momentum");
+    momentum = new ElementwiseState(parameters, groups.runs(owned, Parameter::hidden), "momentum");
     newtonSchulz =
         new NewtonSchulz(
             parameters.backend(),
@@ -86,8 +85,7 @@ public final class Muon implements Optimizer {
   public void step(Segment gradients, double learningRate, double gradientScale) {
     others.step(gradients, learningRate, gradientScale);
     momentum.update(
-        gradients,
-        (run, range, weights, state) -> toDirections(gradientScale, range, state[0]));
+        gradients, (run, range, weights, state) -> toDirections(gradientScale, range, state[0]));
     exchange.gather(gradients, all);
     int ranks = exchange.collective().worldSize();
     for (int first = 0; first < matrices.size(); first += ranks) {
@@ -133,7 +131,9 @@ public final class Muon implements Optimizer {
           kernels.scale(1 - rate * decay, weights, weights);
         }
         kernels.addScaled(
-            -rate * scale(matrix), elements.slice((int) (from - start), (int) (to - start)), weights);
+            -rate * scale(matrix),
+            elements.slice((int) (from - start), (int) (to - start)),
+            weights);
       }
     }
   }

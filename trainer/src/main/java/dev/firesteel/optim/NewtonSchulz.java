@@ -22,8 +22,8 @@ import java.util.Map;
  * X = a X + b (X X^T) X + c (X X^T)^2 X        a = 3.4445, b = -4.7750, c = 2.0315
  * </pre>
  *
- * <p>or the same with {@code X (X^T X)} where G has more rows than columns, so that the product of X
- * with itself is small. Matmuls have the precision of the backend's, as in a model's layers.
+ * <p>or the same with {@code X (X^T X)} where G has more rows than columns, so that the product of
+ * X with itself is small. Matmuls have the precision of the backend's, as in a model's layers.
  */
 final class NewtonSchulz implements AutoCloseable {
   private static final double A = 3.4445;
@@ -36,7 +36,9 @@ final class NewtonSchulz implements AutoCloseable {
   private final Storage[] large = new Storage[2];
   private final Storage[] square = new Storage[2];
 
-  /** The arrays by the matrix's shape, so that forms that a backend derives from them are reused. */
+  /**
+   * The arrays by the matrix's shape, so that forms that a backend derives from them are reused.
+   */
   private final Map<Shape, Work> works = new HashMap<>();
 
   private record Work(NdArray x, NdArray next, NdArray gram, NdArray polynomial) {}

@@ -6,8 +6,8 @@ import java.util.List;
 
 /**
  * Turns gradients into new weights. Each rank has one, which updates the weights of the ranges that
- * its {@link GradientExchange} owns and holds the state for these (ZeRO-1); their bits do not depend
- * on the number of ranks. {@link Optimizers} creates them.
+ * its {@link GradientExchange} owns and holds the state for these (ZeRO-1); their bits do not
+ * depend on the number of ranks. {@link Optimizers} creates them.
  */
 public interface Optimizer extends AutoCloseable {
   /**

@@ -36,8 +36,7 @@ public final class Sgd implements Optimizer {
     this.parameters = parameters;
     momentum = config.momentum();
     nesterov = config.nesterov();
-    List<UpdateRun> runs =
-        new ParameterGroups(config, parameters).runs(owned, parameter -> true);
+    List<UpdateRun> runs = new ParameterGroups(config, parameters).runs(owned, parameter -> true);
     state =
         momentum > 0
             ? new ElementwiseState(parameters, runs, "momentum")
@@ -49,7 +48,8 @@ public final class Sgd implements Optimizer {
     updates++;
     state.update(
         gradients,
-        (run, range, weights, momenta) -> update(run, learningRate, gradientScale, range, weights, momenta));
+        (run, range, weights, momenta) ->
+            update(run, learningRate, gradientScale, range, weights, momenta));
   }
 
   private void update(

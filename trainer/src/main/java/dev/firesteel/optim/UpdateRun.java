@@ -16,7 +16,6 @@ record UpdateRun(SegmentRange range, double learningRateFactor, double weightDec
   }
 
   UpdateRun until(long end) {
-    return new UpdateRun(
-        new SegmentRange(range.begin(), end), learningRateFactor, weightDecay);
+    return new UpdateRun(new SegmentRange(range.begin(), end), learningRateFactor, weightDecay);
   }
 }

@@ -17,8 +17,8 @@ import dev.firesteel.tensor.Tensor;
 
 /**
  * Turns a loss into new weights: forward and backward passes of this rank's micro-batches, the tree
- * sum of gradients and losses, their exchange with the other ranks, clipping, and an {@link Optimizer}.
- * Every rank calls it with the same step.
+ * sum of gradients and losses, their exchange with the other ranks, clipping, and an {@link
+ * Optimizer}. Every rank calls it with the same step.
  *
  * <p>The bits of the new weights depend only on the global batch: not on the number of threads, nor
  * on the number of ranks if that is a power of two that divides the micro-batches.

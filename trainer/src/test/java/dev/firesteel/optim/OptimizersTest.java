@@ -144,8 +144,7 @@ class OptimizersTest {
     ParameterSet.Builder declaration = ParameterSet.builder();
     for (String name : List.of("a.weight", "a.bias", "b.weight", "c.weight", "c.gain")) {
       boolean matrix = name.endsWith("weight");
-      declaration.declare(
-          name, matrix ? Shape.of(2, 2) : Shape.of(4), Initializer.constant(2));
+      declaration.declare(name, matrix ? Shape.of(2, 2) : Shape.of(4), Initializer.constant(2));
     }
     ParameterSet parameters = declaration.build();
     try (Backend backend = new ReferenceBackend()) {
@@ -226,8 +225,7 @@ class OptimizersTest {
           values[i] = random.nextGaussian();
         }
         backend.upload(values, 0, matrix);
-        try (NewtonSchulz iterations =
-            new NewtonSchulz(backend, DType.F64, 5, List.of(shape))) {
+        try (NewtonSchulz iterations = new NewtonSchulz(backend, DType.F64, 5, List.of(shape))) {
           double[] result = new double[values.length];
           backend.download(iterations.orthogonal(matrix), result, 0);
           double squares = 0;

@@ -41,7 +41,8 @@ class PlannedMemoryTest {
     "gpt2, fp32, none, adafactor"
   })
   void theHeapIsWhatThePlanSaid(
-      String architecture, String precision, String recompute, String optimizer) throws IOException {
+      String architecture, String precision, String recompute, String optimizer)
+      throws IOException {
     TinyRun.prepare(folder);
     PretrainConfig config =
         TinyRun.config(

@@ -31,12 +31,12 @@ import java.util.stream.Collectors;
 /**
  * An optimizer's state in a folder of a checkpoint, {@code trainer/} for its first model: {@code
  * layout.json} records the position of each parameter in a segment; the files {@code
- * optimizer-00001-of-0000N.safetensors} contain its arrays, each rank's ranges of them concatenated,
- * with the ranges as metadata: {@code begin} lists their first elements, in the segment for an array
- * with one number per weight, and {@code length} their lengths, both in order and separated by
- * commas; {@code NAME.begin} and {@code NAME.length} those of an array whose ranges differ. Arrays
- * that all ranks hold alike are in the first file. The number of files and their ranges need not
- * match what the reader would have written.
+ * optimizer-00001-of-0000N.safetensors} contain its arrays, each rank's ranges of them
+ * concatenated, with the ranges as metadata: {@code begin} lists their first elements, in the
+ * segment for an array with one number per weight, and {@code length} their lengths, both in order
+ * and separated by commas; {@code NAME.begin} and {@code NAME.length} those of an array whose
+ * ranges differ. Arrays that all ranks hold alike are in the first file. The number of files and
+ * their ranges need not match what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "layout.json";

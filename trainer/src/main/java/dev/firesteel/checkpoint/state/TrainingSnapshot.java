@@ -1,9 +1,9 @@
 package dev.firesteel.checkpoint.state;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
 import dev.firesteel.array.HostMemory;
-import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.optim.Optimizer;
