@@ -43,8 +43,7 @@ final class MatrixExchange implements AutoCloseable {
     private final List<Integer> sizes;
     private final Receiver receiver;
 
-    Pending(
-        Transfer transfer, float[] buffer, int begin, List<Integer> sizes, Receiver receiver) {
+    Pending(Transfer transfer, float[] buffer, int begin, List<Integer> sizes, Receiver receiver) {
       this.transfer = transfer;
       this.buffer = buffer;
       this.begin = begin;

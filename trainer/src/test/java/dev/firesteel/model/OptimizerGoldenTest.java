@@ -381,7 +381,7 @@ class OptimizerGoldenTest {
     if (on == On.OPENCL_FLOAT32) {
       OpenClSupport.assumeDevice();
     }
-    OptimizerConfig optimizer = TestOptimizers.config(settings.split(" "));
+    OptimizerConfig optimizer = TestOptimizers.config(settings.split(" ", -1));
     boolean amplified = optimizer.kind() == OptimizerConfig.Kind.MUON && on.dtype == DType.F32;
     double tolerance = amplified ? MUON_TOLERANCE : on.tolerance;
     try (Backend backend = Backends.create(new BackendOptions(on.backend, Precision.FP32, 2))) {

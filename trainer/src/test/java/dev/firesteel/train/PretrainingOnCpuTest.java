@@ -128,7 +128,7 @@ class PretrainingOnCpuTest {
     List<String> overrides =
         new ArrayList<>(
             List.of("name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64"));
-    for (String setting : ("kind=" + optimizer).split(" ")) {
+    for (String setting : ("kind=" + optimizer).split(" ", -1)) {
       overrides.add("optimizer." + setting);
     }
     return TinyRun.config(folder, overrides.toArray(String[]::new));
