@@ -85,11 +85,22 @@ public record OptimizerConfig(
 
   /** The optimizers. */
   public enum Kind {
-    ADAMW,
-    LION,
-    SGD,
-    ADAFACTOR,
-    MUON
+    ADAMW("AdamW moments"),
+    LION("Lion momentum"),
+    SGD("SGD momentum"),
+    ADAFACTOR("Adafactor second moments"),
+    MUON("Muon momentum, AdamW moments");
+
+    private final String state;
+
+    Kind(String state) {
+      this.state = state;
+    }
+
+    /** What the optimizer remembers of earlier gradients, in words. */
+    public String state() {
+      return state;
+    }
   }
 
   /** The size of an orthogonal update. */

@@ -107,6 +107,12 @@ final class NewtonSchulz implements AutoCloseable {
     }
   }
 
+  /** Floating-point operations of one step's three matmuls. */
+  static double flopsPerStep(int rows, int columns) {
+    double small = Math.min(rows, columns);
+    return 2 * small * small * (2.0 * Math.max(rows, columns) + small);
+  }
+
   /** Floats of its arrays. */
   long floats() {
     return 2 * (large[0].size() + square[0].size());

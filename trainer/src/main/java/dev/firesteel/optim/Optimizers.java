@@ -2,6 +2,7 @@ package dev.firesteel.optim;
 
 import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.OptimizerConfig;
+import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 
 /** Creates optimizers from their configuration. */
@@ -18,6 +19,23 @@ public final class Optimizers {
       case ADAFACTOR -> new Adafactor(parameters, config, exchange);
       case MUON -> new Muon(parameters, config, exchange);
     };
+  }
+
+  /** Floating-point operations of the matmuls in one update, on all ranks together. */
+  public static double flops(OptimizerConfig config, ParameterSet parameters) {
+    if (config.kind() != OptimizerConfig.Kind.MUON) {
+      return 0;
+    }
+    double flops = 0;
+    for (Parameter parameter : parameters.trained()) {
+      if (parameter.hidden()) {
+        for (int rows : parameter.stackedRows()) {
+          int columns = parameter.shape().last();
+          flops += config.newtonSchulzSteps() * NewtonSchulz.flopsPerStep(rows, columns);
+        }
+      }
+    }
+    return flops;
   }
 
   /** The optimizer of a single rank. */

@@ -8,7 +8,6 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.OptimizerConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
@@ -85,7 +84,7 @@ final class DryRun {
       shares += whole ? bytes : bytes / trainers + SHARD_SLACK_BYTES;
       copies += whole ? bytes : bytes / trainers;
     }
-    String name = stateName(config.optimizer().kind());
+    String name = config.optimizer().kind().state();
     parts.add(
         new MemoryPart(
             trainers == 1 ? name : name + ", one trainer's share of " + trainers, shares, 0));
@@ -137,16 +136,6 @@ final class DryRun {
   private Workspace workspace() {
     return Backends.workspace(
         new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
-  }
-
-  private static String stateName(OptimizerConfig.Kind kind) {
-    return switch (kind) {
-      case ADAMW -> "AdamW moments";
-      case LION -> "Lion momentum";
-      case SGD -> "SGD momentum";
-      case ADAFACTOR -> "Adafactor second moments";
-      case MUON -> "Muon momentum, AdamW moments";
-    };
   }
 
   /** Elements of the optimizer's state on all trainers together, known after {@link #parts}. */

@@ -5,6 +5,7 @@ import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.optim.Optimizers;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.Map;
  * @param threads threads of one trainer
  * @param trainers number of trainers that share each step
  * @param flops floating-point operations
+ * @param optimizerFlops floating-point operations of the matmuls in an update of the weights
  * @param memory peak memory of training
  * @param checkpointBytes size of one checkpoint: weights and the optimizer's state in float32,
  *     excluding the tokenizer
@@ -37,6 +39,7 @@ public record RunPlan(
     int threads,
     int trainers,
     FlopPlan flops,
+    double optimizerFlops,
     MemoryPlan memory,
     long checkpointBytes,
     int checkpoints) {
@@ -48,7 +51,8 @@ public record RunPlan(
   private static final double SECONDS_PER_NUMBER = 7.2e-9;
 
   /**
-   * AdamW, clipping, and repacking the weight: memory-bound, regardless of the number of threads.
+   * The optimizer, clipping, and repacking the weight: memory-bound, regardless of the number of
+   * threads.
    */
   private static final double SECONDS_PER_PARAMETER = 2.5e-9;
 
@@ -89,6 +93,7 @@ public record RunPlan(
         threads,
         config.cluster().plannedTrainers(),
         flops(config, model),
+        Optimizers.flops(config.optimizer(), declared),
         memory,
         Float.BYTES * (declared.count() + run.stateElements()),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
@@ -102,7 +107,8 @@ public record RunPlan(
    * @param flopsPerSecond as measured by {@link ThroughputProbe}
    */
   public double stepSeconds(double flopsPerSecond) {
-    return stepSeconds(flops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
+    return stepSeconds(
+        flops, optimizerFlops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
   }
 
   /**
@@ -115,10 +121,12 @@ public record RunPlan(
   public static double stepSeconds(
       PretrainConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
+    ParameterSet declared = Models.declare(model).parameters();
     return stepSeconds(
         flops(config, model),
+        Optimizers.flops(config.optimizer(), declared),
         config.training().tokensPerStep(),
-        Models.declare(model).parameters().count(),
+        declared.count(),
         threads,
         trainers,
         flopsPerSecond);
@@ -126,12 +134,13 @@ public record RunPlan(
 
   private static double stepSeconds(
       FlopPlan flops,
+      double optimizerFlops,
       long tokensPerStep,
       long parameterCount,
       int threads,
       int trainers,
       double flopsPerSecond) {
-    return (flops.perStep() / flopsPerSecond
+    return ((flops.perStep() + optimizerFlops) / flopsPerSecond
             + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
             + parameterCount * SECONDS_PER_PARAMETER)
         / trainers;

@@ -105,7 +105,7 @@ class OptimizerConfigTest {
             + " does not use it, got 0.9: it is a key of sgd, muon",
       })
   void refusesValuesThatCannotBe(String overrides, String message) {
-    assertThatThrownBy(() -> config(overrides.split(" ")))
+    assertThatThrownBy(() -> config(overrides.split(" ", -1)))
         .isInstanceOf(UserException.class)
         .hasMessage(message);
   }

@@ -183,9 +183,12 @@ class OptimizerGoldenTest {
   private static final ModelConfig GPT2 = TestModels.gpt2(2, 16, 2, 16, 65);
   private static final ModelConfig LLAMA = TestModels.llama(2, 16, 4, 2, 40, 16, 65);
 
+  private static final double MUON_TOLERANCE = 5e-4;
+
   /**
-   * Backends, with the tolerance of a loss: for Muon five times as much in float32, because the
-   * iterations increase small singular values, and with them what rounding adds, 3.4^5-fold.
+   * Backends, with the tolerance of a loss. In float32 Muon's is wider: the weights of the formula
+   * have few large singular values, and the iterations increase the others, which are little more
+   * than rounding, 3.4^5-fold.
    */
   enum On {
     REFERENCE_FLOAT64(BackendKind.REFERENCE, DType.F64, 2e-11),
@@ -378,9 +381,9 @@ class OptimizerGoldenTest {
     if (on == On.OPENCL_FLOAT32) {
       OpenClSupport.assumeDevice();
     }
-    OptimizerConfig optimizer = TestOptimizers.config(settings.split(" "));
+    OptimizerConfig optimizer = TestOptimizers.config(settings.split(" ", -1));
     boolean amplified = optimizer.kind() == OptimizerConfig.Kind.MUON && on.dtype == DType.F32;
-    double tolerance = amplified ? 5 * on.tolerance : on.tolerance;
+    double tolerance = amplified ? MUON_TOLERANCE : on.tolerance;
     try (Backend backend = Backends.create(new BackendOptions(on.backend, Precision.FP32, 2))) {
       ArrayPool pool = new ArrayPool(backend);
       LanguageModel model = Models.declare(config);

@@ -55,7 +55,7 @@ class OptimizersTest {
         "kind=muon update_scale=adamw_rms nesterov=false",
       })
   void weightsAreThoseOfOneRank(String settings) throws Exception {
-    List<String> all = new ArrayList<>(List.of(settings.split(" ")));
+    List<String> all = new ArrayList<>(List.of(settings.split(" ", -1)));
     all.add(GROUPS);
     OptimizerConfig config = TestOptimizers.config(all.toArray(String[]::new));
     FloatBuffer alone = train(config, new SingleProcess());

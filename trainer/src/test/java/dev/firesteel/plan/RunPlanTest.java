@@ -151,6 +151,11 @@ class RunPlanTest {
     assertThat(muon.checkpointBytes()).isEqualTo(adamW - 4 * hidden);
     assertThat(plan("optimizer.kind=adafactor").checkpointBytes())
         .isBetween(4 * all, 4 * all + (4 << 20));
+    // Five steps for four square matrices and two of 4:1 in each of 12 blocks.
+    double cube = 768.0 * 768 * 768;
+    assertThat(muon.optimizerFlops()).isEqualTo(5 * 12 * 2 * cube * (4 * 3 + 2 * 9));
+    assertThat(muon.stepSeconds(1e11))
+        .isCloseTo(plan().stepSeconds(1e11) + muon.optimizerFlops() / 1e11, within(1e-9));
     assertThat(muon.memory().parts().stream().map(MemoryPart::name))
         .contains("Muon momentum, AdamW moments", "matrices of the optimizer")
         .doesNotContain("AdamW moments");
