@@ -46,6 +46,27 @@ class RunPlanTest {
     assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
   }
 
+  /** Llama-2-7B: its weights are four arrays. */
+  @Test
+  void plansMoreParametersThanAnArrayHolds() {
+    RunPlan plan =
+        plan(
+            "model.architecture=llama",
+            "model.layers=32",
+            "model.width=4096",
+            "model.heads=32",
+            "model.feed_forward_width=11008",
+            "model.tie_embeddings=false");
+    assertThat(plan.parameterCount()).isGreaterThan(3L * Integer.MAX_VALUE);
+    assertThat(plan.memory().parts())
+        .filteredOn(part -> part.name().equals("weights"))
+        .singleElement()
+        .satisfies(
+            weights ->
+                assertThat(weights.heapBytes())
+                    .isBetween(4 * plan.parameterCount(), 4 * plan.parameterCount() + (256 << 20)));
+  }
+
   /** nanoGPT's count of the same model: 6 N + 12 L H K T, with all of the square of attention. */
   @Test
   void countsOperationsOfCausalAttention() {
