@@ -49,12 +49,12 @@ final class Decoder implements LanguageModel {
       Parameter head) {}
 
   private final ModelConfig config;
-  private final ParameterSet parameters;
+  private final ParameterSet.Builder declaration;
   private final Layers layers;
 
-  Decoder(ModelConfig config, ParameterSet parameters, Layers layers) {
+  Decoder(ModelConfig config, ParameterSet.Builder declaration, Layers layers) {
     this.config = config;
-    this.parameters = parameters;
+    this.declaration = declaration;
     this.layers = layers;
   }
 
@@ -62,10 +62,12 @@ final class Decoder implements LanguageModel {
   static Parameter head(ModelConfig config, ParameterSet.Builder parameters, Embedding embedding) {
     return config.tieEmbeddings()
         ? embedding.weight()
-        : parameters.declare(
-            "head.weight",
-            Shape.of(config.vocabularySize(), config.width()),
-            Initializer.normal(config.initStd()));
+        : parameters
+            .declare(
+                "head.weight",
+                Shape.of(config.vocabularySize(), config.width()),
+                Initializer.normal(config.initStd()))
+            .asTable();
   }
 
   /**
@@ -84,7 +86,7 @@ final class Decoder implements LanguageModel {
 
   @Override
   public ParameterSet parameters() {
-    return parameters;
+    return declaration.built();
   }
 
   @Override
@@ -212,9 +214,9 @@ final class Decoder implements LanguageModel {
               + capacity);
     }
     return new KeyValueCache(
-        parameters.backend(),
+        parameters().backend(),
         pool,
-        parameters.weights().dtype(),
+        parameters().weights().dtype(),
         config.layers(),
         batch,
         config.kvHeads(),

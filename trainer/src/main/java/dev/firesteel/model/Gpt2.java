@@ -11,6 +11,7 @@ import dev.firesteel.nn.LayerNorm;
 import dev.firesteel.nn.Mlp;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Projections;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,8 +27,8 @@ import java.util.List;
 final class Gpt2 {
   private Gpt2() {}
 
-  static LanguageModel declare(ModelConfig config) {
-    ParameterSet.Builder parameters = ParameterSet.builder();
+  static LanguageModel declare(
+      ModelConfig config, ParameterSet.Builder parameters, Projections projections) {
     Initializer initial = Initializer.normal(config.initStd());
     Initializer residual = Decoder.residual(config);
     AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
@@ -45,6 +46,7 @@ final class Gpt2 {
               norm(parameters, name + ".attention_norm", config),
               new CausalSelfAttention(
                   parameters,
+                  projections,
                   name + ".attention",
                   width,
                   spec,
@@ -55,6 +57,7 @@ final class Gpt2 {
               norm(parameters, name + ".feed_forward_norm", config),
               new Mlp(
                   parameters,
+                  projections,
                   name + ".feed_forward",
                   width,
                   config.feedForwardWidth(),
@@ -66,7 +69,7 @@ final class Gpt2 {
     LayerNorm finalNorm = norm(parameters, "final_norm", config);
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, positions, blocks, finalNorm, head);
-    return new Decoder(config, parameters.build(), layers);
+    return new Decoder(config, parameters, layers);
   }
 
   private static LayerNorm norm(ParameterSet.Builder parameters, String name, ModelConfig config) {

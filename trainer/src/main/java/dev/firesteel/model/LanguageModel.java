@@ -18,7 +18,12 @@ public interface LanguageModel extends AutoCloseable {
   /** Architecture and sizes. */
   ModelConfig config();
 
-  /** The weights; allocated, unless the model was only declared. */
+  /**
+   * The weights, allocated unless the model was only declared, and whatever else was declared on
+   * the same builder: heads, adapters.
+   *
+   * @throws IllegalStateException before the builder that the model was declared on is built
+   */
   ParameterSet parameters();
 
   /**

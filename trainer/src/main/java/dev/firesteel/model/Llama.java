@@ -10,6 +10,7 @@ import dev.firesteel.nn.Embedding;
 import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Projections;
 import dev.firesteel.nn.RmsNorm;
 import dev.firesteel.nn.SwiGluMlp;
 import java.util.ArrayList;
@@ -24,8 +25,8 @@ import java.util.List;
 final class Llama {
   private Llama() {}
 
-  static LanguageModel declare(ModelConfig config) {
-    ParameterSet.Builder parameters = ParameterSet.builder();
+  static LanguageModel declare(
+      ModelConfig config, ParameterSet.Builder parameters, Projections projections) {
     Initializer initial = Initializer.normal(config.initStd());
     Initializer residual = Decoder.residual(config);
     AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
@@ -47,6 +48,7 @@ final class Llama {
               new RmsNorm(parameters, name + ".attention_norm", width, config.normEpsilon()),
               new CausalSelfAttention(
                   parameters,
+                  projections,
                   name + ".attention",
                   width,
                   spec,
@@ -57,6 +59,7 @@ final class Llama {
               new RmsNorm(parameters, name + ".feed_forward_norm", width, config.normEpsilon()),
               new SwiGluMlp(
                   parameters,
+                  projections,
                   name + ".feed_forward",
                   width,
                   config.feedForwardWidth(),
@@ -66,6 +69,6 @@ final class Llama {
     RmsNorm finalNorm = new RmsNorm(parameters, "final_norm", width, config.normEpsilon());
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, null, blocks, finalNorm, head);
-    return new Decoder(config, parameters.build(), layers);
+    return new Decoder(config, parameters, layers);
   }
 }

@@ -15,16 +15,18 @@ import dev.firesteel.tensor.Tensor;
 public final class CausalSelfAttention {
   private final AttentionSpec spec;
   private final RopeSpec rope;
-  private final Linear qkv;
-  private final Linear output;
+  private final Projection qkv;
+  private final Projection output;
 
   /**
+   * @param projections makes both matrices
    * @param rope rotates queries and keys; null for none
    * @param standardDeviation of the packed matrix
    * @param residual of the projection back to the residual stream
    */
   public CausalSelfAttention(
       ParameterSet.Builder parameters,
+      Projections projections,
       String name,
       int width,
       AttentionSpec spec,
@@ -35,7 +37,7 @@ public final class CausalSelfAttention {
     this.spec = spec;
     this.rope = rope;
     qkv =
-        new Linear(
+        projections.declare(
             parameters,
             name + ".qkv",
             width,
@@ -45,7 +47,9 @@ public final class CausalSelfAttention {
                 standardDeviation,
                 spec.heads() * spec.headWidth(),
                 spec.keyValueHeads() * spec.headWidth()));
-    output = new Linear(parameters, name + ".output", spec.outputWidth(), width, bias, residual);
+    output =
+        projections.declare(
+            parameters, name + ".output", spec.outputWidth(), width, bias, residual);
   }
 
   /**

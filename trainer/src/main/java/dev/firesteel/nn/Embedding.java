@@ -9,7 +9,7 @@ public final class Embedding implements Layer {
 
   public Embedding(
       ParameterSet.Builder parameters, String name, int rows, int width, Initializer initializer) {
-    weight = parameters.declare(name + ".weight", Shape.of(rows, width), initializer);
+    weight = parameters.declare(name + ".weight", Shape.of(rows, width), initializer).asTable();
   }
 
   /** The table, for a tied output head. */

@@ -6,7 +6,8 @@ import dev.firesteel.tensor.Tensor;
 
 /**
  * One pass of a model over one micro-batch: binds parameters to tensors on a tape and numbers the
- * dropout masks. Lives as long as its tape.
+ * dropout masks. Lives as long as its tape. A tape may have passes of several models, and several
+ * passes of one.
  */
 public final class ForwardPass {
   private final Tape tape;
@@ -14,22 +15,31 @@ public final class ForwardPass {
   private final ParameterSet parameters;
   private final long dropoutKey;
   private final Recompute recompute;
+  private final boolean training;
+  private final boolean adapted;
   private long dropoutSite;
 
   private ForwardPass(
-      Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey, Recompute recompute) {
+      Tape tape,
+      ParameterSet parameters,
+      Segment gradients,
+      long dropoutKey,
+      Recompute recompute,
+      boolean adapted) {
     this.recompute = recompute;
     this.tape = tape;
     this.parameters = parameters;
     this.dropoutKey = dropoutKey;
+    this.training = gradients != null && tape.recording();
+    this.adapted = adapted;
     tensors = new Tensor[parameters.parameters().size()];
     Segment weights = parameters.weights();
     for (Parameter parameter : parameters.parameters()) {
-      // All of them, so that backward writes 0 for parameters that the loss does not depend on.
+      // All that are trained, so that backward writes 0 for those that the loss does not depend on.
       tensors[parameter.index()] =
-          gradients == null
-              ? tape.constant(weights.view(parameter))
-              : tape.variable(weights.view(parameter), gradients.view(parameter));
+          gradients != null && parameter.trainable()
+              ? tape.variable(weights.view(parameter), gradients.view(parameter))
+              : tape.constant(weights.view(parameter));
     }
   }
 
@@ -52,12 +62,20 @@ public final class ForwardPass {
    */
   public static ForwardPass training(
       Tape tape, ParameterSet parameters, Segment gradients, long dropoutKey, Recompute recompute) {
-    return new ForwardPass(tape, parameters, gradients, dropoutKey, recompute);
+    return new ForwardPass(tape, parameters, gradients, dropoutKey, recompute, true);
   }
 
   /** A pass without gradients for these parameters, and without dropout. */
   public static ForwardPass inference(Tape tape, ParameterSet parameters) {
-    return new ForwardPass(tape, parameters, null, 0, Recompute.NONE);
+    return new ForwardPass(tape, parameters, null, 0, Recompute.NONE, true);
+  }
+
+  /**
+   * A pass as {@link #inference} gives that skips {@linkplain Lora adapters}: where these alone
+   * were trained, the model as it was before, without a second copy of its weights.
+   */
+  public static ForwardPass withoutAdapters(Tape tape, ParameterSet parameters) {
+    return new ForwardPass(tape, parameters, null, 0, Recompute.NONE, false);
   }
 
   /**
@@ -80,6 +98,11 @@ public final class ForwardPass {
     return recompute;
   }
 
+  /** Whether adapters take part. */
+  boolean adapted() {
+    return adapted;
+  }
+
   /** The weights of a parameter, on the tape. */
   public Tensor tensor(Parameter parameter) {
     return tensors[parameters.require(parameter).index()];
@@ -90,7 +113,7 @@ public final class ForwardPass {
    * Each call has its own mask, numbered from 0 in the order of calls.
    */
   public Tensor dropout(Tensor x, double probability) {
-    if (!tape.recording() || probability == 0) {
+    if (!training || probability == 0) {
       return x;
     }
     return x.dropout(RandomStream.key(dropoutKey, "site", dropoutSite++), probability);

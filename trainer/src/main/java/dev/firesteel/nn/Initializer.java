@@ -55,6 +55,11 @@ public final class Initializer {
     return packed(standardDeviation, new Part("gate", rows), new Part("up", rows));
   }
 
+  /** The number of rows of each matrix that is packed in one of {@code rows} rows. */
+  List<Integer> stackedRows(int rows) {
+    return parts.size() < 2 ? List.of(rows) : parts.stream().map(Part::rows).toList();
+  }
+
   /** Whether all elements are equal to {@link #value}. */
   boolean isConstant() {
     return standardDeviation == 0;

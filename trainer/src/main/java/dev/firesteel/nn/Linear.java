@@ -5,7 +5,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.tensor.Tensor;
 
 /** {@code y = f(x w^T + b)}: {@code x [..., in] -> y [..., out]}, {@code w [out, in]}. */
-public final class Linear implements Layer {
+public final class Linear implements Projection {
   private final Parameter weight;
   private final Parameter bias;
   private final Activation activation;
@@ -38,8 +38,26 @@ public final class Linear implements Layer {
     this(parameters, name, in, out, withBias, Activation.IDENTITY, initializer);
   }
 
+  /** The matrix. */
+  Parameter weight() {
+    return weight;
+  }
+
   @Override
   public Tensor apply(ForwardPass pass, Tensor x) {
-    return x.linear(pass.tensor(weight), bias == null ? null : pass.tensor(bias), activation);
+    return apply(pass, x, activation);
+  }
+
+  /** {@code x w^T + b}. */
+  Tensor beforeActivation(ForwardPass pass, Tensor x) {
+    return apply(pass, x, Activation.IDENTITY);
+  }
+
+  private Tensor apply(ForwardPass pass, Tensor x, Activation f) {
+    return x.linear(pass.tensor(weight), bias == null ? null : pass.tensor(bias), f);
+  }
+
+  Activation activation() {
+    return activation;
   }
 }

@@ -9,14 +9,16 @@ import dev.firesteel.tensor.Tensor;
  * matmul.
  */
 public final class Mlp implements Layer {
-  private final Linear up;
-  private final Linear down;
+  private final Projection up;
+  private final Projection down;
 
   /**
+   * @param projections makes both matrices
    * @param residual of the projection back to the residual stream
    */
   public Mlp(
       ParameterSet.Builder parameters,
+      Projections projections,
       String name,
       int width,
       int inner,
@@ -24,8 +26,8 @@ public final class Mlp implements Layer {
       Activation activation,
       Initializer initial,
       Initializer residual) {
-    up = new Linear(parameters, name + ".up", width, inner, bias, activation, initial);
-    down = new Linear(parameters, name + ".down", inner, width, bias, residual);
+    up = projections.declare(parameters, name + ".up", width, inner, bias, activation, initial);
+    down = projections.declare(parameters, name + ".down", inner, width, bias, residual);
   }
 
   @Override

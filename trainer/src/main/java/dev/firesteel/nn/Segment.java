@@ -4,60 +4,131 @@ import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
-import dev.firesteel.array.Storage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /**
- * One value per element of each parameter, in one flat array: weights, gradients, or a moment.
- * Decayed parameters come first; each is aligned to {@link ParameterSet#ALIGNMENT} elements, and
- * the padding between them is always zero. An optimizer, a gradient bucket, a shard and a
- * checkpoint all work on ranges of {@link #flat}.
+ * One value per element of each parameter, or of each trained one: weights or gradients. Elements
+ * are numbered through all of them: decayed parameters come first, then the other trained ones,
+ * then the frozen ones; each is aligned to {@link ParameterSet#ALIGNMENT} elements, and the padding
+ * between them is always zero. An optimizer, a gradient bucket, a shard and a checkpoint all work
+ * on ranges of these numbers.
+ *
+ * <p>The elements are in one array where that can hold them, and frozen parameters in one of their
+ * own; otherwise in several, each of whole parameters.
  */
 public final class Segment implements AutoCloseable {
   private final ParameterSet parameters;
   private final ArrayMemory memory;
-  private final Storage storage;
-  private final NdArray flat;
-  private final NdArray[] views;
+  private final DType dtype;
+  private final long size;
+  private final List<NdArray> arrays = new ArrayList<>();
+  private final List<NdArray> views = new ArrayList<>();
   private boolean closed;
 
-  Segment(ParameterSet parameters, ArrayMemory memory, DType dtype) {
+  /**
+   * @param size where the segment ends: with the last parameter, or the last trained one
+   */
+  Segment(ParameterSet parameters, ArrayMemory memory, DType dtype, long size) {
     this.parameters = parameters;
     this.memory = memory;
-    storage = memory.allocate(dtype, parameters.segmentSize());
-    flat = new NdArray(storage, 0, Shape.of(Math.toIntExact(parameters.segmentSize())));
-    memory.fill(flat, 0);
-    views = new NdArray[parameters.parameters().size()];
+    this.dtype = dtype;
+    this.size = size;
+    for (SegmentRange range : parameters.arrays()) {
+      if (range.begin() < size) {
+        NdArray array =
+            new NdArray(
+                memory.allocate(dtype, range.size()), 0, Shape.of(Math.toIntExact(range.size())));
+        memory.fill(array, 0);
+        arrays.add(array);
+      }
+    }
     for (Parameter parameter : parameters.parameters()) {
-      views[parameter.index()] = new NdArray(storage, parameter.offset(), parameter.shape());
+      if (parameter.offset() < size) {
+        int array = arrayAt(parameter.offset());
+        views.add(
+            new NdArray(
+                arrays.get(array).storage(),
+                parameter.offset() - parameters.arrays().get(array).begin(),
+                parameter.shape()));
+      }
     }
   }
 
-  /** All elements including padding: [{@link ParameterSet#segmentSize()}]. */
-  public NdArray flat() {
-    return flat;
+  /** The index of the array that holds an element. */
+  private int arrayAt(long element) {
+    for (int i = 0; i < arrays.size(); i++) {
+      if (element < parameters.arrays().get(i).end()) {
+        return i;
+      }
+    }
+    throw new IllegalArgumentException(
+        "a segment of %d elements has no element %d".formatted(size, element));
   }
 
-  /** Elements {@code [start, end)} of {@link #flat}. */
+  /** The number of elements including padding. */
+  public long size() {
+    return size;
+  }
+
+  /** All elements including padding, in order: usually a single array. */
+  public List<NdArray> arrays() {
+    return List.copyOf(arrays);
+  }
+
+  /**
+   * All elements including padding, of a segment in one array.
+   *
+   * @throws IllegalStateException when it has several: use {@link #arrays}
+   */
+  public NdArray flat() {
+    if (arrays.size() != 1) {
+      throw new IllegalStateException(
+          "flat: the segment must be one array, got %d: use arrays()".formatted(arrays.size()));
+    }
+    return arrays.get(0);
+  }
+
+  /**
+   * Elements {@code [start, end)}, which must be in one array, as all of a {@linkplain
+   * ParameterSet#pieces piece} are.
+   */
   public NdArray range(long start, long end) {
-    return flat.slice(Math.toIntExact(start), Math.toIntExact(end));
+    int index = arrayAt(start);
+    SegmentRange array = parameters.arrays().get(index);
+    if (end > array.end()) {
+      throw new IllegalArgumentException(
+          "range: elements %d to %d must be in one array, got one that ends at %d: use pieces()"
+              .formatted(start, end, array.end()));
+    }
+    return arrays
+        .get(index)
+        .slice(Math.toIntExact(start - array.begin()), Math.toIntExact(end - array.begin()));
   }
 
   /**
    * One parameter's elements with its shape; always the same object, so that a backend can attach
    * data derived from the content to it.
+   *
+   * @throws IllegalArgumentException when this holds gradients and the parameter is frozen
    */
   public NdArray view(Parameter parameter) {
-    return views[parameters.require(parameter).index()];
+    int index = parameters.require(parameter).index();
+    if (index >= views.size()) {
+      throw new IllegalArgumentException(parameter + " is frozen and has no gradient");
+    }
+    return views.get(index);
   }
 
-  /** The parameter that an array from {@link #view} belongs to. */
-  public Parameter parameterOf(NdArray view) {
-    for (Parameter parameter : parameters.parameters()) {
-      if (views[parameter.index()] == view) {
-        return parameter;
+  /** The parameter that an array from {@link #view} belongs to; empty for any other array. */
+  public Optional<Parameter> parameterOf(NdArray view) {
+    for (int i = 0; i < views.size(); i++) {
+      if (views.get(i) == view) {
+        return Optional.of(parameters.parameters().get(i));
       }
     }
-    throw new IllegalArgumentException(view + " is no parameter's view of this segment");
+    return Optional.empty();
   }
 
   /** Where the elements are. */
@@ -66,7 +137,7 @@ public final class Segment implements AutoCloseable {
   }
 
   public DType dtype() {
-    return storage.dtype();
+    return dtype;
   }
 
   /** The parameters and their layout. */
@@ -76,7 +147,7 @@ public final class Segment implements AutoCloseable {
 
   /** Writes 0 everywhere. */
   public void clear() {
-    memory.fill(flat, 0);
+    arrays.forEach(array -> memory.fill(array, 0));
   }
 
   /** Releases the memory; closing twice does nothing. */
@@ -84,7 +155,7 @@ public final class Segment implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      memory.free(storage);
+      arrays.forEach(array -> memory.free(array.storage()));
     }
   }
 }

@@ -8,29 +8,31 @@ import dev.firesteel.tensor.Tensor;
  * | up, {@code down.weight [C, F]}.
  */
 public final class SwiGluMlp implements Layer {
-  private final Linear gateUp;
-  private final Linear down;
+  private final Projection gateUp;
+  private final Projection down;
 
   /**
+   * @param projections makes the matrices
    * @param standardDeviation of the first two matrices
    * @param residual of the projection back to the residual stream
    */
   public SwiGluMlp(
       ParameterSet.Builder parameters,
+      Projections projections,
       String name,
       int width,
       int inner,
       double standardDeviation,
       Initializer residual) {
     gateUp =
-        new Linear(
+        projections.declare(
             parameters,
             name + ".gate_up",
             width,
             Math.multiplyExact(2, inner),
             false,
             Initializer.packedGate(standardDeviation, inner));
-    down = new Linear(parameters, name + ".down", inner, width, false, residual);
+    down = projections.declare(parameters, name + ".down", inner, width, false, residual);
   }
 
   @Override

@@ -80,11 +80,13 @@ public final class GradientAccumulator implements AutoCloseable {
   /** Adds up a range of all micro-batches, the last included, into {@link #total}. */
   public void finish(SegmentRange range) {
     Backend backend = parameters.backend();
-    NdArray sumOfLater = last.range(range.begin(), range.end());
-    for (Segment partial : earlier) {
-      NdArray into = partial.range(range.begin(), range.end());
-      backend.elementwise().addScaled(1, sumOfLater, into);
-      sumOfLater = into;
+    for (SegmentRange piece : parameters.pieces(range)) {
+      NdArray sumOfLater = last.range(piece.begin(), piece.end());
+      for (Segment partial : earlier) {
+        NdArray into = partial.range(piece.begin(), piece.end());
+        backend.elementwise().addScaled(1, sumOfLater, into);
+        sumOfLater = into;
+      }
     }
   }
 
@@ -101,7 +103,9 @@ public final class GradientAccumulator implements AutoCloseable {
 
   private Segment plus(Segment earlier, Segment later) {
     Backend backend = parameters.backend();
-    backend.elementwise().addScaled(1, later.flat(), earlier.flat());
+    for (int i = 0; i < earlier.arrays().size(); i++) {
+      backend.elementwise().addScaled(1, later.arrays().get(i), earlier.arrays().get(i));
+    }
     free.push(later);
     return earlier;
   }

@@ -1,6 +1,8 @@
 package dev.firesteel.optim;
 
+import dev.firesteel.backend.ReductionKernels;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
 
 /**
  * Clipping by the global norm (Pascanu et al. 2013): if the norm of the gradient of all parameters
@@ -12,7 +14,13 @@ import dev.firesteel.nn.Segment;
 public record GradientClipping(double maxNorm) {
   /** The 2-norm over all parameters, before clipping. */
   public static double norm(Segment gradients) {
-    return Math.sqrt(gradients.parameters().backend().reductions().sumOfSquares(gradients.flat()));
+    double[] sums = new double[ReductionKernels.blocks(gradients.size())];
+    SumsOfSquares.of(gradients, new SegmentRange(0, gradients.size()), sums);
+    double total = 0;
+    for (double sum : sums) {
+      total += sum;
+    }
+    return Math.sqrt(total);
   }
 
   /** The factor for gradients of this norm: 1, or {@code maxNorm / norm}. */

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The communication between ranks in a step under ZeRO-1 (Rajbhandari et al. 2020, stage 1): the
@@ -35,7 +36,8 @@ import java.util.List;
  * exchange.gather();
  * }</pre>
  *
- * <p>Arrays on the heap are sent in place, those on a device through a copy.
+ * <p>Buckets in one array on the heap are sent in place, others through a copy: those on a device,
+ * and where a segment is several arrays, those that begin in one and end in another.
  */
 public final class GradientExchange {
   /** Elements of one bucket, except the last: 25 MiB, a multiple of {@link Shard#ALIGNMENT}. */
@@ -47,10 +49,10 @@ public final class GradientExchange {
   private final boolean alone;
   private final List<Bucket> buckets = new ArrayList<>();
   private final double[] sums;
+  private final int bucketElements;
 
   private GradientAccumulator accumulator;
   private Segment gradients;
-  private float[] staging; // null where arrays are on the heap
   private long waitNanos;
 
   /** An exchange for allocated parameters. */
@@ -63,11 +65,16 @@ public final class GradientExchange {
     this.backend = parameters.backend();
     this.collective = collective;
     this.alone = collective.worldSize() == 1;
-    long size = parameters.segmentSize();
+    this.bucketElements = bucketElements;
+    long size = parameters.trainedSize();
+    if (size == 0) {
+      throw new IllegalArgumentException(
+          "a model that is trained must have a parameter that is not frozen, got none");
+    }
     for (long begin = 0; begin < size; begin += bucketElements) {
       buckets.add(new Bucket(begin, (int) Math.min(bucketElements, size - begin)));
     }
-    for (Parameter parameter : parameters.parameters()) {
+    for (Parameter parameter : parameters.trained()) {
       for (Bucket bucket : bucketsOf(parameter)) {
         bucket.parameters++;
       }
@@ -107,11 +114,28 @@ public final class GradientExchange {
 
   /** Records that a parameter's gradient, an array of the last micro-batch, is written. */
   public void complete(NdArray gradient) {
-    for (Bucket bucket : bucketsOf(gradients.parameterOf(gradient))) {
-      if (--bucket.missing == 0) {
-        bucket.send();
-      }
+    if (!completes(gradient)) {
+      throw new IllegalArgumentException(
+          gradient + " is no gradient of the micro-batch that was begun");
     }
+  }
+
+  /**
+   * Like {@link #complete} on a tape that other parameter sets have gradients on, too.
+   *
+   * @return whether the gradient is one of this exchange's
+   */
+  public boolean completes(NdArray gradient) {
+    Optional<Parameter> parameter = gradients.parameterOf(gradient);
+    parameter.ifPresent(
+        written -> {
+          for (Bucket bucket : bucketsOf(written)) {
+            if (--bucket.missing == 0) {
+              bucket.send();
+            }
+          }
+        });
+    return parameter.isPresent();
   }
 
   /**
@@ -130,10 +154,7 @@ public final class GradientExchange {
     Segment sum = sum();
     for (Bucket bucket : buckets) {
       bucket.receive(sum);
-      SegmentRange owned = bucket.owned();
-      backend
-          .reductions()
-          .sumsOfSquares(sum.range(owned.begin(), owned.end()), sums, firstBlock(owned));
+      SumsOfSquares.of(sum, bucket.owned(), sums);
     }
     if (!alone) {
       gatherSums();
@@ -147,20 +168,38 @@ public final class GradientExchange {
 
   /** Sends the weights of the {@link #owned} ranges to all ranks, and receives the others'. */
   public void gather() {
+    gather(parameters.weights(), List.of(new SegmentRange(0, parameters.trainedSize())));
+  }
+
+  /**
+   * Sends the {@link #owned} ranges of a segment to all ranks, and receives the others', of all
+   * buckets that hold an element of {@code needed}, which must be the same on all ranks.
+   */
+  void gather(Segment segment, List<SegmentRange> needed) {
     if (alone) {
       return;
     }
-    Segment weights = parameters.weights();
+    List<Bucket> gathered = buckets.stream().filter(bucket -> bucket.meets(needed)).toList();
     List<Transfer> transfers = new ArrayList<>();
-    for (Bucket bucket : buckets) {
+    for (Bucket bucket : gathered) {
       transfers.add(
           collective.allGather(
-              bucket.host(weights, bucket.owned()), bucket.hostOffset(weights), bucket.length));
+              bucket.host(segment, bucket.owned()), bucket.hostOffset(segment), bucket.length));
     }
     for (int i = 0; i < transfers.size(); i++) {
       await(transfers.get(i));
-      buckets.get(i).written(weights, buckets.get(i).range());
+      gathered.get(i).written(segment, gathered.get(i).range());
     }
+  }
+
+  /** Elements of one bucket, except the last. */
+  int bucketElements() {
+    return bucketElements;
+  }
+
+  /** The ranks. */
+  Collective collective() {
+    return collective;
   }
 
   /** Time that the caller has waited for transfers so far, in nanoseconds. */
@@ -168,7 +207,8 @@ public final class GradientExchange {
     return waitNanos;
   }
 
-  private void await(Transfer transfer) {
+  /** Waits for a transfer, and counts the time. */
+  void await(Transfer transfer) {
     long began = System.nanoTime();
     transfer.await();
     waitNanos += System.nanoTime() - began;
@@ -220,6 +260,7 @@ public final class GradientExchange {
     private int parameters;
     private int missing;
     private Transfer transfer;
+    private float[] staging; // null where the bucket is sent in place
 
     Bucket(long begin, int length) {
       this.begin = begin;
@@ -228,6 +269,11 @@ public final class GradientExchange {
 
     SegmentRange range() {
       return new SegmentRange(begin, begin + length);
+    }
+
+    boolean meets(List<SegmentRange> ranges) {
+      return ranges.stream()
+          .anyMatch(range -> range.begin() < begin + length && begin < range.end());
     }
 
     SegmentRange owned() {
@@ -254,34 +300,47 @@ public final class GradientExchange {
       }
     }
 
-    /** A Java array that holds a range of a segment. */
+    /** A Java array that holds the needed elements of this bucket. */
     float[] host(Segment segment, SegmentRange needed) {
-      NdArray flat = segment.flat();
-      if (flat.storage() instanceof FloatStorage heap) {
-        return heap.array();
+      Optional<NdArray> heap = onHeap(segment);
+      if (heap.isPresent()) {
+        return FloatStorage.of(heap.get());
       }
       if (staging == null) {
-        staging = new float[Math.toIntExact(flat.size())];
+        staging = new float[length];
       }
-      backend.download(
-          segment.range(needed.begin(), needed.end()), staging, Math.toIntExact(needed.begin()));
+      for (SegmentRange piece : segment.parameters().pieces(needed)) {
+        backend.download(
+            segment.range(piece.begin(), piece.end()), staging, (int) (piece.begin() - begin));
+      }
       return staging;
     }
 
+    /** Where this bucket begins in the array of {@link #host}. */
     int hostOffset(Segment segment) {
-      NdArray flat = segment.flat();
-      int first = flat.storage() instanceof FloatStorage ? HeapStorage.offset(flat) : 0;
-      return Math.toIntExact(first + begin);
+      return onHeap(segment).map(HeapStorage::offset).orElse(0);
     }
 
     /** Records that {@link #host} was written by other code. */
     void written(Segment segment, SegmentRange range) {
-      if (staging == null) {
-        segment.flat().storage().markWritten();
-      } else {
-        backend.upload(
-            staging, Math.toIntExact(range.begin()), segment.range(range.begin(), range.end()));
+      Optional<NdArray> heap = onHeap(segment);
+      if (heap.isPresent()) {
+        heap.get().storage().markWritten();
+        return;
       }
+      for (SegmentRange piece : segment.parameters().pieces(range)) {
+        backend.upload(
+            staging, (int) (piece.begin() - begin), segment.range(piece.begin(), piece.end()));
+      }
+    }
+
+    /** This bucket's elements, if they are in one Java array. */
+    private Optional<NdArray> onHeap(Segment segment) {
+      if (segment.parameters().pieces(range()).size() > 1) {
+        return Optional.empty();
+      }
+      return Optional.of(segment.range(begin, begin + length))
+          .filter(array -> array.storage() instanceof FloatStorage);
     }
   }
 }

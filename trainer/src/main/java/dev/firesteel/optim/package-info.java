@@ -1,7 +1,8 @@
 /**
  * From gradients to new weights: accumulation over micro-batches, clipping, learning-rate schedules
- * and AdamW, all on flat segments.
+ * and optimizers, all on flat segments.
  *
- * <p>Uses {@code array}, {@code backend}, {@code collective}, {@code config}, {@code nn}.
+ * <p>Uses {@code array}, {@code backend}, {@code collective}, {@code config}, {@code error}, {@code
+ * nn}.
  */
 package dev.firesteel.optim;

@@ -17,12 +17,17 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.nn.SegmentRange;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.Optimizers;
+import dev.firesteel.optim.StateArray;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** A run's passes over the model, without numbers, recorded by {@link KernelTrace}. */
 final class DryRun {
@@ -33,13 +38,20 @@ final class DryRun {
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
   private final PretrainConfig config;
-  private final ModelConfig modelConfig;
+  private final Supplier<LanguageModel> declaration;
   private final Heap heap;
   private final int threads;
+  private List<StateArray> state = List.of();
+  private long workFloats;
 
   DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+    this(config, () -> Models.declare(modelConfig), heap, threads);
+  }
+
+  /** Of a model that is not declared alone: with adapters, a frozen base, a head. */
+  DryRun(PretrainConfig config, Supplier<LanguageModel> declaration, Heap heap, int threads) {
     this.config = config;
-    this.modelConfig = modelConfig;
+    this.declaration = declaration;
     this.heap = heap;
     this.threads = threads;
   }
@@ -49,7 +61,8 @@ final class DryRun {
     Workspace workspace = workspace();
     KernelTrace trace = new KernelTrace(heap, workspace);
     ParameterSet parameters = pass(trace);
-    long segment = heap.arrayBytes(parameters.segmentSize() * DType.F32.bytes());
+    long weights = segmentBytes(parameters, parameters.segmentSize());
+    long trained = segmentBytes(parameters, parameters.trainedSize());
     int trainers = config.cluster().plannedTrainers();
     int microBatches = config.training().microBatches() / trainers;
     // One for each level of the tree of runs, and one for a run.
@@ -57,23 +70,31 @@ final class DryRun {
     int sums = 32 - Integer.numberOfLeadingZeros(runs) + (runs < microBatches ? 1 : 0);
 
     List<MemoryPart> parts = new ArrayList<>();
-    parts.add(new MemoryPart("weights", segment, 0));
+    parts.add(new MemoryPart("weights", weights, 0));
     parts.add(
         new MemoryPart(
             sums == 1 ? "gradients" : "gradients, " + sums + " partial sums of micro-batches",
-            sums * segment,
+            sums * trained,
             0));
+    long shares = 0;
+    long copies = weights;
+    for (StateArray array : state) {
+      long bytes = heap.arrayBytes(array.array().size() * DType.F32.bytes());
+      boolean whole = trainers == 1 || array.replicated();
+      shares += whole ? bytes : bytes / trainers + SHARD_SLACK_BYTES;
+      copies += whole ? bytes : bytes / trainers;
+    }
+    String name = config.optimizer().kind().state();
     parts.add(
         new MemoryPart(
-            trainers == 1 ? "AdamW moments" : "AdamW moments, one trainer's share of " + trainers,
-            trainers == 1 ? 2 * segment : 2 * (segment / trainers + SHARD_SLACK_BYTES),
-            0));
-    if (config.checkpoint().inBackground(trainers)) {
+            trainers == 1 ? name : name + ", one trainer's share of " + trainers, shares, 0));
+    if (workFloats > 0) {
       parts.add(
           new MemoryPart(
-              "copy of weights and moments, for checkpoints",
-              segment + 2 * (segment / trainers),
-              0));
+              "matrices of the optimizer", heap.arrayBytes(workFloats * Float.BYTES), 0));
+    }
+    if (config.checkpoint().inBackground(trainers)) {
+      parts.add(new MemoryPart("copy of weights and moments, for checkpoints", copies, 0));
     }
     long named = 0;
     for (Map.Entry<KernelTrace.Kind, Long> kind : trace.atPeak().entrySet()) {
@@ -104,14 +125,26 @@ final class DryRun {
     return parts;
   }
 
+  /** The memory of a segment's arrays. */
+  private long segmentBytes(ParameterSet parameters, long size) {
+    return parameters.pieces(new SegmentRange(0, size)).stream()
+        .mapToLong(array -> heap.arrayBytes(array.size() * DType.F32.bytes()))
+        .sum();
+  }
+
   /** The run's backend, as it describes its kernels. */
   private Workspace workspace() {
     return Backends.workspace(
         new BackendOptions(config.compute().backend(), config.compute().precision(), threads));
   }
 
+  /** Elements of the optimizer's state on all trainers together, known after {@link #parts}. */
+  long stateElements() {
+    return state.stream().mapToLong(array -> array.array().size()).sum();
+  }
+
   private ParameterSet pass(KernelTrace trace) {
-    try (LanguageModel model = Models.declare(modelConfig)) {
+    try (LanguageModel model = declaration.get()) {
       model.parameters().allocate(trace, DType.F32);
       trace.weightsOf(model.parameters());
       if (config.sample().maxTokens() > 0) {
@@ -121,9 +154,25 @@ final class DryRun {
       // Twice, because the first pass's bf16 copies are released in the second.
       Segment gradients = model.parameters().newSegment();
       train(model, gradients, trace.pool());
-      model.parameters().weights().flat().storage().markWritten();
+      markUpdated(model.parameters());
       train(model, gradients, trace.pool());
+      trace.optimize(() -> optimize(model.parameters(), gradients));
       return model.parameters();
+    }
+  }
+
+  /** As an optimizer would, which writes to the trained parameters. */
+  private static void markUpdated(ParameterSet parameters) {
+    for (SegmentRange array : parameters.pieces(new SegmentRange(0, parameters.trainedSize()))) {
+      parameters.weights().range(array.begin(), array.end()).storage().markWritten();
+    }
+  }
+
+  private void optimize(ParameterSet parameters, Segment gradients) {
+    try (Optimizer optimizer = Optimizers.of(config.optimizer(), parameters)) {
+      optimizer.step(gradients, config.optimizer().learningRate(), 1);
+      state = optimizer.state();
+      workFloats = optimizer.workFloats(config.cluster().plannedTrainers());
     }
   }
 
@@ -152,7 +201,7 @@ final class DryRun {
 
   /** One token after a prompt, which has at most one token per byte. */
   private void sample(LanguageModel model, ArrayPool pool) {
-    int context = modelConfig.contextLength();
+    int context = model.config().contextLength();
     int bytes = config.sample().prompt().getBytes(StandardCharsets.UTF_8).length;
     int prompt = Math.max(1, Math.min(bytes, context - 1));
     int capacity = Math.min(context, prompt + config.sample().maxTokens());
@@ -162,7 +211,7 @@ final class DryRun {
           ForwardPass pass = ForwardPass.inference(tape, model.parameters());
           Tensor hidden =
               model.hidden(pass, tape.constant(new int[tokens], Shape.of(1, tokens)), cache);
-          Tensor rows = hidden.reshape(tokens, modelConfig.width());
+          Tensor rows = hidden.reshape(tokens, model.config().width());
           model.head(pass, tape.constant(new int[1], Shape.of(1)).embedding(rows));
         }
       }

@@ -12,6 +12,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.ElementwiseKernels;
 import dev.firesteel.backend.Heads;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.LossKernels;
 import dev.firesteel.backend.NormKernels;
 import dev.firesteel.backend.OptimizerKernels;
@@ -85,7 +86,7 @@ final class KernelTrace implements Backend {
   private final LossKernels losses = new Losses();
   private final OptimizerKernels optimizer = new Optimizer();
   private ParameterSet parameters;
-  private Storage weights;
+  private boolean optimizing;
   private long poolHeapBytes;
   private long peakLentBytes;
   private Map<Kind, Long> atPeak = new EnumMap<>(Kind.class);
@@ -115,7 +116,6 @@ final class KernelTrace implements Backend {
   /** The parameters whose weights are on this backend. */
   void weightsOf(ParameterSet set) {
     parameters = set;
-    weights = set.weights().flat().storage();
   }
 
   /** The heap memory taken by the pool. */
@@ -265,9 +265,20 @@ final class KernelTrace implements Backend {
             + ": decide in KernelTrace what its result is for, and in Workspace what it keeps");
   }
 
+  /** Runs an optimizer, whose matmuls are not those of a model's layers. */
+  void optimize(Runnable step) {
+    optimizing = true;
+    step.run();
+    optimizing = false;
+  }
+
   private Kind kindOfProduct(NdArray weight) {
+    if (optimizing) {
+      return Kind.OTHER;
+    }
     for (Parameter parameter : parameters.parameters()) {
-      if (weight.storage() == weights && parameter.offset() == weight.offset()) {
+      NdArray view = parameters.weights().view(parameter);
+      if (weight.storage() == view.storage() && weight.offset() == view.offset()) {
         return switch (ModelPart.of(parameter.name())) {
           case ATTENTION -> Kind.ATTENTION;
           case FEED_FORWARD -> Kind.FEED_FORWARD;
@@ -579,6 +590,22 @@ final class KernelTrace implements Backend {
         NdArray secondMoments,
         NdArray weights) {
       note(Kind.OTHER, gradients, firstMoments, secondMoments, weights);
+    }
+
+    @Override
+    public void lion(LionStep step, NdArray gradients, NdArray momentum, NdArray weights) {
+      note(Kind.OTHER, gradients, momentum, weights);
+    }
+
+    @Override
+    public void squareSums(NdArray x, NdArray rows, NdArray columns) {
+      workspace.sumRows(x);
+      note(Kind.OTHER, x, rows, columns);
+    }
+
+    @Override
+    public void scaleRowsAndColumns(NdArray x, NdArray rows, NdArray columns) {
+      note(Kind.OTHER, x, rows, columns);
     }
   }
 }

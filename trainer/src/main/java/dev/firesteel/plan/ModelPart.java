@@ -39,7 +39,7 @@ enum ModelPart {
       case "attention" -> ATTENTION;
       case "feed_forward" -> FEED_FORWARD;
       case "attention_norm", "feed_forward_norm", "final_norm" -> NORMS;
-      case "head" -> HEAD;
+      case "head", "value_head", "reward_head" -> HEAD;
       default ->
           throw new IllegalStateException(
               "the plan has no part of the model for the parameter "

@@ -5,6 +5,7 @@ import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.optim.Optimizers;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -22,9 +23,10 @@ import java.util.Map;
  * @param threads threads of one trainer
  * @param trainers number of trainers that share each step
  * @param flops floating-point operations
+ * @param optimizerFlops floating-point operations of the matmuls in an update of the weights
  * @param memory peak memory of training
- * @param checkpointBytes size of one checkpoint: weights and both moments in float32, excluding the
- *     tokenizer
+ * @param checkpointBytes size of one checkpoint: weights and the optimizer's state in float32,
+ *     excluding the tokenizer
  * @param checkpoints number of checkpoints that the run keeps
  */
 public record RunPlan(
@@ -37,6 +39,7 @@ public record RunPlan(
     int threads,
     int trainers,
     FlopPlan flops,
+    double optimizerFlops,
     MemoryPlan memory,
     long checkpointBytes,
     int checkpoints) {
@@ -48,7 +51,8 @@ public record RunPlan(
   private static final double SECONDS_PER_NUMBER = 7.2e-9;
 
   /**
-   * AdamW, clipping, and repacking the weight: memory-bound, regardless of the number of threads.
+   * The optimizer, clipping, and repacking the weight: memory-bound, regardless of the number of
+   * threads.
    */
   private static final double SECONDS_PER_PARAMETER = 2.5e-9;
 
@@ -73,9 +77,11 @@ public record RunPlan(
       long largestHeapBytes) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = Models.declare(model).parameters();
-    MemoryPlan memory = memory(config, model, threads, process, largestHeapBytes);
+    DryRun run = new DryRun(config, model, Heap.of(largestHeapBytes), threads);
+    MemoryPlan memory = memory(run, process);
     if (largestHeapBytes == 0) {
-      memory = memory(config, model, threads, process, memory.recommendedHeapBytes());
+      Heap heap = Heap.of(memory.recommendedHeapBytes());
+      memory = memory(new DryRun(config, model, heap, threads), process);
     }
     return new RunPlan(
         config.name(),
@@ -87,8 +93,9 @@ public record RunPlan(
         threads,
         config.cluster().plannedTrainers(),
         flops(config, model),
+        Optimizers.flops(config.optimizer(), declared),
         memory,
-        3 * Float.BYTES * declared.count(),
+        Float.BYTES * (declared.count() + run.stateElements()),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
   }
 
@@ -100,7 +107,8 @@ public record RunPlan(
    * @param flopsPerSecond as measured by {@link ThroughputProbe}
    */
   public double stepSeconds(double flopsPerSecond) {
-    return stepSeconds(flops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
+    return stepSeconds(
+        flops, optimizerFlops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
   }
 
   /**
@@ -113,10 +121,12 @@ public record RunPlan(
   public static double stepSeconds(
       PretrainConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
+    ParameterSet declared = Models.declare(model).parameters();
     return stepSeconds(
         flops(config, model),
+        Optimizers.flops(config.optimizer(), declared),
         config.training().tokensPerStep(),
-        Models.declare(model).parameters().count(),
+        declared.count(),
         threads,
         trainers,
         flopsPerSecond);
@@ -124,12 +134,13 @@ public record RunPlan(
 
   private static double stepSeconds(
       FlopPlan flops,
+      double optimizerFlops,
       long tokensPerStep,
       long parameterCount,
       int threads,
       int trainers,
       double flopsPerSecond) {
-    return (flops.perStep() / flopsPerSecond
+    return ((flops.perStep() + optimizerFlops) / flopsPerSecond
             + tokensPerStep * flops.numbersPerToken() * SECONDS_PER_NUMBER / threads
             + parameterCount * SECONDS_PER_PARAMETER)
         / trainers;
@@ -143,10 +154,8 @@ public record RunPlan(
         config.compute().recompute());
   }
 
-  private static MemoryPlan memory(
-      PretrainConfig config, ModelConfig model, int threads, MemoryPart process, long heapBytes) {
-    List<MemoryPart> parts =
-        new ArrayList<>(new DryRun(config, model, Heap.of(heapBytes), threads).parts());
+  private static MemoryPlan memory(DryRun run, MemoryPart process) {
+    List<MemoryPart> parts = new ArrayList<>(run.parts());
     parts.add(process);
     return MemoryPlan.of(parts);
   }

@@ -3,6 +3,6 @@
  * computes a model; {@link dev.firesteel.plan.RunPlan} is the result.
  *
  * <p>Uses {@code array}, {@code backend}, {@code backend.choice}, {@code config}, {@code error},
- * {@code model}, {@code nn}, {@code tensor}.
+ * {@code model}, {@code nn}, {@code optim}, {@code tensor}.
  */
 package dev.firesteel.plan;

@@ -1,23 +1,27 @@
 package dev.firesteel.train;
 
 import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Segment;
-import dev.firesteel.optim.AdamW;
 import dev.firesteel.optim.GradientAccumulator;
 import dev.firesteel.optim.GradientClipping;
 import dev.firesteel.optim.GradientExchange;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.Optimizers;
 import dev.firesteel.optim.TreeSum;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Turns a loss into new weights: forward and backward passes of this rank's micro-batches, the tree
- * sum of gradients and losses, their exchange with the other ranks, clipping, and AdamW. Every rank
- * calls it with the same step.
+ * sum of gradients and losses, their exchange with the other ranks, clipping, and an {@link
+ * Optimizer}. Every rank calls it with the same step.
  *
  * <p>The bits of the new weights depend only on the global batch: not on the number of threads, nor
  * on the number of ranks if that is a power of two that divides the micro-batches.
@@ -30,7 +34,7 @@ public final class Learner implements AutoCloseable {
   private final ArrayPool pool;
   private final GradientClipping clipping;
   private final GradientExchange exchange;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final GradientAccumulator accumulator;
   private long lossWaitNanos;
   private long lastStep = -1;
@@ -49,7 +53,7 @@ public final class Learner implements AutoCloseable {
     this.pool = pool;
     clipping = new GradientClipping(settings.gradientClip());
     exchange = new GradientExchange(model.parameters(), collective);
-    optimizer = new AdamW(model.parameters(), settings.optimizer(), exchange.owned());
+    optimizer = Optimizers.of(settings.optimizer(), model.parameters(), exchange);
     accumulator = new GradientAccumulator(model.parameters(), settings.microBatches());
   }
 
@@ -64,51 +68,106 @@ public final class Learner implements AutoCloseable {
    *     the step, however the batch is cut into micro-batches and ranks
    */
   public Update update(long step, long targets, StepLoss stepLoss) {
-    if (step == lastStep) {
-      rank.onPhase(RankPhase.COMPUTE, step); // After an update of the same step.
+    return update(
+            List.of(this),
+            step,
+            targets,
+            (passes, microBatch, scale) -> stepLoss.of(passes.get(0), microBatch, scale))
+        .get(0);
+  }
+
+  /**
+   * Updates the weights of several models, each with its own optimizer, schedule and clipping, with
+   * the gradient of one loss on one tape: a policy and a value model that share their losses'
+   * inputs. If the loss or a gradient is not finite, none of them is updated.
+   *
+   * @param learners of different models on one backend; with the same collective and number of
+   *     micro-batches
+   * @param step as above
+   * @param targets as above
+   * @return one for each learner, all with the same loss
+   * @throws IllegalArgumentException if the learners do not fit together
+   */
+  public static List<Update> update(
+      List<Learner> learners, long step, long targets, JointLoss jointLoss) {
+    Learner first = requireAlike(learners);
+    if (learners.stream().anyMatch(learner -> step == learner.lastStep)) {
+      first.rank.onPhase(RankPhase.COMPUTE, step); // After an update of the same step.
     }
-    lastStep = step;
-    double learningRate = settings.schedule().at(step);
-    double loss = accumulate(step, 1.0 / targets, stepLoss);
-    double norm = exchange.norm();
-    boolean skipped = !Double.isFinite(loss) || !Double.isFinite(norm);
+    learners.forEach(learner -> learner.lastStep = step);
+    double loss = first.accumulate(learners, step, 1.0 / targets, jointLoss);
+    List<Double> norms = learners.stream().map(learner -> learner.exchange.norm()).toList();
+    boolean skipped = !Double.isFinite(loss) || !norms.stream().allMatch(Double::isFinite);
+    List<Update> updates = new ArrayList<>();
+    for (int i = 0; i < learners.size(); i++) {
+      Learner learner = learners.get(i);
+      double learningRate = learner.settings.schedule().at(step);
+      if (!skipped) {
+        learner.optimizer.step(
+            learner.exchange.sum(), learningRate, learner.clipping.scale(norms.get(i)));
+      }
+      updates.add(new Update(loss, norms.get(i), learningRate, skipped));
+    }
     if (!skipped) {
-      optimizer.step(exchange.sum(), learningRate, clipping.scale(norm));
-      rank.onPhase(RankPhase.ALL_GATHER, step);
-      exchange.gather();
+      first.rank.onPhase(RankPhase.ALL_GATHER, step);
+      learners.forEach(learner -> learner.exchange.gather());
     }
-    return new Update(loss, norm, learningRate, skipped);
+    return updates;
+  }
+
+  private static Learner requireAlike(List<Learner> learners) {
+    Learner first = learners.get(0);
+    for (Learner learner : learners) {
+      if (learner.collective != first.collective
+          || learner.model.parameters().backend() != first.model.parameters().backend()
+          || learner.settings.microBatches() != first.settings.microBatches()) {
+        throw new IllegalArgumentException(
+            "learners of one loss must have the same collective, backend and number of micro-batches, got "
+                + learner.settings
+                + " beside "
+                + first.settings);
+      }
+    }
+    if (learners.stream().map(learner -> learner.model.parameters()).distinct().count()
+        < learners.size()) {
+      throw new IllegalArgumentException(
+          "learners of one loss must be of different models, got one model twice");
+    }
+    return first;
   }
 
   /**
    * Sums gradients and losses of all micro-batches of this rank, and sends gradients as soon as
    * they are ready; returns the loss of the global batch.
    */
-  private double accumulate(long step, double scale, StepLoss stepLoss) {
+  private double accumulate(List<Learner> learners, long step, double scale, JointLoss jointLoss) {
     Backend backend = model.parameters().backend();
     int microBatches = settings.microBatches();
     int share = microBatches / collective.worldSize();
     TreeSum<Double> losses = new TreeSum<>(Double::sum, microBatches);
     int end = (collective.rank() + 1) * share;
     for (int microBatch = collective.rank() * share; microBatch < end; microBatch++) {
-      Segment gradients = accumulator.next();
+      List<Segment> gradients =
+          learners.stream().map(learner -> learner.accumulator.next()).toList();
       try (Tape tape = Tape.training(backend, pool)) {
-        ForwardPass pass =
-            ForwardPass.training(
-                tape,
-                model.parameters(),
-                gradients,
-                ForwardPass.dropoutKey(settings.seed(), step, microBatch),
-                settings.recompute());
-        Tensor loss = stepLoss.of(pass, microBatch, scale);
+        List<ForwardPass> passes = new ArrayList<>();
+        for (int i = 0; i < learners.size(); i++) {
+          passes.add(learners.get(i).pass(tape, gradients.get(i), step, microBatch));
+        }
+        Tensor loss = jointLoss.of(passes, microBatch, scale);
         losses.add(loss.item());
         if (microBatch + 1 < end) {
           tape.backward(loss);
-          accumulator.add(gradients);
+          for (int i = 0; i < learners.size(); i++) {
+            learners.get(i).accumulator.add(gradients.get(i));
+          }
         } else {
           rank.onPhase(RankPhase.REDUCE_SCATTER, step);
-          exchange.begin(accumulator, gradients);
-          tape.backward(loss, exchange::complete);
+          for (int i = 0; i < learners.size(); i++) {
+            Learner learner = learners.get(i);
+            learner.exchange.begin(learner.accumulator, gradients.get(i));
+          }
+          tape.backward(loss, gradient -> complete(learners, gradient));
         }
       }
     }
@@ -119,8 +178,28 @@ public final class Learner implements AutoCloseable {
     return loss[0];
   }
 
-  /** The optimizer, with this rank's moments. */
-  public AdamW optimizer() {
+  private ForwardPass pass(Tape tape, Segment gradients, long step, int microBatch) {
+    return ForwardPass.training(
+        tape,
+        model.parameters(),
+        gradients,
+        ForwardPass.dropoutKey(settings.seed(), step, microBatch),
+        settings.recompute());
+  }
+
+  /** Of the gradients on a tape, each belongs to one of the models. */
+  private static void complete(List<Learner> learners, NdArray gradient) {
+    for (Learner learner : learners) {
+      if (learner.exchange.completes(gradient)) {
+        return;
+      }
+    }
+    throw new IllegalArgumentException(
+        "a loss may have gradients of the models of its learners alone, got " + gradient);
+  }
+
+  /** The optimizer, with this rank's state. */
+  public Optimizer optimizer() {
     return optimizer;
   }
 

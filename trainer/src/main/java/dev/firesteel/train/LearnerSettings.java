@@ -8,7 +8,7 @@ import dev.firesteel.optim.LearningRateSchedule;
 /**
  * How a model is trained.
  *
- * @param optimizer settings of AdamW
+ * @param optimizer how weights are updated
  * @param schedule learning rate by step
  * @param gradientClip maximum gradient norm; 0: no clipping
  * @param microBatches micro-batches of a global batch, over all ranks

@@ -251,7 +251,7 @@ public final class StartingModel {
     if (collective.rank() == 0) {
       Checkpoint.find(fs, path).ifPresent(Checkpoint::verify);
     }
-    ModelDirectory.readWeights(fs, path, model, LOG::warn);
+    ModelDirectory.readBackbone(fs, path, model, LOG::warn);
     requireSame(path, model.parameters().weights(), collective);
   }
 

@@ -325,7 +325,7 @@ class GoldenRunTest {
   }
 
   /** Weights by the formula; all but transposition is the order of Hugging Face's tensors. */
-  private static void fill(LanguageModel model) {
+  static void fill(LanguageModel model) {
     Map<Parameter, double[]> values = new HashMap<>();
     int i = 0;
     for (HuggingFaceTensor tensor : HuggingFaceNames.tensors(model)) {
@@ -372,7 +372,7 @@ class GoldenRunTest {
     return picked;
   }
 
-  private static double backward(LanguageModel model, ArrayPool pool, Segment gradients) {
+  static double backward(LanguageModel model, ArrayPool pool, Segment gradients) {
     try (Tape tape = Tape.training(model.parameters().backend(), pool)) {
       ForwardPass pass = ForwardPass.training(tape, model.parameters(), gradients, 0);
       Tensor loss = model.loss(pass, tokens(tape, 0), tokens(tape, 1), 1.0 / (B * T));

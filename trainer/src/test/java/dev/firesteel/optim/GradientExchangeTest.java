@@ -1,6 +1,7 @@
 package dev.firesteel.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
@@ -134,7 +135,7 @@ class GradientExchangeTest {
       } else {
         exchange.begin(accumulator, gradients);
         fill(gradients, step, collective.rank() * share + i);
-        List<Parameter> lastFirst = new ArrayList<>(parameters.parameters());
+        List<Parameter> lastFirst = new ArrayList<>(parameters.trained());
         Collections.reverse(lastFirst);
         lastFirst.forEach(each -> exchange.complete(gradients.view(each)));
       }
@@ -143,7 +144,7 @@ class GradientExchangeTest {
 
   private static void fill(Segment gradients, int step, int slot) {
     Backend backend = gradients.parameters().backend();
-    for (Parameter parameter : gradients.parameters().parameters()) {
+    for (Parameter parameter : gradients.parameters().trained()) {
       NdArray view = gradients.view(parameter);
       RandomStream random = RandomStream.of(3, parameter.name(), step, slot);
       float[] values = new float[Math.toIntExact(view.size())];
@@ -154,13 +155,63 @@ class GradientExchangeTest {
     }
   }
 
-  private static ParameterSet parameters(Backend backend) {
-    ParameterSet.Builder declaration = ParameterSet.builder();
+  @Test
+  void frozenParametersAreNeitherExchangedNorUpdated() throws Exception {
+    try (Backend backend = new ReferenceBackend()) {
+      ParameterSet.Builder declaration = declaration(ParameterSet.builder());
+      declaration.freeze(name -> name.equals("wide") || name.equals("gain"));
+      ParameterSet parameters = declaration.build();
+      parameters.allocate(backend, DType.F32);
+      parameters.initialize(1);
+      float[] frozen = values(parameters, "wide");
+      float[] trained = values(parameters, "narrow");
+      GradientExchange exchange = new GradientExchange(parameters, new SingleProcess(), BUCKET);
+      try (AdamW optimizer = new AdamW(parameters, OPTIMIZER, exchange.owned());
+          GradientAccumulator accumulator = new GradientAccumulator(parameters, SLOTS)) {
+        accumulate(new SingleProcess(), parameters, exchange, accumulator, 0);
+        assertThat(exchange.norm()).isEqualTo(GradientClipping.norm(exchange.sum()));
+        optimizer.step(exchange.sum(), 0.1, 1);
+        exchange.gather();
+        assertThat(optimizer.state())
+            .extracting(state -> state.array().size())
+            .containsOnly(parameters.trainedSize());
+      }
+      assertThat(exchange.owned()).containsExactly(new SegmentRange(0, parameters.trainedSize()));
+      assertThat(values(parameters, "wide")).isEqualTo(frozen);
+      assertThat(values(parameters, "narrow")).isNotEqualTo(trained);
+    }
+  }
+
+  @Test
+  void aModelMustHaveSomethingToTrain() {
+    try (Backend backend = new ReferenceBackend()) {
+      ParameterSet.Builder declaration = declaration(ParameterSet.builder());
+      declaration.freeze(name -> true);
+      ParameterSet parameters = declaration.build();
+      parameters.allocate(backend, DType.F32);
+      assertThatThrownBy(() -> new GradientExchange(parameters, new SingleProcess()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("a model that is trained must have a parameter that is not frozen, got none");
+    }
+  }
+
+  private static float[] values(ParameterSet parameters, String name) {
+    NdArray view = parameters.weights().view(parameters.parameter(name));
+    float[] values = new float[Math.toIntExact(view.size())];
+    parameters.backend().download(view, values, 0);
+    return values;
+  }
+
+  private static ParameterSet.Builder declaration(ParameterSet.Builder declaration) {
     declaration.declare("wide", Shape.of(300, 301), Initializer.normal(0.02));
     declaration.declare("narrow", Shape.of(40, 41), Initializer.normal(0.02));
     declaration.declare("square", Shape.of(150, 150), Initializer.normal(0.02));
     declaration.declare("gain", Shape.of(33), Initializer.constant(1));
-    ParameterSet set = declaration.build();
+    return declaration;
+  }
+
+  private static ParameterSet parameters(Backend backend) {
+    ParameterSet set = declaration(ParameterSet.builder()).build();
     set.allocate(backend, DType.F32);
     return set;
   }

@@ -14,6 +14,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.Workspace;
@@ -26,7 +27,13 @@ import dev.firesteel.model.LogProbs;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Initializer;
+import dev.firesteel.nn.Lora;
+import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.Parameter;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.ScalarHead;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -36,6 +43,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -162,10 +170,10 @@ class KernelTraceTest {
           ForwardPass pass =
               ForwardPass.training(tape, model.parameters(), model.parameters().newSegment(), 0);
           double[] gradient = new double[rows];
-          logProbs.record(pass, ids, ids, 600).backward(gradient, gradient, array -> {});
+          logProbs.record(pass, ids, ids, RowLayout.whole(4, 600)).backward(gradient, gradient, array -> {});
         }
       } else {
-        logProbs.compute(planned.pool(), ids, ids, 600, 4);
+        logProbs.compute(planned.pool(), ids, ids, RowLayout.whole(4, 600), 4);
       }
       assertThat(planned.poolHeapBytes()).isLessThan(4L * rows * vocabulary);
       List<Workspace.Part> parts = workspace.parts(size -> size);
@@ -178,9 +186,45 @@ class KernelTraceTest {
     assertThat(bytes[0]).isGreaterThan(4L * 512 * vocabulary).isLessThan(bytes[1]);
   }
 
+  /** Gradients and moments of the adapters alone. */
+  @Test
+  void plansAdaptersOnAFrozenBase() {
+    PretrainConfig run =
+        ConfigLoader.load(
+            PretrainConfig.class,
+            List.of(
+                "data.source=none",
+                "compute.backend=cpu",
+                "training.micro_batch_size=2",
+                "training.global_batch_size=2",
+                "training.sequence_length=5"));
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    LanguageModel adapted =
+        Models.declare(
+            TestModels.llama(2, 64, 2, 1, 96, 5, 300),
+            parameters,
+            new Lora(2, 4, 0.1, NamePattern.all("*.feed_forward.*")));
+    Lora.freezeBase(parameters);
+    new ScalarHead(parameters, "value_head", 64, Initializer.constant(0));
+    ParameterSet built = parameters.build();
+    Heap heap = Heap.of(1L << 30);
+    Map<String, Long> bytes =
+        new DryRun(run, () -> adapted, heap, 2)
+            .parts().stream().collect(Collectors.toMap(MemoryPart::name, MemoryPart::heapBytes));
+
+    long trained = heap.arrayBytes(Float.BYTES * built.trainedSize());
+    assertThat(trained).isLessThan(heap.arrayBytes(Float.BYTES * built.segmentSize()) / 10);
+    assertThat(bytes)
+        .containsEntry("gradients", trained)
+        .containsEntry("AdamW moments", 2 * trained)
+        .containsEntry(
+            "weights",
+            trained + heap.arrayBytes(Float.BYTES * (built.segmentSize() - built.trainedSize())));
+  }
+
   @ParameterizedTest
   @ValueSource(
-      strings = {"value_head.weight", "blocks.0.experts.0.up.weight", "blocks.0.gain", "weight"})
+      strings = {"critic.weight", "blocks.0.experts.0.up.weight", "blocks.0.gain", "weight"})
   void refusesAParameterOfAnUnknownPart(String name) {
     assertThatThrownBy(() -> ModelPart.of(name))
         .isInstanceOf(IllegalStateException.class)
@@ -222,7 +266,8 @@ class KernelTraceTest {
             Map.entry(boolean.class, false),
             Map.entry(Duration.class, Duration.ZERO),
             Map.entry(Consumer.class, (Consumer<String>) notice -> {}),
-            Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)));
+            Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)),
+            Map.entry(LionStep.class, new LionStep(1, 0.9, 0.9, 0, 1)));
     return Arrays.stream(method.getParameterTypes())
         .map(
             type -> {

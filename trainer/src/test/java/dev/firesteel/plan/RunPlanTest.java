@@ -46,6 +46,27 @@ class RunPlanTest {
     assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
   }
 
+  /** Llama-2-7B: its weights are four arrays. */
+  @Test
+  void plansMoreParametersThanAnArrayHolds() {
+    RunPlan plan =
+        plan(
+            "model.architecture=llama",
+            "model.layers=32",
+            "model.width=4096",
+            "model.heads=32",
+            "model.feed_forward_width=11008",
+            "model.tie_embeddings=false");
+    assertThat(plan.parameterCount()).isGreaterThan(3L * Integer.MAX_VALUE);
+    assertThat(plan.memory().parts())
+        .filteredOn(part -> part.name().equals("weights"))
+        .singleElement()
+        .satisfies(
+            weights ->
+                assertThat(weights.heapBytes())
+                    .isBetween(4 * plan.parameterCount(), 4 * plan.parameterCount() + (256 << 20)));
+  }
+
   /** nanoGPT's count of the same model: 6 N + 12 L H K T, with all of the square of attention. */
   @Test
   void countsOperationsOfCausalAttention() {
@@ -136,6 +157,29 @@ class RunPlanTest {
             "bf16 copies of operands");
     // A copy of each weight and of each product's operand.
     assertThat(memory.peakNativeBytes()).isBetween(2L * 123_000_000, 8L * 123_000_000);
+  }
+
+  @Test
+  void theOptimizersStateIsPlanned() {
+    long hidden = 12L * 12 * 768 * 768;
+    long all = 124_439_808;
+    long adamW = plan().checkpointBytes();
+    assertThat(adamW).isEqualTo(4 * 3 * all);
+    assertThat(plan("optimizer.kind=lion").checkpointBytes()).isEqualTo(4 * 2 * all);
+    assertThat(plan("optimizer.kind=sgd", "optimizer.momentum=0").checkpointBytes())
+        .isEqualTo(4 * all);
+    RunPlan muon = plan("optimizer.kind=muon");
+    assertThat(muon.checkpointBytes()).isEqualTo(adamW - 4 * hidden);
+    assertThat(plan("optimizer.kind=adafactor").checkpointBytes())
+        .isBetween(4 * all, 4 * all + (4 << 20));
+    // Five steps for four square matrices and two of 4:1 in each of 12 blocks.
+    double cube = 768.0 * 768 * 768;
+    assertThat(muon.optimizerFlops()).isEqualTo(5 * 12 * 2 * cube * (4 * 3 + 2 * 9));
+    assertThat(muon.stepSeconds(1e11))
+        .isCloseTo(plan().stepSeconds(1e11) + muon.optimizerFlops() / 1e11, within(1e-9));
+    assertThat(muon.memory().parts().stream().map(MemoryPart::name))
+        .contains("Muon momentum, AdamW moments", "matrices of the optimizer")
+        .doesNotContain("AdamW moments");
   }
 
   /** configs/gpt2-124m-one-machine.yaml, with Spark's 42 MiB. */

@@ -14,7 +14,10 @@ import dev.firesteel.metrics.Measures;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
+import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.ScalarHead;
 import dev.firesteel.stage.Pretraining;
+import dev.firesteel.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,13 +51,16 @@ class ManyModelsTest {
             "trainer/layout.json",
             "models/value/config.json",
             "models/value/model.safetensors",
+            "models/value/firesteel/parameters.safetensors",
             "trainer/value/optimizer-00001-of-00001.safetensors",
             "trainer/value/layout.json",
             "models/reference/model.safetensors")) {
       assertThat(TinyRun.file(halves, 12, file)).as(file).isEqualTo(TinyRun.file(whole, 12, file));
     }
-    assertThat(TinyRun.file(whole, 12, "models/value/model.safetensors"))
-        .isNotEqualTo(TinyRun.file(whole, 5, "models/value/model.safetensors"));
+    for (String file : List.of("model.safetensors", "firesteel/parameters.safetensors")) {
+      assertThat(TinyRun.file(whole, 12, "models/value/" + file))
+          .isNotEqualTo(TinyRun.file(whole, 5, "models/value/" + file));
+    }
     assertThat(TinyRun.file(whole, 12, "models/reference/model.safetensors"))
         .isEqualTo(TinyRun.file(whole, 5, "models/reference/model.safetensors"));
     assertThat(
@@ -97,6 +103,7 @@ class ManyModelsTest {
   private static final class ThreeModels implements Objective {
     private final Pretraining pretraining;
     private final LanguageModel value;
+    private final ScalarHead head;
     private final LanguageModel reference;
     private final Learner learner;
     private final int sequences;
@@ -104,7 +111,10 @@ class ManyModelsTest {
     ThreeModels(PretrainConfig config, TrainingContext context) {
       pretraining = new Pretraining(config, TinyRun.data(config), context);
       sequences = config.training().microBatchSize();
-      value = Models.declare(TestModels.llama(1, 8, 2, 1, 12, 8, 5));
+      ParameterSet.Builder parameters = ParameterSet.builder();
+      value = Models.declare(TestModels.llama(1, 8, 2, 1, 12, 8, 5), parameters);
+      head = new ScalarHead(parameters, "value_head", 8, ScalarHead.initial(8));
+      parameters.build();
       value.parameters().allocate(context.backend(), DType.F32);
       reference = Models.declare(TestModels.gpt2(1, 8, 2, 8, 5));
       reference.parameters().allocate(context.backend(), DType.F32);
@@ -139,12 +149,11 @@ class ManyModelsTest {
         learner.update(
             step,
             ids.length,
-            (pass, microBatch, scale) ->
-                value.loss(
-                    pass,
-                    pass.tape().constant(ids, shape),
-                    pass.tape().constant(ids, shape),
-                    scale));
+            (pass, microBatch, scale) -> {
+              Tensor values =
+                  head.apply(pass, value.hidden(pass, pass.tape().constant(ids, shape)));
+              return values.multiply(values).sum().scale(scale);
+            });
       }
       return pretraining.step(step);
     }

@@ -32,13 +32,16 @@ class PlannedMemoryTest {
 
   @ParameterizedTest
   @CsvSource({
-    "gpt2, fp32, none",
-    "gpt2, fp32, block",
-    "gpt2, bf16, attention",
-    "llama, fp32, attention",
-    "llama, bf16, none"
+    "gpt2, fp32, none, adamw",
+    "gpt2, fp32, block, adamw",
+    "gpt2, bf16, attention, adamw",
+    "llama, fp32, attention, adamw",
+    "llama, bf16, none, adamw",
+    "llama, fp32, none, muon",
+    "gpt2, fp32, none, adafactor"
   })
-  void theHeapIsWhatThePlanSaid(String architecture, String precision, String recompute)
+  void theHeapIsWhatThePlanSaid(
+      String architecture, String precision, String recompute, String optimizer)
       throws IOException {
     TinyRun.prepare(folder);
     PretrainConfig config =
@@ -48,6 +51,7 @@ class PlannedMemoryTest {
             "compute.precision=" + precision,
             "compute.recompute=" + recompute,
             "model.architecture=" + architecture,
+            "optimizer.kind=" + optimizer,
             "model.layers=3",
             "model.width=192",
             "model.heads=3",

@@ -13,11 +13,14 @@ import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The promises of {@link PretrainingTest} that are the cpu backend's as well. */
 class PretrainingOnCpuTest {
@@ -104,10 +107,31 @@ class PretrainingOnCpuTest {
     assertSameRun(alone, changing);
   }
 
-  /** Large enough that each of four ranks owns some of the moments. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lion", "sgd", "sgd momentum=0", "adafactor", "muon"})
+  void everyOptimizerGivesTheSameBytesOnAnyRanksAndResumes(String optimizer) throws Exception {
+    PretrainConfig alone = sharded("alone", optimizer);
+    train(alone, 2, 12);
+    PretrainConfig changing = sharded("changing", optimizer);
+    TinyRun.trainOnRanks(changing, 4, PretrainingOnCpuTest::oneThread, 4);
+    TinyRun.trainOnRanks(changing, 2, PretrainingOnCpuTest::oneThread, 8);
+    assertThat(train(changing, 1, 12)).isEqualTo(TrainingOutcome.COMPLETED);
+    assertSameRun(alone, changing);
+  }
+
+  /** Large enough that each of four ranks owns some of the optimizer's state. */
   private PretrainConfig sharded(String name) {
-    return TinyRun.config(
-        folder, "name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64");
+    return sharded(name, "adamw");
+  }
+
+  private PretrainConfig sharded(String name, String optimizer) {
+    List<String> overrides =
+        new ArrayList<>(
+            List.of("name=" + name, "compute.backend=cpu", "model.layers=2", "model.width=64"));
+    for (String setting : ("kind=" + optimizer).split(" ", -1)) {
+      overrides.add("optimizer." + setting);
+    }
+    return TinyRun.config(folder, overrides.toArray(String[]::new));
   }
 
   private static Backend oneThread() {

@@ -49,6 +49,8 @@ class ResumeCheckTest {
     "seed=8, 7, 8",
     "training.micro_batch_size=4, 2, 4",
     "training.gradient_clip=2, 1.0, 2.0",
+    "optimizer.kind=muon, adamw, muon",
+    "optimizer.kind=sgd, adamw, sgd",
     "optimizer.beta1=0.8, 0.9, 0.8",
     "optimizer.learning_rate=0.02, 0.01, 0.02",
     "schedule.warmup_steps=1, 3, 1",

@@ -90,7 +90,7 @@ public final class CpuBackend extends HostMemory implements Backend {
     norms = new CpuNorms(tiles, rowReduction);
     attention = new CpuAttention(pool, tiles, engine);
     losses = new CpuLosses(tiles, engine);
-    optimizer = new CpuOptimizer(tiles);
+    optimizer = new CpuOptimizer(tiles, rowReduction);
   }
 
   /** The warm-up of the Vector API kernels; the plain ones need none. */

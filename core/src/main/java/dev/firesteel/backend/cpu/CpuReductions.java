@@ -70,7 +70,8 @@ final class CpuReductions implements ReductionKernels {
         first);
   }
 
-  private static double sumOfSquares(Worker worker, float[] x, int offset, int size) {
+  /** The sum of squares of a range, computed by one thread. */
+  static double sumOfSquares(Worker worker, float[] x, int offset, int size) {
     double[] sums = worker.squares();
     Arrays.fill(sums, 0);
     worker.simd().elementwise().addSquares(x, offset, size, sums);

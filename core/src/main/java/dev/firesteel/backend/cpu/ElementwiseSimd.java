@@ -63,4 +63,15 @@ interface ElementwiseSimd {
       float[] weights,
       int wOffset,
       int size);
+
+  /** Lion as defined in {@link LionFactors}. */
+  void lion(
+      LionFactors factors,
+      float[] gradients,
+      int gOffset,
+      float[] momentum,
+      int mOffset,
+      float[] weights,
+      int wOffset,
+      int size);
 }

@@ -1,6 +1,7 @@
 package dev.firesteel.backend.cpu;
 
 import dev.firesteel.array.NdArray;
+import dev.firesteel.array.Storage;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +12,11 @@ import java.util.function.LongUnaryOperator;
  * matmul, and the logits of one chunk.
  */
 final class Fp32Workspace extends CpuWorkspace {
-  /** Size in floats of the panels of each weight, by its position in the weights. */
-  private final Map<Long, Long> packedWeights = new LinkedHashMap<>();
+  /** The position of a weight. */
+  private record Place(Storage storage, long offset) {}
+
+  /** Size in floats of the panels of each weight. */
+  private final Map<Place, Long> packedWeights = new LinkedHashMap<>();
 
   private long panels;
   private long shared;
@@ -31,7 +35,7 @@ final class Fp32Workspace extends CpuWorkspace {
   private void linear(int rows, NdArray w) {
     int columns = w.shape().dim(0);
     int depth = w.shape().dim(1);
-    packedWeights.put(w.offset(), Gemm.panelFloats(depth, columns));
+    packedWeights.put(new Place(w.storage(), w.offset()), Gemm.panelFloats(depth, columns));
     multiply(rows, columns, depth);
   }
 

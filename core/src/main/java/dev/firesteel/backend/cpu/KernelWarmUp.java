@@ -9,6 +9,7 @@ import static dev.firesteel.backend.cpu.VectorKernels.Part.PRODUCTS;
 
 import com.sun.management.ThreadMXBean;
 import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.cpu.VectorKernels.Part;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
@@ -278,6 +279,9 @@ final class KernelWarmUp {
     all.add(
         new Kernel(
             "adamW", ELEMENTWISE, s -> s.elementwise().adamW(adamW, x, 0, y, 0, z, 0, a, 0, size)));
+    LionFactors lion = LionFactors.of(new LionStep(1e-4, 0.9, 0.99, 0.1, 1.0));
+    all.add(
+        new Kernel("lion", ELEMENTWISE, s -> s.elementwise().lion(lion, x, 0, y, 0, z, 0, size)));
     all.add(new Kernel("add", ELEMENTWISE, s -> s.elementwise().add(x, 0, y, 0, z, 0, size)));
     all.add(
         new Kernel("addValue", ELEMENTWISE, s -> s.elementwise().addValue(x, 0, 0f, z, 0, size)));

@@ -91,4 +91,25 @@ final class ScalarElementwise implements ElementwiseSimd {
       weights[wOffset + i] = factors.weightKept() * weights[wOffset + i] - update;
     }
   }
+
+  @Override
+  public void lion(
+      LionFactors factors,
+      float[] gradients,
+      int gOffset,
+      float[] momentum,
+      int mOffset,
+      float[] weights,
+      int wOffset,
+      int size) {
+    for (int i = 0; i < size; i++) {
+      float g = factors.gradientScale() * gradients[gOffset + i];
+      float m = momentum[mOffset + i];
+      float c = factors.beta1() * m + factors.oneMinusBeta1() * g;
+      float sign = Math.max(-1f, Math.min(1f, c * LionFactors.HUGE * LionFactors.HUGE));
+      momentum[mOffset + i] = factors.beta2() * m + factors.oneMinusBeta2() * g;
+      weights[wOffset + i] =
+          factors.weightKept() * weights[wOffset + i] - factors.stepSize() * sign;
+    }
+  }
 }

@@ -179,4 +179,38 @@ final class VectorElementwise implements ElementwiseSimd {
         wOffset + whole,
         size - whole);
   }
+
+  @Override
+  public void lion(
+      LionFactors factors,
+      float[] gradients,
+      int gOffset,
+      float[] momentum,
+      int mOffset,
+      float[] weights,
+      int wOffset,
+      int size) {
+    int whole = size - size % LENGTH;
+    for (int i = 0; i < whole; i += LENGTH) {
+      FloatVector g =
+          FloatVector.fromArray(SPECIES, gradients, gOffset + i).mul(factors.gradientScale());
+      FloatVector m = FloatVector.fromArray(SPECIES, momentum, mOffset + i);
+      FloatVector c = m.mul(factors.beta1()).add(g.mul(factors.oneMinusBeta1()));
+      FloatVector sign = c.mul(LionFactors.HUGE).mul(LionFactors.HUGE).min(1f).max(-1f);
+      m.mul(factors.beta2()).add(g.mul(factors.oneMinusBeta2())).intoArray(momentum, mOffset + i);
+      FloatVector.fromArray(SPECIES, weights, wOffset + i)
+          .mul(factors.weightKept())
+          .sub(sign.mul(factors.stepSize()))
+          .intoArray(weights, wOffset + i);
+    }
+    scalar.lion(
+        factors,
+        gradients,
+        gOffset + whole,
+        momentum,
+        mOffset + whole,
+        weights,
+        wOffset + whole,
+        size - whole);
+  }
 }

@@ -64,6 +64,10 @@ final class DeviceKernel extends Kernel {
   static final int PRODUCT = 35;
   static final int LARGE_PRODUCT = 36;
   static final int MULTIPLY_ADDS = 37;
+  static final int LION = 38;
+  static final int ROW_SQUARES = 39;
+  static final int COLUMN_SQUARES = 40;
+  static final int SCALE_ROWS_AND_COLUMNS = 41;
 
   // Activations, as numbers.
   static final int IDENTITY = 0;
@@ -200,7 +204,9 @@ final class DeviceKernel extends Kernel {
 
   @Override
   public void run() {
-    if (op > TO_STAGING) {
+    if (op > MULTIPLY_ADDS) {
+      optimizers();
+    } else if (op > TO_STAGING) {
       products();
     } else if (op < ADD_SCALED) {
       copies();
@@ -318,6 +324,18 @@ final class DeviceKernel extends Kernel {
       smallProduct();
     } else {
       multiplyAdds();
+    }
+  }
+
+  private void optimizers() {
+    if (op == LION) {
+      lion();
+    } else if (op == ROW_SQUARES) {
+      rowSquares();
+    } else if (op == COLUMN_SQUARES) {
+      columnSquares();
+    } else {
+      scaleRowsAndColumns();
     }
   }
 
@@ -2181,6 +2199,69 @@ final class DeviceKernel extends Kernel {
       write2(i, m);
       write3(i, v);
       write0(i, w - factor6 * w - factor5 * m / (sqrt(v * linear) + cubic));
+    }
+  }
+
+  /**
+   * Lion: 0 weights, 1 gradients, 2 momentum. factor0 and 1: the betas; 2 and 3: {@code 1 - beta};
+   * 4: gradient scale; 5: learning rate; 6: learning rate * decay.
+   */
+  private void lion() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      float g = factor4 * read1(i);
+      float m = read2(i);
+      float c = fma(factor0, m, factor2 * g);
+      float w = read0(i);
+      float step = 0f;
+      if (c > 0f) {
+        step = factor5;
+      }
+      if (c < 0f) {
+        step = -factor5;
+      }
+      write2(i, fma(factor1, m, factor3 * g));
+      write0(i, w - factor6 * w - step);
+    }
+  }
+
+  /** {@code 0 [size0] = sums of squares of the rows of 1 [size0, size1]}, a group each. */
+  private void rowSquares() {
+    int item = getLocalId();
+    float sum = 0f;
+    for (int first = 0; first < size1; first = first + GROUP) {
+      int i = first + item;
+      if (i < size1) {
+        float x = read1(getGroupId() * size1 + i);
+        sum = fma(x, x, sum);
+      }
+    }
+    float total = groupSum(sum);
+    if (item == 0) {
+      write0(getGroupId(), total);
+    }
+  }
+
+  /** As {@link #sumRows}, of squares. */
+  private void columnSquares() {
+    int blocks = (size0 + size2 - 1) / size2;
+    for (int i = getGlobalId(); i < blocks * size1; i = i + getGlobalSize()) {
+      int block = i / size1;
+      int column = i - block * size1;
+      int end = min(size0, (block + 1) * size2);
+      float sum = 0f;
+      for (int row = block * size2; row < end; row++) {
+        float x = read1(row * size1 + column);
+        sum = fma(x, x, sum);
+      }
+      write0(i, sum);
+    }
+  }
+
+  /** {@code 0 [_, size1] = 0 * 2 [size1] * 1 [_]}. */
+  private void scaleRowsAndColumns() {
+    for (int i = getGlobalId(); i < size0; i = i + getGlobalSize()) {
+      int row = i / size1;
+      write0(i, read0(i) * read2(i - row * size1) * read1(row));
     }
   }
 

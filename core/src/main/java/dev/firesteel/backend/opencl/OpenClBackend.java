@@ -64,7 +64,7 @@ public final class OpenClBackend implements Backend {
     norms = new OpenClNorms(launcher, sums);
     attention = new OpenClAttention(launcher, staging);
     losses = new OpenClLosses(launcher, products);
-    optimizer = new OpenClOptimizer(launcher);
+    optimizer = new OpenClOptimizer(launcher, sums);
   }
 
   /**

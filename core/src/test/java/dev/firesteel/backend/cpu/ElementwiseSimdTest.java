@@ -3,6 +3,7 @@ package dev.firesteel.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.backend.AdamWStep;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.random.RandomStream;
 import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,6 +75,9 @@ class ElementwiseSimdTest {
         got[i] = SimdTest.values(random, size + 4, mixed);
         want[i] = got[i].clone();
       }
+      LionFactors lion = LionFactors.of(new LionStep(3e-4, 0.9, 0.99, 0.1, 0.7));
+      vector.lion(lion, gradients, 1, got[0], 2, got[2], 4, size);
+      scalar.lion(lion, gradients, 1, want[0], 2, want[2], 4, size);
       vector.adamW(factors, gradients, 1, got[0], 2, got[1], 3, got[2], 4, size);
       scalar.adamW(factors, gradients, 1, want[0], 2, want[1], 3, want[2], 4, size);
       for (int i = 0; i < 3; i++) {

@@ -9,6 +9,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.Packed;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.random.RandomStream;
@@ -265,6 +266,14 @@ final class KernelDigest {
     AdamWStep step = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 17, 0.7);
     backend.optimizer().adamW(step, normal(40_001), m, v, w);
     record("adamW", m, v, w);
+    backend.optimizer().lion(new LionStep(3e-4, 0.9, 0.99, 0.1, 0.7), normal(40_001), m, w);
+    record("lion", m, w);
+    NdArray matrix = normal(130, 207);
+    NdArray rowSums = result(130);
+    NdArray columnSums = result(207);
+    backend.optimizer().squareSums(matrix, rowSums, columnSums);
+    backend.optimizer().scaleRowsAndColumns(matrix, rowSums, columnSums);
+    record("squareSums", rowSums, columnSums, matrix);
   }
 
   private NdArray normal(int... dims) {

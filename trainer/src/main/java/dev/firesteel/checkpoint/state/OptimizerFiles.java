@@ -15,10 +15,13 @@ import dev.firesteel.format.safetensors.TensorSource;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.SegmentRange;
+import dev.firesteel.optim.StateArray;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,12 +29,15 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
- * An optimizer's moments in a folder of a checkpoint, {@code trainer/} for its first model: {@code
- * layout.json} records the position of each parameter in a segment; the files {@code
- * optimizer-00001-of-0000N.safetensors} contain the moments of ranges of the segment, concatenated,
- * with the ranges as metadata: {@code begin} lists their first elements in the segment and {@code
- * length} their lengths, both in order and separated by commas. The number of files and their
- * ranges need not match what the reader would have written.
+ * An optimizer's state in a folder of a checkpoint, {@code trainer/} for its first model: {@code
+ * layout.json} records the position of each trained parameter in a segment; the files {@code
+ * optimizer-00001-of-0000N.safetensors} contain its arrays, each rank's ranges of them
+ * concatenated, with the ranges as metadata: {@code begin} lists their first elements, in the
+ * segment for an array with one number per weight, and {@code length} their lengths, both in order
+ * and separated by commas; {@code NAME.begin} and {@code NAME.length} those of an array whose
+ * ranges differ. Arrays that all ranks hold alike are in the first file. What one array cannot hold
+ * is in several, {@code NAME}, {@code NAME.2} and so on. The number of files and their ranges need
+ * not match what the reader would have written.
  */
 final class OptimizerFiles {
   private static final String LAYOUT = "layout.json";
@@ -59,72 +65,88 @@ final class OptimizerFiles {
         folder + LAYOUT, CheckpointManifest.JSON.writeValueAsString(places(parameters)) + "\n");
   }
 
-  /** Writes one rank's moments as file {@code part} of {@code parts}, counted from 1. */
+  /** Writes one rank's state as file {@code part} of {@code parts}, counted from 1. */
   static void write(
       CheckpointWriter writer, String folder, OptimizerState optimizer, int part, int parts)
       throws IOException {
-    ArrayMemory memory = optimizer.memory();
-    List<TensorSource> tensors = new ArrayList<>();
-    optimizer.moments().forEach((name, array) -> tensors.add(new Array(name, array, memory)));
-    Map<String, String> metadata =
-        Map.of(
-            BEGIN, commaSeparated(optimizer.owned(), SegmentRange::begin),
-            LENGTH, commaSeparated(optimizer.owned(), SegmentRange::size),
-            SIZE, Long.toString(optimizer.parameters().segmentSize()));
+    List<StateArray> arrays =
+        optimizer.arrays().stream().filter(array -> part == 1 || !array.replicated()).toList();
+    List<SegmentRange> shared = arrays.isEmpty() ? List.of() : arrays.get(0).ranges();
+    Map<String, String> metadata = new HashMap<>();
+    metadata.put(SIZE, Long.toString(optimizer.parameters().trainedSize()));
+    put(metadata, "", shared);
+    for (StateArray array : arrays) {
+      if (!array.ranges().equals(shared)) {
+        put(metadata, array.tensor() + ".", array.ranges());
+      }
+    }
     String name =
         String.format(Locale.ROOT, "%soptimizer-%05d-of-%05d.safetensors", folder, part, parts);
     try (OutputStream out = writer.create(name)) {
-      Safetensors.write(tensors, metadata, out);
+      Safetensors.write(arrays.stream().map(Array::new).toList(), metadata, out);
     }
   }
 
+  private static void put(Map<String, String> metadata, String prefix, List<SegmentRange> ranges) {
+    metadata.put(prefix + BEGIN, commaSeparated(ranges, SegmentRange::begin));
+    metadata.put(prefix + LENGTH, commaSeparated(ranges, SegmentRange::size));
+  }
+
   /**
-   * Overwrites the moments of the ranges that {@code optimizer} owns, bit for bit.
+   * Overwrites this rank's part of the state, bit for bit.
    *
    * @throws UserException if the layout differs, or a range is missing
    */
   static void read(Checkpoint checkpoint, String folder, OptimizerState optimizer)
       throws IOException {
     checkLayout(checkpoint, folder + LAYOUT, optimizer.parameters());
-    long missing = optimizer.owned().stream().mapToLong(SegmentRange::size).sum();
+    Map<String, Long> missing = new LinkedHashMap<>();
+    for (StateArray array : optimizer.arrays()) {
+      missing.put(array.tensor(), array.array().size());
+    }
     for (String file : checkpoint.files()) {
       if (!file.startsWith(folder + "optimizer-")) {
         continue;
       }
       try (SafetensorsFile tensors = checkpoint.tensors(file)) {
-        long at = 0;
-        for (SegmentRange saved : ranges(tensors)) {
-          missing -= read(tensors, saved, at, optimizer);
-          at += saved.size();
+        for (StateArray array : optimizer.arrays()) {
+          for (String tensor : tensors.tensors().keySet()) {
+            if (StateArray.nameOf(tensor).equals(array.name())) {
+              missing.merge(array.tensor(), -read(tensors, tensor, array), Long::sum);
+            }
+          }
         }
       }
     }
-    if (missing != 0) {
-      throw UserException.failure(
-          "the optimizer's state in %s must cover all %d elements, but %d are missing"
-              .formatted(checkpoint, optimizer.parameters().segmentSize(), missing));
+    for (StateArray array : optimizer.arrays()) {
+      if (missing.get(array.tensor()) != 0) {
+        throw UserException.failure(
+            "the optimizer's state in %s must cover all %d elements of %s, but %d are missing"
+                .formatted(
+                    checkpoint, array.array().size(), array.tensor(), missing.get(array.tensor())));
+      }
     }
   }
 
-  /** Reads what the optimizer owns of a saved range; returns how many elements that was. */
-  private static long read(
-      SafetensorsFile file, SegmentRange saved, long at, OptimizerState optimizer)
+  /** Reads what an array holds of a tensor in a file; returns how many elements that was. */
+  private static long read(SafetensorsFile file, String tensor, StateArray array)
       throws IOException {
-    ArrayMemory memory = optimizer.memory();
     long read = 0;
-    long into = 0;
-    for (SegmentRange owned : optimizer.owned()) {
-      long begin = Math.max(saved.begin(), owned.begin());
-      long end = Math.min(saved.end(), owned.end());
-      if (begin < end) {
-        for (Map.Entry<String, NdArray> entry : optimizer.moments().entrySet()) {
-          int first = Math.toIntExact(into + begin - owned.begin());
-          NdArray target = entry.getValue().slice(first, first + (int) (end - begin));
-          read(file, entry.getKey(), at + begin - saved.begin(), target, memory);
+    long at = 0;
+    for (SegmentRange saved : ranges(file, tensor)) {
+      long into = 0;
+      for (SegmentRange held : array.ranges()) {
+        long begin = Math.max(saved.begin(), held.begin());
+        long end = Math.min(saved.end(), held.end());
+        if (begin < end) {
+          int first = Math.toIntExact(into + begin - held.begin());
+          NdArray target = array.array().slice(first, first + (int) (end - begin));
+          read(file, tensor, at + begin - saved.begin(), target, array.memory());
+          read += end - begin;
         }
-        read += end - begin;
+        into += held.size();
       }
-      into += owned.size();
+      at += saved.size();
     }
     return read;
   }
@@ -148,16 +170,17 @@ final class OptimizerFiles {
         .collect(Collectors.joining(","));
   }
 
-  /** The ranges of a file; a file without lengths holds a single range. */
-  private static List<SegmentRange> ranges(SafetensorsFile file) {
-    String length = file.metadata().get(LENGTH);
+  /** The ranges of an array in a file; a file without lengths holds a single range. */
+  private static List<SegmentRange> ranges(SafetensorsFile file, String name) {
+    Map<String, String> metadata = file.metadata();
+    String prefix = metadata.containsKey(name + "." + BEGIN) ? name + "." : "";
+    String length = metadata.get(prefix + LENGTH);
     if (length == null) {
-      long begin = Long.parseLong(file.metadata().get(BEGIN));
-      return List.of(
-          new SegmentRange(begin, begin + file.tensors().get("first_moments").shape().size()));
+      long begin = Long.parseLong(metadata.get(BEGIN));
+      return List.of(new SegmentRange(begin, begin + file.tensors().get(name).shape().size()));
     }
     List<SegmentRange> ranges = new ArrayList<>();
-    String[] begins = split(file.metadata().get(BEGIN));
+    String[] begins = split(metadata.get(prefix + BEGIN));
     String[] lengths = split(length);
     for (int i = 0; i < begins.length; i++) {
       long begin = Long.parseLong(begins[i]);
@@ -198,7 +221,7 @@ final class OptimizerFiles {
 
   private static List<Place> places(ParameterSet parameters) {
     List<Place> places = new ArrayList<>();
-    for (Parameter parameter : parameters.parameters()) {
+    for (Parameter parameter : parameters.trained()) {
       places.add(
           new Place(
               parameter.name(),
@@ -208,17 +231,22 @@ final class OptimizerFiles {
     return places;
   }
 
-  /** A one-dimensional array as a tensor. */
-  private record Array(String name, NdArray array, ArrayMemory memory) implements TensorSource {
+  /** An array of the state as a tensor. */
+  private record Array(StateArray state) implements TensorSource {
+    @Override
+    public String name() {
+      return state.tensor();
+    }
+
     @Override
     public Shape shape() {
-      return array.shape();
+      return state.array().shape();
     }
 
     @Override
     public void read(long from, float[] into, int count) {
       int first = Math.toIntExact(from);
-      memory.download(array.slice(first, first + count), into, 0);
+      state.memory().download(state.array().slice(first, first + count), into, 0);
     }
   }
 }

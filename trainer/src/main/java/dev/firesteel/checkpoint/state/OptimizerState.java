@@ -1,42 +1,21 @@
 package dev.firesteel.checkpoint.state;
 
-import dev.firesteel.array.ArrayMemory;
-import dev.firesteel.array.NdArray;
 import dev.firesteel.nn.ParameterSet;
-import dev.firesteel.nn.SegmentRange;
-import dev.firesteel.optim.AdamW;
-import java.util.LinkedHashMap;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.StateArray;
 import java.util.List;
-import java.util.Map;
 
 /**
- * One rank's moments: an optimizer's own or a copy.
+ * One rank's part of an optimizer's state: the optimizer's own arrays or copies.
  *
- * @param parameters parameters that they belong to
- * @param owned ranges of a segment that they cover, in order
- * @param memory memory that contains them
+ * @param parameters parameters that it belongs to
  */
-record OptimizerState(
-    ParameterSet parameters,
-    List<SegmentRange> owned,
-    NdArray firstMoments,
-    NdArray secondMoments,
-    ArrayMemory memory) {
-
-  static OptimizerState of(AdamW optimizer) {
-    return new OptimizerState(
-        optimizer.parameters(),
-        optimizer.owned(),
-        optimizer.firstMoments(),
-        optimizer.secondMoments(),
-        optimizer.parameters().backend());
+record OptimizerState(ParameterSet parameters, List<StateArray> arrays) {
+  OptimizerState {
+    arrays = List.copyOf(arrays);
   }
 
-  /** The moments by their names in files. */
-  Map<String, NdArray> moments() {
-    Map<String, NdArray> moments = new LinkedHashMap<>();
-    moments.put("first_moments", firstMoments);
-    moments.put("second_moments", secondMoments);
-    return moments;
+  static OptimizerState of(Optimizer optimizer) {
+    return new OptimizerState(optimizer.parameters(), optimizer.state());
   }
 }

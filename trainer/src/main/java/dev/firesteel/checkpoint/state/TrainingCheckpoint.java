@@ -35,8 +35,8 @@ public final class TrainingCheckpoint {
   /**
    * Rejects models that a checkpoint cannot represent.
    *
-   * @throws IllegalStateException that names the first parameter that would be lost, or a name that
-   *     two models have
+   * @throws IllegalStateException that names the first parameter of which a part would be lost, or
+   *     a name that two models have
    */
   public static void requireSavable(List<ModelState> models) {
     Set<String> names = new HashSet<>();

@@ -1,12 +1,14 @@
 package dev.firesteel.checkpoint.state;
 
+import dev.firesteel.array.ArrayMemory;
 import dev.firesteel.array.FloatStorage;
 import dev.firesteel.array.HeapStorage;
 import dev.firesteel.array.HostMemory;
 import dev.firesteel.array.NdArray;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.nn.Segment;
-import dev.firesteel.optim.AdamW;
+import dev.firesteel.optim.Optimizer;
+import dev.firesteel.optim.StateArray;
+import java.util.List;
 
 /**
  * A snapshot of a rank's state between two steps, for a checkpoint: copies on the heap that a
@@ -22,17 +24,14 @@ public final class TrainingSnapshot implements AutoCloseable {
   /** Allocates memory for what one rank writes of a model. */
   public TrainingSnapshot(ModelState model, int rank) {
     this.model = model;
-    weights = rank == 0 ? model.model().parameters().newSegment(host) : null;
+    weights = rank == 0 ? model.model().parameters().newWeights(host) : null;
     moments = model.optimizer() == null ? null : like(model.optimizer());
   }
 
-  private OptimizerState like(AdamW optimizer) {
+  private OptimizerState like(Optimizer optimizer) {
     return new OptimizerState(
         optimizer.parameters(),
-        optimizer.owned(),
-        like(optimizer.firstMoments()),
-        like(optimizer.secondMoments()),
-        host);
+        optimizer.state().stream().map(each -> each.with(like(each.array()), host)).toList());
   }
 
   private NdArray like(NdArray array) {
@@ -41,17 +40,21 @@ public final class TrainingSnapshot implements AutoCloseable {
 
   /** Copies the current state. */
   public void take() {
-    Backend backend = model.model().parameters().backend();
     if (weights != null) {
-      copy(backend, model.model().parameters().weights().flat(), weights.flat());
+      Segment current = model.model().parameters().weights();
+      for (int i = 0; i < current.arrays().size(); i++) {
+        copy(current.memory(), current.arrays().get(i), weights.arrays().get(i));
+      }
     }
     if (moments != null) {
-      copy(backend, model.optimizer().firstMoments(), moments.firstMoments());
-      copy(backend, model.optimizer().secondMoments(), moments.secondMoments());
+      List<StateArray> current = model.optimizer().state();
+      for (int i = 0; i < current.size(); i++) {
+        copy(current.get(i).memory(), current.get(i).array(), moments.arrays().get(i).array());
+      }
     }
   }
 
-  private static void copy(Backend from, NdArray source, NdArray target) {
+  private static void copy(ArrayMemory from, NdArray source, NdArray target) {
     from.download(source, FloatStorage.of(target), HeapStorage.offset(target));
   }
 

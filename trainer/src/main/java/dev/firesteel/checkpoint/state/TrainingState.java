@@ -19,7 +19,7 @@ import java.util.Map;
  * @param stage stage, such as {@code pretrain}
  * @param step number of completed steps, including skipped ones: the position in the schedule
  * @param updates number of weight updates of each trained model, by name, as used in AdamW's bias
- *     correction: in pretraining {@code step} minus skipped steps
+ *     correction, for instance: in pretraining {@code step} minus skipped steps
  * @param tokens tokens trained on
  * @param cursor additional state of the stage, such as the next sample
  * @param seed seed for all random numbers

@@ -9,11 +9,14 @@ import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The tensors of a model as the classes {@code GPT2LMHeadModel} and {@code LlamaForCausalLM} of
- * Hugging Face's transformers name and lay them out. Each element of each parameter appears once; a
- * tied head is not written again.
+ * Hugging Face's transformers name and lay them out. Each element of each parameter that they have
+ * appears once; a tied head is not written again. {@link #others} are parameters that they do not
+ * have: heads and adapters.
  */
 public final class HuggingFaceNames {
   private final ModelConfig config;
@@ -33,8 +36,8 @@ public final class HuggingFaceNames {
   /**
    * As above, of a model's declaration.
    *
-   * @throws IllegalStateException that names the first parameter of which no tensor holds a part:
-   *     checkpoints hold these tensors alone, so it would be 0 after a resume
+   * @throws IllegalStateException that names the first parameter of which the tensors hold some
+   *     rows but not all
    */
   static List<HuggingFaceTensor> tensors(ModelConfig config, ParameterSet parameters) {
     HuggingFaceNames names = new HuggingFaceNames(config, parameters);
@@ -44,6 +47,18 @@ public final class HuggingFaceNames {
     }
     names.requireEveryRowOnce();
     return List.copyOf(names.tensors);
+  }
+
+  /**
+   * The parameters of which no tensor holds a part, in the order of their offsets; none of a model
+   * that was declared alone.
+   */
+  public static List<Parameter> others(LanguageModel model) {
+    Set<Parameter> held =
+        tensors(model).stream().map(HuggingFaceTensor::parameter).collect(Collectors.toSet());
+    return model.parameters().parameters().stream()
+        .filter(parameter -> !held.contains(parameter))
+        .toList();
   }
 
   /** The tensors of a packed parameter follow each other, from its first row to its last. */
@@ -60,7 +75,7 @@ public final class HuggingFaceNames {
     }
     for (Parameter parameter : parameters.parameters()) {
       int rows = parameter.shape().dim(0);
-      if (held[parameter.index()] != rows) {
+      if (held[parameter.index()] != 0 && held[parameter.index()] != rows) {
         throw notHeld(parameter, held[parameter.index()], rows);
       }
     }

@@ -14,6 +14,7 @@ import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.FileNotFoundException;
@@ -37,7 +38,8 @@ import org.apache.hadoop.fs.Path;
  * A Hugging Face model directory, as in each checkpoint: {@code config.json}, {@code
  * model.safetensors} (or several files and an index), {@code tokenizer.json}, {@code
  * tokenizer_config.json}, {@code generation_config.json}. Weights are stored bit for bit as in
- * memory.
+ * memory; those that the format has no name for, such as heads and adapters, in {@code
+ * firesteel/parameters.safetensors}, where only this class looks for them.
  */
 public final class ModelDirectory {
   public static final String CONFIG = "config.json";
@@ -63,6 +65,7 @@ public final class ModelDirectory {
       SampleConfig sampling)
       throws IOException {
     ModelTensors.write(writer, tensors(model, weights), ModelTensors.MAX_FILE_BYTES);
+    OtherParameters.write(writer, model, weights);
     ObjectNode config = HuggingFaceConfig.write(model.config());
     putTokenIds(config, tokenizer);
     writer.write(CONFIG, json(config));
@@ -74,17 +77,18 @@ public final class ModelDirectory {
   }
 
   /**
-   * Reads a model with its weights.
+   * Reads a language model with its weights, without the heads that may lie beside them.
    *
    * @param notices receives a line about tensors that are ignored, if any are
-   * @throws UserException if the directory holds none, or one that cannot be loaded
+   * @throws UserException if the directory holds none, or one that cannot be loaded, such as one
+   *     with adapters
    */
   public static LanguageModel read(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
     LanguageModel model = Models.declare(readConfig(fs, directory));
     model.parameters().allocate(backend, DType.F32);
     try {
-      readWeights(fs, directory, model, notices);
+      readBackbone(fs, directory, model, notices);
     } catch (RuntimeException e) {
       model.close();
       throw e;
@@ -105,16 +109,63 @@ public final class ModelDirectory {
     }
   }
 
+  /** Without its heads a language model computes the same, without its adapters it does not. */
+  private static void ignoreHeads(FileSystem fs, Path directory, Consumer<String> notices) {
+    try {
+      Set<String> others = OtherParameters.names(fs, directory);
+      others.stream()
+          .filter(Lora::isAdapter)
+          .findFirst()
+          .ifPresent(
+              adapter -> {
+                throw UserException.failure(
+                    "the model in %s must have no adapters to be used by itself, got %s: merge them into its weights first"
+                        .formatted(directory, adapter));
+              });
+      if (!others.isEmpty()) {
+        notices.accept("Ignored in %s: %s".formatted(directory, String.join(", ", others)));
+      }
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    }
+  }
+
   /**
-   * Overwrites a model's weights: those in float32 bit for bit, those in bfloat16 and float16 by
-   * the same values in float32. Buffers of published directories and a head that equals the
-   * embedding that it is tied to are ignored ({@link PublishedNames}).
+   * Overwrites all of a model's weights: those of {@link #readBackbone} and, bit for bit, its heads
+   * and adapters. The directory must hold the same ones.
+   *
+   * @param notices receives a line about tensors that are ignored, if any are
+   * @throws UserException that names the first tensor or parameter that is missing, unknown, of
+   *     another shape, or not of a floating-point type
+   */
+  public static void readWeights(
+      FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
+    readPublished(fs, directory, model, notices);
+    try {
+      OtherParameters.read(fs, directory, model);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    }
+  }
+
+  /**
+   * Overwrites the weights that Hugging Face has names for, and leaves a model's heads and adapters
+   * as they are: those in float32 bit for bit, those in bfloat16 and float16 by the same values in
+   * float32. Buffers of published directories and a head that equals the embedding that it is tied
+   * to are ignored ({@link PublishedNames}).
    *
    * @param notices receives a line about tensors that are ignored, if any are
    * @throws UserException that names the first tensor that is missing, unknown, of another shape,
-   *     or not of a floating-point type
+   *     or not of a floating-point type, or an adapter of the directory, without which its weights
+   *     are not those of the model
    */
-  public static void readWeights(
+  public static void readBackbone(
+      FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
+    readPublished(fs, directory, model, notices);
+    ignoreHeads(fs, directory, notices);
+  }
+
+  private static void readPublished(
       FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
     try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
       List<ParameterTensor> wanted = tensors(model, model.parameters().weights());
