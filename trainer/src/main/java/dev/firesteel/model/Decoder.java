@@ -2,7 +2,9 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
 import dev.firesteel.nn.ForwardPass;
@@ -18,7 +20,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
+ * What the architectures have in common: an embedding, pre-norm blocks {@code x +=
  * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. Each architecture
  * provides its own layers.
  *
@@ -54,6 +56,11 @@ final class Decoder implements LanguageModel {
     this.config = config;
     this.parameters = parameters;
     this.layers = layers;
+  }
+
+  /** How the model's layers attend. */
+  static AttentionSpec attention(ModelConfig config) {
+    return AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
   }
 
   /** The head's weight: the embedding's, or a separate one. */
@@ -119,6 +126,9 @@ final class Decoder implements LanguageModel {
   @Override
   public Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache) {
     int tokens = requireTokens(ids, cache.capacity());
+    for (int b = 0; b < cache.batch(); b++) {
+      requireWithinWindow(cache.length(b) + tokens);
+    }
     Tensor x = layers.embedding().apply(pass, ids);
     if (layers.positions() != null) {
       int[] positions = new int[cache.batch() * tokens];
@@ -150,13 +160,23 @@ final class Decoder implements LanguageModel {
     return middle.add(pass.dropout(fed, config.dropout()));
   }
 
-  private static int requireTokens(Tensor ids, int most) {
+  private int requireTokens(Tensor ids, int most) {
     Shape shape = ids.shape();
     if (shape.rank() != 2 || shape.dim(1) < 1 || shape.dim(1) > most) {
       throw new IllegalArgumentException(
           "model: ids must be [B, T] with 1 <= T <= " + most + ", got " + shape);
     }
+    requireWithinWindow(shape.dim(1));
     return shape.dim(1);
+  }
+
+  /** Attention reads all tokens before a token, which is a window's only for short sequences. */
+  private void requireWithinWindow(int tokens) {
+    if (config.window() > 0 && tokens > config.window()) {
+      throw UserException.usage(
+          "a sequence must have at most model.window (%d) tokens, got %d: shorten it"
+              .formatted(config.window(), tokens));
+    }
   }
 
   @Override

@@ -30,7 +30,7 @@ final class Gpt2 {
     ParameterSet.Builder parameters = ParameterSet.builder();
     Initializer initial = Initializer.normal(config.initStd());
     Initializer residual = Decoder.residual(config);
-    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    AttentionSpec spec = Decoder.attention(config);
     int width = config.width();
 
     Embedding embedding =
@@ -49,7 +49,9 @@ final class Gpt2 {
                   width,
                   spec,
                   null,
-                  config.bias(),
+                  null,
+                  config.attentionBias().qkv(),
+                  config.attentionBias().output(),
                   config.initStd(),
                   residual),
               norm(parameters, name + ".feed_forward_norm", config),
@@ -58,7 +60,7 @@ final class Gpt2 {
                   name + ".feed_forward",
                   width,
                   config.feedForwardWidth(),
-                  config.bias(),
+                  config.feedForwardBias(),
                   config.activation().elementwise(),
                   initial,
                   residual)));

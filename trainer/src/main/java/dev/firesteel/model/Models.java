@@ -20,7 +20,7 @@ public final class Models {
           "model.vocabulary_size must be resolved from the tokenizer before a model is made, got "
               + config.vocabularySize());
     }
-    return switch (config.architecture()) {
+    return switch (config.architecture().family()) {
       case GPT2 -> Gpt2.declare(config);
       case LLAMA -> Llama.declare(config);
     };

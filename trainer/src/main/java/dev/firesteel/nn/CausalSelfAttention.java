@@ -6,7 +6,8 @@ import dev.firesteel.tensor.Tensor;
 
 /**
  * Causal self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023),
- * with or without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
+ * with or without rotary positions (Su et al. 2021) and norms of heads: {@code [B, T, C] -> [B, T,
+ * C]}.
  *
  * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
  * [C, H K]}. There is no dropout on attention probabilities: the fused kernel never stores them.
@@ -14,11 +15,15 @@ import dev.firesteel.tensor.Tensor;
 public final class CausalSelfAttention implements Layer {
   private final AttentionSpec spec;
   private final RopeSpec rope;
+  private final HeadNorms headNorms;
   private final Linear qkv;
   private final Linear output;
 
   /**
    * @param rope rotates queries and keys; null for none
+   * @param headNorms normalizes query and key heads before that; null for none
+   * @param qkvBias whether queries, keys and values have biases
+   * @param outputBias whether the output projection has a bias
    * @param standardDeviation of the packed matrix
    * @param residual of the projection back to the residual stream
    */
@@ -28,23 +33,27 @@ public final class CausalSelfAttention implements Layer {
       int width,
       AttentionSpec spec,
       RopeSpec rope,
-      boolean bias,
+      HeadNorms headNorms,
+      boolean qkvBias,
+      boolean outputBias,
       double standardDeviation,
       Initializer residual) {
     this.spec = spec;
     this.rope = rope;
+    this.headNorms = headNorms;
     qkv =
         new Linear(
             parameters,
             name + ".qkv",
             width,
             spec.packedWidth(),
-            bias,
+            qkvBias,
             Initializer.packedAttention(
                 standardDeviation,
                 spec.heads() * spec.headWidth(),
                 spec.keyValueHeads() * spec.headWidth()));
-    output = new Linear(parameters, name + ".output", spec.outputWidth(), width, bias, residual);
+    output =
+        new Linear(parameters, name + ".output", spec.outputWidth(), width, outputBias, residual);
   }
 
   @Override
@@ -54,7 +63,7 @@ public final class CausalSelfAttention implements Layer {
 
   /** The heads' outputs, before the output projection: {@code [B, T, C] -> [B, T, H K]}. */
   public Tensor attend(ForwardPass pass, Tensor x) {
-    Tensor packed = qkv.apply(pass, x); // [B, T, (H + 2G) K]
+    Tensor packed = packed(pass, x);
     if (rope != null) {
       packed = packed.rope(rope);
     }
@@ -73,7 +82,7 @@ public final class CausalSelfAttention implements Layer {
    * @param layer the index of this layer in the cache
    */
   public Tensor apply(ForwardPass pass, Tensor x, KeyValueCache cache, int layer) {
-    Tensor packed = qkv.apply(pass, x);
+    Tensor packed = packed(pass, x);
     Tensor positions = pass.tape().constant(cache.positions());
     if (rope != null) {
       packed = packed.rope(rope, positions);
@@ -81,5 +90,11 @@ public final class CausalSelfAttention implements Layer {
     Tensor keys = pass.tape().constant(cache.keys(layer));
     Tensor values = pass.tape().constant(cache.values(layer));
     return output.apply(pass, packed.cachedAttention(spec, keys, values, positions));
+  }
+
+  /** Queries, keys and values before they are rotated: {@code [B, T, C] -> [B, T, (H + 2G) K]}. */
+  private Tensor packed(ForwardPass pass, Tensor x) {
+    Tensor packed = qkv.apply(pass, x);
+    return headNorms == null ? packed : headNorms.apply(pass, packed);
   }
 }

@@ -195,7 +195,7 @@ final class KernelTrace implements Backend {
 
   @Override
   public void fill(NdArray out, double value) {
-    note(Kind.OTHER, out);
+    note(Kind.GRADIENT, out);
   }
 
   @Override
@@ -265,19 +265,33 @@ final class KernelTrace implements Backend {
   }
 
   private Kind kindOfProduct(NdArray weight) {
+    return switch (partOf(weight)) {
+      case ATTENTION -> Kind.ATTENTION;
+      case FEED_FORWARD -> Kind.FEED_FORWARD;
+      case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
+      case POSITIONS, NORMS ->
+          throw new IllegalStateException("the plan does not know a matmul with " + weight);
+    };
+  }
+
+  private Kind kindOfNorm(NdArray gain) {
+    return partOf(gain) == ModelPart.ATTENTION ? Kind.ATTENTION : Kind.NORM;
+  }
+
+  /** A copy has the purpose of what it copies. */
+  private Kind kindOfCopy(NdArray x) {
+    Label label = pooled.get(x.storage());
+    return label != null && label.version == x.storage().version() ? label.kind : Kind.OTHER;
+  }
+
+  private ModelPart partOf(NdArray weight) {
     for (Parameter parameter : parameters.parameters()) {
       if (weight.storage() == weights && parameter.offset() == weight.offset()) {
-        return switch (ModelPart.of(parameter.name())) {
-          case ATTENTION -> Kind.ATTENTION;
-          case FEED_FORWARD -> Kind.FEED_FORWARD;
-          case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
-          case POSITIONS, NORMS ->
-              throw new IllegalStateException(
-                  "the plan does not know a matmul with the parameter " + parameter.name());
-        };
+        return ModelPart.of(parameter.name());
       }
     }
-    throw new IllegalStateException("the plan does not know a matmul without a weight: " + weight);
+    throw new IllegalStateException(
+        "the plan does not know a matmul with or norm by what is no weight: " + weight);
   }
 
   private final class Elementwise implements ElementwiseKernels {
@@ -289,7 +303,7 @@ final class KernelTrace implements Backend {
     @Override
     public void copyColumns(
         NdArray x, int xStart, NdArray out, int outStart, int columns, Write write) {
-      note(Kind.GRADIENT, x, out);
+      note(kindOfCopy(x), x, out);
     }
 
     @Override
@@ -405,7 +419,7 @@ final class KernelTrace implements Backend {
         NdArray out,
         NdArray mean,
         NdArray rstd) {
-      note(Kind.NORM, x, gain, bias, out, mean, rstd);
+      note(kindOfNorm(gain), x, gain, bias, out, mean, rstd);
     }
 
     @Override
@@ -427,7 +441,7 @@ final class KernelTrace implements Backend {
 
     @Override
     public void rmsNorm(NdArray x, NdArray gain, double epsilon, NdArray out, NdArray rstd) {
-      note(Kind.NORM, x, gain, out, rstd);
+      note(kindOfNorm(gain), x, gain, out, rstd);
     }
 
     @Override

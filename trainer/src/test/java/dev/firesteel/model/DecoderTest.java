@@ -13,6 +13,10 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.Architecture;
+import dev.firesteel.config.ModelConfig.AttentionBias;
+import dev.firesteel.config.RopeScalingConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
@@ -30,7 +34,23 @@ class DecoderTest {
   private static final int V = 13;
 
   static Stream<ModelConfig> models() {
-    return Stream.of(TestModels.gpt2(2, 16, 2, 9, V), TestModels.llama(2, 16, 4, 2, 24, 9, V));
+    ModelConfig llama = TestModels.llama(2, 16, 4, 2, 24, 9, V);
+    return Stream.of(
+        TestModels.gpt2(2, 16, 2, 9, V),
+        llama,
+        llama.toBuilder()
+            .attentionBias(AttentionBias.ALL)
+            .feedForwardBias(true)
+            .headWidth(6)
+            .build(),
+        llama.toBuilder().architecture(Architecture.MISTRAL).window(9).build(),
+        llama.toBuilder().architecture(Architecture.QWEN2).attentionBias(null).build(),
+        llama.toBuilder()
+            .architecture(Architecture.QWEN3)
+            .attentionBias(AttentionBias.ALL)
+            .ropeScaling(
+                new RopeScalingConfig(RopeScalingConfig.Type.YARN, 4, 2, 1, 32, 1.25, true))
+            .build());
   }
 
   private static int[] ids(int seed) {
@@ -230,5 +250,19 @@ class DecoderTest {
     assertThatThrownBy(() -> logits(model, ids(1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("model: ids must be [B, T] with 1 <= T <= 6, got [3, 7]");
+  }
+
+  @Test
+  void refusesMoreTokensThanTheWindowHolds() {
+    ModelConfig config =
+        TestModels.llama(1, 16, 4, 2, 24, 9, V).toBuilder()
+            .architecture(Architecture.MISTRAL)
+            .window(T - 1)
+            .build();
+    LanguageModel model = Models.create(config, new ReferenceBackend(), 1);
+
+    assertThatThrownBy(() -> logits(model, ids(1)))
+        .isInstanceOf(UserException.class)
+        .hasMessage("a sequence must have at most model.window (6) tokens, got 7: shorten it");
   }
 }
