@@ -140,14 +140,9 @@ public final class TestModels {
                     new RopeScalingConfig(RopeScalingConfig.Type.YARN, 4, 2, 1, 32, 1.25, true)));
     List<ModelConfig> variants = new ArrayList<>();
     for (UnaryOperator<ModelConfigBuilder> change : changes) {
-      try {
-        ModelConfig changed = change.apply(plain.toBuilder()).build();
-        if (!changed.equals(plain)) {
-          variants.add(changed);
-        }
-      } catch (UserException e) {
-        continue; // the architecture does not have it
-      }
+      allowed(change.apply(plain.toBuilder()))
+          .filter(changed -> !changed.equals(plain))
+          .ifPresent(variants::add);
     }
     return variants;
   }
@@ -159,28 +154,20 @@ public final class TestModels {
       Activation activation,
       RopeSpec.Layout rope,
       boolean tied) {
+    return allowed(
+        llama(2, 16, 4, groups, 12, 5, 11, rope, tied).toBuilder()
+            .architecture(architecture)
+            .bias(bias)
+            .attentionBias(null)
+            .feedForwardBias(null)
+            .activation(activation));
+  }
+
+  private static Optional<ModelConfig> allowed(ModelConfigBuilder model) {
     try {
-      return Optional.of(
-          new ModelConfig(
-              architecture,
-              2,
-              16,
-              4,
-              groups,
-              0,
-              12,
-              5,
-              11,
-              bias,
-              activation,
-              0,
-              1e-5,
-              1e4,
-              rope,
-              tied,
-              0.02));
+      return Optional.of(model.build());
     } catch (UserException e) {
-      return Optional.empty();
+      return Optional.empty(); // the architecture does not have it
     }
   }
 
