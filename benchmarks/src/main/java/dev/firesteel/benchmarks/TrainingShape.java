@@ -92,17 +92,9 @@ record TrainingShape(String label, ModelConfig model, int batch) {
 
   /** The same model for sequences of {@code tokens}, {@code batch} of them in a step. */
   TrainingShape withSequences(int batch, int tokens) {
-    ModelConfig c = model;
     return new TrainingShape(
         String.format(Locale.ROOT, "%s, T %d", label, tokens),
-        config(
-            c.architecture(),
-            c.layers(),
-            c.width(),
-            c.heads(),
-            c.kvHeads(),
-            tokens,
-            c.vocabularySize()),
+        model.toBuilder().contextLength(tokens).build(),
         batch);
   }
 

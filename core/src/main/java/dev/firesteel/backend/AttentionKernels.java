@@ -20,7 +20,7 @@ public interface AttentionKernels {
    *
    * @param x [B, T, W] with {@code W >= heads * headWidth}
    * @param positions [B, T] I32, the position of each token; null for 0 to T - 1 in each sequence
-   * @param inverse rotates back, which is the gradient
+   * @param inverse rotates back, which is the gradient; a magnitude multiplies in both directions
    * @param out [B, T, W]; may be {@code x}
    */
   void rope(RopeSpec spec, NdArray x, NdArray positions, boolean inverse, NdArray out);

@@ -70,6 +70,32 @@ interface AttentionContract extends KernelContract {
     }
   }
 
+  /** Another table for each scaling, in a backend that has made the plain one. */
+  @Test
+  default void ropeOfEveryScaling() {
+    for (RopeScaling scaling :
+        new RopeScaling[] {
+          RopeScaling.none(),
+          new RopeScaling.Linear(4),
+          new RopeScaling.Llama3(8, 1, 4, 64),
+          new RopeScaling.Yarn(4, 64, 32, 1, 1.25, true),
+          new RopeScaling.Yarn(4, 64, 32, 1, 1.5, true)
+        }) {
+      for (boolean inverse : new boolean[] {false, true}) {
+        RopeSpec spec = new RopeSpec(2, 16, 10000, RopeSpec.Layout.HALF, scaling);
+        kernels()
+            .check(
+                kernels().elementwiseTolerance(),
+                (b, o) ->
+                    b.attention()
+                        .rope(spec, o.normal(2, 13, 48), null, inverse, o.result(2, 13, 48)),
+                "%s, inverse %s",
+                spec,
+                inverse);
+      }
+    }
+  }
+
   private static int[][] heads() {
     return new int[][] {{1, 1}, {3, 3}, {4, 2}, {6, 1}};
   }

@@ -3,6 +3,7 @@ package dev.firesteel.tensor;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.RopeScaling;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.random.RandomStream;
 import java.util.ArrayList;
@@ -106,6 +107,10 @@ record OpCase(String name, List<Input> inputs, BiFunction<Tape, Tensor[], Tensor
               (t, x) -> x[0].rope(spec, t.constant(new int[] {5, 2, 0, 1, 2, 9}, Shape.of(2, 3))),
               normal(2, 3, 11)));
     }
+    RopeSpec scaled =
+        new RopeSpec(
+            2, 4, 100, RopeSpec.Layout.HALF, new RopeScaling.Yarn(4, 64, 32, 1, 1.25, true));
+    rows.add(op("rope with a magnitude", (t, x) -> x[0].rope(scaled), normal(2, 3, 11)));
     addAttention(rows);
     rows.add(
         op(

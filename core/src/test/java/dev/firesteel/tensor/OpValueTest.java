@@ -7,6 +7,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.AttentionSpec;
+import dev.firesteel.backend.RopeScaling;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.random.RandomStream;
 import java.util.Arrays;
@@ -250,6 +251,18 @@ class OpValueTest {
         s0 + 2 * c0,
         3 * c1 - 4 * s1,
         3 * s1 + 4 * c1);
+  }
+
+  @Test
+  void ropeMultipliesByTheMagnitude() {
+    RopeScaling scaling = new RopeScaling.Yarn(4, 1, 32, 1, 1.25, true);
+    Tensor x = of(Shape.of(1, 1, 3), 1, 0, 9);
+    double angle = 3 * scaling.frequency(100, 2, 0);
+    assertValues(
+        x.rope(new RopeSpec(1, 2, 100, RopeSpec.Layout.HALF, scaling), ids(3)),
+        1.25 * Math.cos(angle),
+        1.25 * Math.sin(angle),
+        9);
   }
 
   @ParameterizedTest

@@ -3,6 +3,7 @@ package dev.firesteel.config;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.error.UserException;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -65,23 +66,30 @@ public final class ConfigDraft<T extends Record> {
    * @throws UserException naming the first key whose given value differs
    */
   public void require(String section, Record values, Set<String> free, String owner) {
-    ObjectNode keys = section(section);
-    ConfigLoader.tree(values)
-        .properties()
-        .forEach(
-            entry -> {
-              String path = section + "." + entry.getKey();
-              Optional<String> mine = given(path).filter(value -> !isDerived(path, value));
-              if (mine.isPresent() && free.contains(entry.getKey())) {
-                return;
-              }
-              if (mine.isPresent() && !mine.get().equals(entry.getValue().asText())) {
-                throw UserException.usage(
-                    "%s must be %s as in %s, got %s: leave it out"
-                        .formatted(path, entry.getValue().asText(), owner, mine.get()));
-              }
-              keys.set(entry.getKey(), entry.getValue());
-            });
+    require(section, section(section), ConfigLoader.tree(values), free, owner);
+  }
+
+  private void require(
+      String path, ObjectNode keys, ObjectNode values, Set<String> free, String owner) {
+    for (Map.Entry<String, JsonNode> entry : values.properties()) {
+      String key = entry.getKey();
+      String full = path + "." + key;
+      if (entry.getValue() instanceof ObjectNode inner) {
+        ObjectNode mine = keys.get(key) instanceof ObjectNode given ? given : keys.putObject(key);
+        require(full, mine, inner, free, owner);
+        continue;
+      }
+      Optional<String> mine = given(full).filter(value -> !isDerived(full, value));
+      if (mine.isPresent() && free.contains(key)) {
+        continue;
+      }
+      if (mine.isPresent() && !mine.get().equals(entry.getValue().asText())) {
+        throw UserException.usage(
+            "%s must be %s as in %s, got %s: leave it out"
+                .formatted(full, entry.getValue().asText(), owner, mine.get()));
+      }
+      keys.set(key, entry.getValue());
+    }
   }
 
   private boolean isDerived(String path, String value) {

@@ -2,14 +2,17 @@ package dev.firesteel.config;
 
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Section {@code model}: the network's architecture and sizes.
  *
  * <p>Defaults of some keys depend on the architecture: GPT-2 has biases, tanh GELU, a tied head and
- * a feed-forward width of 4 times the width; Llama has no biases, SwiGLU, an untied head and 8/3 of
- * the width rounded up to a multiple of 256 (Touvron et al. 2023, section 2.2, and its reference
- * code).
+ * a feed-forward width of 4 times the width; Llama and the architectures that follow it have
+ * SwiGLU, an untied head and 8/3 of the width rounded up to a multiple of 256 (Touvron et al. 2023,
+ * section 2.2, and its reference code). Each architecture allows what its published form can
+ * express.
  */
 public record ModelConfig(
     @Setting(
@@ -23,21 +26,24 @@ public record ModelConfig(
             byDefault = "llama",
             meaning =
                 "`gpt2`: learned positions, LayerNorm, GELU; `llama`: RoPE, RMSNorm, SwiGLU,"
-                    + " grouped-query attention.")
+                    + " grouped-query attention; `mistral`: Llama with a sliding window; `qwen2`:"
+                    + " Llama with biases in queries, keys and values; `qwen3`: Llama with RMSNorm"
+                    + " of each query and key head.")
         Architecture architecture,
     @Setting(byDefault = "4", meaning = "Number of Transformer blocks.") int layers,
     @Setting(byDefault = "192", meaning = "Width of the residual stream (d_model).") int width,
     @Setting(byDefault = "6", meaning = "Number of attention heads.") int heads,
     @Setting(
             byDefault = "0",
-            meaning = "Key/value heads of grouped-query attention (`llama`). 0: as many as heads.")
+            meaning =
+                "Key/value heads of grouped-query attention (not `gpt2`). 0: as many as heads.")
         int kvHeads,
     @Setting(byDefault = "0", meaning = "Width of one head. 0: width / heads.") int headWidth,
     @Setting(
             byDefault = "0",
             meaning =
                 "Inner width of the feed-forward block. 0: 4 x width (`gpt2`), 8/3 x width rounded"
-                    + " up to a multiple of 256 (`llama`).")
+                    + " up to a multiple of 256 (all others).")
         int feedForwardWidth,
     @Setting(byDefault = "256", meaning = "Maximum sequence length, in tokens.") int contextLength,
     @Setting(
@@ -47,14 +53,31 @@ public record ModelConfig(
         int vocabularySize,
     @Setting(
             meaning =
-                "Biases in linear and normalisation layers (`gpt2`). Default: true for `gpt2`,"
-                    + " false for `llama`.")
+                "Biases in all linear and normalisation layers (`gpt2`). Default: true for `gpt2`,"
+                    + " false for all others.")
         Boolean bias,
     @Setting(
             meaning =
-                "`gelu_tanh`, `gelu_erf` (`gpt2`) or `swiglu` (`llama`). Default: `gelu_tanh` for"
-                    + " `gpt2`, `swiglu` for `llama`.")
+                "Biases in attention: `none`, `qkv` (queries, keys and values) or `all` (the output"
+                    + " too). `llama` and `qwen3`: `none` or `all`; `qwen2`: `qkv`; `mistral`:"
+                    + " `none`; `gpt2`: as `bias`. Default: the first of these.")
+        AttentionBias attentionBias,
+    @Setting(
+            meaning =
+                "Biases in the feed-forward block (`llama`; `gpt2`: as `bias`). Default: false for"
+                    + " all but `gpt2`.")
+        Boolean feedForwardBias,
+    @Setting(
+            meaning =
+                "`gelu_tanh`, `gelu_erf` (`gpt2`) or `swiglu` (all others). Default: `gelu_tanh`"
+                    + " for `gpt2`, `swiglu` for all others.")
         Activation activation,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "How many tokens, itself included, a token attends to (`mistral`, `qwen2`,"
+                    + " `qwen3`). 0: all before it.")
+        int window,
     @Setting(
             byDefault = "0.0",
             meaning =
@@ -63,7 +86,9 @@ public record ModelConfig(
         double dropout,
     @Setting(byDefault = "1e-5", meaning = "Epsilon of the normalisation layers.")
         double normEpsilon,
-    @Setting(byDefault = "10000.0", meaning = "Base of the rotary position frequencies (`llama`).")
+    @Setting(
+            byDefault = "10000.0",
+            meaning = "Base of the rotary position frequencies (not `gpt2`).")
         double ropeTheta,
     @Setting(
             byDefault = "half",
@@ -71,10 +96,11 @@ public record ModelConfig(
                 "Which elements of a head RoPE rotates together: `half` pairs i with i + head_width/2"
                     + " (Hugging Face), `interleaved` 2i with 2i + 1 (Meta, GGUF).")
         RopeSpec.Layout ropeLayout,
+    RopeScalingConfig ropeScaling,
     @Setting(
             meaning =
                 "Whether the output head shares the embedding's weight. Default: true for `gpt2`,"
-                    + " false for `llama`.")
+                    + " false for all others.")
         Boolean tieEmbeddings,
     @Setting(
             byDefault = "0.02",
@@ -83,10 +109,80 @@ public record ModelConfig(
                     + " by 1/sqrt(2 x layers).")
         double initStd) {
 
-  /** The model family. */
+  /**
+   * An architecture: the layers it is made of, and which differences from other architectures of
+   * the same layers it has or allows.
+   */
   public enum Architecture {
+    /** Radford et al. 2019. */
+    GPT2(Family.GPT2, false, false, false, AttentionBias.ALL, AttentionBias.NONE),
+    /** Touvron et al. 2023. */
+    LLAMA(Family.LLAMA, false, false, true, AttentionBias.NONE, AttentionBias.ALL),
+    /** Jiang et al. 2023: a sliding window. */
+    MISTRAL(Family.LLAMA, true, false, false, AttentionBias.NONE, AttentionBias.NONE),
+    /** Yang et al. 2024: biases in queries, keys and values. */
+    QWEN2(Family.LLAMA, true, false, false, AttentionBias.QKV, AttentionBias.QKV),
+    /** Yang et al. 2025: norms of query and key heads. */
+    QWEN3(Family.LLAMA, true, true, false, AttentionBias.NONE, AttentionBias.ALL);
+
+    private final Family family;
+    private final boolean windowAllowed;
+    private final boolean headNorms;
+    private final boolean feedForwardBiasAllowed;
+    private final AttentionBias usualBias;
+    private final AttentionBias otherBias;
+
+    Architecture(
+        Family family,
+        boolean windowAllowed,
+        boolean headNorms,
+        boolean feedForwardBiasAllowed,
+        AttentionBias usualBias,
+        AttentionBias otherBias) {
+      this.family = family;
+      this.windowAllowed = windowAllowed;
+      this.headNorms = headNorms;
+      this.feedForwardBiasAllowed = feedForwardBiasAllowed;
+      this.usualBias = usualBias;
+      this.otherBias = otherBias;
+    }
+
+    /** The kind of its layers. */
+    public Family family() {
+      return family;
+    }
+
+    /** Whether each query and key head is normalized before it is rotated. */
+    public boolean headNorms() {
+      return headNorms;
+    }
+  }
+
+  /** The layers that an architecture is made of. */
+  public enum Family {
+    /** Learned positions, LayerNorm, GELU. */
     GPT2,
+    /** RoPE, RMSNorm, SwiGLU. */
     LLAMA
+  }
+
+  /** Which projections of attention have biases. */
+  public enum AttentionBias {
+    NONE,
+    /** Queries, keys and values. */
+    QKV,
+    /** Queries, keys, values and the output. */
+    ALL;
+
+    /** Whether queries, keys and values have biases. */
+    public boolean qkv() {
+      return this != NONE;
+    }
+
+    /** Whether the output projection has biases. */
+    public boolean output() {
+      return this == ALL;
+    }
   }
 
   /** The feed-forward block's activation function. */
@@ -124,7 +220,9 @@ public record ModelConfig(
     Require.positive("model.rope_theta", ropeTheta);
     Require.positive("model.init_std", initStd);
 
-    boolean llama = architecture == Architecture.LLAMA;
+    Require.atLeast("model.window", window, 0);
+
+    boolean llama = architecture.family() == Family.LLAMA;
     if (kvHeads == 0) {
       kvHeads = heads;
     }
@@ -143,6 +241,15 @@ public record ModelConfig(
     if (bias == null) {
       bias = !llama;
     }
+    if (attentionBias == null) {
+      attentionBias = llama || bias ? architecture.usualBias : AttentionBias.NONE;
+    }
+    if (feedForwardBias == null) {
+      feedForwardBias = bias;
+    }
+    if (ropeScaling == null) {
+      ropeScaling = RopeScalingConfig.NONE;
+    }
     if (tieEmbeddings == null) {
       tieEmbeddings = !llama;
     }
@@ -150,35 +257,65 @@ public record ModelConfig(
       activation = llama ? Activation.SWIGLU : Activation.GELU_TANH;
     }
 
+    String name = ConfigLoader.yamlName(architecture);
     Require.that(
         heads % kvHeads == 0,
         "model.kv_heads must divide model.heads (%d), got %d".formatted(heads, kvHeads));
+    Require.that(
+        window == 0 || architecture.windowAllowed,
+        "model.window must be 0 for the architecture %s, got %d".formatted(name, window));
+    Require.that(
+        attentionBias == architecture.usualBias || attentionBias == architecture.otherBias,
+        "model.attention_bias must be %s for the architecture %s, got %s"
+            .formatted(
+                Stream.of(architecture.usualBias, architecture.otherBias)
+                    .distinct()
+                    .map(ConfigLoader::yamlName)
+                    .collect(Collectors.joining(" or ")),
+                name,
+                ConfigLoader.yamlName(attentionBias)));
     if (llama) {
-      Require.that(!bias, "model.bias must be false for the architecture llama, got true");
+      Require.that(
+          !bias, "model.bias must be false for the architecture %s, got true".formatted(name));
+      Require.that(
+          !feedForwardBias || architecture.feedForwardBiasAllowed,
+          "model.feed_forward_bias must be false for the architecture %s, got true"
+              .formatted(name));
       Require.that(
           activation == Activation.SWIGLU,
-          "model.activation must be swiglu for the architecture llama, got "
-              + ConfigLoader.yamlName(activation));
+          "model.activation must be swiglu for the architecture %s, got %s"
+              .formatted(name, ConfigLoader.yamlName(activation)));
       Require.that(
           headWidth % 2 == 0,
           "model.head_width must be even for rotary positions, got " + headWidth);
     } else {
       Require.that(
+          attentionBias.output() == bias && feedForwardBias.equals(bias),
+          "model.attention_bias and model.feed_forward_bias must follow model.bias (%s) for the architecture %s, got %s and %s: leave them out"
+              .formatted(bias, name, ConfigLoader.yamlName(attentionBias), feedForwardBias));
+      Require.that(
+          ropeScaling.type() == RopeScalingConfig.Type.NONE,
+          "model.rope_scaling.type must be none for the architecture %s, got %s"
+              .formatted(name, ConfigLoader.yamlName(ropeScaling.type())));
+      Require.that(
           kvHeads == heads,
-          "model.kv_heads must equal model.heads (%d) for the architecture gpt2, got %d"
-              .formatted(heads, kvHeads));
+          "model.kv_heads must equal model.heads (%d) for the architecture %s, got %d"
+              .formatted(heads, name, kvHeads));
       Require.that(
           headWidth * heads == width,
-          "model.head_width must be model.width / model.heads (%d) for the architecture gpt2, got %d"
-              .formatted(width / heads, headWidth));
-      if (activation == Activation.SWIGLU) {
-        throw UserException.usage(
-            "model.activation must be gelu_tanh or gelu_erf for the architecture gpt2, got swiglu");
-      }
+          "model.head_width must be model.width / model.heads (%d) for the architecture %s, got %d"
+              .formatted(width / heads, name, headWidth));
+      Require.that(
+          activation != Activation.SWIGLU,
+          "model.activation must be gelu_tanh or gelu_erf for the architecture %s, got swiglu"
+              .formatted(name));
     }
   }
 
-  /** A model with random initial weights. */
+  /**
+   * A model with random initial weights, and the architecture's usual attention: its default
+   * biases, no window, no scaling of rotary positions.
+   */
   public ModelConfig(
       Architecture architecture,
       int layers,
@@ -209,11 +346,15 @@ public record ModelConfig(
         contextLength,
         vocabularySize,
         bias,
+        null,
+        null,
         activation,
+        0,
         dropout,
         normEpsilon,
         ropeTheta,
         ropeLayout,
+        RopeScalingConfig.NONE,
         tieEmbeddings,
         initStd);
   }
@@ -238,25 +379,12 @@ public record ModelConfig(
 
   /** The same model with the number of embedding rows resolved. */
   public ModelConfig withVocabularySize(int size) {
-    return new ModelConfig(
-        from,
-        architecture,
-        layers,
-        width,
-        heads,
-        kvHeads,
-        headWidth,
-        feedForwardWidth,
-        contextLength,
-        size,
-        bias,
-        activation,
-        dropout,
-        normEpsilon,
-        ropeTheta,
-        ropeLayout,
-        tieEmbeddings,
-        initStd);
+    return toBuilder().vocabularySize(size).build();
+  }
+
+  /** A builder that holds this model's values. */
+  public ModelConfigBuilder toBuilder() {
+    return new ModelConfigBuilder(this);
   }
 
   private static long roundUp(long value, long multiple) {

@@ -2,6 +2,7 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
@@ -20,7 +21,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * What GPT-2 and Llama have in common: an embedding, pre-norm blocks {@code x +=
+ * What the architectures have in common: an embedding, pre-norm blocks {@code x +=
  * attention(norm(x)); x += feedForward(norm(x))}, a final norm and a head. Each architecture
  * provides its own layers.
  *
@@ -56,6 +57,13 @@ final class Decoder implements LanguageModel {
     this.config = config;
     this.declaration = declaration;
     this.layers = layers;
+  }
+
+  /** How the model's layers attend. */
+  static AttentionSpec attention(ModelConfig config) {
+    AttentionSpec spec =
+        AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    return config.window() > 0 ? spec.withWindow(config.window()) : spec;
   }
 
   /** The head's weight: the embedding's, or a separate one. */

@@ -31,7 +31,7 @@ final class Gpt2 {
       ModelConfig config, ParameterSet.Builder parameters, Projections projections) {
     Initializer initial = Initializer.normal(config.initStd());
     Initializer residual = Decoder.residual(config);
-    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    AttentionSpec spec = Decoder.attention(config);
     int width = config.width();
 
     Embedding embedding =
@@ -51,7 +51,9 @@ final class Gpt2 {
                   width,
                   spec,
                   null,
-                  config.bias(),
+                  null,
+                  config.attentionBias().qkv(),
+                  config.attentionBias().output(),
                   config.initStd(),
                   residual),
               norm(parameters, name + ".feed_forward_norm", config),
@@ -61,7 +63,7 @@ final class Gpt2 {
                   name + ".feed_forward",
                   width,
                   config.feedForwardWidth(),
-                  config.bias(),
+                  config.feedForwardBias(),
                   config.activation().elementwise(),
                   initial,
                   residual)));

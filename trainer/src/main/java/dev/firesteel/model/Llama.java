@@ -7,6 +7,7 @@ import dev.firesteel.model.Decoder.Block;
 import dev.firesteel.model.Decoder.Layers;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
+import dev.firesteel.nn.HeadNorms;
 import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
@@ -17,8 +18,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Llama (Touvron et al. 2023): rotary positions, RMSNorm before each branch and at the end, multi-
- * or grouped-query attention, SwiGLU, no biases, an untied head unless {@code tie_embeddings}.
+ * Llama (Touvron et al. 2023) and the architectures of the same layers: rotary positions, RMSNorm
+ * before each branch and at the end, multi- or grouped-query attention, SwiGLU, an untied head
+ * unless {@code tie_embeddings}. Where they differ (biases, a window, norms of heads) follows from
+ * the configuration.
  *
  * <p>Initial weights follow GPT-2's scheme, because the paper specifies none.
  */
@@ -29,13 +32,14 @@ final class Llama {
       ModelConfig config, ParameterSet.Builder parameters, Projections projections) {
     Initializer initial = Initializer.normal(config.initStd());
     Initializer residual = Decoder.residual(config);
-    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    AttentionSpec spec = Decoder.attention(config);
     RopeSpec rope =
         new RopeSpec(
             config.heads() + config.kvHeads(),
             config.headWidth(),
             config.ropeTheta(),
-            config.ropeLayout());
+            config.ropeLayout(),
+            config.ropeScaling().scaling());
     int width = config.width();
 
     Embedding embedding =
@@ -43,6 +47,10 @@ final class Llama {
     List<Block> blocks = new ArrayList<>();
     for (int i = 0; i < config.layers(); i++) {
       String name = "blocks." + i;
+      HeadNorms headNorms =
+          config.architecture().headNorms()
+              ? new HeadNorms(parameters, name + ".attention", spec, config.normEpsilon())
+              : null;
       blocks.add(
           new Block(
               new RmsNorm(parameters, name + ".attention_norm", width, config.normEpsilon()),
@@ -53,7 +61,9 @@ final class Llama {
                   width,
                   spec,
                   rope,
-                  false,
+                  headNorms,
+                  config.attentionBias().qkv(),
+                  config.attentionBias().output(),
                   config.initStd(),
                   residual),
               new RmsNorm(parameters, name + ".feed_forward_norm", width, config.normEpsilon()),
@@ -63,6 +73,7 @@ final class Llama {
                   name + ".feed_forward",
                   width,
                   config.feedForwardWidth(),
+                  config.feedForwardBias(),
                   config.initStd(),
                   residual)));
     }

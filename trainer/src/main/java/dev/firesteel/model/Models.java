@@ -46,7 +46,7 @@ public final class Models {
               + config.vocabularySize());
     }
     LanguageModel model =
-        switch (config.architecture()) {
+        switch (config.architecture().family()) {
           case GPT2 -> Gpt2.declare(config, parameters, projections);
           case LLAMA -> Llama.declare(config, parameters, projections);
         };

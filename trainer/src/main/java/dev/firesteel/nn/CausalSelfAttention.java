@@ -7,7 +7,7 @@ import dev.firesteel.tensor.Tensor;
 
 /**
  * Self-attention, multi-head (Vaswani et al. 2017) or grouped-query (Ainslie et al. 2023), with or
- * without rotary positions (Su et al. 2021): {@code [B, T, C] -> [B, T, C]}.
+ * without rotary positions (Su et al. 2021) and norms of heads: {@code [B, T, C] -> [B, T, C]}.
  *
  * <p>{@code qkv.weight [(H + 2G) K, C]} holds the rows query | key | value, {@code output.weight
  * [C, H K]}. There is no dropout on attention probabilities: the fused kernel never stores them.
@@ -15,12 +15,16 @@ import dev.firesteel.tensor.Tensor;
 public final class CausalSelfAttention {
   private final AttentionSpec spec;
   private final RopeSpec rope;
+  private final HeadNorms headNorms;
   private final Projection qkv;
   private final Projection output;
 
   /**
    * @param projections makes both matrices
    * @param rope rotates queries and keys; null for none
+   * @param headNorms normalizes query and key heads before that; null for none
+   * @param qkvBias whether queries, keys and values have biases
+   * @param outputBias whether the output projection has a bias
    * @param standardDeviation of the packed matrix
    * @param residual of the projection back to the residual stream
    */
@@ -31,25 +35,28 @@ public final class CausalSelfAttention {
       int width,
       AttentionSpec spec,
       RopeSpec rope,
-      boolean bias,
+      HeadNorms headNorms,
+      boolean qkvBias,
+      boolean outputBias,
       double standardDeviation,
       Initializer residual) {
     this.spec = spec;
     this.rope = rope;
+    this.headNorms = headNorms;
     qkv =
         projections.declare(
             parameters,
             name + ".qkv",
             width,
             spec.packedWidth(),
-            bias,
+            qkvBias,
             Initializer.packedAttention(
                 standardDeviation,
                 spec.heads() * spec.headWidth(),
                 spec.keyValueHeads() * spec.headWidth()));
     output =
         projections.declare(
-            parameters, name + ".output", spec.outputWidth(), width, bias, residual);
+            parameters, name + ".output", spec.outputWidth(), width, outputBias, residual);
   }
 
   /**
@@ -64,6 +71,9 @@ public final class CausalSelfAttention {
   /** Queries, keys and values, [B, T, (H + 2G) K]. */
   private Tensor packed(ForwardPass pass, Tensor x, Rows rows) {
     Tensor packed = qkv.apply(pass, x);
+    if (headNorms != null) {
+      packed = headNorms.apply(pass, packed);
+    }
     if (rope == null) {
       return packed;
     }

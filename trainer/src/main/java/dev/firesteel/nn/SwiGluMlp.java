@@ -4,8 +4,8 @@ import dev.firesteel.tensor.Tensor;
 
 /**
  * Feed-forward block of Llama (Shazeer 2020): {@code y = (silu(x gate^T) * (x up^T)) down^T},
- * {@code [..., C] -> [..., C]}, without biases; {@code gate_up.weight [2F, C]} holds the rows gate
- * | up, {@code down.weight [C, F]}.
+ * {@code [..., C] -> [..., C]}, with or without biases of the three products; {@code gate_up.weight
+ * [2F, C]} holds the rows gate | up, {@code down.weight [C, F]}.
  */
 public final class SwiGluMlp implements Layer {
   private final Projection gateUp;
@@ -22,6 +22,7 @@ public final class SwiGluMlp implements Layer {
       String name,
       int width,
       int inner,
+      boolean bias,
       double standardDeviation,
       Initializer residual) {
     gateUp =
@@ -30,9 +31,9 @@ public final class SwiGluMlp implements Layer {
             name + ".gate_up",
             width,
             Math.multiplyExact(2, inner),
-            false,
+            bias,
             Initializer.packedGate(standardDeviation, inner));
-    down = projections.declare(parameters, name + ".down", inner, width, false, residual);
+    down = projections.declare(parameters, name + ".down", inner, width, bias, residual);
   }
 
   @Override

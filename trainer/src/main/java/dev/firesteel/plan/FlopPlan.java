@@ -37,9 +37,9 @@ public record FlopPlan(
     long qkv = width * (attention + 2L * model.kvHeads() * model.headWidth());
     long output = attention * width;
     long branches =
-        switch (model.architecture()) {
-          case GPT2 -> 1;
-          case LLAMA -> 2; // gate and up
+        switch (model.activation()) {
+          case GELU_TANH, GELU_ERF -> 1;
+          case SWIGLU -> 2; // gate and up
         };
     long up = width * model.feedForwardWidth() * branches;
     long down = (long) model.feedForwardWidth() * width;

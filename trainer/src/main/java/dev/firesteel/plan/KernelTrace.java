@@ -196,7 +196,7 @@ final class KernelTrace implements Backend {
 
   @Override
   public void fill(NdArray out, double value) {
-    note(Kind.OTHER, out);
+    note(Kind.GRADIENT, out);
   }
 
   @Override
@@ -276,20 +276,34 @@ final class KernelTrace implements Backend {
     if (optimizing) {
       return Kind.OTHER;
     }
+    return switch (partOf(weight)) {
+      case ATTENTION -> Kind.ATTENTION;
+      case FEED_FORWARD -> Kind.FEED_FORWARD;
+      case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
+      case POSITIONS, NORMS ->
+          throw new IllegalStateException("the plan does not know a matmul with " + weight);
+    };
+  }
+
+  private Kind kindOfNorm(NdArray gain) {
+    return partOf(gain) == ModelPart.ATTENTION ? Kind.ATTENTION : Kind.NORM;
+  }
+
+  /** A copy has the purpose of what it copies. */
+  private Kind kindOfCopy(NdArray x) {
+    Label label = pooled.get(x.storage());
+    return label != null && label.version == x.storage().version() ? label.kind : Kind.OTHER;
+  }
+
+  private ModelPart partOf(NdArray weight) {
     for (Parameter parameter : parameters.parameters()) {
       NdArray view = parameters.weights().view(parameter);
       if (weight.storage() == view.storage() && weight.offset() == view.offset()) {
-        return switch (ModelPart.of(parameter.name())) {
-          case ATTENTION -> Kind.ATTENTION;
-          case FEED_FORWARD -> Kind.FEED_FORWARD;
-          case EMBEDDING, HEAD -> Kind.OTHER; // logits of a sample
-          case POSITIONS, NORMS ->
-              throw new IllegalStateException(
-                  "the plan does not know a matmul with the parameter " + parameter.name());
-        };
+        return ModelPart.of(parameter.name());
       }
     }
-    throw new IllegalStateException("the plan does not know a matmul without a weight: " + weight);
+    throw new IllegalStateException(
+        "the plan does not know a matmul with or norm by what is no weight: " + weight);
   }
 
   private final class Elementwise implements ElementwiseKernels {
@@ -301,7 +315,7 @@ final class KernelTrace implements Backend {
     @Override
     public void copyColumns(
         NdArray x, int xStart, NdArray out, int outStart, int columns, Write write) {
-      note(Kind.GRADIENT, x, out);
+      note(kindOfCopy(x), x, out);
     }
 
     @Override
@@ -417,7 +431,7 @@ final class KernelTrace implements Backend {
         NdArray out,
         NdArray mean,
         NdArray rstd) {
-      note(Kind.NORM, x, gain, bias, out, mean, rstd);
+      note(kindOfNorm(gain), x, gain, bias, out, mean, rstd);
     }
 
     @Override
@@ -439,7 +453,7 @@ final class KernelTrace implements Backend {
 
     @Override
     public void rmsNorm(NdArray x, NdArray gain, double epsilon, NdArray out, NdArray rstd) {
-      note(Kind.NORM, x, gain, out, rstd);
+      note(kindOfNorm(gain), x, gain, out, rstd);
     }
 
     @Override

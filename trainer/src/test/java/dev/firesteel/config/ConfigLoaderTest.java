@@ -346,7 +346,8 @@ class ConfigLoaderTest {
     refused(SOURCE + "model: {bias: 1}")
         .hasMessage("model.bias must be true or false, got 1 in test.yaml");
     refused(SOURCE + "model: {architecture: gpt3}")
-        .hasMessage("model.architecture must be one of gpt2, llama, got \"gpt3\" in test.yaml");
+        .hasMessage(
+            "model.architecture must be one of gpt2, llama, mistral, qwen2, qwen3, got \"gpt3\" in test.yaml");
     refused("data: {source: {a: 1}}")
         .hasMessage("data.source must be a string, got a section in test.yaml");
     refused(SOURCE + "logging: 3")
@@ -381,6 +382,17 @@ class ConfigLoaderTest {
         "model: {width: 6, heads: 2} | model.head_width must be even for rotary positions, got 3",
         "model: {bias: true} | model.bias must be false for the architecture llama, got true",
         "model: {activation: gelu_erf} | model.activation must be swiglu for the architecture llama, got gelu_erf",
+        "model: {architecture: mistral, bias: true} | model.bias must be false for the architecture mistral, got true",
+        "model: {architecture: llama, window: 8} | model.window must be 0 for the architecture llama, got 8",
+        "model: {window: -1} | model.window must be at least 0, got -1",
+        "model: {architecture: llama, attention_bias: qkv} | model.attention_bias must be none or all for the architecture llama, got qkv",
+        "model: {architecture: qwen2, attention_bias: none} | model.attention_bias must be qkv for the architecture qwen2, got none",
+        "model: {architecture: mistral, attention_bias: all} | model.attention_bias must be none for the architecture mistral, got all",
+        "model: {architecture: qwen3, feed_forward_bias: true} | model.feed_forward_bias must be false for the architecture qwen3, got true",
+        "model: {architecture: gpt2, feed_forward_bias: false} | model.attention_bias and model.feed_forward_bias must follow model.bias (true) for the architecture gpt2, got all and false: leave them out",
+        "model: {architecture: gpt2, rope_scaling: {type: linear, factor: 2}} | model.rope_scaling.type must be none for the architecture gpt2, got linear",
+        "model: {rope_scaling: {type: yarn, factor: 2}} | model.rope_scaling.original_context_length must be at least 1, got 0",
+        "model: {rope_scaling: {type: llama3, factor: 2, original_context_length: 8, fast_turns: 1}} | model.rope_scaling.fast_turns must be greater than model.rope_scaling.slow_turns (1.0), got 1.0",
         "model: {architecture: gpt2, kv_heads: 2} | model.kv_heads must equal model.heads (6) for the architecture gpt2, got 2",
         "model: {architecture: gpt2, head_width: 64} | model.head_width must be model.width / model.heads (32) for the architecture gpt2, got 64",
         "model: {architecture: gpt2, activation: swiglu} | model.activation must be gelu_tanh or gelu_erf",

@@ -9,6 +9,8 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.Architecture;
+import dev.firesteel.config.RopeScalingConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -64,7 +66,13 @@ abstract class GeneratorContract {
     return Stream.of(
             TestModels.gpt2(2, 16, 2, CONTEXT, 16),
             TestModels.llama(2, 16, 4, 2, 24, CONTEXT, 16),
-            TestModels.llama(2, 16, 4, 1, 24, CONTEXT, 16, RopeSpec.Layout.INTERLEAVED, true))
+            TestModels.llama(2, 16, 4, 1, 24, CONTEXT, 16, RopeSpec.Layout.INTERLEAVED, true),
+            TestModels.llama(2, 16, 4, 2, 24, CONTEXT, 16).toBuilder()
+                .architecture(Architecture.QWEN3)
+                .headWidth(6)
+                .ropeScaling(
+                    new RopeScalingConfig(RopeScalingConfig.Type.YARN, 4, 4, 1, 32, 1.25, true))
+                .build())
         .map(config -> TestModels.withInitStd(config, 0.4));
   }
 

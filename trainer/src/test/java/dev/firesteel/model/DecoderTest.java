@@ -13,6 +13,9 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.cpu.CpuBackend;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.Architecture;
+import dev.firesteel.config.ModelConfig.AttentionBias;
+import dev.firesteel.config.RopeScalingConfig;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
@@ -30,7 +33,23 @@ class DecoderTest {
   private static final int V = 13;
 
   static Stream<ModelConfig> models() {
-    return Stream.of(TestModels.gpt2(2, 16, 2, 9, V), TestModels.llama(2, 16, 4, 2, 24, 9, V));
+    ModelConfig llama = TestModels.llama(2, 16, 4, 2, 24, 9, V);
+    return Stream.of(
+        TestModels.gpt2(2, 16, 2, 9, V),
+        llama,
+        llama.toBuilder()
+            .attentionBias(AttentionBias.ALL)
+            .feedForwardBias(true)
+            .headWidth(6)
+            .build(),
+        llama.toBuilder().architecture(Architecture.MISTRAL).window(9).build(),
+        llama.toBuilder().architecture(Architecture.QWEN2).attentionBias(null).build(),
+        llama.toBuilder()
+            .architecture(Architecture.QWEN3)
+            .attentionBias(AttentionBias.ALL)
+            .ropeScaling(
+                new RopeScalingConfig(RopeScalingConfig.Type.YARN, 4, 2, 1, 32, 1.25, true))
+            .build());
   }
 
   private static int[] ids(int seed) {
@@ -230,5 +249,26 @@ class DecoderTest {
     assertThatThrownBy(() -> logits(model, ids(1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("model: ids must be [B, T] with 1 <= T <= 6, got [3, 7]");
+  }
+
+  /** Beyond the window's reach through all layers, a token changes nothing. */
+  @Test
+  void aTokenSeesNoFartherThanTheWindowInEachLayer() {
+    ModelConfig config =
+        TestModels.llama(1, 16, 4, 2, 24, 9, V).toBuilder()
+            .architecture(Architecture.MISTRAL)
+            .window(3)
+            .build();
+    LanguageModel model = Models.create(config, new ReferenceBackend(), 1);
+    int[] ids = ids(1);
+    double[] before = logits(model, ids);
+    ids[0] = (ids[0] + 1) % V;
+    double[] after = logits(model, ids);
+
+    // The first sequence's token 2 is the last one that sees token 0.
+    assertThat(Arrays.copyOfRange(after, 3 * V, after.length))
+        .isEqualTo(Arrays.copyOfRange(before, 3 * V, before.length));
+    assertThat(Arrays.copyOfRange(after, 2 * V, 3 * V))
+        .isNotEqualTo(Arrays.copyOfRange(before, 2 * V, 3 * V));
   }
 }

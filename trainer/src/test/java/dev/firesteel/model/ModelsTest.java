@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
+import dev.firesteel.config.ModelConfig.Architecture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -40,6 +41,39 @@ class ModelsTest {
   void llamaHasTheParametersOfTheReleasedModels(
       String name, int layers, int width, int heads, int groups, int inner, long count) {
     ModelConfig config = TestModels.llama(layers, width, heads, groups, inner, 2048, 32000);
+
+    assertThat(count(config)).as(name).isEqualTo(count);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "LLAMA,   Llama-3-8B,    32, 4096, 32, 8, 128, 14336, 128256, false, 8030261248",
+    "LLAMA,   Llama-3.2-1B,  16, 2048, 32, 8,  64,  8192, 128256, true,  1235814400",
+    "MISTRAL, Mistral-7B,    32, 4096, 32, 8, 128, 14336,  32000, false, 7241732096",
+    "QWEN2,   Qwen2-0.5B,    24,  896, 14, 2,  64,  4864, 151936, true,   494032768",
+    "QWEN2,   Qwen2-7B,      28, 3584, 28, 4, 128, 18944, 152064, false, 7615616512",
+    "QWEN3,   Qwen3-0.6B,    28, 1024, 16, 8, 128,  3072, 151936, true,   596049920",
+    "QWEN3,   Qwen3-8B,      36, 4096, 32, 8, 128, 12288, 151936, false, 8190735360",
+  })
+  void architecturesOfLlamasLayersHaveTheParametersOfTheReleasedModels(
+      Architecture architecture,
+      String name,
+      int layers,
+      int width,
+      int heads,
+      int groups,
+      int headWidth,
+      int inner,
+      int vocabulary,
+      boolean tied,
+      long count) {
+    ModelConfig config =
+        TestModels.llama(layers, width, heads, groups, inner, 2048, vocabulary).toBuilder()
+            .architecture(architecture)
+            .attentionBias(null)
+            .headWidth(headWidth)
+            .tieEmbeddings(tied)
+            .build();
 
     assertThat(count(config)).as(name).isEqualTo(count);
   }

@@ -13,6 +13,7 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.random.RandomStream;
@@ -51,7 +52,12 @@ class RowLayoutTest {
 
   private static List<ModelConfig> models() {
     return List.of(
-        TestModels.gpt2(2, 24, 2, CONTEXT, V), TestModels.llama(2, 24, 4, 2, 40, CONTEXT, V));
+        TestModels.gpt2(2, 24, 2, CONTEXT, V),
+        TestModels.llama(2, 24, 4, 2, 40, CONTEXT, V),
+        TestModels.llama(2, 24, 4, 2, 40, CONTEXT, V).toBuilder()
+            .architecture(Architecture.QWEN3)
+            .window(19)
+            .build());
   }
 
   private static int[] ids(long seed, int count) {

@@ -30,6 +30,9 @@ class StartingModelTest {
   private static final String LLAMA =
       "model={architecture: llama, layers: 1, width: 16, heads: 2, kv_heads: 1, rope_layout: interleaved}";
 
+  private static final String QWEN3 =
+      "model={architecture: qwen3, layers: 1, width: 16, heads: 2, kv_heads: 1, window: 8, rope_scaling: {type: yarn, factor: 2, original_context_length: 4, fast_turns: 32}}";
+
   @TempDir Path folder;
 
   @BeforeEach
@@ -38,7 +41,7 @@ class StartingModelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model.dropout=0.1", LLAMA})
+  @ValueSource(strings = {"model.dropout=0.1", LLAMA, QWEN3})
   void beginsWithTheLossThatTheSourceEndedWith(String model) throws IOException {
     PretrainConfig source = TinyRun.config(folder, "name=source", model);
     TinyRun.train(source);
@@ -128,6 +131,7 @@ class StartingModelTest {
       value = {
         "model.width=32 | model.width must be 16 as in the model %s, got 32: leave it out",
         "model.architecture=llama | model.architecture must be gpt2 as in the model %s, got llama: leave it out",
+        "model.rope_scaling.type=linear | model.rope_scaling.type must be none as in the model %s, got linear: leave it out",
         "model.context_length=16 | model.context_length must be 8 as in the model %s, got 16: leave it out",
         "tokenizer.kind=byte | tokenizer.kind must be char as in the model %s, got byte: leave it out",
       })

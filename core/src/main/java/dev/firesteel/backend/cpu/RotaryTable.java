@@ -1,11 +1,13 @@
 package dev.firesteel.backend.cpu;
 
+import dev.firesteel.backend.RopeScaling;
 import dev.firesteel.backend.RopeSpec;
 
-/** Cosines and sines of {@link RopeSpec#angle} for the positions seen so far. */
+/** Cosines and sines of a {@link RopeSpec} for the positions seen so far. */
 final class RotaryTable {
   private final int headWidth;
   private final double theta;
+  private final RopeScaling scaling;
   private int positions;
   private float[] cosines = new float[0];
   private float[] sines = new float[0];
@@ -13,10 +15,11 @@ final class RotaryTable {
   RotaryTable(RopeSpec spec) {
     headWidth = spec.headWidth();
     theta = spec.theta();
+    scaling = spec.scaling();
   }
 
   boolean fits(RopeSpec spec) {
-    return spec.headWidth() == headWidth && spec.theta() == theta;
+    return spec.headWidth() == headWidth && spec.theta() == theta && spec.scaling().equals(scaling);
   }
 
   /** Computes the table for positions below {@code needed}, if it is shorter. */
@@ -30,9 +33,8 @@ final class RotaryTable {
     sines = new float[longer * pairs];
     for (int position = 0; position < longer; position++) {
       for (int pair = 0; pair < pairs; pair++) {
-        double angle = spec.angle(position, pair);
-        cosines[position * pairs + pair] = (float) StrictMath.cos(angle);
-        sines[position * pairs + pair] = (float) StrictMath.sin(angle);
+        cosines[position * pairs + pair] = (float) spec.cosine(position, pair);
+        sines[position * pairs + pair] = (float) spec.sine(position, pair);
       }
     }
     positions = longer;

@@ -9,6 +9,7 @@ import dev.firesteel.backend.AttentionKernels;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.IdChecks;
+import dev.firesteel.backend.RopeScaling;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.error.UserException;
 import java.util.HashMap;
@@ -28,7 +29,7 @@ final class OpenClAttention implements AttentionKernels {
   }
 
   /** The parameters that the cosines and sines of a position depend on. */
-  private record RopeKey(int headWidth, double theta) {}
+  private record RopeKey(int headWidth, double theta, RopeScaling scaling) {}
 
   /**
    * Cosines and sines of positions [0, positions); those of negative positions follow from them.
@@ -77,7 +78,7 @@ final class OpenClAttention implements AttentionKernels {
   }
 
   private DeviceFloats ropeTable(RopeSpec spec, int positions) {
-    RopeKey key = new RopeKey(spec.headWidth(), spec.theta());
+    RopeKey key = new RopeKey(spec.headWidth(), spec.theta(), spec.scaling());
     RopeTable table = ropeTables.get(key);
     if (table != null && table.positions() >= positions) {
       return table.block();
@@ -92,9 +93,8 @@ final class OpenClAttention implements AttentionKernels {
     float[] values = new float[longest * spec.headWidth()];
     for (int position = 0; position < longest; position++) {
       for (int pair = 0; pair < half; pair++) {
-        double angle = spec.angle(position, pair);
-        values[position * 2 * half + pair] = (float) StrictMath.cos(angle);
-        values[position * 2 * half + half + pair] = (float) StrictMath.sin(angle);
+        values[position * 2 * half + pair] = (float) spec.cosine(position, pair);
+        values[position * 2 * half + half + pair] = (float) spec.sine(position, pair);
       }
     }
     DeviceFloats block = launcher.floats(values.length);

@@ -74,9 +74,8 @@ final class ReferenceAttention implements AttentionKernels {
                   case HALF -> first + half;
                   case INTERLEAVED -> first + 1;
                 };
-            double angle = spec.angle(position, pair);
-            double cos = StrictMath.cos(angle);
-            double sin = inverse ? -StrictMath.sin(angle) : StrictMath.sin(angle);
+            double cos = spec.cosine(position, pair);
+            double sin = inverse ? -spec.sine(position, pair) : spec.sine(position, pair);
             double x1 = from.get(first);
             double x2 = from.get(second);
             result.set(first, x1 * cos - x2 * sin);

@@ -1,39 +1,87 @@
 package dev.firesteel.format.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Activation;
 import dev.firesteel.config.ModelConfig.Architecture;
+import dev.firesteel.config.ModelConfig.AttentionBias;
+import dev.firesteel.config.ModelConfigBuilder;
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.safetensors.FloatType;
+import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * The {@code config.json} of a Hugging Face model directory: written for transformers 4 and 5, and
- * read.
+ * read as either writes it.
  *
  * <p>Two keys are our own, which transformers keeps and ignores: {@code bias} of a bias-free GPT-2
- * (whose biases are written as zeros) and {@code dropout} of a Llama. The RoPE layout has no key:
- * checkpoints are in rotate-half order ({@link HuggingFaceNames}). {@code attn_pdrop} is written as
- * 0 and not read, since attention probabilities have no dropout here.
+ * (whose biases are written as zeros) and {@code dropout} of the others. The RoPE layout has no
+ * key: checkpoints are in rotate-half order ({@link HuggingFaceNames}). {@code attn_pdrop} is
+ * written as 0 and not read, since attention probabilities have no dropout here.
  */
 public final class HuggingFaceConfig {
+  /**
+   * How an architecture of Llama's layers is published.
+   *
+   * @param className of the model with its head
+   * @param kvHeads where the file gives none; 0: as many as heads
+   * @param headWidth where the file gives none; 0: width / heads
+   */
+  private record Form(
+      Architecture architecture, String type, String className, int kvHeads, int headWidth) {}
+
+  /** Defaults of transformers' configuration classes. */
+  private static final List<Form> FORMS =
+      List.of(
+          new Form(Architecture.LLAMA, "llama", "LlamaForCausalLM", 0, 0),
+          new Form(Architecture.MISTRAL, "mistral", "MistralForCausalLM", 8, 0),
+          new Form(Architecture.QWEN2, "qwen2", "Qwen2ForCausalLM", 32, 0),
+          new Form(Architecture.QWEN3, "qwen3", "Qwen3ForCausalLM", 32, 128));
+
+  private static final int MISTRAL_WINDOW = 4096;
+  private static final int QWEN_WINDOW = 4096;
+  private static final int QWEN_FULL_LAYERS = 28;
+  private static final String SLIDING = "sliding_attention";
+
   private HuggingFaceConfig() {}
 
-  /** All keys except token ids ({@code bos_token_id}, ...), which come from the tokenizer. */
-  public static ObjectNode write(ModelConfig config) {
+  /**
+   * All keys except token ids ({@code bos_token_id}, ...), which come from the tokenizer.
+   *
+   * @param dtype element type of the weights
+   */
+  public static ObjectNode write(ModelConfig config, FloatType dtype) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    switch (config.architecture()) {
+    switch (config.architecture().family()) {
       case GPT2 -> writeGpt2(config, json);
-      case LLAMA -> writeLlama(config, json);
+      case LLAMA -> writeLlama(config, form(config.architecture()), json);
     }
     json.put("initializer_range", config.initStd());
     json.put("tie_word_embeddings", config.tieEmbeddings());
     json.put("use_cache", true);
-    json.put("torch_dtype", "float32"); // transformers 4
-    json.put("dtype", "float32"); // transformers 5
+    json.put("torch_dtype", torchName(dtype)); // transformers 4
+    json.put("dtype", torchName(dtype)); // transformers 5
     return json;
+  }
+
+  private static String torchName(FloatType dtype) {
+    return switch (dtype) {
+      case F32 -> "float32";
+      case BF16 -> "bfloat16";
+      case F16 -> "float16";
+    };
+  }
+
+  private static Form form(Architecture architecture) {
+    return FORMS.stream()
+        .filter(form -> form.architecture() == architecture)
+        .findFirst()
+        .orElseThrow(() -> new IllegalStateException(architecture + " has no published form"));
   }
 
   private static void writeGpt2(ModelConfig config, ObjectNode json) {
@@ -54,9 +102,9 @@ public final class HuggingFaceConfig {
     json.put("bias", config.bias());
   }
 
-  private static void writeLlama(ModelConfig config, ObjectNode json) {
-    json.putArray("architectures").add("LlamaForCausalLM");
-    json.put("model_type", "llama");
+  private static void writeLlama(ModelConfig config, Form form, ObjectNode json) {
+    json.putArray("architectures").add(form.className());
+    json.put("model_type", form.type());
     json.put("vocab_size", config.vocabularySize());
     json.put("max_position_embeddings", config.contextLength());
     json.put("hidden_size", config.width());
@@ -67,14 +115,36 @@ public final class HuggingFaceConfig {
     json.put("head_dim", config.headWidth());
     json.put("hidden_act", "silu");
     json.put("rms_norm_eps", config.normEpsilon());
-    json.put("rope_theta", config.ropeTheta()); // transformers 4
-    json.putObject("rope_parameters") // transformers 5
-        .put("rope_type", "default")
-        .put("rope_theta", config.ropeTheta());
-    json.put("attention_bias", false);
-    json.put("mlp_bias", false);
+    HuggingFaceRope.write(config, json);
     json.put("attention_dropout", 0.0);
     json.put("dropout", config.dropout());
+    switch (config.architecture()) {
+      case LLAMA ->
+          json.put("attention_bias", config.attentionBias().qkv())
+              .put("mlp_bias", config.feedForwardBias());
+      case MISTRAL -> putWindow(config, json);
+      case QWEN2 -> writeQwenWindow(config, json);
+      case QWEN3 -> {
+        json.put("attention_bias", config.attentionBias().qkv());
+        writeQwenWindow(config, json);
+      }
+      case GPT2 -> throw new IllegalArgumentException("gpt2 has other layers");
+    }
+  }
+
+  private static void writeQwenWindow(ModelConfig config, ObjectNode json) {
+    boolean slides = config.window() > 0;
+    json.put("use_sliding_window", slides);
+    putWindow(config, json);
+    json.put("max_window_layers", slides ? 0 : config.layers());
+    ArrayNode kinds = json.putArray("layer_types");
+    for (int i = 0; i < config.layers(); i++) {
+      kinds.add(slides ? SLIDING : "full_attention");
+    }
+  }
+
+  private static void putWindow(ModelConfig config, ObjectNode json) {
+    json.put("sliding_window", config.window() > 0 ? config.window() : null);
   }
 
   /**
@@ -84,15 +154,20 @@ public final class HuggingFaceConfig {
    */
   public static ModelConfig read(JsonNode json) {
     String type = json.path("model_type").asText();
-    return switch (type) {
-      case "gpt2" -> readGpt2(json);
-      case "llama" -> readLlama(json);
-      default ->
-          throw UserException.usage(
-              "config.json: model_type must be gpt2 or llama, got \""
-                  + type
-                  + "\": no other architecture can be loaded");
-    };
+    if (type.equals("gpt2")) {
+      return readGpt2(json);
+    }
+    return FORMS.stream()
+        .filter(form -> form.type().equals(type))
+        .findFirst()
+        .map(form -> readLlama(json, form))
+        .orElseThrow(
+            () ->
+                UserException.usage(
+                    "config.json: model_type must be gpt2, %s, got \"%s\": no other architecture can be loaded"
+                        .formatted(
+                            FORMS.stream().map(Form::type).collect(Collectors.joining(", ")),
+                            type)));
   }
 
   private static ModelConfig readGpt2(JsonNode json) {
@@ -129,42 +204,75 @@ public final class HuggingFaceConfig {
         json.path("initializer_range").asDouble(0.02));
   }
 
-  private static ModelConfig readLlama(JsonNode json) {
-    require(json, "attention_bias", false, false);
-    require(json, "mlp_bias", false, false);
+  private static ModelConfig readLlama(JsonNode json, Form form) {
     String activation = json.path("hidden_act").asText("silu");
     if (!activation.equals("silu")) {
       throw UserException.usage(
           "config.json: hidden_act must be silu, got \"" + activation + "\": it cannot be loaded");
     }
-    JsonNode scaling = json.path("rope_scaling");
-    JsonNode rope = scaling.isObject() ? scaling : json.path("rope_parameters");
-    String ropeType = rope.path("rope_type").asText(rope.path("type").asText("default"));
-    if (!ropeType.equals("default")) {
-      throw UserException.usage(
-          "config.json: rope_type must be default, got \""
-              + ropeType
-              + "\": scaled rotary positions cannot be loaded");
+    int heads = required(json, "num_attention_heads");
+    JsonNode kvHeads = json.path("num_key_value_heads");
+    ModelConfig plain =
+        new ModelConfig(
+            form.architecture(),
+            required(json, "num_hidden_layers"),
+            required(json, "hidden_size"),
+            heads,
+            kvHeads.isMissingNode() ? form.kvHeads() : kvHeads.asInt(0),
+            json.path("head_dim").asInt(form.headWidth()),
+            required(json, "intermediate_size"),
+            required(json, "max_position_embeddings"),
+            required(json, "vocab_size"),
+            false,
+            Activation.SWIGLU,
+            json.path("dropout").asDouble(0),
+            json.path("rms_norm_eps").asDouble(1e-6),
+            HuggingFaceRope.theta(json),
+            RopeSpec.Layout.HALF,
+            json.path("tie_word_embeddings").asBoolean(false),
+            json.path("initializer_range").asDouble(0.02));
+    ModelConfigBuilder model =
+        plain.toBuilder().ropeScaling(HuggingFaceRope.scaling(json, plain.contextLength()));
+    boolean attentionBias = json.path("attention_bias").asBoolean(false);
+    AttentionBias all = attentionBias ? AttentionBias.ALL : AttentionBias.NONE;
+    switch (form.architecture()) {
+      case LLAMA ->
+          model.attentionBias(all).feedForwardBias(json.path("mlp_bias").asBoolean(false));
+      case MISTRAL -> model.window(window(json, MISTRAL_WINDOW));
+      case QWEN2 -> model.window(qwenWindow(json, plain.layers()));
+      case QWEN3 -> model.attentionBias(all).window(qwenWindow(json, plain.layers()));
+      case GPT2 -> throw new IllegalArgumentException("gpt2 has other layers");
     }
-    double theta = json.path("rope_parameters").path("rope_theta").asDouble(1e4);
-    return new ModelConfig(
-        Architecture.LLAMA,
-        required(json, "num_hidden_layers"),
-        required(json, "hidden_size"),
-        required(json, "num_attention_heads"),
-        json.path("num_key_value_heads").asInt(0),
-        json.path("head_dim").asInt(0),
-        required(json, "intermediate_size"),
-        required(json, "max_position_embeddings"),
-        required(json, "vocab_size"),
-        false,
-        Activation.SWIGLU,
-        json.path("dropout").asDouble(0),
-        json.path("rms_norm_eps").asDouble(1e-6),
-        json.path("rope_theta").asDouble(theta),
-        RopeSpec.Layout.HALF,
-        json.path("tie_word_embeddings").asBoolean(false),
-        json.path("initializer_range").asDouble(0.02));
+    return model.build();
+  }
+
+  /** An absent key has a default, a null says that there is no window. */
+  private static int window(JsonNode json, int byDefault) {
+    JsonNode window = json.path("sliding_window");
+    return window.isMissingNode() ? byDefault : window.asInt(0);
+  }
+
+  /** The window if all layers have it, 0 if none has. */
+  private static int qwenWindow(JsonNode json, int layers) {
+    int window = window(json, QWEN_WINDOW);
+    if (!json.path("use_sliding_window").asBoolean(false) || window == 0) {
+      return 0;
+    }
+    int sliding = 0;
+    JsonNode kinds = json.path("layer_types");
+    for (int i = 0; i < layers; i++) {
+      boolean slides =
+          kinds.isArray()
+              ? kinds.path(i).asText().equals(SLIDING)
+              : i >= json.path("max_window_layers").asInt(QWEN_FULL_LAYERS);
+      sliding += slides ? 1 : 0;
+    }
+    if (sliding > 0 && sliding < layers) {
+      throw UserException.usage(
+          "config.json: all layers or none must have the sliding window, got %d of %d (layer_types, max_window_layers): it cannot be loaded"
+              .formatted(sliding, layers));
+    }
+    return sliding == 0 ? 0 : window;
   }
 
   private static String geluName(Activation activation) {

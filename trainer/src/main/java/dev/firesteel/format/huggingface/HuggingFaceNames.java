@@ -13,10 +13,10 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The tensors of a model as the classes {@code GPT2LMHeadModel} and {@code LlamaForCausalLM} of
- * Hugging Face's transformers name and lay them out. Each element of each parameter that they have
- * appears once; a tied head is not written again. {@link #others} are parameters that they do not
- * have: heads and adapters.
+ * The tensors of a model as the classes {@code GPT2LMHeadModel}, {@code LlamaForCausalLM} and those
+ * that follow the latter in Hugging Face's transformers name and lay them out. Each element of each
+ * parameter that they have appears once; a tied head is not written again. {@link #others} are
+ * parameters that they do not have: heads and adapters.
  */
 public final class HuggingFaceNames {
   private final ModelConfig config;
@@ -41,7 +41,7 @@ public final class HuggingFaceNames {
    */
   static List<HuggingFaceTensor> tensors(ModelConfig config, ParameterSet parameters) {
     HuggingFaceNames names = new HuggingFaceNames(config, parameters);
-    switch (config.architecture()) {
+    switch (config.architecture().family()) {
       case GPT2 -> names.gpt2();
       case LLAMA -> names.llama();
     }
@@ -116,17 +116,34 @@ public final class HuggingFaceNames {
     for (int i = 0; i < config.layers(); i++) {
       String theirs = "model.layers." + i + ".";
       String ours = "blocks." + i + ".";
-      String qkv = ours + "attention.qkv.weight";
-      String gateUp = ours + "feed_forward.gate_up.weight";
+      String qkv = ours + "attention.qkv";
+      String gateUp = ours + "feed_forward.gate_up";
+      boolean attentionBias = config.attentionBias().qkv();
+      boolean outputBias = config.attentionBias().output();
+      boolean feedForwardBias = config.feedForwardBias();
       whole(theirs + "input_layernorm.weight", ours + "attention_norm.gain");
-      rows(theirs + "self_attn.q_proj.weight", qkv, 0, queries, turned);
-      rows(theirs + "self_attn.k_proj.weight", qkv, queries, keys, turned);
-      rows(theirs + "self_attn.v_proj.weight", qkv, queries + keys, keys, Layout.ROWS);
-      whole(theirs + "self_attn.o_proj.weight", ours + "attention.output.weight");
+      linear(theirs + "self_attn.q_proj", qkv, 0, queries, turned, attentionBias);
+      linear(theirs + "self_attn.k_proj", qkv, queries, keys, turned, attentionBias);
+      linear(theirs + "self_attn.v_proj", qkv, queries + keys, keys, Layout.ROWS, attentionBias);
+      if (config.architecture().headNorms()) {
+        rows(
+            theirs + "self_attn.q_norm.weight",
+            ours + "attention.query_norm.gain",
+            0,
+            config.headWidth(),
+            turned);
+        rows(
+            theirs + "self_attn.k_norm.weight",
+            ours + "attention.key_norm.gain",
+            0,
+            config.headWidth(),
+            turned);
+      }
+      linear(theirs + "self_attn.o_proj", ours + "attention.output", outputBias);
       whole(theirs + "post_attention_layernorm.weight", ours + "feed_forward_norm.gain");
-      rows(theirs + "mlp.gate_proj.weight", gateUp, 0, inner, Layout.ROWS);
-      rows(theirs + "mlp.up_proj.weight", gateUp, inner, inner, Layout.ROWS);
-      whole(theirs + "mlp.down_proj.weight", ours + "feed_forward.down.weight");
+      linear(theirs + "mlp.gate_proj", gateUp, 0, inner, Layout.ROWS, feedForwardBias);
+      linear(theirs + "mlp.up_proj", gateUp, inner, inner, Layout.ROWS, feedForwardBias);
+      linear(theirs + "mlp.down_proj", ours + "feed_forward.down", feedForwardBias);
     }
     whole("model.norm.weight", "final_norm.gain");
     untiedHead();
@@ -141,6 +158,21 @@ public final class HuggingFaceNames {
   private void whole(String theirs, String ours) {
     Parameter parameter = parameters.parameter(ours);
     tensors.add(new HuggingFaceTensor(theirs, parameter.shape(), Layout.ROWS, parameter, 0, 0));
+  }
+
+  private void linear(String theirs, String ours, boolean bias) {
+    whole(theirs + ".weight", ours + ".weight");
+    if (bias) {
+      whole(theirs + ".bias", ours + ".bias");
+    }
+  }
+
+  private void linear(
+      String theirs, String ours, int first, int count, Layout layout, boolean bias) {
+    rows(theirs + ".weight", ours + ".weight", first, count, layout);
+    if (bias) {
+      rows(theirs + ".bias", ours + ".bias", first, count, layout);
+    }
   }
 
   private void rows(String theirs, String ours, int first, int count, Layout layout) {

@@ -85,7 +85,7 @@ public record HuggingFaceTensor(
         yield firstElement() + index % out * shape.dim(0) + index / out;
       }
       case HALF_OF_INTERLEAVED -> {
-        int columns = shape.last();
+        int columns = shape.rank() == 1 ? 1 : shape.last();
         int row = index / columns;
         int inHead = row % headWidth;
         int half = headWidth / 2;

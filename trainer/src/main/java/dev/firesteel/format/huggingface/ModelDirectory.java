@@ -11,6 +11,7 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.SampleConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
@@ -37,9 +38,9 @@ import org.apache.hadoop.fs.Path;
 /**
  * A Hugging Face model directory, as in each checkpoint: {@code config.json}, {@code
  * model.safetensors} (or several files and an index), {@code tokenizer.json}, {@code
- * tokenizer_config.json}, {@code generation_config.json}. Weights are stored bit for bit as in
- * memory; those that the format has no name for, such as heads and adapters, in {@code
- * firesteel/parameters.safetensors}, where only this class looks for them.
+ * tokenizer_config.json}, {@code generation_config.json}. The weights of a checkpoint are stored
+ * bit for bit as in memory; those that the format has no name for, such as heads and adapters, in
+ * {@code firesteel/parameters.safetensors}, where only this class looks for them.
  */
 public final class ModelDirectory {
   public static final String CONFIG = "config.json";
@@ -64,9 +65,25 @@ public final class ModelDirectory {
       Tokenizer tokenizer,
       SampleConfig sampling)
       throws IOException {
-    ModelTensors.write(writer, tensors(model, weights), ModelTensors.MAX_FILE_BYTES);
+    write(writer, model, weights, FloatType.F32, tokenizer, sampling);
+  }
+
+  /**
+   * As above, with weights of another type, rounded to nearest.
+   *
+   * @throws UserException naming the tensor and the value, if a weight is too large for the type
+   */
+  public static void write(
+      CheckpointWriter writer,
+      LanguageModel model,
+      Segment weights,
+      FloatType dtype,
+      Tokenizer tokenizer,
+      SampleConfig sampling)
+      throws IOException {
+    ModelTensors.write(writer, tensors(model, weights), dtype, ModelTensors.MAX_FILE_BYTES);
     OtherParameters.write(writer, model, weights);
-    ObjectNode config = HuggingFaceConfig.write(model.config());
+    ObjectNode config = HuggingFaceConfig.write(model.config(), dtype);
     putTokenIds(config, tokenizer);
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());

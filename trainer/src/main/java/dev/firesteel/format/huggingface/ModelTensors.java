@@ -7,6 +7,7 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.format.safetensors.SafetensorsFile;
 import dev.firesteel.format.safetensors.TensorSource;
@@ -44,24 +45,33 @@ public final class ModelTensors implements AutoCloseable {
     this.directory = directory;
   }
 
-  /** Writes tensors to one file, or to several of at most {@code maxFileBytes} bytes of data. */
+  /**
+   * Writes tensors to one file, or to several of at most {@code maxFileBytes} bytes of data.
+   *
+   * @throws UserException naming the tensor and the value, if a value is too large for the type
+   */
   public static void write(
-      CheckpointWriter writer, List<? extends TensorSource> tensors, long maxFileBytes)
+      CheckpointWriter writer,
+      List<? extends TensorSource> tensors,
+      FloatType dtype,
+      long maxFileBytes)
       throws IOException {
-    List<List<TensorSource>> parts = cut(tensors, maxFileBytes);
+    List<List<TensorSource>> parts = cut(tensors, dtype, maxFileBytes);
     if (parts.size() == 1) {
-      write(writer, SINGLE, parts.get(0));
+      write(writer, SINGLE, parts.get(0), dtype);
       return;
     }
     ObjectNode index = Safetensors.JSON.createObjectNode();
     index
         .putObject("metadata")
-        .put("total_size", tensors.stream().mapToLong(Safetensors::bytes).sum());
+        .put(
+            "total_size",
+            tensors.stream().mapToLong(tensor -> Safetensors.bytes(tensor, dtype)).sum());
     ObjectNode weightMap = index.putObject("weight_map");
     for (int i = 0; i < parts.size(); i++) {
       String file =
           String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, parts.size());
-      write(writer, file, parts.get(i));
+      write(writer, file, parts.get(i), dtype);
       parts.get(i).forEach(tensor -> weightMap.put(tensor.name(), file));
     }
     writer.write(
@@ -70,13 +80,13 @@ public final class ModelTensors implements AutoCloseable {
 
   /** In order of name, each part filled as far as possible; a larger tensor is a part by itself. */
   private static List<List<TensorSource>> cut(
-      List<? extends TensorSource> tensors, long maxFileBytes) {
+      List<? extends TensorSource> tensors, FloatType dtype, long maxFileBytes) {
     List<List<TensorSource>> parts = new ArrayList<>();
     List<TensorSource> part = new ArrayList<>();
     long bytes = 0;
     for (TensorSource tensor :
         tensors.stream().sorted(Comparator.comparing(TensorSource::name)).toList()) {
-      long size = Safetensors.bytes(tensor);
+      long size = Safetensors.bytes(tensor, dtype);
       if (!part.isEmpty() && bytes + size > maxFileBytes) {
         parts.add(part);
         part = new ArrayList<>();
@@ -89,10 +99,11 @@ public final class ModelTensors implements AutoCloseable {
     return parts;
   }
 
-  private static void write(CheckpointWriter writer, String file, List<TensorSource> tensors)
+  private static void write(
+      CheckpointWriter writer, String file, List<TensorSource> tensors, FloatType dtype)
       throws IOException {
     try (OutputStream out = writer.create(file)) {
-      Safetensors.write(tensors, Safetensors.PYTORCH_METADATA, out);
+      Safetensors.write(tensors, dtype, Safetensors.PYTORCH_METADATA, out);
     }
   }
 

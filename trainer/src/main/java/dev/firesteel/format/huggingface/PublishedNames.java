@@ -34,7 +34,7 @@ public final class PublishedNames {
   public PublishedNames(ModelConfig config, Set<String> names) {
     this.config = config;
     this.prefix =
-        switch (config.architecture()) {
+        switch (config.architecture().family()) {
           case GPT2 -> "transformer.";
           case LLAMA -> "model.";
         };
@@ -59,7 +59,7 @@ public final class PublishedNames {
     }
     String base = bare ? name : name.substring(prefix.length());
     Matcher matcher =
-        switch (config.architecture()) {
+        switch (config.architecture().family()) {
           case GPT2 -> GPT2_BUFFERS.matcher(base);
           case LLAMA -> LLAMA_BUFFERS.matcher(base);
         };

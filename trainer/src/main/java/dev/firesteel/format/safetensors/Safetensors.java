@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.array.Shape;
+import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -46,6 +47,9 @@ public final class Safetensors {
           Map.entry("I8", 1),
           Map.entry("F8_E5M2", 1),
           Map.entry("F8_E4M3", 1),
+          Map.entry("F8_E4M3FNUZ", 1),
+          Map.entry("F8_E5M2FNUZ", 1),
+          Map.entry("F8_E8M0", 1),
           Map.entry("I16", 2),
           Map.entry("U16", 2),
           Map.entry("F16", 2),
@@ -55,7 +59,8 @@ public final class Safetensors {
           Map.entry("F32", 4),
           Map.entry("F64", 8),
           Map.entry("I64", 8),
-          Map.entry("U64", 8));
+          Map.entry("U64", 8),
+          Map.entry("C64", 8));
 
   /** Types that are read as float32, which can represent all of their values. */
   static final Set<String> FLOATS = Set.of("F32", "BF16", "F16");
@@ -70,16 +75,29 @@ public final class Safetensors {
 
   private Safetensors() {}
 
-  /**
-   * Writes tensors in the order of their names, all as {@code F32}, bit for bit. The stream is left
-   * open.
-   */
+  /** As below, as {@code F32}: bit for bit. */
   public static void write(
       List<? extends TensorSource> tensors, Map<String, String> metadata, OutputStream out)
       throws IOException {
+    write(tensors, FloatType.F32, metadata, out);
+  }
+
+  /**
+   * Writes tensors in the order of their names, all as one type: each element as the nearest value
+   * of that type, of two equally near ones as that with an even last bit. The stream is left open.
+   *
+   * @throws UserException naming the tensor and the value, if a finite value is too large for the
+   *     type: it would become an infinity. What was written until then is not a valid file.
+   */
+  public static void write(
+      List<? extends TensorSource> tensors,
+      FloatType dtype,
+      Map<String, String> metadata,
+      OutputStream out)
+      throws IOException {
     List<? extends TensorSource> ordered =
         tensors.stream().sorted(Comparator.comparing(TensorSource::name)).toList();
-    byte[] header = header(ordered, metadata);
+    byte[] header = header(ordered, dtype, metadata);
     out.write(
         ByteBuffer.allocate(Long.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN)
@@ -88,25 +106,50 @@ public final class Safetensors {
     out.write(header);
     float[] elements = new float[BUFFER_ELEMENTS];
     ByteBuffer bytes =
-        ByteBuffer.allocate(BUFFER_ELEMENTS * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocate(BUFFER_ELEMENTS * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     for (TensorSource tensor : ordered) {
       long size = tensor.shape().size();
       for (long from = 0; from < size; from += BUFFER_ELEMENTS) {
         int count = (int) Math.min(BUFFER_ELEMENTS, size - from);
         tensor.read(from, elements, count);
-        bytes.clear();
-        bytes.asFloatBuffer().put(elements, 0, count);
-        out.write(bytes.array(), 0, count * Float.BYTES);
+        encode(tensor, from, elements, count, dtype, bytes);
+        out.write(bytes.array(), 0, count * dtype.bytes());
       }
     }
   }
 
-  /** Bytes of a tensor's elements in a file. */
-  public static long bytes(TensorSource tensor) {
-    return Math.multiplyExact(tensor.shape().size(), Float.BYTES);
+  private static void encode(
+      TensorSource tensor,
+      long from,
+      float[] elements,
+      int count,
+      FloatType dtype,
+      ByteBuffer bytes) {
+    bytes.clear();
+    if (dtype == FloatType.F32) {
+      bytes.asFloatBuffer().put(elements, 0, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      if (!dtype.holds(elements[i])) {
+        throw UserException.failure(
+            "tensor %s can be written as %s only if its values are within +-%s, got %s at element %d: write F32, or BF16 if it is not that already"
+                .formatted(tensor.name(), dtype, dtype.largest(), elements[i], from + i));
+      }
+      bytes.putShort(
+          dtype == FloatType.BF16
+              ? FloatType.toBfloat(elements[i])
+              : FloatType.toHalf(elements[i]));
+    }
   }
 
-  private static byte[] header(List<? extends TensorSource> tensors, Map<String, String> metadata) {
+  /** Bytes of a tensor's elements in a file. */
+  public static long bytes(TensorSource tensor, FloatType dtype) {
+    return Math.multiplyExact(tensor.shape().size(), dtype.bytes());
+  }
+
+  private static byte[] header(
+      List<? extends TensorSource> tensors, FloatType dtype, Map<String, String> metadata) {
     ObjectNode root = JSON.createObjectNode();
     if (!metadata.isEmpty()) {
       ObjectNode map = root.putObject(METADATA);
@@ -124,9 +167,9 @@ public final class Safetensors {
                 + ", got "
                 + tensor.name());
       }
-      long end = Math.addExact(begin, bytes(tensor));
+      long end = Math.addExact(begin, bytes(tensor, dtype));
       ObjectNode entry = root.putObject(tensor.name());
-      entry.put("dtype", "F32");
+      entry.put("dtype", dtype.name());
       ArrayNode shape = entry.putArray("shape");
       for (int dim : tensor.shape().toArray()) {
         shape.add(dim);
@@ -141,6 +184,14 @@ public final class Safetensors {
       throw new AssertionError("a tree of plain values can be written", e);
     }
     int padded = (json.length + HEADER_ALIGNMENT - 1) / HEADER_ALIGNMENT * HEADER_ALIGNMENT;
+    if (padded > MAX_HEADER_BYTES) {
+      throw new IllegalArgumentException(
+          "safetensors: a header must have at most "
+              + MAX_HEADER_BYTES
+              + " bytes, got "
+              + padded
+              + ": write several files");
+    }
     byte[] header = new byte[padded];
     Arrays.fill(header, (byte) ' ');
     System.arraycopy(json, 0, header, 0, json.length);

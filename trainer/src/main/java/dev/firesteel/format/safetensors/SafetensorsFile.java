@@ -6,41 +6,38 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
  * A safetensors file open for reading; its header has been checked against all rules of the format.
- * Elements are read a range at a time, so a small buffer is enough for files of any size. Not
- * thread-safe.
+ * Elements are read a range at a time, so a small buffer is enough for files of any size. A file on
+ * the local disk is mapped into memory, so that its bytes are not copied ({@link ElementBytes}).
+ * Not thread-safe.
  *
  * <p>Every violation of the format is a {@link UserException} that names the file.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private final Path path;
-  private final FSDataInputStream in;
+  private final ElementBytes bytes;
   private final long dataStart;
   private final Map<String, TensorInfo> tensors;
   private final Map<String, String> metadata;
-  private final ByteBuffer buffer =
-      ByteBuffer.allocate(Safetensors.BUFFER_ELEMENTS * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
   private SafetensorsFile(
       Path path,
-      FSDataInputStream in,
+      ElementBytes bytes,
       long dataStart,
       Map<String, TensorInfo> tensors,
       Map<String, String> metadata) {
     this.path = path;
-    this.in = in;
+    this.bytes = bytes;
     this.dataStart = dataStart;
     this.tensors = tensors;
     this.metadata = metadata;
@@ -49,11 +46,11 @@ public final class SafetensorsFile implements AutoCloseable {
   /** Opens a file and checks its header against its length. */
   public static SafetensorsFile open(FileSystem fs, Path path) throws IOException {
     long length = fs.getFileStatus(path).getLen();
-    FSDataInputStream in = fs.open(path);
+    ElementBytes bytes = ElementBytes.of(fs, path, length);
     try {
-      return new Header(path, in, length).read();
+      return new Header(path, bytes, length).read();
     } catch (IOException | RuntimeException e) {
-      in.close();
+      bytes.close();
       throw e;
     }
   }
@@ -96,18 +93,16 @@ public final class SafetensorsFile implements AutoCloseable {
   public void read(String name, long from, float[] into, int count) throws IOException {
     TensorInfo info = requireFloats(name);
     Objects.checkFromIndexSize(from, (long) count, info.shape().size());
-    int bytes = Safetensors.DTYPE_BYTES.get(info.dtype());
-    in.seek(dataStart + info.begin() + from * bytes);
+    int width = Safetensors.DTYPE_BYTES.get(info.dtype());
+    long start = dataStart + info.begin() + from * width;
     for (int done = 0; done < count; ) {
       int part = Math.min(count - done, Safetensors.BUFFER_ELEMENTS);
-      in.readFully(buffer.array(), 0, part * bytes);
-      decode(info.dtype(), into, done, part);
+      decode(bytes.read(start + (long) done * width, part * width), info.dtype(), into, done, part);
       done += part;
     }
   }
 
-  private void decode(String dtype, float[] into, int first, int count) {
-    buffer.clear();
+  private static void decode(ByteBuffer buffer, String dtype, float[] into, int first, int count) {
     switch (dtype) {
       case "F32" -> buffer.asFloatBuffer().get(into, first, count);
       case "BF16" -> {
@@ -126,7 +121,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    in.close();
+    bytes.close();
   }
 
   @Override
@@ -137,12 +132,12 @@ public final class SafetensorsFile implements AutoCloseable {
   /** Reads and checks the header. */
   private static final class Header {
     private final Path path;
-    private final FSDataInputStream in;
+    private final ElementBytes bytes;
     private final long length;
 
-    Header(Path path, FSDataInputStream in, long length) {
+    Header(Path path, ElementBytes bytes, long length) {
       this.path = path;
-      this.in = in;
+      this.bytes = bytes;
       this.length = length;
     }
 
@@ -151,9 +146,7 @@ public final class SafetensorsFile implements AutoCloseable {
         throw wrong(
             "must begin with a header length of 8 bytes, got a file of %d".formatted(length));
       }
-      byte[] prefix = new byte[Long.BYTES];
-      in.readFully(prefix);
-      long headerBytes = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong();
+      long headerBytes = bytes.read(0, Long.BYTES).getLong();
       if (headerBytes < 0 || headerBytes > Safetensors.MAX_HEADER_BYTES) {
         throw wrong(
             "must have a header of at most %d bytes, got %s"
@@ -166,7 +159,11 @@ public final class SafetensorsFile implements AutoCloseable {
                 .formatted(dataStart, length));
       }
       byte[] json = new byte[(int) headerBytes];
-      in.readFully(json);
+      for (int done = 0; done < json.length; ) {
+        int part = Math.min(json.length - done, ElementBytes.LARGEST_READ);
+        bytes.read(Long.BYTES + done, part).get(json, done, part);
+        done += part;
+      }
       if (json.length == 0 || json[0] != '{') {
         throw wrong("must have a header that begins with '{'");
       }
@@ -188,7 +185,7 @@ public final class SafetensorsFile implements AutoCloseable {
       checkCover(infos, length - dataStart);
       Map<String, TensorInfo> tensors = new LinkedHashMap<>();
       infos.forEach(info -> tensors.put(info.name(), info));
-      return new SafetensorsFile(path, in, dataStart, tensors, metadata);
+      return new SafetensorsFile(path, bytes, dataStart, tensors, metadata);
     }
 
     private Map<String, String> metadata(JsonNode node) {
@@ -211,8 +208,8 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private TensorInfo info(String name, JsonNode node) {
       String dtype = node.path("dtype").asText("");
-      Integer bytes = Safetensors.DTYPE_BYTES.get(dtype);
-      if (bytes == null) {
+      Integer width = Safetensors.DTYPE_BYTES.get(dtype);
+      if (width == null) {
         throw wrong("has the tensor %s of the unknown element type \"%s\"".formatted(name, dtype));
       }
       long[] dims = numbers(name, node, "shape");
@@ -227,7 +224,7 @@ public final class SafetensorsFile implements AutoCloseable {
             "must have data_offsets [begin, end] for the tensor %s, got %s"
                 .formatted(name, node.get("data_offsets")));
       }
-      if ((offsets[1] - offsets[0]) / bytes != elements || (offsets[1] - offsets[0]) % bytes != 0) {
+      if ((offsets[1] - offsets[0]) / width != elements || (offsets[1] - offsets[0]) % width != 0) {
         throw wrong(
             "has the tensor %s of shape %s and element type %s in %d bytes, which do not fit"
                 .formatted(name, node.get("shape"), dtype, offsets[1] - offsets[0]));

@@ -2,8 +2,10 @@ package dev.firesteel.format.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.array.DType;
+import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.CheckpointWriter;
@@ -12,6 +14,7 @@ import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -30,6 +33,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -54,7 +58,11 @@ class ModelDirectoryTest {
         "model.architecture=gpt2",
         "model.architecture=gpt2 model.bias=false",
         "model.architecture=llama model.kv_heads=1",
-        "model.architecture=llama model.tie_embeddings=true"
+        "model.architecture=llama model.tie_embeddings=true",
+        "model.architecture=llama model.attention_bias=all model.feed_forward_bias=true",
+        "model.architecture=mistral model.kv_heads=1 model.window=5",
+        "model.architecture=qwen2 model.rope_scaling.type=linear model.rope_scaling.factor=2",
+        "model.architecture=qwen3 model.head_width=6 model.attention_bias=all model.window=8"
       })
   void readsBackEveryBit(String overrides) throws IOException {
     PretrainConfig config = config(overrides.split(" "));
@@ -93,6 +101,69 @@ class ModelDirectoryTest {
       ModelDirectory.readWeights(fs, path(), read, notice -> {});
       assertThat(weights(read)).isEqualTo(weights(written));
     }
+  }
+
+  static Stream<ModelConfig> interleaved() {
+    return variants().filter(config -> config.ropeLayout() == RopeSpec.Layout.INTERLEAVED);
+  }
+
+  /** Their file is in rotate-half order, biases and gains of heads too. */
+  @ParameterizedTest
+  @MethodSource("interleaved")
+  void interleavedModelsHaveTheSameLogitsAfterReading(ModelConfig variant) throws IOException {
+    ModelConfig config = variant.withVocabularySize(257);
+    int[] ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
+    try (LanguageModel written = Models.declare(config)) {
+      written.parameters().allocate(backend, DType.F32);
+      for (Parameter parameter : written.parameters().parameters()) {
+        float[] values = new float[Math.toIntExact(parameter.size())];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = (float) (0.3 * Math.sin(parameter.offset() + 0.731 * i));
+        }
+        backend.upload(values, 0, written.parameters().weights().view(parameter));
+      }
+      write(written, config());
+      try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
+        assertThat(TestModels.logits(read, ids, 2, 5))
+            .containsExactly(TestModels.logits(written, ids, 2, 5), within(1e-6f));
+      }
+    }
+  }
+
+  /** Weights that every type holds come back to the bit, and the files say their type. */
+  @ParameterizedTest
+  @EnumSource(FloatType.class)
+  void writesEveryElementType(FloatType dtype) throws IOException {
+    PretrainConfig config = config("model.architecture=qwen3");
+    try (LanguageModel written = model(config, 3)) {
+      for (Parameter parameter : written.parameters().parameters()) {
+        float[] values = new float[Math.toIntExact(parameter.size())];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = (i % 255 - 127) / 32f;
+        }
+        backend.upload(values, 0, written.parameters().weights().view(parameter));
+      }
+      ModelDirectory.write(
+          new CheckpointWriter(fs, path(), Attempt.unfenced(), () -> {}),
+          written,
+          written.parameters().weights(),
+          dtype,
+          BpeTokenizer.bytes(),
+          config.sample());
+      try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
+        assertThat(weights(read)).isEqualTo(weights(written));
+      }
+      long bytes = written.parameters().count() * dtype.bytes();
+      assertThat(Files.size(folder.resolve("model.safetensors"))).isBetween(bytes, bytes + 8192);
+    }
+    String name =
+        switch (dtype) {
+          case F32 -> "float32";
+          case BF16 -> "bfloat16";
+          case F16 -> "float16";
+        };
+    assertThat(Files.readString(folder.resolve("config.json")))
+        .contains("\"torch_dtype\" : \"" + name, "\"dtype\" : \"" + name);
   }
 
   @Test

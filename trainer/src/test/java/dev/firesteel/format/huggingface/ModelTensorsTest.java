@@ -8,6 +8,7 @@ import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.checkpoint.FailingFileSystem;
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.format.safetensors.HostTensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,6 +100,7 @@ class ModelTensorsTest {
         new CheckpointWriter(
             fs, new org.apache.hadoop.fs.Path(folder.toString()), Attempt.unfenced(), () -> {}),
         TENSORS,
+        FloatType.F32,
         maxFileBytes);
   }
 

@@ -14,17 +14,20 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.ChecksumException;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SafetensorsTest {
@@ -218,6 +221,124 @@ class SafetensorsTest {
       float[] some = new float[70_001];
       file.read("a", 333, some, some.length);
       assertThat(some).isEqualTo(Arrays.copyOfRange(expected, 333, 333 + some.length));
+    }
+  }
+
+  /** All values of a type, and around the middle between each and the next. */
+  @ParameterizedTest
+  @EnumSource(
+      value = FloatType.class,
+      names = {"F16", "BF16"})
+  void writesTheNearestValueAndOfTwoTheEvenOne(FloatType dtype) throws IOException {
+    List<Float> values = new ArrayList<>();
+    List<Integer> bits = new ArrayList<>();
+    for (int i = 0; i < 1 << 15; i++) {
+      float value = exact(dtype, i);
+      float next = exact(dtype, i + 1);
+      if (Float.isFinite(value)) {
+        values.add(value);
+        bits.add(i);
+        if (Float.isFinite(next)) {
+          float middle = (float) (((double) value + next) / 2);
+          values.addAll(List.of(Math.nextDown(middle), middle, Math.nextUp(middle)));
+          bits.addAll(List.of(i, i % 2 == 0 ? i : i + 1, i + 1));
+        }
+      }
+    }
+    int positive = values.size();
+    for (int i = 0; i < positive; i++) {
+      values.add(-values.get(i));
+      bits.add(bits.get(i) | 0x8000);
+    }
+    values.addAll(List.of(1 / 0f, -1 / 0f));
+    int infinity = dtype == FloatType.F16 ? 0x7c00 : 0x7f80;
+    bits.addAll(List.of(infinity, infinity | 0x8000));
+
+    ByteBuffer written = written(dtype, values);
+    for (int i = 0; i < bits.size(); i++) {
+      assertThat(written.getShort(written.capacity() - 2 * (bits.size() - i)) & 0xffff)
+          .as("%s", values.get(i))
+          .isEqualTo(bits.get(i));
+    }
+  }
+
+  private static float exact(FloatType dtype, int bits) {
+    return dtype == FloatType.F16 ? StoredTensor.halfValue(bits) : Float.intBitsToFloat(bits << 16);
+  }
+
+  private static ByteBuffer written(FloatType dtype, List<Float> values) throws IOException {
+    float[] array = new float[values.size()];
+    for (int i = 0; i < array.length; i++) {
+      array[i] = values.get(i);
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Safetensors.write(
+        List.of(HostTensor.of("a", Shape.of(array.length), array)), dtype, Map.of(), out);
+    return ByteBuffer.wrap(out.toByteArray()).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  @Test
+  void aNaNStaysOne() throws IOException {
+    float quiet = Float.intBitsToFloat(0xffc00001);
+    float low = Float.intBitsToFloat(0x7f800001);
+    for (FloatType dtype : FloatType.values()) {
+      ByteBuffer bytes = written(dtype, List.of(quiet, low));
+      for (int i = 1; i <= 2; i++) {
+        int at = bytes.capacity() - i * dtype.bytes();
+        float read =
+            switch (dtype) {
+              case F32 -> bytes.getFloat(at);
+              case BF16 -> Safetensors.fromBfloat(bytes.getShort(at));
+              case F16 -> Safetensors.fromHalf(bytes.getShort(at));
+            };
+        assertThat(read).as("%s", dtype).isNaN();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F16, 65519.996, 65520", "F16, 65519.996, -1e9", "BF16, 3.3961e38, 3.4e38"})
+  void refusesWhatWouldBecomeAnInfinity(FloatType dtype, float largest, float tooLarge)
+      throws IOException {
+    ByteBuffer bytes = written(dtype, List.of(largest));
+    assertThat(bytes.getShort(bytes.capacity() - 2))
+        .isEqualTo((short) (dtype == FloatType.F16 ? 0x7bff : 0x7f7f));
+    assertThatThrownBy(() -> written(dtype, List.of(1f, tooLarge)))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "tensor a can be written as %s only if its values are within +-%s, got %s at element 1: write F32, or BF16 if it is not that already"
+                .formatted(dtype, dtype.largest(), tooLarge));
+  }
+
+  /** Mapped, as a published file; through Hadoop, as one with checksums; both beyond a buffer. */
+  @Test
+  void readsAFileWithChecksumsAndOneWithout() throws IOException {
+    FileSystem checked = FileSystem.getLocal(new Configuration());
+    float[] values = new float[2 * Safetensors.BUFFER_ELEMENTS + 3];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i;
+    }
+    for (FileSystem writer : List.of(fs, checked)) {
+      Path file = folder.resolve(writer == fs ? "plain" : "checked");
+      try (OutputStream out = writer.create(new org.apache.hadoop.fs.Path(file.toString()))) {
+        Safetensors.write(
+            List.of(HostTensor.of("a", Shape.of(values.length), values)), Map.of(), out);
+      }
+      try (SafetensorsFile read =
+          SafetensorsFile.open(checked, new org.apache.hadoop.fs.Path(file.toString()))) {
+        float[] got = new float[values.length - 1];
+        read.read("a", 1, got, got.length);
+        assertThat(got).isEqualTo(Arrays.copyOfRange(values, 1, values.length));
+      }
+    }
+    Path file = folder.resolve("checked");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(file, bytes);
+    try (SafetensorsFile read =
+        SafetensorsFile.open(checked, new org.apache.hadoop.fs.Path(file.toString()))) {
+      assertThatThrownBy(() -> read.read("a", 0, new float[values.length], values.length))
+          .isInstanceOf(ChecksumException.class);
     }
   }
 
