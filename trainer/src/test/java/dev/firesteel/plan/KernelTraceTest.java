@@ -14,6 +14,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.backend.choice.Backends;
@@ -181,7 +182,8 @@ class KernelTraceTest {
             Map.entry(boolean.class, false),
             Map.entry(Duration.class, Duration.ZERO),
             Map.entry(Consumer.class, (Consumer<String>) notice -> {}),
-            Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)));
+            Map.entry(AdamWStep.class, new AdamWStep(1, 0.9, 0.9, 1, 0, 1, 1)),
+            Map.entry(LionStep.class, new LionStep(1, 0.9, 0.9, 0, 1)));
     return Arrays.stream(method.getParameterTypes())
         .map(
             type -> {
