@@ -51,6 +51,8 @@ public final class Adafactor implements Optimizer {
   private final StateArray ofVectors;
   private final NdArray rowFactors;
   private final NdArray columnFactors;
+  private final double[] averages;
+  private final double[] values;
   private long updates;
 
   /** One rank's part of an optimizer, with second moments 0. */
@@ -73,8 +75,13 @@ public final class Adafactor implements Optimizer {
     ofColumns = state("column_second_moments", matrices.stream().mapToLong(Matrix::columns).sum());
     ofVectors =
         state("second_moments", vectors.stream().mapToLong(run -> run.range().size()).sum());
-    rowFactors = array(matrices.stream().mapToInt(Matrix::rows).max().orElse(0));
-    columnFactors = array(matrices.stream().mapToInt(Matrix::columns).max().orElse(0));
+    int rows = matrices.stream().mapToInt(Matrix::rows).max().orElse(0);
+    int columns = matrices.stream().mapToInt(Matrix::columns).max().orElse(0);
+    long vector = vectors.stream().mapToLong(run -> run.range().size()).max().orElse(0);
+    rowFactors = array(rows);
+    columnFactors = array(columns);
+    averages = new double[Math.max(Math.max(rows, columns), Math.toIntExact(vector))];
+    values = new double[averages.length];
   }
 
   private StateArray state(String name, long size) {
@@ -125,52 +132,47 @@ public final class Adafactor implements Optimizer {
     NdArray rowSums = rowFactors.slice(0, height);
     NdArray columnSums = columnFactors.slice(0, width);
     backend.optimizer().squareSums(gradients, rowSums, columnSums);
-    double[] ofRow = averaged(rows, rowSums, decay, gradientScale * gradientScale / width);
-    double[] ofColumn =
-        averaged(columns, columnSums, decay, gradientScale * gradientScale / height);
+    average(rows, rowSums, decay, gradientScale * gradientScale / width);
     double mean = 0;
-    for (double value : ofRow) {
-      mean += value;
+    for (int r = 0; r < height; r++) {
+      mean += averages[r];
     }
     mean /= height;
     for (int r = 0; r < height; r++) {
-      ofRow[r] = Math.sqrt(mean / ofRow[r]) * gradientScale;
+      averages[r] = Math.sqrt(mean / averages[r]) * gradientScale;
     }
+    backend.upload(averages, 0, rowSums);
+    average(columns, columnSums, decay, gradientScale * gradientScale / height);
     for (int c = 0; c < width; c++) {
-      ofColumn[c] = 1 / Math.sqrt(ofColumn[c]);
+      averages[c] = 1 / Math.sqrt(averages[c]);
     }
-    backend.upload(ofRow, 0, rowSums);
-    backend.upload(ofColumn, 0, columnSums);
+    backend.upload(averages, 0, columnSums);
     backend.optimizer().scaleRowsAndColumns(gradients, rowSums, columnSums);
   }
 
-  /** The running averages with new sums, which are multiplied by {@code scale} to give means. */
-  private double[] averaged(NdArray state, NdArray sums, double decay, double scale) {
-    int size = Math.toIntExact(state.size());
-    double[] averages = new double[size];
-    double[] now = new double[size];
+  /**
+   * Adds new sums, which {@code scale} turns into means, to running averages; leaves these in
+   * {@link #averages}.
+   */
+  private void average(NdArray state, NdArray sums, double decay, double scale) {
     host.download(state, averages, 0);
-    backend.download(sums, now, 0);
-    for (int i = 0; i < size; i++) {
-      averages[i] = decay * averages[i] + (1 - decay) * (scale * now[i] + config.epsilon());
+    backend.download(sums, values, 0);
+    for (int i = 0; i < state.size(); i++) {
+      averages[i] = decay * averages[i] + (1 - decay) * (scale * values[i] + config.epsilon());
     }
     host.upload(averages, 0, state);
-    return averages;
   }
 
   /** Turns a vector's gradient into its update before clipping. */
   private void toUpdate(NdArray gradients, NdArray moments, double decay, double gradientScale) {
-    int size = Math.toIntExact(gradients.size());
-    double[] values = new double[size];
-    double[] second = new double[size];
     backend.download(gradients, values, 0);
-    host.download(moments, second, 0);
-    for (int i = 0; i < size; i++) {
+    host.download(moments, averages, 0);
+    for (int i = 0; i < gradients.size(); i++) {
       double g = gradientScale * values[i];
-      second[i] = decay * second[i] + (1 - decay) * (g * g + config.epsilon());
-      values[i] = g / Math.sqrt(second[i]);
+      averages[i] = decay * averages[i] + (1 - decay) * (g * g + config.epsilon());
+      values[i] = g / Math.sqrt(averages[i]);
     }
-    host.upload(second, 0, moments);
+    host.upload(averages, 0, moments);
     backend.upload(values, 0, gradients);
   }
 
@@ -224,7 +226,7 @@ public final class Adafactor implements Optimizer {
 
   @Override
   public long workFloats(int ranks) {
-    return rowFactors.size() + columnFactors.size();
+    return rowFactors.size() + columnFactors.size() + 4L * averages.length;
   }
 
   @Override
