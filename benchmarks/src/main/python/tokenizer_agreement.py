@@ -107,6 +107,8 @@ def sentence_piece(texts, byte_fallback, normalizer, pre_tokenizer, decoder, nor
     first = ["<unk>", "<s>", "</s>"] + ([f"<0x{b:02X}>" for b in range(256)] if byte_fallback else [])
     vocabulary = {token: i for i, token in enumerate(first + [p for p in pieces if p not in first])}
     merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]]
+    # No merge may spell one of the first tokens, which the lines also have as text.
+    merges = [m for m in merges if "".join(m) not in first]
     tokenizer = Tokenizer(models.BPE(
         vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=byte_fallback))
     if normalizer:

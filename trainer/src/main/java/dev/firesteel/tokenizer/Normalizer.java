@@ -8,8 +8,11 @@ interface Normalizer {
   /** The normalized text, perhaps the same object; {@code text} has no unpaired surrogate. */
   String normalize(String text);
 
-  /** This normalizer, then {@code next}. */
+  /** This normalizer, then {@code next}; {@link #NONE} adds nothing. */
   default Normalizer then(Normalizer next) {
-    return text -> next.normalize(normalize(text));
+    if (this == NONE) {
+      return next;
+    }
+    return next == NONE ? this : text -> next.normalize(normalize(text));
   }
 }

@@ -43,8 +43,7 @@ final class Normalizers {
     json.requireKeys("normalizer", node, "normalizers");
     Normalizer all = Normalizer.NONE;
     for (JsonNode step : json.list("normalizer", node, "normalizers")) {
-      Normalizer next = read(json, step);
-      all = all == Normalizer.NONE ? next : all.then(next);
+      all = all.then(read(json, step));
     }
     return all;
   }
@@ -58,13 +57,11 @@ final class Normalizers {
     json.requireKeys(
         "normalizer", node, "clean_text", "handle_chinese_chars", "strip_accents", "lowercase");
     boolean lowercase = json.flag("normalizer", node, "lowercase");
-    JsonNode stripAccents = node.path("strip_accents");
+    boolean given = node.hasNonNull("strip_accents");
     return new BertNormalizer(
         json.flag("normalizer", node, "clean_text"),
         json.flag("normalizer", node, "handle_chinese_chars"),
-        stripAccents.isMissingNode() || stripAccents.isNull()
-            ? lowercase
-            : json.flag("normalizer", node, "strip_accents"),
+        given ? json.flag("normalizer", node, "strip_accents") : lowercase,
         lowercase);
   }
 

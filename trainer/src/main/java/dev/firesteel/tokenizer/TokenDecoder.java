@@ -60,8 +60,7 @@ interface TokenDecoder {
       String type = step.path("type").asText();
       boolean inOrder =
           switch (type) {
-            case "Replace" ->
-                replacements.add(Replacement.read(json, "decoder", step)) && !fuse && !byteFallback;
+            case "Replace" -> !fuse && !byteFallback;
             case "ByteFallback" -> !byteFallback && !fuse;
             case "Fuse" -> !fuse;
             case "Strip" -> last.equals("Fuse");
@@ -73,6 +72,7 @@ interface TokenDecoder {
                 .formatted(TokenizerJson.describe(step), last.isEmpty() ? "" : " after " + last));
       }
       switch (type) {
+        case "Replace" -> replacements.add(Replacement.read(json, "decoder", step));
         case "ByteFallback" -> byteFallback = true;
         case "Fuse" -> fuse = true;
         case "Strip" -> {
