@@ -91,6 +91,7 @@ class PipelineTokenizerTest {
   };
 
   /** A file and what is changed in it. */
+  @SuppressWarnings("ImmutableEnumChecker") // the changes are lambdas without state
   private enum Kind {
     LLAMA_LEGACY(LLAMA, root -> {}),
     LLAMA_NORMALIZED_TOKENS(
