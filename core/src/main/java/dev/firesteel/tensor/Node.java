@@ -22,6 +22,9 @@ final class Node {
   private final List<NdArray> saved = new ArrayList<>(3);
   private final List<NdArray> temporaries = new ArrayList<>(2);
 
+  /** What the backend keeps of operands for backward, by input; null if it is the operand. */
+  private NdArray[] kept;
+
   /** Earlier nodes whose arrays were released but are needed by backward. */
   private List<Node> released = List.of();
 
@@ -41,12 +44,26 @@ final class Node {
     return recorded;
   }
 
+  /** The operands or, for a backward pass, what is kept of them. */
   NdArray[] inputArrays() {
     NdArray[] in = new NdArray[inputs.length];
     for (int i = 0; i < in.length; i++) {
-      in[i] = inputs[i].array();
+      in[i] = kept != null && kept[i] != null ? kept[i] : inputs[i].array();
     }
     return in;
+  }
+
+  /** Passes {@code form}, a backend's form of input {@code i}, to the backward pass instead. */
+  void keep(int i, NdArray form) {
+    if (kept == null) {
+      kept = new NdArray[inputs.length];
+    }
+    kept[i] = form;
+  }
+
+  /** Makes this node the owner of an array of a backend's own, as if it had allocated it. */
+  void adopt(NdArray array) {
+    owned.add(tape.scope().adopt(array));
   }
 
   /** Runs the op. */
@@ -193,6 +210,7 @@ final class Node {
     }
     owned.clear();
     saved.clear();
+    kept = null;
   }
 
   /** Releases the arrays of this node whose memory is not among {@code kept}. */
@@ -205,6 +223,13 @@ final class Node {
           }
           return ends;
         });
+  }
+
+  /** Adds the memory of the arrays from {@link #allocate}. */
+  void addOwnedTo(Set<Storage> storages) {
+    for (NdArray array : owned) {
+      storages.add(array.storage());
+    }
   }
 
   /** Adds the memory of the arrays saved with {@link #save}. */

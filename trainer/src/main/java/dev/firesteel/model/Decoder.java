@@ -61,8 +61,7 @@ final class Decoder implements LanguageModel {
 
   /** How the model's layers attend. */
   static AttentionSpec attention(ModelConfig config) {
-    AttentionSpec spec =
-        AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
+    AttentionSpec spec = AttentionSpec.of(config.heads(), config.kvHeads(), config.headWidth());
     return config.window() > 0 ? spec.withWindow(config.window()) : spec;
   }
 

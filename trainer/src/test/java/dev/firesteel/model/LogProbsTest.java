@@ -114,7 +114,12 @@ class LogProbsTest {
           try (Tape tape = Tape.training(backend, pool)) {
             ForwardPass pass = ForwardPass.training(tape, model.parameters(), gradients, 0);
             TokenLogProbs recorded =
-                full.record(pass, rows(IDS, first, end), rows(TARGETS, first, end), RowLayout.whole(end - first, T)).values();
+                full.record(
+                        pass,
+                        rows(IDS, first, end),
+                        rows(TARGETS, first, end),
+                        RowLayout.whole(end - first, T))
+                    .values();
             assertThat(recorded.logProbs())
                 .isEqualTo(Arrays.copyOfRange(expected.logProbs(), first * T, end * T));
             assertThat(recorded.entropies())
@@ -242,8 +247,7 @@ class LogProbsTest {
                   + " temperature of sampling, or 1.");
       assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, RowLayout.whole(B, 6), 1))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage(
-              "logProbs: there must be 30 ids and targets for rows [5, 6], got 35 and 35");
+          .hasMessage("logProbs: there must be 30 ids and targets for rows [5, 6], got 35 and 35");
       assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, ROWS, 0))
           .hasMessage("logProbs: a micro-batch must have at least one row, got 0");
       assertThatThrownBy(() -> logProbs.compute(pool, IDS, TARGETS, ROWS, 1).entropies())
@@ -281,8 +285,7 @@ class LogProbsTest {
       LogProbs logProbs = LogProbs.of(model, TEMPERATURE);
       int[] ids = rows(IDS, 0, 2);
       int[] targets = rows(TARGETS, 0, 2);
-      double[] alone =
-          logProbs.compute(pool, ids, targets, RowLayout.whole(2, T), 1).logProbs();
+      double[] alone = logProbs.compute(pool, ids, targets, RowLayout.whole(2, T), 1).logProbs();
       RowLayout packed = RowLayout.packed(2 * T, new int[] {T, T});
       assertThat(logProbs.compute(pool, ids, targets, packed, 1).logProbs()).isEqualTo(alone);
     }

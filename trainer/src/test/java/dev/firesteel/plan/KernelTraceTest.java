@@ -170,7 +170,9 @@ class KernelTraceTest {
           ForwardPass pass =
               ForwardPass.training(tape, model.parameters(), model.parameters().newSegment(), 0);
           double[] gradient = new double[rows];
-          logProbs.record(pass, ids, ids, RowLayout.whole(4, 600)).backward(gradient, gradient, array -> {});
+          logProbs
+              .record(pass, ids, ids, RowLayout.whole(4, 600))
+              .backward(gradient, gradient, array -> {});
         }
       } else {
         logProbs.compute(planned.pool(), ids, ids, RowLayout.whole(4, 600), 4);
