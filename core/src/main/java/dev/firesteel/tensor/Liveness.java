@@ -127,7 +127,7 @@ final class Liveness {
       node.releaseAllBut(kept);
       node.forgetSaved();
     }
-    last.recomputes(List.copyOf(again));
+    last.recomputes(List.copyOf(again), List.copyOf(segment));
   }
 
   /**

@@ -28,6 +28,9 @@ final class Node {
   /** Earlier nodes whose arrays were released but are needed by backward. */
   private List<Node> released = List.of();
 
+  /** The segment of which this node is the last, if it has released nodes. */
+  private List<Node> segment = List.of();
+
   Node(Tape tape, Op op, Tensor[] inputs, boolean recorded) {
     this.tape = tape;
     this.op = op;
@@ -73,9 +76,14 @@ final class Node {
     return out;
   }
 
-  /** Makes {@link #recomputeEarlier} rerun {@code earlier}, in order of creation. */
-  void recomputes(List<Node> earlier) {
+  /**
+   * Makes {@link #recomputeEarlier} rerun {@code earlier}, in order of creation.
+   *
+   * @param all the segment that they and, as its last, this node belong to
+   */
+  void recomputes(List<Node> earlier, List<Node> all) {
     released = earlier;
+    segment = all;
   }
 
   /** Called before this node's backward pass. */
@@ -83,7 +91,11 @@ final class Node {
     for (Node node : released) {
       node.output.recomputed(node.forward(node.inputArrays()));
     }
+    if (!segment.isEmpty()) {
+      Liveness.releaseUnread(segment, output);
+    }
     released = List.of();
+    segment = List.of();
   }
 
   /** An array that lives until this node's backward pass is done (or the tape closes). */
