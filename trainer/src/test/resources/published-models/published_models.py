@@ -105,6 +105,7 @@ DIRECTORIES = [
     ("qwen3-bf16", "qwen3", {}, torch.bfloat16, "5GB"),
     ("qwen3-biases-tied-sharded", "qwen3-biases-tied", {}, torch.float32, "4KB"),
     ("mistral-bf16", "mistral", {}, torch.bfloat16, "5GB"),
+    ("mistral-window", "mistral-window", {}, torch.float32, "5GB"),
     ("mistral-no-window", "mistral", dict(sliding_window=None), torch.float32, "5GB"),
 ]
 

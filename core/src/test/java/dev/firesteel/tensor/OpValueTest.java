@@ -259,7 +259,7 @@ class OpValueTest {
     Tensor x = of(Shape.of(1, 1, 3), 1, 0, 9);
     double angle = 3 * scaling.frequency(100, 2, 0);
     assertValues(
-        x.rope(new RopeSpec(1, 2, 100, RopeSpec.Layout.HALF, scaling), ids(3)),
+        x.rope(new RopeSpec(1, 2, 100, RopeSpec.Layout.HALF, scaling), positions(3)),
         1.25 * Math.cos(angle),
         1.25 * Math.sin(angle),
         9);

@@ -131,7 +131,7 @@ class ClusterTrainingIT {
   }
 
   /**
-   * Some of all faults at all points; all of them by {@code -Dfiresteel.faults=all}, those of some
+   * One fault for each way that an attempt can end or a checkpoint be unusable; all of them by {@code -Dfiresteel.faults=all}, those of some
    * kinds by their names, as in {@code -Dfiresteel.faults=SLOW,DAMAGE}.
    */
   static List<FaultInjection.Plan> faults() {
@@ -142,10 +142,7 @@ class ClusterTrainingIT {
           fault(Fault.SIGSTOP, 1, "CHECKPOINT", 10),
           fault(Fault.OUT_OF_MEMORY, 0, FaultInjection.COMMIT, 15),
           fault(Fault.EXCEPTION, 1, "COMPUTE", 7),
-          fault(Fault.HALT, 1, "ALL_GATHER", 3),
           fault(Fault.HALT, 0, "RENDEZVOUS", 0),
-          fault(Fault.SLOW, 1, "ALL_GATHER", STEPS - 1),
-          fault(Fault.CUT, 1, "ALL_GATHER", 7),
           fault(Fault.DAMAGE, 0, "REDUCE_SCATTER", STEPS - 1),
           fault(Fault.TRUNCATE, 1, "REDUCE_SCATTER", STEPS - 1),
           fault(Fault.TRUNCATE, 0, FaultInjection.COMMIT, 10),

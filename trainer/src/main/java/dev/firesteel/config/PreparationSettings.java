@@ -1,5 +1,7 @@
 package dev.firesteel.config;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.tokenizer.SplitPattern;
 import java.util.Locale;
 
 /**
@@ -37,9 +39,16 @@ public record PreparationSettings(
         tokenizer);
   }
 
-  /** SHA-256 of the settings' YAML, in hexadecimal. */
+  /**
+   * SHA-256 of the settings' YAML, in hexadecimal. {@code tokenizer.pattern} counts only if it is
+   * not GPT-2's, so that data keeps the hash that it had before there was a choice.
+   */
   public String hash() {
-    return ConfigLoader.hash(this);
+    ObjectNode settings = ConfigLoader.tree(this);
+    if (tokenizer.pattern() == SplitPattern.GPT2) {
+      ((ObjectNode) settings.get("tokenizer")).remove("pattern");
+    }
+    return ConfigLoader.hash(settings);
   }
 
   /**

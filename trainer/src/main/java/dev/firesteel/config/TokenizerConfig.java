@@ -1,5 +1,7 @@
 package dev.firesteel.config;
 
+import dev.firesteel.tokenizer.SplitPattern;
+
 /** Section {@code tokenizer}: the tokenizer to train, or the file of an existing one. */
 public record TokenizerConfig(
     @Setting(
@@ -18,9 +20,16 @@ public record TokenizerConfig(
         int vocabularySize,
     @Setting(
             resume = Resume.SAME_DATA,
+            byDefault = "gpt2",
+            meaning =
+                "How a `bpe` tokenizer splits text into words before it merges: as GPT-2, Llama 3,"
+                    + " Qwen 2 or GPT-4o (see [tokenizers](tokenizers.md)).")
+        SplitPattern pattern,
+    @Setting(
+            resume = Resume.SAME_DATA,
             meaning =
                 "An existing `tokenizer.json` (Hugging Face format) to use instead of training one;"
-                    + " `kind` and `vocabulary_size` are then taken from the file.")
+                    + " `kind`, `vocabulary_size` and `pattern` are then taken from the file.")
         String file,
     @Setting(
             resume = Resume.SAME_DATA,

@@ -6,6 +6,6 @@
  * dev.firesteel.config.Setting}); {@link dev.firesteel.config.ConfigLoader} reads, validates and
  * writes configurations.
  *
- * <p>Uses {@code backend}, {@code collective}, {@code error}, {@code nn}.
+ * <p>Uses {@code backend}, {@code collective}, {@code error}, {@code nn}, {@code tokenizer}.
  */
 package dev.firesteel.config;

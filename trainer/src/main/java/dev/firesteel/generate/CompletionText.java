@@ -15,9 +15,18 @@ final class CompletionText {
   private final StringBuilder heldBack = new StringBuilder();
   private boolean stopped;
 
-  CompletionText(Tokenizer tokenizer, List<String> stopStrings) {
+  /**
+   * @param prompt the ids before the completion: some tokenizers give a token's text without the
+   *     space before it at the beginning of a text, where special tokens do not count
+   */
+  CompletionText(Tokenizer tokenizer, int[] prompt, List<String> stopStrings) {
     this.decoder = tokenizer.streamingDecoder();
     this.stopStrings = stopStrings;
+    for (int id : prompt) {
+      if (id < tokenizer.vocabularySize() && !tokenizer.isSpecial(id)) {
+        decoder.append(id);
+      }
+    }
   }
 
   /** The text that becomes final with one more token. */

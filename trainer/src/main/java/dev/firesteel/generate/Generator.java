@@ -222,7 +222,7 @@ public final class Generator {
       this.promptLength = prompt.length;
       this.options = options;
       random = RandomStream.of(options.seed(), "generate", index);
-      text = new CompletionText(tokenizer, options.stopStrings());
+      text = new CompletionText(tokenizer, prompt, options.stopStrings());
       for (int id : prompt) {
         seen.set(id);
       }

@@ -14,4 +14,9 @@ record AddedToken(
   static AddedToken special(int id, String content) {
     return new AddedToken(id, content, false, false, false, true);
   }
+
+  /** This token with another spelling. */
+  AddedToken spelled(String other) {
+    return new AddedToken(id, other, normalized, lstrip, rstrip, special);
+  }
 }

@@ -21,17 +21,47 @@ final class AddedTokens {
     void token(int id);
   }
 
+  /** Receives the parts of a text that is normalized between the tokens. */
+  interface NormalizedParts {
+    /**
+     * Called with the text between tokens.
+     *
+     * @param text the normalized text of which {@code [start, end)} is a part
+     * @param first whether the part begins where the whole text does
+     */
+    void text(String text, int start, int end, boolean first);
+
+    void token(int id);
+  }
+
   private final List<AddedToken> tokens;
   private final Matcher first;
   private final Matcher second;
   private final boolean allSpecial;
+  private final Normalizer normalizer;
 
   /** {@code tokens} in the order of their ids. */
   AddedTokens(List<AddedToken> tokens) {
+    this(tokens, Normalizer.NONE);
+  }
+
+  /**
+   * Tokens of a text that is normalized between them by {@link #cutNormalized}. Those that are
+   * matched in normalized text have to be spelled as it is.
+   *
+   * @param tokens in the order of their ids
+   */
+  AddedTokens(List<AddedToken> tokens, Normalizer normalizer) {
     this.tokens = List.copyOf(tokens);
     this.first = new Matcher(tokens.stream().filter(t -> !t.normalized()).toList());
-    this.second = new Matcher(tokens.stream().filter(AddedToken::normalized).toList());
+    this.second =
+        new Matcher(
+            tokens.stream()
+                .filter(AddedToken::normalized)
+                .map(t -> t.spelled(normalizer.normalize(t.content())))
+                .toList());
     this.allSpecial = tokens.stream().allMatch(AddedToken::special);
+    this.normalizer = normalizer;
   }
 
   List<AddedToken> tokens() {
@@ -63,6 +93,39 @@ final class AddedTokens {
         });
   }
 
+  /** Like {@link #cut}; normalizes the text that the first tokens leave. */
+  void cutNormalized(String text, boolean withSpecial, NormalizedParts parts) {
+    Parts normalized =
+        new Parts() {
+          @Override
+          public void text(int start, int end) {
+            String piece = normalizer.normalize(text.substring(start, end));
+            second.cut(
+                piece,
+                0,
+                piece.length(),
+                withSpecial,
+                new Parts() {
+                  @Override
+                  public void text(int pieceStart, int pieceEnd) {
+                    parts.text(piece, pieceStart, pieceEnd, start == 0 && pieceStart == 0);
+                  }
+
+                  @Override
+                  public void token(int id) {
+                    parts.token(id);
+                  }
+                });
+          }
+
+          @Override
+          public void token(int id) {
+            parts.token(id);
+          }
+        };
+    first.cut(text, 0, text.length(), withSpecial, normalized);
+  }
+
   private static final class Matcher {
     /** Indexed by a token's first character; null if no token begins with it. */
     private final Node[] beginnings;
@@ -84,7 +147,8 @@ final class AddedTokens {
       for (int i = 1; i < content.length(); i++) {
         node = node.lastOrNew(content.charAt(i));
       }
-      node.token = token;
+      // Of two tokens that normalize to the same text the first one counts.
+      node.token = node.token == null ? token : node.token;
     }
 
     void cut(CharSequence text, int start, int end, boolean withSpecial, Parts parts) {

@@ -2,21 +2,20 @@ package dev.firesteel.tokenizer;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * Byte-level BPE as in GPT-2: text is split into words ({@link Gpt2Split}), and each word's UTF-8
- * bytes are merged pair by pair in the order in which the merges were learned. Every text can be
- * encoded, and {@code decode(encode(text))} equals {@code text}.
+ * Byte-level BPE as in GPT-2: text is split into words ({@link SplitPattern}), and each word's
+ * UTF-8 bytes are merged pair by pair in the order in which the merges were learned. Every text can
+ * be encoded, and {@code decode(encode(text))} equals {@code text}, or its normal form where a file
+ * demands that the text be normalized (Qwen 2: NFC).
  *
  * <p>Ids equal those of Hugging Face's {@code tokenizers} for the same file. Source: Radford et
  * al., Language Models are Unsupervised Multitask Learners (2019), section 2.2.
@@ -29,8 +28,9 @@ public final class BpeTokenizer implements Tokenizer {
 
   private final Vocabulary vocabulary;
   private final AddedTokens addedTokens;
-  private final int[] left;
-  private final int[] right;
+  private final SplitPattern pattern;
+  private final Extras extras;
+  private final MergeList mergeList;
   private final Merges merges;
   private final boolean ignoreMerges;
   private final int[] idOfByte;
@@ -41,6 +41,26 @@ public final class BpeTokenizer implements Tokenizer {
    * final.
    */
   private final CachedWord[] cache = new CachedWord[CACHE_SLOTS];
+
+  /**
+   * What a file has beyond the split and the model.
+   *
+   * @param normalizer {@link Normalizer#NONE} if there is none
+   * @param normalizerJson the same as the file has it
+   * @param postProcessorJson {@link MissingNode} if it is none, or ByteLevel, which adds nothing
+   */
+  private record Extras(
+      Normalizer normalizer,
+      JsonNode normalizerJson,
+      SequenceTokens sequenceTokens,
+      JsonNode postProcessorJson) {
+    static final Extras NONE =
+        new Extras(
+            Normalizer.NONE,
+            MissingNode.getInstance(),
+            SequenceTokens.NONE,
+            MissingNode.getInstance());
+  }
 
   private static final class CachedWord {
     final String word;
@@ -61,12 +81,24 @@ public final class BpeTokenizer implements Tokenizer {
   BpeTokenizer(
       String[] tokens,
       List<AddedToken> addedTokens,
+      SplitPattern pattern,
       int[] left,
       int[] right,
       boolean ignoreMerges) {
-    this.addedTokens = new AddedTokens(addedTokens);
-    this.left = left;
-    this.right = right;
+    this(tokens, addedTokens, pattern, Extras.NONE, left, right, ignoreMerges);
+  }
+
+  private BpeTokenizer(
+      String[] tokens,
+      List<AddedToken> addedTokens,
+      SplitPattern pattern,
+      Extras extras,
+      int[] left,
+      int[] right,
+      boolean ignoreMerges) {
+    this.addedTokens = new AddedTokens(addedTokens, extras.normalizer());
+    this.pattern = pattern;
+    this.extras = extras;
     this.ignoreMerges = ignoreMerges;
     byte[][] bytes = new byte[tokens.length][];
     for (int id = 0; id < tokens.length; id++) {
@@ -85,6 +117,7 @@ public final class BpeTokenizer implements Tokenizer {
     for (int rank = 0; rank < merged.length; rank++) {
       merged[rank] = vocabulary.id(tokens[left[rank]] + tokens[right[rank]]).orElseThrow();
     }
+    this.mergeList = new MergeList(left, right, merged);
     this.merges = new Merges(left, right, merged);
   }
 
@@ -99,14 +132,15 @@ public final class BpeTokenizer implements Tokenizer {
     }
     tokens[256] = END_OF_TEXT;
     List<AddedToken> special = List.of(AddedToken.special(256, END_OF_TEXT));
-    return new BpeTokenizer(tokens, special, new int[0], new int[0], false);
+    return new BpeTokenizer(tokens, special, SplitPattern.GPT2, new int[0], new int[0], false);
   }
 
   private BpeTokenizer(BpeTokenizer same, Vocabulary vocabulary) {
     this.vocabulary = vocabulary;
     this.addedTokens = same.addedTokens;
-    this.left = same.left;
-    this.right = same.right;
+    this.pattern = same.pattern;
+    this.extras = same.extras;
+    this.mergeList = same.mergeList;
     this.merges = same.merges;
     this.ignoreMerges = same.ignoreMerges;
     this.idOfByte = same.idOfByte;
@@ -124,7 +158,17 @@ public final class BpeTokenizer implements Tokenizer {
 
   /** Number of merges, in the order of their ranks. */
   public int mergeCount() {
-    return left.length;
+    return merges.count();
+  }
+
+  /** How text is split into words. */
+  public SplitPattern pattern() {
+    return pattern;
+  }
+
+  @Override
+  public SequenceTokens sequenceTokens() {
+    return extras.sequenceTokens();
   }
 
   /**
@@ -132,7 +176,9 @@ public final class BpeTokenizer implements Tokenizer {
    * tokens with a space between.
    */
   public String merge(int rank) {
-    return vocabulary.token(left[rank]) + " " + vocabulary.token(right[rank]);
+    return vocabulary.token(mergeList.left()[rank])
+        + " "
+        + vocabulary.token(mergeList.right()[rank]);
   }
 
   @Override
@@ -147,17 +193,17 @@ public final class BpeTokenizer implements Tokenizer {
 
   private int[] encode(String text, boolean withSpecial) {
     IntList ids = new IntList(text.length() / 3 + 16);
+    if (extras.normalizer() != Normalizer.NONE) {
+      encodeNormalized(Utf8.wellFormed(text), withSpecial, ids);
+      return ids.toArray();
+    }
     addedTokens.cut(
         text,
         withSpecial,
         new AddedTokens.Parts() {
           @Override
           public void text(int start, int end) {
-            for (int i = start; i < end; ) {
-              int wordEnd = Gpt2Split.wordEnd(text, i, end);
-              addWord(text, i, wordEnd, ids);
-              i = wordEnd;
-            }
+            addWords(text, start, end, ids);
           }
 
           @Override
@@ -166,6 +212,31 @@ public final class BpeTokenizer implements Tokenizer {
           }
         });
     return ids.toArray();
+  }
+
+  private void encodeNormalized(String text, boolean withSpecial, IntList ids) {
+    addedTokens.cutNormalized(
+        text,
+        withSpecial,
+        new AddedTokens.NormalizedParts() {
+          @Override
+          public void text(String normalized, int start, int end, boolean first) {
+            addWords(normalized, start, end, ids);
+          }
+
+          @Override
+          public void token(int id) {
+            ids.add(id);
+          }
+        });
+  }
+
+  private void addWords(String text, int start, int end, IntList ids) {
+    for (int i = start; i < end; ) {
+      int wordEnd = pattern.wordEnd(text, i, end);
+      addWord(text, i, wordEnd, ids);
+      i = wordEnd;
+    }
   }
 
   private void addWord(String text, int start, int end, IntList ids) {
@@ -234,19 +305,38 @@ public final class BpeTokenizer implements Tokenizer {
 
   @Override
   public String toJson() {
+    TokenizerJson.Body postProcessor = TokenizerJson.verbatim(extras.postProcessorJson());
     return TokenizerJson.write(
         addedTokens.tokens(),
-        BpeTokenizer::writeByteLevel,
-        BpeTokenizer::writeByteLevel,
-        BpeTokenizer::writeByteLevel,
+        TokenizerJson.verbatim(extras.normalizerJson()),
+        pattern == SplitPattern.GPT2 ? json -> writeByteLevel(json, true) : this::writeSplit,
+        postProcessor != null ? postProcessor : json -> writeByteLevel(json, true),
+        json -> writeByteLevel(json, true),
         this::writeModel);
   }
 
-  private static void writeByteLevel(JsonGenerator json) throws IOException {
+  private static void writeByteLevel(JsonGenerator json, boolean split) throws IOException {
     json.writeStringField("type", "ByteLevel");
     json.writeBooleanField("add_prefix_space", false);
     json.writeBooleanField("trim_offsets", true);
-    json.writeBooleanField("use_regex", true);
+    json.writeBooleanField("use_regex", split);
+  }
+
+  private void writeSplit(JsonGenerator json) throws IOException {
+    json.writeStringField("type", "Sequence");
+    json.writeArrayFieldStart("pretokenizers");
+    json.writeStartObject();
+    json.writeStringField("type", "Split");
+    json.writeObjectFieldStart("pattern");
+    json.writeStringField("Regex", pattern.regex());
+    json.writeEndObject();
+    json.writeStringField("behavior", "Isolated");
+    json.writeBooleanField("invert", false);
+    json.writeEndObject();
+    json.writeStartObject();
+    writeByteLevel(json, false);
+    json.writeEndObject();
+    json.writeEndArray();
   }
 
   private void writeModel(JsonGenerator json) throws IOException {
@@ -259,25 +349,16 @@ public final class BpeTokenizer implements Tokenizer {
     json.writeBooleanField("byte_fallback", false);
     json.writeBooleanField("ignore_merges", ignoreMerges);
     TokenizerJson.writeVocabulary(json, vocabulary.tokens());
-    // Pairs as "a b", which readers older than the [a, b] form accept, too: no token has a space.
-    json.writeArrayFieldStart("merges");
-    for (int rank = 0; rank < left.length; rank++) {
-      json.writeString(merge(rank));
-    }
-    json.writeEndArray();
+    mergeList.write(json, vocabulary.tokens());
   }
 
-  /** Reads a file whose model is BPE. */
+  /** Reads a file whose model is BPE over bytes. */
   static BpeTokenizer read(TokenizerJson json) {
     JsonNode root = json.root();
     json.requireAbsent(root, "truncation");
     json.requireAbsent(root, "padding");
-    json.requireAbsent(root, "normalizer", Map.of("type", "Sequence", "normalizers", List.of()));
-    requireGpt2Split(json, root.path("pre_tokenizer"));
-    JsonNode postProcessor = root.path("post_processor");
-    if (!isByteLevel(postProcessor)) {
-      json.requireAbsent(root, "post_processor");
-    }
+    Normalizer normalizer = Normalizers.read(json, root.path("normalizer"));
+    SplitPattern pattern = readPattern(json, root.path("pre_tokenizer"));
     if (!isByteLevel(root.path("decoder"))) {
       throw json.unsupported(
           "decoder %s is not supported: a byte-level BPE needs ByteLevel"
@@ -290,40 +371,38 @@ public final class BpeTokenizer implements Tokenizer {
 
     List<AddedToken> addedTokens = json.addedTokens();
     String[] tokens = json.vocabulary(addedTokens);
-    Map<String, Integer> ids = new HashMap<>(tokens.length * 2);
-    for (int id = 0; id < tokens.length; id++) {
-      ids.put(tokens[id], id);
-    }
-    requireAllBytes(json, ids);
-    JsonNode merges = model.path("merges");
-    if (!merges.isArray()) {
-      throw json.damaged("model.merges must be a list, got " + TokenizerJson.describe(merges));
-    }
-    int[] left = new int[merges.size()];
-    int[] right = new int[merges.size()];
-    Set<Long> seen = new HashSet<>();
-    for (int rank = 0; rank < left.length; rank++) {
-      List<String> pair = pair(json, merges.get(rank), rank);
-      left[rank] = known(json, ids, pair.get(0), pair, rank);
-      right[rank] = known(json, ids, pair.get(1), pair, rank);
-      known(json, ids, pair.get(0) + pair.get(1), pair, rank);
-      if (!seen.add(((long) left[rank] << 32) | right[rank])) {
-        throw json.damaged(
-            "merge %d ('%s' with '%s') occurs twice".formatted(rank, pair.get(0), pair.get(1)));
-      }
-    }
+    requireAllBytes(json, tokens);
+    JsonNode postProcessor = root.path("post_processor");
+    Extras extras =
+        new Extras(
+            normalizer,
+            normalizer == Normalizer.NONE ? MissingNode.getInstance() : root.path("normalizer"),
+            PostProcessors.read(json, postProcessor, tokens.length),
+            isByteLevel(postProcessor) ? MissingNode.getInstance() : postProcessor);
+    MergeList merges = MergeList.read(json, tokens);
     boolean ignoreMerges = model.path("ignore_merges").asBoolean();
-    return new BpeTokenizer(tokens, addedTokens, left, right, ignoreMerges);
+    return new BpeTokenizer(
+        tokens, addedTokens, pattern, extras, merges.left(), merges.right(), ignoreMerges);
   }
 
-  /** Accepts ByteLevel with its own split, and the equivalent two-step form. */
-  private static void requireGpt2Split(TokenizerJson json, JsonNode preTokenizer) {
+  /** Whether a file is of the kind that {@link #read} reads or explains. */
+  static boolean isByteLevel(TokenizerJson json) {
+    return isByteLevel(json.root().path("decoder"))
+        || isByteLevel(lastStep(json.root().path("pre_tokenizer")));
+  }
+
+  private static JsonNode lastStep(JsonNode preTokenizer) {
     JsonNode steps = preTokenizer.path("pretokenizers");
     boolean sequence = preTokenizer.path("type").asText().equals("Sequence");
-    JsonNode last = sequence && steps.size() > 0 ? steps.get(steps.size() - 1) : preTokenizer;
+    return sequence && steps.size() > 0 ? steps.get(steps.size() - 1) : preTokenizer;
+  }
+
+  /** Accepts ByteLevel with its own split, and a known split before it. */
+  private static SplitPattern readPattern(TokenizerJson json, JsonNode preTokenizer) {
+    JsonNode last = lastStep(preTokenizer);
     if (!isByteLevel(last)) {
       throw json.unsupported(
-          "pre_tokenizer %s is not supported: only byte-level BPE (ByteLevel) is"
+          "pre_tokenizer %s is not supported with the decoder ByteLevel: it must be ByteLevel, too"
               .formatted(TokenizerJson.describe(last)));
     }
     if (last.path("add_prefix_space").asBoolean()) {
@@ -332,56 +411,43 @@ public final class BpeTokenizer implements Tokenizer {
               + " with a space that the text did not have");
     }
     boolean ownSplit = last.path("use_regex").asBoolean(true);
-    if (ownSplit && (!sequence || steps.size() == 1)) {
-      return;
+    int steps = preTokenizer.path("pretokenizers").size();
+    if (ownSplit && steps <= 1) {
+      return SplitPattern.GPT2;
     }
-    JsonNode split = sequence && steps.size() == 2 && !ownSplit ? steps.get(0) : null;
-    if (split == null
-        || !split.path("type").asText().equals("Split")
-        || !split.path("behavior").asText().equals("Isolated")
-        || split.path("invert").asBoolean()
-        || !split.path("pattern").path("Regex").asText().equals(Gpt2Split.PATTERN)) {
-      throw json.unsupported(
-          "only GPT-2's split into words is supported, got pre_tokenizer " + preTokenizer);
-    }
+    JsonNode split =
+        !ownSplit && steps == 2
+            ? preTokenizer.path("pretokenizers").get(0)
+            : MissingNode.getInstance();
+    return SplitPattern.of(split.path("pattern").path("Regex").asText())
+        .filter(known -> split.path("type").asText().equals("Split") && keepsMatches(split))
+        .orElseThrow(
+            () ->
+                json.unsupported(
+                    "only the splits of GPT-2, Llama 3, Qwen 2 and GPT-4o into words are supported, got pre_tokenizer "
+                        + preTokenizer));
+  }
+
+  /** The patterns match every text from end to end, so both forms cut at the same places. */
+  private static boolean keepsMatches(JsonNode split) {
+    String behavior = split.path("behavior").asText();
+    return split.path("invert").asBoolean()
+        ? behavior.equals("Removed")
+        : behavior.equals("Isolated");
   }
 
   private static boolean isByteLevel(JsonNode component) {
     return component.path("type").asText().equals("ByteLevel");
   }
 
-  private static void requireAllBytes(TokenizerJson json, Map<String, Integer> ids) {
+  private static void requireAllBytes(TokenizerJson json, String[] tokens) {
+    Set<String> all = new HashSet<>(Arrays.asList(tokens));
     for (int b = 0; b < 256; b++) {
-      if (!ids.containsKey(String.valueOf(ByteAlphabet.toChar(b)))) {
+      if (!all.contains(String.valueOf(ByteAlphabet.toChar(b)))) {
         throw json.unsupported(
             "its vocabulary has no token '%s' for byte 0x%02X, so texts with that byte would lose it silently"
                 .formatted(ByteAlphabet.toChar(b), b));
       }
     }
-  }
-
-  private static List<String> pair(TokenizerJson json, JsonNode merge, int rank) {
-    List<String> pair = new ArrayList<>();
-    if (merge.isTextual()) {
-      pair.addAll(Arrays.asList(merge.textValue().split(" ", -1)));
-    } else {
-      merge.forEach(half -> pair.add(half.asText()));
-    }
-    if (pair.size() != 2) {
-      throw json.damaged(
-          "merge %d must be two tokens, \"a b\" or [\"a\", \"b\"], got %s".formatted(rank, merge));
-    }
-    return pair;
-  }
-
-  private static int known(
-      TokenizerJson json, Map<String, Integer> ids, String token, List<String> pair, int rank) {
-    Integer id = ids.get(token);
-    if (id == null) {
-      throw json.damaged(
-          "merge %d ('%s' with '%s') needs the token '%s', which the vocabulary lacks"
-              .formatted(rank, pair.get(0), pair.get(1), token));
-    }
-    return id;
   }
 }

@@ -36,6 +36,7 @@ public final class BpeTrainer {
   private static final int BATCH_CHARACTERS = 1 << 18;
 
   private final int vocabularySize;
+  private final SplitPattern pattern;
   private final List<String> specialTokens;
   private final long minimumCount;
   private final int threads;
@@ -52,6 +53,7 @@ public final class BpeTrainer {
 
   private BpeTrainer(Builder builder) {
     this.vocabularySize = builder.vocabularySize;
+    this.pattern = builder.pattern;
     this.specialTokens = builder.specialTokens;
     this.minimumCount = builder.minimumCount;
     this.threads = builder.threads;
@@ -84,6 +86,7 @@ public final class BpeTrainer {
   /** Settings; each has a default. */
   public static final class Builder {
     private final int vocabularySize;
+    private SplitPattern pattern = SplitPattern.GPT2;
     private List<String> specialTokens = List.of(Tokenizer.END_OF_TEXT);
     private long minimumCount = 2;
     private int threads = Runtime.getRuntime().availableProcessors();
@@ -91,6 +94,12 @@ public final class BpeTrainer {
 
     private Builder(int vocabularySize) {
       this.vocabularySize = vocabularySize;
+    }
+
+    /** How text is split into words; default: as GPT-2 does. */
+    public Builder pattern(SplitPattern split) {
+      pattern = split;
+      return this;
     }
 
     /**
@@ -148,8 +157,16 @@ public final class BpeTrainer {
     return train(count(documents));
   }
 
-  /** Trains on words that were counted elsewhere; otherwise like {@link #train(Iterator)}. */
+  /**
+   * Trains on words that were counted elsewhere, with the same pattern; otherwise like {@link
+   * #train(Iterator)}.
+   */
   public BpeTokenizer train(WordCounts words) {
+    if (words.pattern() != pattern) {
+      throw new IllegalArgumentException(
+          "words: must be counted with the trainer's pattern %s, got %s"
+              .formatted(pattern, words.pattern()));
+    }
     if (words.distinctWords() == 0) {
       throw UserException.usage(
           "Cannot train a tokenizer on no text: give at least one document that is not empty");
@@ -173,7 +190,7 @@ public final class BpeTrainer {
       tokens.add(special);
     }
     return new BpeTokenizer(
-        tokens.toArray(String[]::new), added, learner.left(), learner.right(), false);
+        tokens.toArray(String[]::new), added, pattern, learner.left(), learner.right(), false);
   }
 
   /** Counts the words of {@code documents} with all threads. */
@@ -218,7 +235,7 @@ public final class BpeTrainer {
 
     @Override
     public WordCounts call() {
-      WordCounts counts = new WordCounts();
+      WordCounts counts = new WordCounts(pattern);
       for (List<String> batch = take(); !batch.isEmpty(); batch = take()) {
         batch.forEach(counts::addDocument);
       }

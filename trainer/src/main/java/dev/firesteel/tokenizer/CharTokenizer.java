@@ -179,6 +179,7 @@ public final class CharTokenizer implements Tokenizer {
   public String toJson() {
     return TokenizerJson.write(
         addedTokens.tokens(),
+        null,
         CharTokenizer::writeSplit,
         null,
         json -> json.writeStringField("type", "Fuse"),

@@ -36,6 +36,11 @@ final class IntList {
     return size;
   }
 
+  /** Removes the values from index {@code length} on. */
+  void truncate(int length) {
+    size = length;
+  }
+
   int[] toArray() {
     return Arrays.copyOf(values, size);
   }

@@ -35,12 +35,15 @@ public interface Tokenizer {
    */
   int[] encodeWithSpecialTokens(String text);
 
-  /** The text of {@code ids}; each maximal sequence of malformed UTF-8 becomes one U+FFFD. */
+  /**
+   * The text of {@code ids}; each maximal sequence of malformed UTF-8 becomes one U+FFFD. Tokens of
+   * single bytes ({@code <0xE2>}) that follow one another and are not UTF-8 become one each.
+   */
   default String decode(int... ids) {
     return Utf8.decode(decodeBytes(ids));
   }
 
-  /** The exact bytes of {@code ids}; special tokens are spelled out. */
+  /** The exact bytes of the text of {@code ids}; special tokens are spelled out. */
   byte[] decodeBytes(int... ids);
 
   /** A decoder for displaying ids as they are generated. */
@@ -66,6 +69,14 @@ public interface Tokenizer {
    * is none.
    */
   OptionalInt endOfText();
+
+  /**
+   * The tokens that the tokenizer's file puts before and after one text, for callers that want what
+   * Hugging Face's library does with {@code add_special_tokens = true}.
+   */
+  default SequenceTokens sequenceTokens() {
+    return SequenceTokens.NONE;
+  }
 
   /**
    * This tokenizer with token {@code id} as document separator. {@link #toJson} does not include

@@ -18,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -108,6 +109,43 @@ final class TokenizerJson {
     throw unsupported("%s %s is not supported".formatted(key, describe(node)));
   }
 
+  /** Rejects a component's settings that are not among {@code keys}: none is ignored. */
+  void requireKeys(String component, JsonNode node, String... keys) {
+    for (Map.Entry<String, JsonNode> entry : node.properties()) {
+      if (!entry.getKey().equals("type") && !List.of(keys).contains(entry.getKey())) {
+        throw unsupported(
+            "%s %s with the setting %s is not supported"
+                .formatted(component, describe(node), entry.getKey()));
+      }
+    }
+  }
+
+  /** A setting of a component that must be true or false. */
+  boolean flag(String component, JsonNode node, String key) {
+    return setting(component, node, key, node.path(key).isBoolean(), "true or false")
+        .booleanValue();
+  }
+
+  /** A setting of a component that must be a string. */
+  String text(String component, JsonNode node, String key) {
+    return setting(component, node, key, node.path(key).isTextual(), "a string").textValue();
+  }
+
+  /** A setting of a component that must be a list. */
+  JsonNode list(String component, JsonNode node, String key) {
+    return setting(component, node, key, node.path(key).isArray(), "a list");
+  }
+
+  private JsonNode setting(
+      String component, JsonNode node, String key, boolean valid, String required) {
+    if (!valid) {
+      throw damaged(
+          "%s of %s %s must be %s, got %s"
+              .formatted(key, component, describe(node), required, describe(node.path(key))));
+    }
+    return node.path(key);
+  }
+
   /** The type of a component for a message, or its beginning if it has no type. */
   static String describe(JsonNode node) {
     if (node.hasNonNull("type")) {
@@ -178,6 +216,16 @@ final class TokenizerJson {
     return tokens;
   }
 
+  /** The tokens of the model with their ids, in the order of the ids. */
+  Map<String, Integer> modelVocabulary() {
+    JsonNode vocabulary = model().path("vocab");
+    Map<String, Integer> ids = new LinkedHashMap<>();
+    vocabulary.properties().stream()
+        .sorted(Comparator.comparingInt(entry -> entry.getValue().intValue()))
+        .forEach(entry -> ids.put(entry.getKey(), id(entry.getValue(), entry.getKey())));
+    return ids;
+  }
+
   private void put(String[] tokens, int id, String token) {
     checkedId(tokens, id, token);
     if (tokens[id] != null) {
@@ -209,9 +257,27 @@ final class TokenizerJson {
     void write(JsonGenerator json) throws IOException;
   }
 
-  /** The whole file; {@code "type"} leads each component. */
+  /** A component as a file had it; null if it was absent or null. */
+  static Body verbatim(JsonNode node) {
+    if (node.isMissingNode() || node.isNull()) {
+      return null;
+    }
+    return json -> {
+      for (Map.Entry<String, JsonNode> entry : node.properties()) {
+        json.writeFieldName(entry.getKey());
+        MAPPER.writeTree(json, entry.getValue());
+      }
+    };
+  }
+
+  /**
+   * The whole file; {@code "type"} leads each component.
+   *
+   * @param normalizer null if there is none, as with the other components
+   */
   static String write(
       List<AddedToken> addedTokens,
+      Body normalizer,
       Body preTokenizer,
       Body postProcessor,
       Body decoder,
@@ -248,7 +314,7 @@ final class TokenizerJson {
         json.writeEndObject();
       }
       json.writeEndArray();
-      json.writeNullField("normalizer");
+      component(json, "normalizer", normalizer);
       component(json, "pre_tokenizer", preTokenizer);
       component(json, "post_processor", postProcessor);
       component(json, "decoder", decoder);
@@ -267,6 +333,14 @@ final class TokenizerJson {
     }
     json.writeObjectFieldStart(name);
     body.write(json);
+    json.writeEndObject();
+  }
+
+  static void writeVocabulary(JsonGenerator json, Map<String, Integer> ids) throws IOException {
+    json.writeObjectFieldStart("vocab");
+    for (Map.Entry<String, Integer> entry : ids.entrySet()) {
+      json.writeNumberField(entry.getKey(), entry.getValue());
+    }
     json.writeEndObject();
   }
 

@@ -29,11 +29,15 @@ public final class Tokenizers {
     // Files older than tokenizers 0.8 do not name the type; only BPE has merges.
     String type = json.model().path("type").asText(json.model().has("merges") ? "BPE" : "(absent)");
     return switch (type) {
-      case "BPE" -> BpeTokenizer.read(json);
+      case "BPE" ->
+          BpeTokenizer.isByteLevel(json)
+              ? BpeTokenizer.read(json)
+              : PipelineTokenizer.read(json, false);
+      case "WordPiece" -> PipelineTokenizer.read(json, true);
       case "WordLevel" -> CharTokenizer.read(json);
       default ->
           throw json.unsupported(
-              "model %s is not supported: only byte-level BPE and character tokenizers (WordLevel) are"
+              "model %s is not supported: only BPE, WordPiece and character tokenizers (WordLevel) are"
                   .formatted(type));
     };
   }

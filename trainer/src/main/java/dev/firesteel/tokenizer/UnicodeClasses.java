@@ -1,9 +1,5 @@
 package dev.firesteel.tokenizer;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -31,34 +27,16 @@ final class UnicodeClasses {
 
   private static byte[] read() {
     byte[] classes = new byte[Character.MAX_CODE_POINT + 1];
-    try (InputStream in = UnicodeClasses.class.getResourceAsStream(RESOURCE)) {
-      byte category = OTHER;
-      String text = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
-      for (String line : text.lines().toList()) {
-        switch (line) {
-          case "[L]" -> category = LETTER;
-          case "[N]" -> category = NUMBER;
-          default -> {
-            if (!line.startsWith("#")) {
-              fill(classes, line, category);
-            }
-          }
-        }
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("Cannot read " + RESOURCE, e);
-    }
+    UnicodeRanges.entries(
+        RESOURCE, (section, entry) -> fill(classes, entry, section.equals("L") ? LETTER : NUMBER));
     // White_Space of PropList.txt: \s of Oniguruma and of Rust's regex, not that of the JDK.
-    fill(classes, "9-d 20 85 a0 1680 2000-200a 2028-2029 202f 205f 3000", SPACE);
+    for (String range : "9-d 20 85 a0 1680 2000-200a 2028-2029 202f 205f 3000".split(" ", -1)) {
+      fill(classes, range, SPACE);
+    }
     return classes;
   }
 
-  private static void fill(byte[] classes, String ranges, byte category) {
-    for (String range : ranges.split(" ", -1)) {
-      int dash = range.indexOf('-');
-      int first = Integer.parseInt(dash < 0 ? range : range.substring(0, dash), 16);
-      int last = dash < 0 ? first : Integer.parseInt(range.substring(dash + 1), 16);
-      Arrays.fill(classes, first, last + 1, category);
-    }
+  private static void fill(byte[] classes, String range, byte category) {
+    UnicodeRanges.parse(range, (first, last) -> Arrays.fill(classes, first, last + 1, category));
   }
 }

@@ -1,5 +1,9 @@
 package dev.firesteel.tokenizer;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+
 /**
  * UTF-8 as Rust, and so Hugging Face, decodes it: each maximal subpart of a malformed sequence
  * becomes one U+FFFD (Unicode 16, section 3.9, U+FFFD Substitution of Maximal Subparts). The JDK's
@@ -55,6 +59,33 @@ final class Utf8 {
       }
     }
     return REPLACEMENT;
+  }
+
+  /** The text with each unpaired surrogate as U+FFFD; the same object if it has none. */
+  static String wellFormed(String text) {
+    int length = text.length();
+    for (int i = 0; i < length; i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        StringBuilder wellFormed = new StringBuilder(length);
+        for (int at = 0; at < length; ) {
+          int codePoint = codePoint(text, at, length);
+          wellFormed.appendCodePoint(codePoint);
+          at += Character.charCount(codePoint);
+        }
+        return wellFormed.toString();
+      }
+    }
+    return text;
+  }
+
+  /** Whether {@code bytes} are UTF-8 from end to end. */
+  static boolean isValid(byte[] bytes) {
+    try {
+      StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
+      return true;
+    } catch (CharacterCodingException e) {
+      return false;
+    }
   }
 
   static String decode(byte[] bytes) {

@@ -5,14 +5,30 @@ import java.util.Map;
 import java.util.function.ObjLongConsumer;
 
 /**
- * How often each word of {@link Gpt2Split} occurs: all that BPE training needs to know about a
+ * How often each word of a {@link SplitPattern} occurs: all that BPE training needs to know about a
  * corpus. Counts of parts of a corpus, made anywhere and in any order, {@link #merge} into those of
  * the whole.
  *
  * <p>Not thread-safe.
  */
 public final class WordCounts {
+  private final SplitPattern pattern;
   private final Map<String, Count> counts = new HashMap<>();
+
+  /** No words yet, of GPT-2's split. */
+  public WordCounts() {
+    this(SplitPattern.GPT2);
+  }
+
+  /** No words yet, of any split. */
+  public WordCounts(SplitPattern pattern) {
+    this.pattern = pattern;
+  }
+
+  /** How documents are split into words. */
+  public SplitPattern pattern() {
+    return pattern;
+  }
 
   private static final class Count {
     long value;
@@ -22,7 +38,7 @@ public final class WordCounts {
   public void addDocument(String document) {
     int end = document.length();
     for (int i = 0; i < end; ) {
-      int wordEnd = Gpt2Split.wordEnd(document, i, end);
+      int wordEnd = pattern.wordEnd(document, i, end);
       addWord(document.substring(i, wordEnd), 1);
       i = wordEnd;
     }

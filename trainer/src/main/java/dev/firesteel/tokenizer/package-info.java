@@ -1,6 +1,7 @@
 /**
- * Text to token ids and back: byte-level BPE (training, encoding, decoding) and characters, stored
- * in Hugging Face's {@code tokenizer.json}.
+ * Text to token ids and back: byte-level BPE (training, encoding, decoding) and characters, and the
+ * BPE over characters and WordPiece of published models; stored in Hugging Face's {@code
+ * tokenizer.json}.
  *
  * <p>Uses {@code error}.
  */

@@ -21,6 +21,7 @@ import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.SavedModel;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.SplitPattern;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -147,6 +148,7 @@ public final class StartingModel {
         new TokenizerConfig(
             kind(tokenizer),
             tokenizer.vocabularySize(),
+            pattern(tokenizer),
             new Path(directory, ModelDirectory.TOKENIZER).toString(),
             Long.parseLong(draft.value("tokenizer.training_bytes"))));
     return draft.resolve();
@@ -169,6 +171,12 @@ public final class StartingModel {
           "tokenizer.vocabulary_size",
           String.valueOf(tokenizer.vocabularySize()),
           trained.map(settings -> String.valueOf(settings.vocabularySize())),
+          owner);
+      requireOneOf(
+          draft,
+          "tokenizer.pattern",
+          ConfigDraft.text(pattern(tokenizer)),
+          trained.map(settings -> ConfigDraft.text(settings.pattern())),
           owner);
     }
   }
@@ -216,6 +224,11 @@ public final class StartingModel {
     return tokenizer instanceof BpeTokenizer bpe && bpe.mergeCount() == 0
         ? TokenizerConfig.Kind.BYTE
         : TokenizerConfig.Kind.BPE;
+  }
+
+  /** The key's default for tokenizers that do not split by a pattern. */
+  private static SplitPattern pattern(Tokenizer tokenizer) {
+    return tokenizer instanceof BpeTokenizer bpe ? bpe.pattern() : SplitPattern.GPT2;
   }
 
   private static <R extends Record> Optional<R> section(

@@ -292,6 +292,16 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void dataPreparedBeforeTokenizersHadAPatternIsStillFound() {
+    String source = "data: {source: corpus}\n";
+    String before = "a61c09c3f7bb90bf3152173d75b3cd52a689310eba593077f42ded9f5fe4c3ca";
+    assertThat(parse(source).preparation().hash()).isEqualTo(before);
+    assertThat(parse(source + "tokenizer: {pattern: gpt2}").preparation().hash()).isEqualTo(before);
+    assertThat(parse(source + "tokenizer: {pattern: llama3}").preparation().hash())
+        .isNotEqualTo(before);
+  }
+
+  @Test
   void dataOfOtherSettingsGoesToAnotherFolder() {
     String path = parse("data: {source: 's3a://bucket/My Corpus/*.txt.gz'}").data().path();
     assertThat(path).matches("data/[a-z0-9.-]+-[0-9a-f]{8}");

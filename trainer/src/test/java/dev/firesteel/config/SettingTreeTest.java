@@ -33,6 +33,7 @@ class SettingTreeTest {
           Map.entry("data.sampling", "shuffled_windows"),
           Map.entry("tokenizer.kind", "bpe"),
           Map.entry("tokenizer.vocabulary_size", "8192"),
+          Map.entry("tokenizer.pattern", "gpt2"),
           Map.entry("tokenizer.file", ""),
           Map.entry("tokenizer.training_bytes", "100000000"),
           Map.entry("model.from", ""),

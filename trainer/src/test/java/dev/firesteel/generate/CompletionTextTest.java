@@ -12,7 +12,7 @@ class CompletionTextTest {
 
   /** What each token of {@code text} makes certain; the rest is the last element. */
   private static List<String> pieces(String text, String... stops) {
-    CompletionText completion = new CompletionText(TOKENIZER, List.of(stops));
+    CompletionText completion = new CompletionText(TOKENIZER, new int[0], List.of(stops));
     List<String> pieces = new ArrayList<>();
     for (int id : TOKENIZER.encode(text)) {
       if (!completion.stopped()) {

@@ -22,6 +22,7 @@ import dev.firesteel.nn.Segment;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -133,7 +133,7 @@ class OptimizersTest {
     Initializer normal = Initializer.normal(0.02);
     declaration.declare("table", Shape.of(150, 150), normal).asTable();
     declaration.declare("wide", Shape.of(40, 441), normal);
-    new SwiGluMlp(declaration, Projections.DENSE, "mlp", 60, 301, 0.02, normal);
+    new SwiGluMlp(declaration, Projections.DENSE, "mlp", 60, 301, false, 0.02, normal);
     declaration.declare("gain", Shape.of(33), Initializer.constant(1));
     ParameterSet set = declaration.build();
     set.allocate(backend, DType.F32);

@@ -14,6 +14,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
+import dev.firesteel.backend.Heads;
 import dev.firesteel.backend.LionStep;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.RopeSpec;
@@ -258,6 +259,7 @@ class KernelTraceTest {
             Map.entry(Activation.class, Activation.IDENTITY),
             Map.entry(Backend.Write.class, Backend.Write.SET),
             Map.entry(AttentionSpec.class, AttentionSpec.of(2, 1, 4)),
+            Map.entry(Heads.class, Heads.queries(weight.reshape(Shape.of(1, 8, 16)))),
             Map.entry(RopeSpec.class, new RopeSpec(3, 4, 1e4, RopeSpec.Layout.HALF)),
             Map.entry(float[].class, new float[1]),
             Map.entry(double[].class, new double[1]),

@@ -52,7 +52,7 @@ class Gpt2VocabularyTest {
       right[rank] = ids.get(halves.get(1));
     }
     List<AddedToken> added = List.of(AddedToken.special(50_256, Tokenizer.END_OF_TEXT));
-    gpt2 = new BpeTokenizer(tokens, added, left, right, false);
+    gpt2 = new BpeTokenizer(tokens, added, SplitPattern.GPT2, left, right, false);
   }
 
   /** Such files give tokens without merges: merging with the earlier tokens leaves two halves. */

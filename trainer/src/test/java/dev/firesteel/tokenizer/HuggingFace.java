@@ -36,6 +36,17 @@ final class HuggingFace implements AutoCloseable {
     return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
   }
 
+  /** With the tokens that the file's post-processor adds. */
+  int[] encodeAsSequence(String text) {
+    long[] ids = tokenizer.encode(text, true, false).getIds();
+    return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+  }
+
+  /** For each token the number of the word that it is of, as the pre-tokenizer splits words. */
+  long[] words(String text) {
+    return tokenizer.encode(text, false, false).getWordIds();
+  }
+
   String decode(int... ids) {
     return tokenizer.decode(Arrays.stream(ids).asLongStream().toArray(), false);
   }

@@ -175,6 +175,7 @@ class HuggingFaceAgreementTest {
     return new BpeTokenizer(
         tokens.toArray(String[]::new),
         List.of(AddedToken.special(tokens.size() - 1, Tokenizer.END_OF_TEXT)),
+        SplitPattern.GPT2,
         pairs.stream().mapToInt(p -> p[0]).toArray(),
         pairs.stream().mapToInt(p -> p[1]).toArray(),
         ignoreMerges);
@@ -213,7 +214,8 @@ class HuggingFaceAgreementTest {
       tokens[b] = String.valueOf(ByteAlphabet.toChar(b));
     }
     added.forEach(token -> tokens[token.id()] = token.content());
-    BpeTokenizer ours = new BpeTokenizer(tokens, added, new int[0], new int[0], false);
+    BpeTokenizer ours =
+        new BpeTokenizer(tokens, added, SplitPattern.GPT2, new int[0], new int[0], false);
     try (HuggingFace theirs = new HuggingFace(ours.toJson())) {
       for (long seed = 0; seed < 5_000; seed++) {
         SplittableRandom random = new SplittableRandom(seed);

@@ -202,29 +202,35 @@ class TokenizersTest {
   @Test
   void namesWhatIsNotSupported() {
     assertUnsupported(
-        "model Unigram is not supported: only byte-level BPE and character tokenizers (WordLevel)"
+        "model Unigram is not supported: only BPE, WordPiece and character tokenizers (WordLevel)"
             + " are",
         root -> model(root).put("type", "Unigram"));
     assertUnsupported(
-        "pre_tokenizer Metaspace is not supported: only byte-level BPE (ByteLevel) is",
+        "pre_tokenizer Metaspace is not supported with the decoder ByteLevel: it must be ByteLevel,"
+            + " too",
         root -> root.set("pre_tokenizer", node("{\"type\":\"Metaspace\"}")));
     assertUnsupported(
-        "pre_tokenizer (absent) is not supported: only byte-level BPE (ByteLevel) is",
+        "pre_tokenizer (absent) is not supported with the decoder ByteLevel: it must be ByteLevel,"
+            + " too",
         root -> root.remove("pre_tokenizer"));
     assertUnsupported(
         "pre_tokenizer ByteLevel with add_prefix_space is not supported: decoded text would begin"
             + " with a space that the text did not have",
         root -> ((ObjectNode) root.get("pre_tokenizer")).put("add_prefix_space", true));
     assertUnsupported(
-        "only GPT-2's split into words is supported, got pre_tokenizer {\"type\":\"ByteLevel\","
+        "only the splits of GPT-2, Llama 3, Qwen 2 and GPT-4o into words are supported, got"
+            + " pre_tokenizer {\"type\":\"ByteLevel\","
             + "\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":false}",
         root -> ((ObjectNode) root.get("pre_tokenizer")).put("use_regex", false));
     assertUnsupported(
-        "normalizer NFC is not supported",
-        root -> root.set("normalizer", node("{\"type\":\"NFC\"}")));
+        "normalizer Precompiled is not supported",
+        root -> root.set("normalizer", node("{\"type\":\"Precompiled\"}")));
     assertUnsupported(
-        "post_processor TemplateProcessing is not supported",
-        root -> root.set("post_processor", node("{\"type\":\"TemplateProcessing\"}")));
+        "normalizer NFC with the setting strength is not supported",
+        root -> root.set("normalizer", node("{\"type\":\"NFC\",\"strength\":1}")));
+    assertUnsupported(
+        "post_processor FooProcessing is not supported",
+        root -> root.set("post_processor", node("{\"type\":\"FooProcessing\"}")));
     assertUnsupported(
         "decoder null is not supported: a byte-level BPE needs ByteLevel",
         root -> root.putNull("decoder"));

@@ -31,10 +31,10 @@ class Bf16BackendTest extends BackendContract {
         return false;
       }
 
-      /** Of sequences that are long enough, each product of attention rounds its operands. */
+      /** Attention rounds its operands, for sequences of any length. */
       @Override
       public double attentionTolerance(int terms) {
-        return terms < Bf16Engine.ATTENTION_TOKENS ? super.attentionTolerance(terms) : 0x1p-6;
+        return 0x1.8p-6;
       }
     };
   }

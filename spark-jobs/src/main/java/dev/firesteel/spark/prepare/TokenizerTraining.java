@@ -7,6 +7,7 @@ import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.tokenizer.BpeTrainer;
 import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.SplitPattern;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.WordCounts;
 import java.io.FileNotFoundException;
@@ -99,14 +100,17 @@ final class TokenizerTraining {
     progress.accept(
         "Training a BPE tokenizer of %d tokens on %.1f MB"
             .formatted(config.vocabularySize(), used / 1e6));
-    WordCounts words = new WordCounts();
+    WordCounts words = new WordCounts(config.pattern());
     documents
-        .mapPartitionsWithIndex(new Words(split, before, limit), true)
+        .mapPartitionsWithIndex(new Words(split, config.pattern(), before, limit), true)
         .mapToPair(pair -> pair)
         .reduceByKey(Long::sum)
         .toLocalIterator()
         .forEachRemaining(word -> words.addWord(word._1(), word._2()));
-    return BpeTrainer.builder(config.vocabularySize()).build().train(words);
+    return BpeTrainer.builder(config.vocabularySize())
+        .pattern(config.pattern())
+        .build()
+        .train(words);
   }
 
   private static final class Characters
@@ -153,18 +157,20 @@ final class TokenizerTraining {
       implements Function2<Integer, Iterator<Document>, Iterator<Tuple2<String, Long>>> {
     private static final long serialVersionUID = 1L;
     private final Split split;
+    private final SplitPattern pattern;
     private final long[] bytesBefore;
     private final long limit;
 
-    Words(Split split, long[] bytesBefore, long limit) {
+    Words(Split split, SplitPattern pattern, long[] bytesBefore, long limit) {
       this.split = split;
+      this.pattern = pattern;
       this.bytesBefore = bytesBefore;
       this.limit = limit;
     }
 
     @Override
     public Iterator<Tuple2<String, Long>> call(Integer partition, Iterator<Document> documents) {
-      WordCounts counts = new WordCounts();
+      WordCounts counts = new WordCounts(pattern);
       long bytes = bytesBefore[partition];
       for (var parts = split.parts(partition, documents); bytes < limit && parts.hasNext(); ) {
         DocumentPart part = parts.next();
