@@ -22,6 +22,10 @@ public final class ArrayScope implements AutoCloseable {
   private final ArrayPool pool;
   private final ArrayScope parent;
   private final Set<Storage> owned = Collections.newSetFromMap(new IdentityHashMap<>());
+
+  /** Storages of a backend's own, which do not return to the pool. */
+  private final Set<Storage> adopted = Collections.newSetFromMap(new IdentityHashMap<>());
+
   private final List<ArrayScope> children = new ArrayList<>();
   private boolean closed;
 
@@ -51,9 +55,24 @@ public final class ArrayScope implements AutoCloseable {
     return new NdArray(storage, 0, shape);
   }
 
+  /**
+   * Makes this scope the owner of an array whose block is not the pool's but a backend's own, such
+   * as a copy in another precision. When the array is released, using it throws; the backend then
+   * frees its memory.
+   */
+  public NdArray adopt(NdArray array) {
+    requireOpen();
+    adopted.add(array.storage());
+    return array;
+  }
+
   /** Releases one array (and every view of its block) before the scope closes. */
   public void release(NdArray array) {
     Storage storage = array.storage();
+    if (adopted.remove(storage)) {
+      storage.endLease();
+      return;
+    }
     if (!owned.remove(storage)) {
       throw new IllegalArgumentException(
           "scope " + name + " does not own the array " + array + " that it should release");
@@ -63,7 +82,7 @@ public final class ArrayScope implements AutoCloseable {
 
   /** Whether this scope owns the block of {@code array}. */
   public boolean owns(NdArray array) {
-    return owned.contains(array.storage());
+    return owned.contains(array.storage()) || adopted.contains(array.storage());
   }
 
   /** Transfers an array to the parent scope, so that it outlives this one. */
@@ -91,6 +110,8 @@ public final class ArrayScope implements AutoCloseable {
       }
       owned.forEach(pool::giveBack);
       owned.clear();
+      adopted.forEach(Storage::endLease);
+      adopted.clear();
     }
   }
 

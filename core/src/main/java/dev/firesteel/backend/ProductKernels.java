@@ -26,8 +26,24 @@ public interface ProductKernels {
   /** {@code dx[m, k] (+)= sum_n dy[m, n] * w[n, k]}. */
   void linearBackwardInput(NdArray dy, NdArray w, NdArray dx, Write write);
 
-  /** {@code dw[n, k] (+)= sum_m dy[m, n] * x[m, k]}. */
+  /**
+   * {@code dw[n, k] (+)= sum_m dy[m, n] * x[m, k]}.
+   *
+   * @param x [M, K], or what {@link #keep} returned for it
+   */
   void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write);
+
+  /**
+   * What {@link #linearBackwardWeight} reads of its operand {@code x}, for a caller that wants to
+   * release x in between: an array of the same shape and element type that takes the place of x
+   * there, with the same bits, and that no other kernel accepts. By default that is x itself.
+   *
+   * @return x if this backend has no smaller form of it; otherwise an array with a block of its
+   *     own, which the caller releases ({@link dev.firesteel.array.ArrayScope#adopt})
+   */
+  default NdArray keep(NdArray x) {
+    return x;
+  }
 
   /**
    * Batched matmul {@code out[i] (+)= op(a[i]) * op(b[i])} over the leading axes, where op

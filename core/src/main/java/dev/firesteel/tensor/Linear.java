@@ -19,6 +19,11 @@ record Linear(Activation f, boolean bias) implements Op {
   }
 
   @Override
+  public boolean backwardMultiplies(int operand) {
+    return operand == 0;
+  }
+
+  @Override
   public Shape outputShape(Shape... in) {
     boolean fits = in[0].rank() >= 1 && in[1].rank() == 2 && in[0].last() == in[1].dim(1);
     if (!fits) {

@@ -22,8 +22,14 @@ final class Node {
   private final List<NdArray> saved = new ArrayList<>(3);
   private final List<NdArray> temporaries = new ArrayList<>(2);
 
+  /** What the backend keeps of operands for backward, by input; null if it is the operand. */
+  private NdArray[] kept;
+
   /** Earlier nodes whose arrays were released but are needed by backward. */
   private List<Node> released = List.of();
+
+  /** The segment of which this node is the last, if it has released nodes. */
+  private List<Node> segment = List.of();
 
   Node(Tape tape, Op op, Tensor[] inputs, boolean recorded) {
     this.tape = tape;
@@ -41,12 +47,26 @@ final class Node {
     return recorded;
   }
 
+  /** The operands or, for a backward pass, what is kept of them. */
   NdArray[] inputArrays() {
     NdArray[] in = new NdArray[inputs.length];
     for (int i = 0; i < in.length; i++) {
-      in[i] = inputs[i].array();
+      in[i] = kept != null && kept[i] != null ? kept[i] : inputs[i].array();
     }
     return in;
+  }
+
+  /** Passes {@code form}, a backend's form of input {@code i}, to the backward pass instead. */
+  void keep(int i, NdArray form) {
+    if (kept == null) {
+      kept = new NdArray[inputs.length];
+    }
+    kept[i] = form;
+  }
+
+  /** Makes this node the owner of an array of a backend's own, as if it had allocated it. */
+  void adopt(NdArray array) {
+    owned.add(tape.scope().adopt(array));
   }
 
   /** Runs the op. */
@@ -56,9 +76,14 @@ final class Node {
     return out;
   }
 
-  /** Makes {@link #recomputeEarlier} rerun {@code earlier}, in order of creation. */
-  void recomputes(List<Node> earlier) {
+  /**
+   * Makes {@link #recomputeEarlier} rerun {@code earlier}, in order of creation.
+   *
+   * @param all the segment that they and, as its last, this node belong to
+   */
+  void recomputes(List<Node> earlier, List<Node> all) {
     released = earlier;
+    segment = all;
   }
 
   /** Called before this node's backward pass. */
@@ -66,7 +91,11 @@ final class Node {
     for (Node node : released) {
       node.output.recomputed(node.forward(node.inputArrays()));
     }
+    if (!segment.isEmpty()) {
+      Liveness.releaseUnread(segment, output);
+    }
     released = List.of();
+    segment = List.of();
   }
 
   /** An array that lives until this node's backward pass is done (or the tape closes). */
@@ -193,6 +222,7 @@ final class Node {
     }
     owned.clear();
     saved.clear();
+    kept = null;
   }
 
   /** Releases the arrays of this node whose memory is not among {@code kept}. */
@@ -205,6 +235,13 @@ final class Node {
           }
           return ends;
         });
+  }
+
+  /** Adds the memory of the arrays from {@link #allocate}. */
+  void addOwnedTo(Set<Storage> storages) {
+    for (NdArray array : owned) {
+      storages.add(array.storage());
+    }
   }
 
   /** Adds the memory of the arrays saved with {@link #save}. */

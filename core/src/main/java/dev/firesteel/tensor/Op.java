@@ -27,6 +27,16 @@ interface Op {
     return true;
   }
 
+  /**
+   * Whether {@link #backward} does not read the values of an operand themselves, but passes it as x
+   * to {@link dev.firesteel.backend.ProductKernels#linearBackwardWeight}, and nowhere else: the
+   * tape may then pass what the backend {@linkplain dev.firesteel.backend.ProductKernels#keep
+   * keeps} of it. Implies {@link #backwardReads}.
+   */
+  default boolean backwardMultiplies(int operand) {
+    return false;
+  }
+
   /** The output's shape; throws {@code ShapeException} if the operands do not match. */
   Shape outputShape(Shape... in);
 

@@ -72,6 +72,21 @@ class ArrayScopeTest {
   }
 
   @Test
+  void adoptedArraysEndWithTheirScopeAndAreNotThePools() {
+    NdArray early = scope.adopt(new NdArray(HeapStorage.allocate(DType.F32, 4), 0, Shape.of(4)));
+    NdArray late = scope.adopt(new NdArray(HeapStorage.allocate(DType.F32, 4), 0, Shape.of(4)));
+    assertThat(scope.owns(early)).isTrue();
+    scope.release(early);
+    assertThatThrownBy(early::storage).isInstanceOf(IllegalStateException.class);
+    assertThat(late.storage()).isNotNull();
+    scope.close();
+    assertThatThrownBy(late::storage).isInstanceOf(IllegalStateException.class);
+    assertThat(pool.lentBytes()).isZero();
+    assertThat(pool.peakBytes()).isZero();
+    assertThatThrownBy(() -> scope.adopt(early)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
   void promotedArraysOutliveTheirScope() {
     ArrayScope child = scope.child("micro-batch");
     NdArray kept = child.promote(child.allocate(DType.F64, Shape.of(3)));

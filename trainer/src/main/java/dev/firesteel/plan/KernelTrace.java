@@ -405,6 +405,11 @@ final class KernelTrace implements Backend {
     }
 
     @Override
+    public NdArray keep(NdArray x) {
+      return workspace.keep(x);
+    }
+
+    @Override
     public void matmul(
         NdArray a, boolean transposeA, NdArray b, boolean transposeB, NdArray out, Write write) {
       throw unknown("matmul");

@@ -6,7 +6,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 
-/** The reference backend, each of whose calls, and of its kernels', a test may change. */
+/** A backend, each of whose calls, and of its kernels', a test may change. */
 final class InterceptedBackend {
   private InterceptedBackend() {}
 
@@ -20,8 +20,13 @@ final class InterceptedBackend {
     Object intercept(String method, Object[] arguments, Call call) throws Throwable;
   }
 
+  /** The reference backend. */
   static Backend of(Interceptor interceptor) {
-    return (Backend) intercepted(Backend.class, new ReferenceBackend(), interceptor);
+    return of(new ReferenceBackend(), interceptor);
+  }
+
+  static Backend of(Backend on, Interceptor interceptor) {
+    return (Backend) intercepted(Backend.class, on, interceptor);
   }
 
   private static Object intercepted(Class<?> type, Object on, Interceptor interceptor) {

@@ -64,6 +64,34 @@ class RecomputationTest {
     }
   }
 
+  /** In bf16 the tape keeps copies of operands; here it is made to keep the operands. */
+  @Test
+  void whatBackwardKeepsChangesNoBit() throws IOException {
+    for (List<String> model : List.of(GPT2, LLAMA)) {
+      for (String mode : List.of("none", "block")) {
+        PretrainConfig copies = config(model, mode);
+        train(copies, Precision.BF16, 2);
+        PretrainConfig arrays = config(model, mode, "name=" + copies.name() + "-arrays");
+        long[] kept = new long[1];
+        try (Backend backend = backend(Precision.BF16, 2)) {
+          Backend keepingArrays =
+              InterceptedBackend.of(
+                  backend,
+                  (method, arguments, call) -> {
+                    if (method.equals("keep")) {
+                      kept[0]++;
+                      return arguments[0];
+                    }
+                    return call.proceed();
+                  });
+          TinyRun.train(arrays, keepingArrays, event -> {}, new StopSignal());
+        }
+        assertThat(kept[0]).isPositive();
+        assertSameRun(copies, arrays);
+      }
+    }
+  }
+
   @Test
   void aRunMayGoOnWithAnotherChoice() throws IOException {
     PretrainConfig whole = config(LLAMA, "none");

@@ -132,6 +132,13 @@ final class Bf16Engine implements MatrixEngine {
         store(dw, columns, write));
   }
 
+  /** The copy alone: the weight's gradient reads nothing else of x. */
+  @Override
+  public NdArray keep(NdArray x) {
+    twin(x);
+    return twins.detach(x);
+  }
+
   @Override
   public void head(
       NdArray x, NdArray w, LogitsRow rows, NdArray dx, Write dxWrite, NdArray dw, Write dwWrite) {

@@ -1,5 +1,6 @@
 package dev.firesteel.backend.cpu;
 
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Storage;
 import java.lang.ref.WeakReference;
@@ -12,7 +13,8 @@ import java.util.List;
  * and the weight's gradient, an output gradient once for both gradients of its matmul.
  *
  * <p>A copy is valid until its storage is written or released ({@link Storage#version()}); invalid
- * copies return to the pool when the next copy is made.
+ * copies return to the pool when the next copy is made. A copy that should outlive its source is
+ * {@linkplain #detach detached} from it.
  */
 final class Bf16Twins implements AutoCloseable {
   /**
@@ -30,12 +32,8 @@ final class Bf16Twins implements AutoCloseable {
 
   /** The valid copy of exactly {@code array}'s elements, or null. */
   NativeBlock find(NdArray array) {
-    Storage storage = array.storage();
     for (Twin twin : twins) {
-      if (twin.source.refersTo(storage)
-          && twin.version == storage.version()
-          && twin.offset == array.offset()
-          && twin.size == array.size()) {
+      if (twin.isOf(array)) {
         return twin.block;
       }
     }
@@ -57,6 +55,25 @@ final class Bf16Twins implements AutoCloseable {
             array.size(),
             block));
     return block;
+  }
+
+  /**
+   * Separates the valid copy of {@code array} from it: the copy is from now on that of the array
+   * returned, which has the same shape, no other content, and the copy's lifetime.
+   */
+  NdArray detach(NdArray array) {
+    for (int i = 0; i < twins.size(); i++) {
+      Twin twin = twins.get(i);
+      if (twin.isOf(array)) {
+        Storage copyOnly = new CopyOnly(array.dtype(), array.size());
+        twins.set(
+            i,
+            new Twin(
+                new WeakReference<>(copyOnly), copyOnly.version(), 0, array.size(), twin.block));
+        return new NdArray(copyOnly, 0, array.shape());
+      }
+    }
+    throw new IllegalStateException("there is no valid bf16 copy of " + array);
   }
 
   /** Releases the copies that are no longer valid. */
@@ -99,6 +116,22 @@ final class Bf16Twins implements AutoCloseable {
       this.offset = offset;
       this.size = size;
       this.block = block;
+    }
+
+    /** Whether this is a valid copy of exactly {@code array}'s elements. */
+    boolean isOf(NdArray array) {
+      Storage storage = array.storage();
+      return source.refersTo(storage)
+          && version == storage.version()
+          && offset == array.offset()
+          && size == array.size();
+    }
+  }
+
+  /** The storage of an array of which only the copy exists. */
+  private static final class CopyOnly extends Storage {
+    CopyOnly(DType dtype, long size) {
+      super(dtype, size);
     }
   }
 }

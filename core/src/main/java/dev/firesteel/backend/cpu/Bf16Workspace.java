@@ -42,6 +42,12 @@ final class Bf16Workspace extends CpuWorkspace {
   }
 
   @Override
+  public NdArray keep(NdArray x) {
+    copy(x);
+    return twins.detach(x);
+  }
+
+  @Override
   public void tokenLosses(NdArray x, NdArray w) {
     logits = Math.max(logits, chunkLogits(x, w));
     copy(x);

@@ -199,6 +199,11 @@ public final class CpuBackend extends HostMemory implements Backend {
     return optimizer;
   }
 
+  /** For tests. */
+  MatrixEngine engine() {
+    return engine;
+  }
+
   @Override
   public void close() {
     engine.close();

@@ -50,6 +50,11 @@ final class CpuProducts implements ProductKernels {
   }
 
   @Override
+  public NdArray keep(NdArray x) {
+    return engine.keep(x);
+  }
+
+  @Override
   public void matmul(
       NdArray a, boolean transposeA, NdArray b, boolean transposeB, NdArray out, Write write) {
     int rows = out.shape().dim(-2);

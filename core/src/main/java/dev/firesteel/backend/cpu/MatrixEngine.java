@@ -25,6 +25,9 @@ interface MatrixEngine extends AutoCloseable {
 
   void linearBackwardWeight(NdArray dy, NdArray x, NdArray dw, Write write);
 
+  /** See {@link dev.firesteel.backend.ProductKernels#keep}. */
+  NdArray keep(NdArray x);
+
   /** A row of logits, while it is in the cache. */
   interface LogitsRow {
     /**
