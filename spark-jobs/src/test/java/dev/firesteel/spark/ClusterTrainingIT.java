@@ -131,8 +131,9 @@ class ClusterTrainingIT {
   }
 
   /**
-   * One fault for each way that an attempt can end or a checkpoint be unusable; all of them by {@code -Dfiresteel.faults=all}, those of some
-   * kinds by their names, as in {@code -Dfiresteel.faults=SLOW,DAMAGE}.
+   * One fault for each way that an attempt can end or a checkpoint be unusable; all of them by
+   * {@code -Dfiresteel.faults=all}, those of some kinds by their names, as in {@code
+   * -Dfiresteel.faults=SLOW,DAMAGE}.
    */
   static List<FaultInjection.Plan> faults() {
     String kinds = System.getProperty("firesteel.faults", "");
