@@ -130,9 +130,11 @@ interface AttentionContract extends KernelContract {
 
   /** Forward and backward of one case on separate operands, with columns that are not theirs. */
   private void check(AttentionSpec spec, String kind, int queries, int keys, boolean biased) {
+    // How much larger scores are than with the usual scale.
+    double scale = spec.scale() * Math.sqrt(spec.headWidth());
     kernels()
         .check(
-            2 * kernels().attentionTolerance(Math.max(keys, spec.headWidth())),
+            2 * scale * kernels().attentionTolerance(Math.max(keys, spec.headWidth())),
             (b, o) -> {
               int kvWidth = spec.keyValueWidth();
               NdArray q = o.normal(2, queries, spec.outputWidth() + 3);
