@@ -24,8 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * A segment's operands that backward only multiplies are kept in the backend's form, whatever their
- * other uses, with the same gradients. The backend here keeps a copy.
+ * A segment's operands that backward only multiplies are kept in the backend's form, with the same
+ * gradients; those that it reads otherwise, too, are not. The backend here keeps a copy.
  */
 class KeptOperandTest {
   private static final int ROWS = 24;
