@@ -33,7 +33,8 @@ public interface AttentionKernels {
    * sequence), causal attention (those up to its own position), a prefix seen by all, sequences
    * shorter than their row, several documents in one row, and a cache. In {@code fp32} a query's
    * result is bit-identical wherever its range begins, and whatever else is in the row: a document
-   * in a packed row or beside a cache has the bits of the document alone.
+   * in a packed row or beside a cache has the bits of the document alone (but for the sign of a
+   * result of exactly 0).
    *
    * @param q [B, Tq, ...], H heads
    * @param k [B, Tk, ...], G heads

@@ -34,7 +34,7 @@ public final class IdChecks {
   public static void requireRoom(int[] positions, int offset, int batch, int tokens, int capacity) {
     for (int b = 0; b < batch; b++) {
       int start = positions[offset + b];
-      if (start < 0 || start + tokens > capacity) {
+      if (start < 0 || start > capacity - tokens) {
         throw new IllegalArgumentException(
             "append: the cache holds "
                 + capacity

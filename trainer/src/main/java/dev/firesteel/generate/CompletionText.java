@@ -27,26 +27,31 @@ final class CompletionText {
         decoder.append(id);
       }
     }
+    decoder.flush();
   }
 
   /** The text that becomes final with one more token. */
   String append(int token) {
     heldBack.append(decoder.append(token));
+    cutAtStop();
+    return release(stopped ? heldBack.length() : heldBack.length() - longestBeginning());
+  }
+
+  /** The text that was held back, at the end; a stop string may appear in it. */
+  String end() {
+    if (!stopped) {
+      heldBack.append(decoder.end());
+      cutAtStop();
+    }
+    return release(heldBack.length());
+  }
+
+  private void cutAtStop() {
     int stop = firstStop();
     if (stop >= 0) {
       stopped = true;
       heldBack.setLength(stop);
-      return release(stop);
     }
-    return release(heldBack.length() - longestBeginning());
-  }
-
-  /** The text that was held back, at the end. */
-  String end() {
-    if (!stopped) {
-      heldBack.append(decoder.end());
-    }
-    return release(heldBack.length());
   }
 
   /** Whether a stop string has appeared. */

@@ -158,7 +158,8 @@ public final class Generator {
         List<Integer> sources = new ArrayList<>();
         for (int row = 0; row < active.size(); row++) {
           Sequence sequence = active.get(row);
-          sequence.accept(sampler.sample(logits[row], sequence.seen, sequence.random), listener);
+          sequence.accept(
+              sampler.sample(logits[row], sequence.seen, sequence.random), false, listener);
           if (sequence.reason == null) {
             remaining.add(sequence);
             sources.add(row);
@@ -188,22 +189,29 @@ public final class Generator {
             options,
             room,
             this::endsDocument,
-            tokens -> holdsStopString(tokens, options.stopStrings()),
+            tokens -> holdsStopString(prompt, tokens, options.stopStrings()),
             promptTokens);
     try (CachedScores scores = scores(List.of(prompt), prompt.length + room)) {
       BeamSearch.Finished best = search.search(scores);
       Sequence sequence = new Sequence(index, prompt, options);
-      best.tokens().forEach(token -> sequence.accept(token, listener));
+      int last = best.tokens().size() - 1;
+      for (int i = 0; i <= last; i++) {
+        sequence.accept(best.tokens().get(i), i == last, listener);
+      }
       return sequence.completion();
     }
   }
 
-  private boolean holdsStopString(List<Integer> tokens, List<String> stopStrings) {
+  private boolean holdsStopString(int[] prompt, List<Integer> tokens, List<String> stopStrings) {
     if (stopStrings.isEmpty()) {
       return false;
     }
-    String text = tokenizer.decode(tokens.stream().mapToInt(Integer::intValue).toArray());
-    return stopStrings.stream().anyMatch(text::contains);
+    CompletionText text = new CompletionText(tokenizer, prompt, stopStrings);
+    for (int i = 0; i < tokens.size() && !text.stopped(); i++) {
+      text.append(tokens.get(i));
+    }
+    text.end();
+    return text.stopped();
   }
 
   /** One prompt's completion as it grows. */
@@ -228,7 +236,11 @@ public final class Generator {
       }
     }
 
-    void accept(int token, TokenListener listener) {
+    /**
+     * @param last whether no token follows, even if nothing here says so: a beam ends with a stop
+     *     string that the text holds back
+     */
+    void accept(int token, boolean last, TokenListener listener) {
       tokens.add(token);
       seen.set(token);
       String added = "";
@@ -242,8 +254,11 @@ public final class Generator {
           reason = reasonAtRoom(promptLength, options);
         }
       }
-      if (reason != null) {
+      if (reason != null || last) {
         added += text.end();
+        if (text.stopped()) {
+          reason = FinishReason.STOP;
+        }
       }
       listener.onToken(index, token, added);
     }

@@ -112,7 +112,14 @@ public final class LogProbs {
           "logProbs: a training pass is required, got an inference pass; use compute");
     }
     requireRows(ids, targets, layout);
+    boolean dropped = pass.droppedOut();
     Tensor losses = losses(pass, ids, targets, layout);
+    if (!dropped && pass.droppedOut()) {
+      throw UserException.usage(
+          "Training on log-probabilities requires adapters without dropout, because the first"
+              + " update must find exactly the log-probabilities that were computed before it, got"
+              + " a dropout above 0: set it to 0.");
+    }
     TokenLogProbs values =
         new TokenLogProbs(new double[ids.length], entropies ? new double[ids.length] : null);
     download(losses, 0, values);

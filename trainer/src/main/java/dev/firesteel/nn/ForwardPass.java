@@ -108,6 +108,11 @@ public final class ForwardPass {
     return tensors[parameters.require(parameter).index()];
   }
 
+  /** Whether dropout was applied in this pass. */
+  public boolean droppedOut() {
+    return dropoutSite > 0;
+  }
+
   /**
    * Inverted dropout in a training pass; {@code x} itself in any other, or if the probability is 0.
    * Each call has its own mask, numbered from 0 in the order of calls.

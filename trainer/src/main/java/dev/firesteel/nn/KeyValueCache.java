@@ -112,21 +112,23 @@ public final class KeyValueCache implements AutoCloseable {
               + " sequences, got "
               + tokens.length);
     }
+    int[] longer = lengths.clone();
     for (int b = 0; b < tokens.length; b++) {
-      lengths[b] += tokens[b];
-      if (tokens[b] < 0 || lengths[b] > capacity) {
+      longer[b] += tokens[b];
+      if (tokens[b] < 0 || longer[b] > capacity) {
         throw new IllegalArgumentException(
             "append: sequence "
                 + b
                 + " must have 0 to "
                 + capacity
                 + " tokens, got "
-                + lengths[b]
+                + longer[b]
                 + " after "
                 + tokens[b]
                 + " more");
       }
     }
+    lengths = longer;
     uploadPositions();
   }
 

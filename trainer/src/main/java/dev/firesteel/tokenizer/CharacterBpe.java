@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -16,6 +17,10 @@ final class CharacterBpe implements WordEncoder {
   private static final int NONE = -1;
 
   private final Map<String, Integer> vocabulary;
+
+  /** The vocabulary without special tokens, which no plain text becomes. */
+  private final Map<String, Integer> plain;
+
   private final String[] tokens;
   private final MergeList mergeList;
   private final Merges merges;
@@ -34,11 +39,13 @@ final class CharacterBpe implements WordEncoder {
   private CharacterBpe(
       TokenizerJson json,
       Map<String, Integer> vocabulary,
+      Map<String, Integer> plain,
       String[] tokens,
       MergeList mergeList,
       int[] idOfByte) {
     JsonNode model = json.model();
     this.vocabulary = vocabulary;
+    this.plain = plain;
     this.tokens = tokens;
     this.mergeList = mergeList;
     this.merges = new Merges(mergeList.left(), mergeList.right(), mergeList.merged());
@@ -48,14 +55,14 @@ final class CharacterBpe implements WordEncoder {
     this.fuseUnknown = model.path("fuse_unk").asBoolean();
     this.ignoreMerges = model.path("ignore_merges").asBoolean();
     int highest =
-        vocabulary.keySet().stream()
+        plain.keySet().stream()
             .filter(CharacterBpe::isCharacter)
             .mapToInt(token -> token.codePointAt(0))
             .max()
             .orElse(0);
     this.idOfCodePoint = new int[highest + 1];
     Arrays.fill(idOfCodePoint, NONE);
-    vocabulary.forEach(
+    plain.forEach(
         (token, id) -> {
           if (isCharacter(token)) {
             idOfCodePoint[token.codePointAt(0)] = id;
@@ -99,7 +106,11 @@ final class CharacterBpe implements WordEncoder {
           "model BPE has neither byte_fallback nor an unk_token, so texts would lose unknown characters silently");
     }
     MergeList merges = MergeList.read(json, tokens);
+    Map<String, Integer> plain = new HashMap<>(vocabulary);
     for (AddedToken added : addedTokens) {
+      if (added.special()) {
+        plain.remove(added.content());
+      }
       for (int merged : merges.merged()) {
         if (added.special() && merged == added.id()) {
           throw json.unsupported(
@@ -108,7 +119,7 @@ final class CharacterBpe implements WordEncoder {
         }
       }
     }
-    return new CharacterBpe(json, vocabulary, tokens, merges, idOfByte);
+    return new CharacterBpe(json, vocabulary, plain, tokens, merges, idOfByte);
   }
 
   private static int[] bytes(TokenizerJson json, Map<String, Integer> vocabulary) {
@@ -128,7 +139,7 @@ final class CharacterBpe implements WordEncoder {
   @Override
   public void encode(String text, int start, int end, IntList ids) {
     if (ignoreMerges) {
-      Integer whole = vocabulary.get(text.substring(start, end));
+      Integer whole = plain.get(text.substring(start, end));
       if (whole != null) {
         ids.add(whole);
         return;

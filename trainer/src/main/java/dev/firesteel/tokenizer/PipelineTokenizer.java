@@ -201,11 +201,17 @@ final class PipelineTokenizer implements Tokenizer {
           }
 
           @Override
-          public String end() {
+          public String flush() {
             StringBuilder text = new StringBuilder();
             decoding.end(into(text));
-            decoding = decoder.get();
             return text.toString();
+          }
+
+          @Override
+          public String end() {
+            String rest = flush();
+            decoding = decoder.get();
+            return rest;
           }
         });
   }

@@ -15,6 +15,9 @@ public final class StreamingDecoder {
   interface Steps {
     String append(int id);
 
+    /** Text is decided as at the end, but more may follow. */
+    String flush();
+
     String end();
   }
 
@@ -30,6 +33,14 @@ public final class StreamingDecoder {
   /** The text completed by {@code id}, perhaps empty. */
   public String append(int id) {
     return steps.append(id);
+  }
+
+  /**
+   * The text that is held back, as {@link #end} gives it; ids may follow, whose text begins after
+   * it.
+   */
+  public String flush() {
+    return steps.flush();
   }
 
   /** The rest: U+FFFD for a character that was never completed. Resets the decoder. */
@@ -57,10 +68,15 @@ public final class StreamingDecoder {
     }
 
     @Override
-    public String end() {
+    public String flush() {
       String rest = Utf8.decode(heldBack);
       heldBack = new byte[0];
       return rest;
+    }
+
+    @Override
+    public String end() {
+      return flush();
     }
   }
 }

@@ -3,6 +3,10 @@ package dev.firesteel.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -49,5 +53,41 @@ class CompletionTextTest {
   void aFailedBeginningMayHoldTheRealOne() {
     assertThat(pieces("aabab", "aab")).containsExactly("", "", "", "");
     assertThat(pieces("baaab", "aab")).containsExactly("b", "", "", "a", "", "");
+  }
+
+  /** Llama 2's: a line break is the token of a byte, whose text waits for the next token. */
+  private static Tokenizer llama() throws IOException {
+    try (InputStream in = Tokenizer.class.getResourceAsStream("llama2-legacy.json")) {
+      return Tokenizers.load(in, "llama2-legacy.json");
+    }
+  }
+
+  @Test
+  void thePromptsLastBytesAreNotPartOfTheCompletion() throws IOException {
+    Tokenizer tokenizer = llama();
+    for (String prompt : List.of("the\n", "the \uD83D\uDE80")) {
+      int[] ids = tokenizer.encode(prompt);
+      CompletionText completion = new CompletionText(tokenizer, ids, List.of("\n"));
+      String text = "";
+      for (int id : tokenizer.encode("the")) {
+        text += completion.append(id);
+      }
+      text += completion.end();
+      assertThat(text).isEqualTo(" the");
+      assertThat(completion.stopped()).isFalse();
+    }
+  }
+
+  @Test
+  void aStopStringInTheLastBytesCounts() throws IOException {
+    Tokenizer tokenizer = llama();
+    CompletionText completion = new CompletionText(tokenizer, new int[0], List.of("\n"));
+    for (int id : tokenizer.encode("the\n")) {
+      completion.append(id);
+    }
+    assertThat(completion.stopped()).isFalse();
+    completion.end();
+    assertThat(completion.stopped()).isTrue();
+    assertThat(completion.text()).isEqualTo("the");
   }
 }

@@ -18,6 +18,9 @@ import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.nn.ForwardPass;
+import dev.firesteel.nn.Lora;
+import dev.firesteel.nn.NamePattern;
+import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.RowLayout;
@@ -288,6 +291,27 @@ class LogProbsTest {
       double[] alone = logProbs.compute(pool, ids, targets, RowLayout.whole(2, T), 1).logProbs();
       RowLayout packed = RowLayout.packed(2 * T, new int[] {T, T});
       assertThat(logProbs.compute(pool, ids, targets, packed, 1).logProbs()).isEqualTo(alone);
+    }
+  }
+
+  @Test
+  void refusesAdaptersWithDropout() {
+    try (Backend backend = new ReferenceBackend();
+        ArrayPool pool = new ArrayPool(backend);
+        Tape tape = Tape.training(backend, pool)) {
+      ParameterSet.Builder parameters = ParameterSet.builder();
+      LanguageModel model =
+          Models.declare(
+              TestModels.llama(1, 16, 4, 2, 24, T, V),
+              parameters,
+              new Lora(2, 4, 0.1, NamePattern.all("*.attention.*")));
+      ParameterSet built = parameters.build();
+      built.allocate(backend, DType.F32);
+      built.initialize(1);
+      ForwardPass pass = ForwardPass.training(tape, built, built.newSegment(), 0);
+      assertThatThrownBy(() -> LogProbs.of(model, 1).record(pass, IDS, TARGETS, ROWS))
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("requires adapters without dropout");
     }
   }
 }

@@ -452,4 +452,19 @@ class PipelineTokenizerTest {
       assertThat(ours.encode("a\uD800b \uDC00")).isEqualTo(ours.encode("a\uFFFDb \uFFFD"));
     }
   }
+
+  /** As in any file, no text becomes a special token, not even a whole word. */
+  @Test
+  void ignoringMergesNoTextBecomesASpecialToken() {
+    String json =
+        changed(
+            "llama2-legacy.json",
+            root -> {
+              metaspace(root, "\"prepend_scheme\":\"never\"");
+              model(root).put("ignore_merges", true);
+            });
+    Tokenizer tokenizer = Tokenizers.load(json, "changed");
+    assertThat(tokenizer.encode("</s>")).doesNotContain(2).isNotEmpty();
+    assertThat(tokenizer.decode(tokenizer.encode("</s>"))).isEqualTo("</s>");
+  }
 }
