@@ -4,6 +4,7 @@ import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.array.ShapeException;
 import dev.firesteel.backend.Activation;
+import java.util.function.IntPredicate;
 
 /**
  * Fully connected layer {@code y = f(x w^T + b)} with its activation fused.
@@ -16,6 +17,12 @@ record Linear(Activation f, boolean bias) implements Op {
   @Override
   public boolean backwardReads(int operand) {
     return operand < 2;
+  }
+
+  /** x for the gradient of w, w for that of x: a frozen weight's x is not kept. */
+  @Override
+  public boolean backwardReads(int operand, IntPredicate wanted) {
+    return operand < 2 && wanted.test(1 - operand);
   }
 
   @Override

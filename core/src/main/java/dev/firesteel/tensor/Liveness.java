@@ -53,7 +53,7 @@ final class Liveness {
     for (Node node : segment) {
       for (int i = 0; i < node.inputs.length; i++) {
         NdArray array = node.inputs[i].array();
-        if (!node.recorded()
+        if (!node.readsInBackward(i)
             || !node.op.backwardMultiplies(i)
             || !owned.contains(array.storage())
             || read.contains(array.storage())) {
@@ -135,9 +135,7 @@ final class Liveness {
    */
   private static void addRead(Node node, Set<Storage> read, boolean multiplied) {
     for (int i = 0; i < node.inputs.length; i++) {
-      if (node.recorded()
-          && node.op.backwardReads(i)
-          && (multiplied || !node.op.backwardMultiplies(i))) {
+      if (node.readsInBackward(i) && (multiplied || !node.op.backwardMultiplies(i))) {
         read.add(node.inputs[i].array().storage());
       }
     }

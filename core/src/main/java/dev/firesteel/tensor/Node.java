@@ -162,6 +162,11 @@ final class Node {
     }
   }
 
+  /** Whether the backward pass reads the values of input {@code i}. */
+  boolean readsInBackward(int i) {
+    return recorded && op.backwardReads(i, this::wants);
+  }
+
   /** Whether input {@code i} needs a gradient. */
   boolean wants(int i) {
     return inputs[i].requiresGradient();

@@ -3,6 +3,7 @@ package dev.firesteel.tensor;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
+import java.util.function.IntPredicate;
 
 /** One differentiable operation: its shape rule, forward and backward. Stateless. */
 interface Op {
@@ -25,6 +26,15 @@ interface Op {
    */
   default boolean backwardReads(int operand) {
     return true;
+  }
+
+  /**
+   * As {@link #backwardReads(int)}, if only some operands need a gradient.
+   *
+   * @param wanted whether an operand needs a gradient
+   */
+  default boolean backwardReads(int operand, IntPredicate wanted) {
+    return backwardReads(operand);
   }
 
   /**

@@ -457,6 +457,35 @@ class TapeTest {
     assertThat(fixture.values(gradient)).containsExactly(6, 12);
   }
 
+  @Test
+  void segmentsDoNotKeepWhatMultipliesAFrozenWeight() {
+    NdArray value = fixture.array(Shape.of(1, 2), 1, 2);
+    NdArray gradient = fixture.gradientOf(value);
+    NdArray weight = fixture.array(Shape.of(2, 2), 1, 2, 3, 4);
+    for (boolean frozen : new boolean[] {true, false}) {
+      try (Tape tape = fixture.training()) {
+        Tensor x = tape.variable(value, gradient);
+        Tensor w =
+            frozen ? tape.constant(weight) : tape.variable(weight, fixture.gradientOf(weight));
+        Tensor[] inner = new Tensor[1];
+        Tensor result =
+            tape.segment(
+                () -> {
+                  inner[0] = x.scale(3);
+                  return inner[0].linear(w, null).sum();
+                });
+        if (frozen) {
+          assertThatThrownBy(() -> fixture.values(inner[0]))
+              .isInstanceOf(IllegalStateException.class);
+        } else {
+          assertThat(fixture.values(inner[0])).containsExactly(3, 6);
+        }
+        tape.backward(result);
+      }
+      assertThat(fixture.values(gradient)).containsExactly(12, 18);
+    }
+  }
+
   // ---- recomputation
 
   /** Random graphs as above, in two parts, whose inner arrays are computed twice. */
