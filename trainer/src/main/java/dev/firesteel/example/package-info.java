@@ -1,0 +1,7 @@
+/**
+ * Examples to fine-tune and align models on: records of a dataset as tokens, of which some are
+ * trained. See {@code docs/sft.md}.
+ *
+ * <p>Uses none.
+ */
+package dev.firesteel.example;
