@@ -59,7 +59,7 @@ public final class ToyObjective implements Objective {
   @Override
   public Step step(long step) {
     return Step.of(
-        learner.update(step, 32, (pass, micro, scale) -> loss(step, pass, micro, scale)));
+        learner.update(step, 32, (pass, micro, scale) -> loss(step, pass, micro, scale)), 32);
   }
 
   @Override

@@ -24,6 +24,17 @@ public final class ConfigDraft<T extends Record> {
     this.given = given;
   }
 
+  /** This draft, if it is of a root. */
+  @SuppressWarnings("unchecked") // The class is compared.
+  public <R extends Record> Optional<ConfigDraft<R>> as(Class<R> of) {
+    return root == of ? Optional.of((ConfigDraft<R>) this) : Optional.empty();
+  }
+
+  /** The root record. */
+  public Class<T> root() {
+    return root;
+  }
+
   /** The value given for a scalar key, as text. */
   public Optional<String> given(String path) {
     JsonNode value = node(path);

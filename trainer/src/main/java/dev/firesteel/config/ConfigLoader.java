@@ -157,6 +157,16 @@ public final class ConfigLoader {
     return yaml(config);
   }
 
+  /** The same configuration with one more override, {@code key.path=value}. */
+  public static StageConfig with(StageConfig config, String override) {
+    return (StageConfig)
+        parse(
+            config.getClass().asSubclass(Record.class),
+            toYaml(config),
+            "the configuration",
+            List.of(override));
+  }
+
   /** SHA-256 of {@link #toYaml}, in hexadecimal: equal where every key is equal. */
   public static String contentHash(StageConfig config) {
     return hash(config);

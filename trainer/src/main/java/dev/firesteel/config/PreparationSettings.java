@@ -56,13 +56,17 @@ public record PreparationSettings(
    * overwritten.
    */
   String derivedPath() {
-    return "data/" + sourceName() + "-" + hash().substring(0, HASH_DIGITS);
+    return folder(source, hash());
+  }
+
+  static String folder(String source, String hash) {
+    return "data/" + sourceName(source) + "-" + hash.substring(0, HASH_DIGITS);
   }
 
   /**
    * The source's last path segment, without its extension, in characters valid on any file system.
    */
-  private String sourceName() {
+  private static String sourceName(String source) {
     String trimmed = source.replaceAll("/+$", "");
     String last = trimmed.substring(trimmed.lastIndexOf('/') + 1);
     String stem = last.replaceAll("(?<=.)\\.[A-Za-z0-9]+$", "");

@@ -12,6 +12,7 @@ import dev.firesteel.error.UserException;
  * depend on the data or the machine: {@code model.vocabulary_size}, {@code compute.threads}, and,
  * if {@code training.epochs} is given, {@code training.steps} until {@link #withSamples}.
  */
+@StageName("pretrain")
 public record PretrainConfig(
     @Setting(
             byDefault = "run",

@@ -24,6 +24,16 @@ public interface StageConfig {
     Require.that(!runsFolder.isBlank(), "runs_folder must name a folder, got an empty string");
   }
 
+  /** The name of the stage that a root record configures. */
+  static String stageOf(Class<? extends StageConfig> root) {
+    return root.getAnnotation(StageName.class).value();
+  }
+
+  /** Name of the stage and of its command, such as {@code pretrain}. */
+  default String stage() {
+    return stageOf(getClass());
+  }
+
   /** Name of the run and of its folder. */
   String name();
 
@@ -35,6 +45,9 @@ public interface StageConfig {
 
   /** Folder of the prepared data. */
   String dataFolder();
+
+  /** The model that is trained. */
+  ModelConfig model();
 
   ComputeConfig compute();
 

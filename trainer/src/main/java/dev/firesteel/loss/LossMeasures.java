@@ -85,6 +85,20 @@ public final class LossMeasures {
     return combined(values, metrics());
   }
 
+  /** The same metrics with the {@link #values} of another part, such as another rank's. */
+  public LossMeasures withValues(double... values) {
+    if (values.length != parts.size()) {
+      throw new IllegalArgumentException(
+          "loss: parts of a batch must have the same measures, got %d values for %s"
+              .formatted(values.length, metrics()));
+    }
+    List<Part> others = new ArrayList<>();
+    for (int i = 0; i < values.length; i++) {
+      others.add(new Part(parts.get(i).metric, parts.get(i).kind, values[i]));
+    }
+    return new LossMeasures(List.copyOf(others));
+  }
+
   private LossMeasures combined(double[] values, List<Metric> metrics) {
     if (values.length != parts.size() || !metrics.equals(metrics())) {
       throw new IllegalArgumentException(

@@ -10,14 +10,17 @@ import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.Layer;
+import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Projections;
 import dev.firesteel.nn.Recompute;
 import dev.firesteel.nn.Rows;
 import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -51,11 +54,17 @@ final class Decoder implements LanguageModel {
 
   private final ModelConfig config;
   private final ParameterSet.Builder declaration;
+  private final Projections projections;
   private final Layers layers;
 
-  Decoder(ModelConfig config, ParameterSet.Builder declaration, Layers layers) {
+  Decoder(
+      ModelConfig config,
+      ParameterSet.Builder declaration,
+      Projections projections,
+      Layers layers) {
     this.config = config;
     this.declaration = declaration;
+    this.projections = projections;
     this.layers = layers;
   }
 
@@ -92,6 +101,11 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
+  public Optional<Lora> adapters() {
+    return projections instanceof Lora lora ? Optional.of(lora) : Optional.empty();
+  }
+
+  @Override
   public ParameterSet parameters() {
     return declaration.built();
   }
@@ -104,7 +118,7 @@ final class Decoder implements LanguageModel {
     if (layers.positions() != null) {
       x = x.add(layers.positions().apply(pass, positions(pass, layout)));
     }
-    x = pass.dropout(x, config.dropout());
+    x = pass.dropout(pass.embeddingNoise(x, layout), config.dropout());
     for (Block block : layers.blocks()) {
       x = apply(pass, block, x, rows);
     }

@@ -71,7 +71,7 @@ final class Gpt2 {
     LayerNorm finalNorm = norm(parameters, "final_norm", config);
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, positions, blocks, finalNorm, head);
-    return new Decoder(config, parameters, layers);
+    return new Decoder(config, parameters, projections, layers);
   }
 
   private static LayerNorm norm(ParameterSet.Builder parameters, String name, ModelConfig config) {

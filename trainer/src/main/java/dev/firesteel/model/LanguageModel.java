@@ -4,9 +4,11 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
+import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tensor;
+import java.util.Optional;
 
 /**
  * A decoder-only transformer: maps token ids to a distribution of the next token at each position.
@@ -17,6 +19,9 @@ import dev.firesteel.tensor.Tensor;
 public interface LanguageModel extends AutoCloseable {
   /** Architecture and sizes. */
   ModelConfig config();
+
+  /** The adapters beside the weights, if the model was declared with any. */
+  Optional<Lora> adapters();
 
   /**
    * The weights, allocated unless the model was only declared, and whatever else was declared on

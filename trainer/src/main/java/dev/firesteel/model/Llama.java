@@ -80,6 +80,6 @@ final class Llama {
     RmsNorm finalNorm = new RmsNorm(parameters, "final_norm", width, config.normEpsilon());
     Parameter head = Decoder.head(config, parameters, embedding);
     Layers layers = new Layers(embedding, null, blocks, finalNorm, head);
-    return new Decoder(config, parameters, layers);
+    return new Decoder(config, parameters, projections, layers);
   }
 }

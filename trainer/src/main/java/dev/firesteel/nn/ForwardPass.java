@@ -1,6 +1,7 @@
 package dev.firesteel.nn;
 
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 
@@ -18,6 +19,7 @@ public final class ForwardPass {
   private final boolean training;
   private final boolean adapted;
   private long dropoutSite;
+  private double embeddingNoise;
 
   private ForwardPass(
       Tape tape,
@@ -106,6 +108,42 @@ public final class ForwardPass {
   /** The weights of a parameter, on the tape. */
   public Tensor tensor(Parameter parameter) {
     return tensors[parameters.require(parameter).index()];
+  }
+
+  /**
+   * Adds noise to embeddings in this pass, if it is one of training: NEFTune (Jain et al. 2023,
+   * algorithm 1), {@code x + alpha / sqrt(L C) U(-1, 1)} for a document of L tokens of width C.
+   *
+   * @param alpha 0 for none
+   * @return this
+   */
+  public ForwardPass withEmbeddingNoise(double alpha) {
+    embeddingNoise = alpha;
+    return this;
+  }
+
+  /**
+   * Embeddings with the noise of {@link #withEmbeddingNoise}; {@code x} itself if there is none.
+   *
+   * @param x [B, T, C]
+   * @param layout the documents in the rows
+   */
+  public Tensor embeddingNoise(Tensor x, RowLayout layout) {
+    if (!training || embeddingNoise == 0) {
+      return x;
+    }
+    int width = x.shape().last();
+    int[] ranges = layout.full();
+    double[] noise = new double[Math.toIntExact(x.shape().size())];
+    RandomStream random = RandomStream.of(dropoutKey, "embedding noise");
+    for (int token = 0; token < noise.length / width; token++) {
+      int length = ranges[2 * token + 1] - ranges[2 * token];
+      double scale = embeddingNoise / Math.sqrt((double) length * width);
+      for (int i = 0; i < width; i++) {
+        noise[token * width + i] = scale * (2 * random.nextDouble() - 1);
+      }
+    }
+    return x.add(tape.constant(noise, x.array().dtype(), x.shape()));
   }
 
   /** Whether dropout was applied in this pass. */

@@ -130,16 +130,18 @@ public record Lora(int rank, double alpha, double dropout, List<NamePattern> tar
   /**
    * Merges adapters into weights: those of {@code merged} become those of the parameters of the
    * same names, plus {@code (alpha / r) B A} where there is an adapter. A model with these weights
-   * computes the same, to rounding, without adapters. Adapters themselves, and parameters that
-   * {@code merged} does not have, such as heads, are left out.
+   * computes the same, to rounding, without adapters. Adapters themselves, and parameters that only
+   * one of the two has, such as heads, are left out.
    *
    * @param adapted parameters declared with these settings
-   * @param merged allocated parameters of the same model without adapters
-   * @throws IllegalArgumentException if a parameter of {@code merged} has no counterpart, or an
-   *     adapter another rank
+   * @param merged allocated parameters of the same model without these adapters
+   * @throws IllegalArgumentException if a parameter has another shape, or an adapter another rank
    */
   public void merge(ParameterSet adapted, ParameterSet merged) {
     for (Parameter target : merged.parameters()) {
+      if (isAdapter(target.name()) || !adapted.contains(target.name())) {
+        continue;
+      }
       Parameter base = adapted.parameter(target.name());
       if (!base.shape().equals(target.shape())) {
         throw new IllegalArgumentException(

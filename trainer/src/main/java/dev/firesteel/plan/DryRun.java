@@ -8,7 +8,7 @@ import dev.firesteel.backend.Workspace;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.collective.Shard;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.model.LanguageModel;
@@ -37,19 +37,19 @@ final class DryRun {
   /** Shards are cut at multiples of this, so some are larger than others. */
   private static final long SHARD_SLACK_BYTES = (long) Shard.ALIGNMENT * Float.BYTES;
 
-  private final PretrainConfig config;
+  private final StageConfig config;
   private final Supplier<LanguageModel> declaration;
   private final Heap heap;
   private final int threads;
   private List<StateArray> state = List.of();
   private long workFloats;
 
-  DryRun(PretrainConfig config, ModelConfig modelConfig, Heap heap, int threads) {
+  DryRun(StageConfig config, ModelConfig modelConfig, Heap heap, int threads) {
     this(config, () -> Models.declare(modelConfig), heap, threads);
   }
 
   /** Of a model that is not declared alone: with adapters, a frozen base, a head. */
-  DryRun(PretrainConfig config, Supplier<LanguageModel> declaration, Heap heap, int threads) {
+  DryRun(StageConfig config, Supplier<LanguageModel> declaration, Heap heap, int threads) {
     this.config = config;
     this.declaration = declaration;
     this.heap = heap;

@@ -1,7 +1,7 @@
 package dev.firesteel.plan;
 
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
@@ -70,7 +70,7 @@ public record RunPlan(
    *     the heap; 0 for the recommended one
    */
   public static RunPlan of(
-      PretrainConfig config,
+      StageConfig config,
       int vocabularySize,
       int threads,
       MemoryPart process,
@@ -119,7 +119,7 @@ public record RunPlan(
    * @param trainers that share each step
    */
   public static double stepSeconds(
-      PretrainConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
+      StageConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = Models.declare(model).parameters();
     return stepSeconds(
@@ -146,7 +146,7 @@ public record RunPlan(
         / trainers;
   }
 
-  private static FlopPlan flops(PretrainConfig config, ModelConfig model) {
+  private static FlopPlan flops(StageConfig config, ModelConfig model) {
     return FlopPlan.of(
         model,
         config.training().sequenceLength(),

@@ -9,7 +9,7 @@ import dev.firesteel.backend.Activation;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import dev.firesteel.backend.BackendKind;
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import java.time.Duration;
 
 /**
@@ -27,7 +27,7 @@ public final class ThroughputProbe {
    * Floating-point operations per second of the matmuls; the best of the runs within {@code
    * atMost}.
    */
-  public static double flopsPerSecond(Backend backend, PretrainConfig config, Duration atMost) {
+  public static double flopsPerSecond(Backend backend, StageConfig config, Duration atMost) {
     return flopsPerSecond(
         backend,
         Math.min(MOST_ROWS, rows(config)),
@@ -45,7 +45,7 @@ public final class ThroughputProbe {
    * @param ranks that share each step
    */
   public static double expectedStepMillis(
-      Backend backend, PretrainConfig config, int vocabularySize, int ranks) {
+      Backend backend, StageConfig config, int vocabularySize, int ranks) {
     if (config.compute().backend() != BackendKind.CPU) {
       return Double.NaN;
     }
@@ -63,7 +63,7 @@ public final class ThroughputProbe {
    * whose memory is in use.
    */
   public static double flopsPerSecondOfPart(
-      Backend backend, PretrainConfig config, Duration atMost) {
+      Backend backend, StageConfig config, Duration atMost) {
     return flopsPerSecond(
         backend,
         Math.min(PART, rows(config)),
@@ -72,7 +72,7 @@ public final class ThroughputProbe {
         atMost);
   }
 
-  private static int rows(PretrainConfig config) {
+  private static int rows(StageConfig config) {
     return config.training().microBatchSize() * config.training().sequenceLength();
   }
 

@@ -51,7 +51,7 @@ public final class Pretraining implements Objective {
   /** What pretraining is, on opened data. */
   public static StageInfo info(PretrainConfig config, TrainingData data) {
     return new StageInfo(
-        "pretrain",
+        config.stage(),
         new StageData(
             data.tokenizer(),
             data.sha256(),
@@ -134,7 +134,8 @@ public final class Pretraining implements Objective {
         learner.update(
             step,
             batches.targets(firstSample, samples, batch.length()),
-            (pass, microBatch, scale) -> loss(firstSample, pass, microBatch, scale)));
+            (pass, microBatch, scale) -> loss(firstSample, pass, microBatch, scale)),
+        config.training().tokensPerStep());
   }
 
   private Tensor loss(long firstSample, ForwardPass pass, int microBatch, double scale) {

@@ -1,7 +1,9 @@
 package dev.firesteel.stage;
 
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
+import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingRun;
@@ -12,7 +14,9 @@ import org.apache.hadoop.fs.Path;
 /** The table of training stages: maps each configuration type to its objective. */
 public final class Stages {
   private static final List<Stage<?>> ALL =
-      List.of(new Stage<>(PretrainConfig.class, Stages::pretrain));
+      List.of(
+          new Stage<>(PretrainConfig.class, Stages::pretrain),
+          new Stage<>(SftConfig.class, Stages::fineTune));
 
   /** Opens a stage's data and creates its run. */
   @FunctionalInterface
@@ -48,6 +52,17 @@ public final class Stages {
   private static TrainingRun pretrain(
       PretrainConfig config, Path data, Configuration hadoop, TrainingContext context) {
     return pretrain(config, TrainingData.open(data, hadoop), context);
+  }
+
+  private static TrainingRun fineTune(
+      SftConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    ExampleData examples = ExampleData.open(data, hadoop);
+    SftConfig resolved = config.withSamples(FineTuning.rows(config, examples.train()));
+    return new TrainingRun(
+        resolved,
+        context,
+        FineTuning.info(resolved, examples),
+        () -> new FineTuning(resolved, examples, context));
   }
 
   /** A pretraining run on data that is already open. */

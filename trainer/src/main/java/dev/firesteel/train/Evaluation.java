@@ -11,6 +11,9 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
+import java.util.Iterator;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * The loss of a model on the beginning of a validation text: the same windows each time, regardless
@@ -50,21 +53,40 @@ public final class Evaluation {
 
   /** Computes the loss; every rank must call it, and all get the same result. */
   public EvaluationResult run(LanguageModel model, ArrayPool pool, Collective collective) {
-    double[] sums = new double[count];
-    int index = 0;
-    for (Batch batch : batches) {
-      if (index % collective.worldSize() == collective.rank()) {
-        sums[index] = meanLoss(model, pool, batch) * batch.inputs().length;
-      }
-      index++;
-    }
-    collective.allReduce(sums);
-    double sum = 0;
-    for (double one : sums) {
-      sum += one;
-    }
+    Iterator<Batch> inOrder = batches.iterator();
+    double sum =
+        sum(
+            count,
+            collective,
+            () -> inOrder.next(),
+            batch -> meanLoss(model, pool, batch) * batch.inputs().length);
     double loss = sum / batches.targets();
     return new EvaluationResult(loss, bitsPerByte(loss, tokensPerByte), batches.targets());
+  }
+
+  /**
+   * The sum of a number of each of some batches, which the ranks share: rank r computes each batch
+   * i with {@code i mod worldSize = r}, and the numbers are added in order of i, so that the bits do
+   * not depend on the number of ranks. Every rank must call it, and all get the same result.
+   *
+   * @param batches gives the next batch
+   * @param number of a batch
+   */
+  public static <B> double sum(
+      int count, Collective collective, Supplier<B> batches, ToDoubleFunction<B> number) {
+    double[] numbers = new double[count];
+    for (int i = 0; i < count; i++) {
+      B batch = batches.get();
+      if (i % collective.worldSize() == collective.rank()) {
+        numbers[i] = number.applyAsDouble(batch);
+      }
+    }
+    collective.allReduce(numbers);
+    double sum = 0;
+    for (double one : numbers) {
+      sum += one;
+    }
+    return sum;
   }
 
   /** {@code loss / ln 2 x tokens per byte}. */

@@ -14,7 +14,6 @@ import dev.firesteel.optim.Optimizer;
 import dev.firesteel.optim.Optimizers;
 import dev.firesteel.optim.TreeSum;
 import dev.firesteel.tensor.Tape;
-import dev.firesteel.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -77,6 +76,15 @@ public final class Learner implements AutoCloseable {
   }
 
   /**
+   * Updates the weights with the gradient of a loss that the host computes of the tape's outputs.
+   *
+   * @param step as above
+   */
+  public Update update(long step, HostStepLoss hostLoss) {
+    return update(List.of(this), step, hostLoss).get(0);
+  }
+
+  /**
    * Updates the weights of several models, each with its own optimizer, schedule and clipping, with
    * the gradient of one loss on one tape: a policy and a value model that share their losses'
    * inputs. If the loss or a gradient is not finite, none of them is updated.
@@ -90,12 +98,24 @@ public final class Learner implements AutoCloseable {
    */
   public static List<Update> update(
       List<Learner> learners, long step, long targets, JointLoss jointLoss) {
+    double scale = 1.0 / targets;
+    return update(
+        learners,
+        step,
+        (passes, microBatch) -> TapeLoss.of(jointLoss.of(passes, microBatch, scale)));
+  }
+
+  /**
+   * The same with a loss that the host computes of the tape's outputs; its denominator is part of
+   * it.
+   */
+  public static List<Update> update(List<Learner> learners, long step, HostStepLoss hostLoss) {
     Learner first = requireAlike(learners);
     if (learners.stream().anyMatch(learner -> step == learner.lastStep)) {
       first.rank.onPhase(RankPhase.COMPUTE, step); // After an update of the same step.
     }
     learners.forEach(learner -> learner.lastStep = step);
-    double loss = first.accumulate(learners, step, 1.0 / targets, jointLoss);
+    double loss = first.accumulate(learners, step, hostLoss);
     List<Double> norms = learners.stream().map(learner -> learner.exchange.norm()).toList();
     boolean skipped = !Double.isFinite(loss) || !norms.stream().allMatch(Double::isFinite);
     List<Update> updates = new ArrayList<>();
@@ -140,7 +160,7 @@ public final class Learner implements AutoCloseable {
    * Sums gradients and losses of all micro-batches of this rank, and sends gradients as soon as
    * they are ready; returns the loss of the global batch.
    */
-  private double accumulate(List<Learner> learners, long step, double scale, JointLoss jointLoss) {
+  private double accumulate(List<Learner> learners, long step, HostStepLoss hostLoss) {
     Backend backend = model.parameters().backend();
     int microBatches = settings.microBatches();
     int share = microBatches / collective.worldSize();
@@ -154,10 +174,10 @@ public final class Learner implements AutoCloseable {
         for (int i = 0; i < learners.size(); i++) {
           passes.add(learners.get(i).pass(tape, gradients.get(i), step, microBatch));
         }
-        Tensor loss = jointLoss.of(passes, microBatch, scale);
-        losses.add(loss.item());
+        TapeLoss loss = hostLoss.of(passes, microBatch);
+        losses.add(loss.value());
         if (microBatch + 1 < end) {
-          tape.backward(loss);
+          loss.backward(gradient -> {});
           for (int i = 0; i < learners.size(); i++) {
             learners.get(i).accumulator.add(gradients.get(i));
           }
@@ -167,7 +187,7 @@ public final class Learner implements AutoCloseable {
             Learner learner = learners.get(i);
             learner.exchange.begin(learner.accumulator, gradients.get(i));
           }
-          tape.backward(loss, gradient -> complete(learners, gradient));
+          loss.backward(gradient -> complete(learners, gradient));
         }
       }
     }

@@ -74,11 +74,12 @@ public interface Objective extends AutoCloseable {
    * @param measures its measures, in the order of {@link StageInfo#metrics}
    * @param skipped whether an update was skipped because the loss or gradient was not finite; the
    *     measures then include {@code loss} and {@code grad_norm}
+   * @param tokens that all ranks trained on, padding excluded
    */
-  record Step(Measures measures, boolean skipped) {
+  record Step(Measures measures, boolean skipped, long tokens) {
     /** A step that consists of one update. */
-    public static Step of(Update update) {
-      return new Step(update.measures(), update.skipped());
+    public static Step of(Update update, long tokens) {
+      return new Step(update.measures(), update.skipped(), tokens);
     }
   }
 }

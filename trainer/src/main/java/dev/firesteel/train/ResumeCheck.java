@@ -33,11 +33,7 @@ final class ResumeCheck {
       String stage,
       String dataSha256,
       String tokenizerSha256) {
-    if (!stage.equals(state.stage())) {
-      throw UserException.usage(
-          "the run %s must be of the stage %s, got the checkpoint %s of the stage %s: train under another name (name=...)"
-              .formatted(config.name(), stage, checkpoint, state.stage()));
-    }
+    requireStage(checkpoint, state, config.name(), stage);
     StageConfig saved = TrainingCheckpoint.config(checkpoint, config.getClass());
     Map<String, String> before =
         ConfigLoader.entries(saved).stream()
@@ -68,6 +64,14 @@ final class ResumeCheck {
     }
     same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
     same("text", state.dataSha256(), dataSha256, checkpoint, config);
+  }
+
+  static void requireStage(Checkpoint checkpoint, TrainingState state, String run, String stage) {
+    if (!stage.equals(state.stage())) {
+      throw UserException.usage(
+          "the run %s must be of the stage %s, got the checkpoint %s of the stage %s: train under another name (name=...)"
+              .formatted(run, stage, checkpoint, state.stage()));
+    }
   }
 
   private static String shown(String value) {

@@ -7,7 +7,7 @@ import dev.firesteel.tokenizer.Tokenizer;
  *
  * @param tokenizer tokenizer saved with the model
  * @param sha256 hash of all the data: it must match on resume
- * @param tokensPerStep tokens of a global batch, the same in every step
+ * @param tokensPerStep tokens of a global batch; if they vary, their mean or what they are at most
  * @param trainingTokens tokens of the training data; 0 if unknown
  * @param validationTokens targets of one evaluation; 0 if there is no validation data
  */

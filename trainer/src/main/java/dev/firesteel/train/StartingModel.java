@@ -9,19 +9,14 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TokenizerConfig;
-import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.ModelDirectory;
-import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.SavedModel;
-import dev.firesteel.tokenizer.BpeTokenizer;
-import dev.firesteel.tokenizer.CharTokenizer;
-import dev.firesteel.tokenizer.SplitPattern;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -58,7 +53,8 @@ public final class StartingModel {
    *
    * @throws UserException if there is no such model, or a given key contradicts it
    */
-  public static PretrainConfig resolve(ConfigDraft<PretrainConfig> draft, Configuration hadoop) {
+  public static <C extends Record & StageConfig> C resolve(
+      ConfigDraft<C> draft, Configuration hadoop) {
     String from = draft.value(FROM);
     if (from.isEmpty()) {
       return draft.resolve();
@@ -74,23 +70,24 @@ public final class StartingModel {
     return start(draft, from, hadoop);
   }
 
-  private static void resume(
-      ConfigDraft<PretrainConfig> draft, String from, Checkpoint own, Configuration hadoop) {
-    PretrainConfig saved = TrainingCheckpoint.config(own, PretrainConfig.class);
+  private static <C extends Record & StageConfig> void resume(
+      ConfigDraft<C> draft, String from, Checkpoint own, Configuration hadoop) {
+    ResumeCheck.requireStage(
+        own, TrainingCheckpoint.state(own), draft.value("name"), StageConfig.stageOf(draft.root()));
+    C saved = TrainingCheckpoint.config(own, draft.root());
     String source = saved.model().from();
     if (source.isEmpty() || !isWithin(new Path(source), qualified(new Path(from), hadoop))) {
       throw UserException.usage(
           "%s must be %s as in the checkpoint %s, got %s: change it back, or train under another name (name=...)"
               .formatted(FROM, source.isEmpty() ? "empty" : source, own, from));
     }
-    String owner = "the checkpoint " + own;
-    draft.require("model", saved.model(), FREE, owner);
+    draft.require("model", saved.model(), FREE, "the checkpoint " + own);
     draft.put("model", "from", source);
-    if (!draft.value("tokenizer.file").equals(saved.tokenizer().file())) {
-      requireFile(
-          draft, ModelDirectory.readTokenizer(own.fileSystem(), own.directory()), owner, hadoop);
+    if (saved instanceof PretrainConfig pretraining) {
+      draft
+          .as(PretrainConfig.class)
+          .ifPresent(mine -> StartingTokenizer.resume(mine, pretraining.tokenizer(), own, hadoop));
     }
-    draft.set("tokenizer", saved.tokenizer());
   }
 
   /** Whether a checkpoint or model is the given one or belongs to the given run. */
@@ -99,8 +96,8 @@ public final class StartingModel {
     return source.equals(given) || (folder != null && given.equals(folder.getParent()));
   }
 
-  private static PretrainConfig start(
-      ConfigDraft<PretrainConfig> draft, String from, Configuration hadoop) {
+  private static <C extends Record & StageConfig> C start(
+      ConfigDraft<C> draft, String from, Configuration hadoop) {
     String owner = "the model " + from;
     Path directory = qualified(SavedModel.find(new Path(from), hadoop), hadoop);
     FileSystem fs = fileSystem(directory, hadoop);
@@ -113,122 +110,20 @@ public final class StartingModel {
             .orElse(published);
     draft.require("model", model, FREE, owner);
     draft.put("model", "from", directory.toString());
-
-    Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, directory);
-    Optional<TokenizerConfig> trained =
-        section(TokenizerConfig.class, "tokenizer", yaml, directory);
-    requireTokenizer(draft, tokenizer, trained, owner, hadoop);
-    return trained
-        .flatMap(settings -> withPreparedData(draft, settings, tokenizer, hadoop))
-        .orElseGet(() -> withTokenizer(draft, tokenizer, directory));
-  }
-
-  /** The data that the model was trained on, if the configuration asks for the same. */
-  private static Optional<PretrainConfig> withPreparedData(
-      ConfigDraft<PretrainConfig> draft,
-      TokenizerConfig trained,
-      Tokenizer tokenizer,
-      Configuration hadoop) {
-    ConfigDraft<PretrainConfig> same = draft.copy();
-    same.set("tokenizer", trained);
-    PretrainConfig config = same.resolve();
-    Optional<Tokenizer> given =
-        trained.file().isEmpty() ? Optional.empty() : Optional.of(tokenizer);
-    String settings = TrainingData.settingsSha256(config.preparation(), given);
-    return DatasetManifest.find(new Path(config.data().path()), hadoop)
-        .filter(manifest -> manifest.tokenizer().sha256().equals(tokenizer.sha256()))
-        .filter(manifest -> manifest.settingsSha256().equals(settings))
-        .map(manifest -> config);
-  }
-
-  private static PretrainConfig withTokenizer(
-      ConfigDraft<PretrainConfig> draft, Tokenizer tokenizer, Path directory) {
-    draft.set(
-        "tokenizer",
-        new TokenizerConfig(
-            kind(tokenizer),
-            tokenizer.vocabularySize(),
-            pattern(tokenizer),
-            new Path(directory, ModelDirectory.TOKENIZER).toString(),
-            Long.parseLong(draft.value("tokenizer.training_bytes"))));
-    return draft.resolve();
-  }
-
-  /** A key may be given if it describes the tokenizer or how it was trained. */
-  private static void requireTokenizer(
-      ConfigDraft<PretrainConfig> draft,
-      Tokenizer tokenizer,
-      Optional<TokenizerConfig> trained,
-      String owner,
-      Configuration hadoop) {
-    requireFile(draft, tokenizer, owner, hadoop);
-    String kind = ConfigDraft.text(kind(tokenizer));
-    Optional<String> trainedKind = trained.map(settings -> ConfigDraft.text(settings.kind()));
-    requireOneOf(draft, "tokenizer.kind", kind, trainedKind, owner);
-    if (kind(tokenizer) == TokenizerConfig.Kind.BPE) {
-      requireOneOf(
-          draft,
-          "tokenizer.vocabulary_size",
-          String.valueOf(tokenizer.vocabularySize()),
-          trained.map(settings -> String.valueOf(settings.vocabularySize())),
-          owner);
-      requireOneOf(
-          draft,
-          "tokenizer.pattern",
-          ConfigDraft.text(pattern(tokenizer)),
-          trained.map(settings -> ConfigDraft.text(settings.pattern())),
-          owner);
-    }
-  }
-
-  private static void requireOneOf(
-      ConfigDraft<PretrainConfig> draft,
-      String key,
-      String actual,
-      Optional<String> trained,
-      String owner) {
-    draft
-        .given(key)
-        .filter(given -> !given.equals(actual) && trained.filter(given::equals).isEmpty())
-        .ifPresent(
-            given -> {
-              throw UserException.usage(
-                  "%s must be %s as in %s, got %s: leave it out"
-                      .formatted(key, actual, owner, given));
-            });
-  }
-
-  private static void requireFile(
-      ConfigDraft<PretrainConfig> draft, Tokenizer tokenizer, String owner, Configuration hadoop) {
-    String given = draft.value("tokenizer.file");
-    if (given.isEmpty()) {
-      return;
-    }
-    Path file = new Path(given);
-    try {
-      if (TokenizerFiles.read(fileSystem(file, hadoop), file).sha256().equals(tokenizer.sha256())) {
-        return;
-      }
-    } catch (IOException e) {
-      throw HadoopFiles.explain("reading tokenizer.file " + file, e);
-    }
-    throw UserException.usage(
-        "tokenizer.file must be the tokenizer of %s, got a different tokenizer in %s: leave it out"
-            .formatted(owner, given));
-  }
-
-  private static TokenizerConfig.Kind kind(Tokenizer tokenizer) {
-    if (tokenizer instanceof CharTokenizer) {
-      return TokenizerConfig.Kind.CHAR;
-    }
-    return tokenizer instanceof BpeTokenizer bpe && bpe.mergeCount() == 0
-        ? TokenizerConfig.Kind.BYTE
-        : TokenizerConfig.Kind.BPE;
-  }
-
-  /** The key's default for tokenizers that do not split by a pattern. */
-  private static SplitPattern pattern(Tokenizer tokenizer) {
-    return tokenizer instanceof BpeTokenizer bpe ? bpe.pattern() : SplitPattern.GPT2;
+    return draft
+        .as(PretrainConfig.class)
+        .map(
+            pretraining ->
+                draft
+                    .root()
+                    .cast(
+                        StartingTokenizer.start(
+                            pretraining,
+                            directory,
+                            section(TokenizerConfig.class, "tokenizer", yaml, directory),
+                            owner,
+                            hadoop)))
+        .orElseGet(draft::resolve);
   }
 
   private static <R extends Record> Optional<R> section(
@@ -315,7 +210,7 @@ public final class StartingModel {
     return fileSystem(path, hadoop).makeQualified(path);
   }
 
-  private static FileSystem fileSystem(Path path, Configuration hadoop) {
+  static FileSystem fileSystem(Path path, Configuration hadoop) {
     try {
       return HadoopFiles.fileSystem(path, hadoop);
     } catch (IOException e) {

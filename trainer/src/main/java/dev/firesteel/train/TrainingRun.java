@@ -48,6 +48,9 @@ public final class TrainingRun implements AutoCloseable {
 
   private long fromStep;
   private long step;
+  private long tokens; // trained on so far
+  private long stepsReported;
+  private long tokensReported;
   private int skippedInARow;
   private Double best; // of the headline; null before the first evaluation
   private Long bestStep;
@@ -132,13 +135,16 @@ public final class TrainingRun implements AutoCloseable {
       }
       Objective.Step done = measured(threads);
       step++;
+      tokens += done.tokens();
       countSkips(done);
       warm = warm || context.backend().warmUp(WARM_UP_AFTER_A_STEP, journal.listener()::notice);
 
       Measures evaluation = due(config.evaluation().every()) ? evaluate() : Measures.none();
       if (due(config.logging().every()) || !evaluation.isEmpty() || done.skipped()) {
         RankStep report = meter.report(step);
-        log(done.measures().with(speed(report)), done.skipped(), evaluation);
+        log(done.measures().with(speed(report, tokens - tokensReported)), done.skipped(), evaluation);
+        tokensReported = tokens;
+        stepsReported = step;
         context.rank().onMeasured(report);
         watch.onMeasured(report);
       }
@@ -184,9 +190,9 @@ public final class TrainingRun implements AutoCloseable {
         .sum();
   }
 
-  private Measures speed(RankStep report) {
-    return Measures.of(
-            Metrics.TOKENS_PER_SECOND, 1000 * stage.data().tokensPerStep() / report.stepMillis())
+  private Measures speed(RankStep report, long newTokens) {
+    double millis = report.stepMillis() * (step - stepsReported);
+    return Measures.of(Metrics.TOKENS_PER_SECOND, 1000 * newTokens / millis)
         .with(Metrics.STEP_MILLIS, report.stepMillis())
         .with(Metrics.ALLOCATED_BYTES, report.allocatedBytes())
         .with(Metrics.GC_MILLIS, report.gcMillis());
@@ -249,12 +255,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void log(Measures training, boolean skipped, Measures evaluation) {
-    journal.step(new TrainingEvent.StepLogged(step, tokens(), training, skipped, evaluation));
-  }
-
-  /** Tokens trained on so far. */
-  private long tokens() {
-    return step * stage.data().tokensPerStep();
+    journal.step(new TrainingEvent.StepLogged(step, tokens, training, skipped, evaluation));
   }
 
   private void save(OptionalDouble score) {
@@ -268,7 +269,7 @@ public final class TrainingRun implements AutoCloseable {
             stage.name(),
             step,
             saver.updates(),
-            tokens(),
+            tokens,
             objective.cursor(step),
             config.seed(),
             skippedInARow,
@@ -298,6 +299,9 @@ public final class TrainingRun implements AutoCloseable {
     objective.resume(state.cursor());
     step = state.step();
     fromStep = step;
+    stepsReported = step;
+    tokens = state.tokens();
+    tokensReported = tokens;
     skippedInARow = state.skippedInARow();
     best = state.best();
     bestStep = state.bestStep();

@@ -6,6 +6,7 @@ import java.util.List;
  * Another stage than pretraining: shared sections, other defaults for two, and a section of its
  * own.
  */
+@StageName("toy")
 record ToyConfig(
     @Setting(byDefault = "toy", resume = Resume.FREE, meaning = "Name of the run.") String name,
     @Setting(byDefault = "1", meaning = "Seed for all random numbers.") long seed,
@@ -41,6 +42,11 @@ record ToyConfig(
 
   ToyConfig {
     StageConfig.requirePlace(name, runsFolder);
+  }
+
+  @Override
+  public ModelConfig model() {
+    throw new UnsupportedOperationException("toys have no model");
   }
 
   @Override

@@ -95,7 +95,8 @@ final class OneModelStage implements Objective {
               }
               return trained.loss(
                   pass, pass.tape().constant(ids, Shape.of(sequences, length)), scale);
-            }));
+            }),
+        (long) sequences * length * config.training().microBatches());
   }
 
   @Override

@@ -1,7 +1,7 @@
 package dev.firesteel.spark.driver;
 
 import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.nn.Recompute;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.Quantities;
@@ -45,16 +45,16 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
   }
 
   /** The plan of a run in this process, with the heap that the plan recommends. */
-  public RunPlan plan(PretrainConfig config, int vocabularySize) {
+  public RunPlan plan(StageConfig config, int vocabularySize) {
     return plan(config, vocabularySize, 0);
   }
 
   /** The plan of a run in this process as it is. */
-  public RunPlan planWithin(PretrainConfig config, int vocabularySize) {
+  public RunPlan planWithin(StageConfig config, int vocabularySize) {
     return plan(config, vocabularySize, heapBytes);
   }
 
-  private RunPlan plan(PretrainConfig config, int vocabularySize, long heap) {
+  private RunPlan plan(StageConfig config, int vocabularySize, long heap) {
     int computing = config.compute().threads() == 0 ? threads : config.compute().threads();
     return RunPlan.of(
         config,
@@ -65,7 +65,7 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
   }
 
   /** A sentence for a run that this process's heap is too small for. */
-  public Optional<String> warning(RunPlan plan, PretrainConfig config, int vocabularySize) {
+  public Optional<String> warning(RunPlan plan, StageConfig config, int vocabularySize) {
     long needed = plan.memory().recommendedHeapBytes();
     if (needed <= heapBytes) {
       return Optional.empty();
@@ -90,13 +90,11 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
   }
 
   /** The choices of recomputation that fit, if any. */
-  private String smaller(PretrainConfig config, int vocabularySize) {
+  private String smaller(StageConfig config, int vocabularySize) {
     for (Recompute recompute : List.of(Recompute.ATTENTION, Recompute.BLOCK)) {
       if (recompute.compareTo(config.compute().recompute()) > 0) {
         String override = "compute.recompute=" + recompute.name().toLowerCase(Locale.ROOT);
-        PretrainConfig changed =
-            ConfigLoader.parse(
-                PretrainConfig.class, ConfigLoader.toYaml(config), "the plan", List.of(override));
+        StageConfig changed = ConfigLoader.with(config, override);
         if (plan(changed, vocabularySize).memory().recommendedHeapBytes() <= heapBytes) {
           return ", or with " + override;
         }

@@ -63,6 +63,7 @@ public final class RunStatus implements TrainingListener {
   private final Deque<String> notices = new ArrayDeque<>();
   private TrainingPlan plan; // null before the first
   private Instant started; // of the plan
+  private long lastTokens; // at the last step
   private long lastStep = -1; // before the plan's first step
   private Instant lastAt;
   private boolean saidThatNotAllAreShown;
@@ -122,6 +123,7 @@ public final class RunStatus implements TrainingListener {
       start(begun.plan());
     } else if (event instanceof TrainingEvent.StepLogged logged) {
       lastStep = logged.step();
+      lastTokens = logged.tokens();
       lastAt = clock.instant();
       measured(logged.step(), logged.training(), false);
     } else if (event instanceof TrainingEvent.Evaluated evaluated) {
@@ -201,13 +203,21 @@ public final class RunStatus implements TrainingListener {
     return new Numbers(
         step(),
         plan == null ? 0 : plan.steps(),
-        step() * (plan == null ? 0 : plan.tokensPerStep()),
+        tokens(),
         Collections.unmodifiableMap(values),
         checkpoints.isEmpty() ? -1 : checkpoints.getLast().step(),
         attempts.isEmpty() ? 0 : attempts.getLast().number(),
         plan == null ? 0 : plan.worldSize(),
         (int) rankStates().stream().filter(RankState::straggler).count(),
         secondsLeft());
+  }
+
+  /** Tokens trained on, as last logged. */
+  private long tokens() {
+    if (plan == null) {
+      return 0;
+    }
+    return lastStep < 0 ? plan.fromStep() * plan.tokensPerStep() : lastTokens;
   }
 
   /** The last report of a rank of the current attempt. */

@@ -38,14 +38,7 @@ import org.slf4j.LoggerFactory;
  * <p>Runs on the driver.
  */
 public final class PrepareJob {
-  private static final Logger LOG = LoggerFactory.getLogger(PrepareJob.class);
-
   static final String TOKENIZER_FILE = "tokenizer.json";
-
-  /** What an interrupted run may leave behind, and a new one may delete. */
-  private static final Pattern OWN_FILE =
-      Pattern.compile(
-          "(train|validation)-\\d+\\.(bin|idx)|(tokenizer|tokenizer_config|manifest)\\.json|_.*");
 
   private final SparkSession spark;
   private final PretrainConfig config;
@@ -103,9 +96,10 @@ public final class PrepareJob {
       requireSame(existing.get(), settings, inputs);
       return new Prepared(existing.get(), true);
     }
-    requireOwnFolder(fs);
-    try (FolderLock lock = FolderLock.take(fs, folder, "set data.path to another folder")) {
-      return new Prepared(build(source, inputs, settings, given, fs), false);
+    PreparedFolder own = new PreparedFolder(fs, folder);
+    own.require();
+    try (FolderLock lock = own.lock()) {
+      return new Prepared(build(source, inputs, settings, given, own), false);
     }
   }
 
@@ -146,50 +140,12 @@ public final class PrepareJob {
     }
   }
 
-  /** A folder that is writable and contains no other files. */
-  private void requireOwnFolder(FileSystem fs) {
-    Path probe = new Path(folder, "_writable");
-    try {
-      if (fs.exists(folder)) {
-        if (fs.getFileStatus(folder).isFile()) {
-          throw UserException.usage(
-              "data.path %s must be a folder, got a file: set data.path to another folder"
-                  .formatted(folder));
-        }
-        for (FileStatus file : fs.listStatus(folder)) {
-          if (!OWN_FILE.matcher(file.getPath().getName()).matches()) {
-            throw UserException.usage(
-                "data.path %s must be empty or hold prepared data, got %s: set data.path to another folder"
-                    .formatted(folder, file.getPath().getName()));
-          }
-        }
-      } else if (!fs.mkdirs(folder)) {
-        throw new IOException("Permission denied");
-      }
-      fs.create(probe, true).close();
-      fs.delete(probe, false);
-    } catch (IOException e) {
-      throw HadoopFiles.explain("creating the folder data.path " + folder, e);
-    }
-  }
-
-  /** The manifest first: without it there is no data, should this be interrupted. */
-  private void deleteOwnFiles(FileSystem fs) throws IOException {
-    fs.delete(new Path(folder, DatasetManifest.FILE_NAME), false);
-    for (FileStatus file : fs.listStatus(folder)) {
-      String name = file.getPath().getName();
-      if (OWN_FILE.matcher(name).matches() && !name.equals(FolderLock.FILE_NAME)) {
-        fs.delete(file.getPath(), true);
-      }
-    }
-  }
-
   private DatasetManifest build(
       SourceFiles source,
       DatasetManifest.Inputs inputs,
       String settings,
       Optional<Tokenizer> given,
-      FileSystem fs) {
+      PreparedFolder own) {
     return withDocuments(
         source,
         inputs,
@@ -200,8 +156,9 @@ public final class PrepareJob {
           // checked.
           boolean done = false;
           try {
-            deleteOwnFiles(fs);
-            DatasetManifest manifest = write(selected, inputs, settings, tokenizer, fs);
+            own.clear();
+            DatasetManifest manifest =
+                write(selected, inputs, settings, tokenizer, own.fileSystem());
             manifest.write(folder, conf);
             done = true;
             return manifest;
@@ -209,7 +166,7 @@ public final class PrepareJob {
             throw HadoopFiles.explain("preparing " + folder, e);
           } finally {
             if (!done) {
-              deleteAfterFailure(fs);
+              own.clearAfterFailure();
             }
           }
         });
@@ -261,15 +218,6 @@ public final class PrepareJob {
         selected.counts,
         written.train(),
         written.validation());
-  }
-
-  /** Frees a full disk; anything that cannot be deleted is deleted by the next run. */
-  private void deleteAfterFailure(FileSystem fs) {
-    try {
-      deleteOwnFiles(fs);
-    } catch (IOException e) {
-      LOG.warn("Cannot delete what is unfinished in {}: {}", folder, e.getMessage());
-    }
   }
 
   /** The documents that are kept, and the split of each. */

@@ -16,6 +16,7 @@ import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.nn.Lora;
+import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.FileNotFoundException;
@@ -94,11 +95,11 @@ public final class ModelDirectory {
   }
 
   /**
-   * Reads a language model with its weights, without the heads that may lie beside them.
+   * Reads a language model with its weights, into which adapters are merged, without the heads that
+   * may lie beside them.
    *
    * @param notices receives a line about tensors that are ignored, if any are
-   * @throws UserException if the directory holds none, or one that cannot be loaded, such as one
-   *     with adapters
+   * @throws UserException if the directory holds none, or one that cannot be loaded
    */
   public static LanguageModel read(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
@@ -126,21 +127,15 @@ public final class ModelDirectory {
     }
   }
 
-  /** Without its heads a language model computes the same, without its adapters it does not. */
+  /** Without its heads a language model computes the same. */
   private static void ignoreHeads(FileSystem fs, Path directory, Consumer<String> notices) {
     try {
-      Set<String> others = OtherParameters.names(fs, directory);
-      others.stream()
-          .filter(Lora::isAdapter)
-          .findFirst()
-          .ifPresent(
-              adapter -> {
-                throw UserException.failure(
-                    "the model in %s must have no adapters to be used by itself, got %s: merge them into its weights first"
-                        .formatted(directory, adapter));
-              });
-      if (!others.isEmpty()) {
-        notices.accept("Ignored in %s: %s".formatted(directory, String.join(", ", others)));
+      List<String> heads =
+          OtherParameters.names(fs, directory).stream()
+              .filter(name -> !Lora.isAdapter(name))
+              .toList();
+      if (!heads.isEmpty()) {
+        notices.accept("Ignored in %s: %s".formatted(directory, String.join(", ", heads)));
       }
     } catch (IOException e) {
       throw HadoopFiles.explain("reading the model in " + directory, e);
@@ -166,20 +161,47 @@ public final class ModelDirectory {
   }
 
   /**
-   * Overwrites the weights that Hugging Face has names for, and leaves a model's heads and adapters
-   * as they are: those in float32 bit for bit, those in bfloat16 and float16 by the same values in
+   * Overwrites the weights that Hugging Face has names for, with the directory's adapters merged into
+   * them, and leaves a model's own heads and adapters as they are. Without adapters, those in float32 bit for bit, those in bfloat16 and float16 by the same values in
    * float32. Buffers of published directories and a head that equals the embedding that it is tied
    * to are ignored ({@link PublishedNames}).
    *
    * @param notices receives a line about tensors that are ignored, if any are
    * @throws UserException that names the first tensor that is missing, unknown, of another shape,
-   *     or not of a floating-point type, or an adapter of the directory, without which its weights
-   *     are not those of the model
+   *     or not of a floating-point type
    */
   public static void readBackbone(
       FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
-    readPublished(fs, directory, model, notices);
+    Optional<Lora> adapters;
+    try {
+      adapters = OtherParameters.adapters(fs, directory);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    }
+    if (adapters.isPresent()) {
+      mergeInto(fs, directory, adapters.get(), model, notices);
+    } else {
+      readPublished(fs, directory, model, notices);
+    }
     ignoreHeads(fs, directory, notices);
+  }
+
+  private static void mergeInto(
+      FileSystem fs,
+      Path directory,
+      Lora adapters,
+      LanguageModel model,
+      Consumer<String> notices) {
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    try (LanguageModel adapted =
+        Models.declare(readConfig(fs, directory), parameters, adapters)) {
+      parameters.build().allocate(model.parameters().backend(), DType.F32);
+      readPublished(fs, directory, adapted, notices);
+      OtherParameters.readAdapters(fs, directory, adapted);
+      adapters.merge(adapted.parameters(), model.parameters());
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    }
   }
 
   private static void readPublished(

@@ -9,6 +9,8 @@ import dev.firesteel.format.safetensors.SafetensorsFile;
 import dev.firesteel.format.safetensors.TensorInfo;
 import dev.firesteel.format.safetensors.TensorSource;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.Lora;
+import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
 import java.io.IOException;
@@ -16,6 +18,7 @@ import java.io.OutputStream;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.hadoop.fs.FileSystem;
@@ -28,6 +31,11 @@ import org.apache.hadoop.fs.Path;
  * has no such file.
  */
 final class OtherParameters {
+  /** Metadata of a file with adapters: that of their settings which their shapes do not show. */
+  private static final String LORA_ALPHA = "lora_alpha";
+
+  private static final String LORA_A = ".lora_a.weight";
+
   static final String FILE = "firesteel/parameters.safetensors";
 
   private OtherParameters() {}
@@ -41,8 +49,10 @@ final class OtherParameters {
     if (tensors.isEmpty()) {
       return;
     }
+    Map<String, String> metadata = new LinkedHashMap<>(Safetensors.PYTORCH_METADATA);
+    model.adapters().ifPresent(lora -> metadata.put(LORA_ALPHA, String.valueOf(lora.alpha())));
     try (OutputStream out = writer.create(FILE)) {
-      Safetensors.write(tensors, Safetensors.PYTORCH_METADATA, out);
+      Safetensors.write(tensors, metadata, out);
     }
   }
 
@@ -71,18 +81,32 @@ final class OtherParameters {
     }
   }
 
+  /** Overwrites the model's adapters, bit for bit, and leaves heads of the file out. */
+  static void readAdapters(FileSystem fs, Path directory, LanguageModel model) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(fs, new Path(directory, FILE))) {
+      for (Parameter parameter : HuggingFaceNames.others(model)) {
+        requireStored(directory, file, parameter);
+        load(file, parameter, model.parameters().weights());
+      }
+    }
+  }
+
+  private static void requireStored(Path directory, SafetensorsFile file, Parameter parameter) {
+    TensorInfo stored = file.tensors().get(parameter.name());
+    if (stored == null) {
+      throw missing(directory, parameter.name());
+    }
+    if (!stored.shape().equals(parameter.shape())) {
+      throw UserException.failure(
+          "parameter %s of the model in %s must have the shape %s, got %s: it is another model"
+              .formatted(parameter.name(), directory, parameter.shape(), stored.shape()));
+    }
+    file.requireFloats(parameter.name());
+  }
+
   private static void check(Path directory, SafetensorsFile file, Map<String, Parameter> wanted) {
     for (Parameter parameter : wanted.values()) {
-      TensorInfo stored = file.tensors().get(parameter.name());
-      if (stored == null) {
-        throw missing(directory, parameter.name());
-      }
-      if (!stored.shape().equals(parameter.shape())) {
-        throw UserException.failure(
-            "parameter %s of the model in %s must have the shape %s, got %s: it is another model"
-                .formatted(parameter.name(), directory, parameter.shape(), stored.shape()));
-      }
-      file.requireFloats(parameter.name());
+      requireStored(directory, file, parameter);
     }
     Set<String> more = new TreeSet<>(file.tensors().keySet());
     more.removeAll(wanted.keySet());
@@ -118,6 +142,42 @@ final class OtherParameters {
     }
     try (SafetensorsFile file = SafetensorsFile.open(fs, path)) {
       return new TreeSet<>(file.tensors().keySet());
+    }
+  }
+
+  /**
+   * The settings of the adapters in a directory's file; empty if it has none.
+   *
+   * @throws UserException if the file does not say how they are scaled
+   */
+  static Optional<Lora> adapters(FileSystem fs, Path directory) throws IOException {
+    Path path = new Path(directory, FILE);
+    if (!fs.exists(path)) {
+      return Optional.empty();
+    }
+    try (SafetensorsFile file = SafetensorsFile.open(fs, path)) {
+      List<String> projections =
+          file.tensors().keySet().stream()
+              .filter(name -> name.endsWith(LORA_A))
+              .map(name -> name.substring(0, name.length() - LORA_A.length()))
+              .sorted()
+              .toList();
+      if (projections.isEmpty()) {
+        return Optional.empty();
+      }
+      String alpha = file.metadata().get(LORA_ALPHA);
+      if (alpha == null) {
+        throw UserException.failure(
+            "%s must have %s in its metadata, since it holds adapters, got none: train them again"
+                .formatted(path, LORA_ALPHA));
+      }
+      int rank = file.tensors().get(projections.get(0) + LORA_A).shape().dim(0);
+      return Optional.of(
+          new Lora(
+              rank,
+              Double.parseDouble(alpha),
+              0,
+              NamePattern.all(projections.toArray(String[]::new))));
     }
   }
 

@@ -1,0 +1,74 @@
+package dev.firesteel.data;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.example.Example;
+import dev.firesteel.example.TrainedTokens;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * An example as a line of JSON, the form in which prepared examples are stored:
+ *
+ * <pre>
+ * {"documents":[{"tokens":[5,9,12,7],"trained":[[2,4]]}],"fields":{}}
+ * </pre>
+ *
+ * <p>{@code trained} lists ranges {@code [begin, end)} of positions.
+ */
+public final class ExampleLine {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private ExampleLine() {}
+
+  /** The example's line, without the line end. */
+  public static String write(Example example) {
+    ObjectNode line = JSON.createObjectNode();
+    ArrayNode documents = line.putArray("documents");
+    for (TrainedTokens document : example.documents()) {
+      ObjectNode node = documents.addObject();
+      ArrayNode tokens = node.putArray("tokens");
+      ArrayNode ranges = node.putArray("trained");
+      for (int i = 0; i < document.length(); i++) {
+        tokens.add(document.token(i));
+        if (document.isTrained(i) && !document.isTrained(i - 1)) {
+          int end = i;
+          while (end < document.length() && document.isTrained(end)) {
+            end++;
+          }
+          ranges.addArray().add(i).add(end);
+        }
+      }
+    }
+    line.set("fields", example.fields());
+    return line.toString();
+  }
+
+  /**
+   * The example of a line.
+   *
+   * @throws JsonProcessingException if it is not one
+   */
+  public static Example parse(String line) throws JsonProcessingException {
+    JsonNode node = JSON.readTree(line);
+    List<TrainedTokens> documents = new ArrayList<>();
+    for (JsonNode document : node.path("documents")) {
+      JsonNode ids = document.path("tokens");
+      int[] tokens = new int[ids.size()];
+      for (int i = 0; i < tokens.length; i++) {
+        tokens[i] = ids.get(i).intValue();
+      }
+      boolean[] trained = new boolean[tokens.length];
+      for (JsonNode range : document.path("trained")) {
+        for (int i = range.get(0).intValue(); i < range.get(1).intValue(); i++) {
+          trained[i] = true;
+        }
+      }
+      documents.add(new TrainedTokens(tokens, trained));
+    }
+    return new Example(documents, node.path("fields"));
+  }
+}

@@ -1,0 +1,74 @@
+package dev.firesteel.train;
+
+import dev.firesteel.data.DatasetManifest.Part;
+import dev.firesteel.data.ExampleDataset;
+import dev.firesteel.data.ExampleManifest;
+import dev.firesteel.error.UserException;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.TokenizerFiles;
+import dev.firesteel.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * Opened prepared examples: the tokenizer and the examples that it encoded.
+ *
+ * @param train training examples
+ * @param validation validation examples, possibly none
+ */
+public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleDataset validation) {
+  /**
+   * Opens a folder of prepared examples, such as {@code data.path}.
+   *
+   * @throws UserException if there are none, or a file is damaged
+   */
+  public static ExampleData open(Path folder, Configuration hadoop) {
+    ExampleDataset train = ExampleDataset.open(folder, Part.TRAIN, hadoop);
+    if (train.size() == 0) {
+      throw UserException.usage(
+          "%s must hold training examples, got none: lower data.validation_fraction or give more records"
+              .formatted(folder));
+    }
+    return new ExampleData(
+        tokenizer(folder, train.manifest(), hadoop),
+        train,
+        ExampleDataset.open(folder, Part.VALIDATION, hadoop));
+  }
+
+  private static Tokenizer tokenizer(Path folder, ExampleManifest manifest, Configuration hadoop) {
+    Path file = new Path(folder, manifest.tokenizer().file());
+    try {
+      Tokenizer tokenizer =
+          TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
+      if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
+        throw UserException.failure(
+            "the tokenizer %s must be that of the examples in the same folder (SHA-256 %s), got %s: delete the folder and run the stage again"
+                .formatted(file, manifest.tokenizer().sha256(), tokenizer.sha256()));
+      }
+      return tokenizer;
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the tokenizer " + file, e);
+    }
+  }
+
+  /** Source of the chat template. */
+  public String template() {
+    return train.manifest().template();
+  }
+
+  /** Identifies all examples: SHA-256 of the hashes of their files, in order. */
+  public String sha256() {
+    MessageDigest digest = HadoopFiles.sha256();
+    for (Part part : Part.values()) {
+      for (ExampleManifest.FileEntry file : train.manifest().part(part).files()) {
+        digest.update(
+            (part.title() + " " + file.sha256() + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}
