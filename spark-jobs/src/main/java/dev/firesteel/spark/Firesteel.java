@@ -8,6 +8,7 @@ import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
+import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
 import dev.firesteel.spark.cli.Version;
 import dev.firesteel.spark.process.Failures;
@@ -44,6 +45,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PrepareCommand.class,
       TokenizerCommand.class,
       PretrainCommand.class,
+      SftCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

@@ -18,7 +18,21 @@ public final class ScalarHead implements Layer {
    */
   public ScalarHead(
       ParameterSet.Builder parameters, String name, int width, Initializer initializer) {
-    linear = new Linear(parameters, name, width, 1, true, initializer);
+    this(parameters, name, width, true, initializer);
+  }
+
+  /**
+   * As above.
+   *
+   * @param withBias whether there is a bias
+   */
+  public ScalarHead(
+      ParameterSet.Builder parameters,
+      String name,
+      int width,
+      boolean withBias,
+      Initializer initializer) {
+    linear = new Linear(parameters, name, width, 1, withBias, initializer);
     linear.weight().asTable();
   }
 

@@ -1,8 +1,13 @@
 package dev.firesteel.stage;
 
+import dev.firesteel.config.DpoConfig;
+import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.RewardConfig;
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
+import dev.firesteel.data.DatasetManifest.Part;
+import dev.firesteel.data.ExampleDataset;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
@@ -16,7 +21,9 @@ public final class Stages {
   private static final List<Stage<?>> ALL =
       List.of(
           new Stage<>(PretrainConfig.class, Stages::pretrain),
-          new Stage<>(SftConfig.class, Stages::fineTune));
+          new Stage<>(SftConfig.class, Stages::fineTune),
+          new Stage<>(RewardConfig.class, Stages::reward),
+          new Stage<>(DpoConfig.class, Stages::dpo));
 
   /** Opens a stage's data and creates its run. */
   @FunctionalInterface
@@ -49,6 +56,22 @@ public final class Stages {
         .open(config, data, hadoop, context);
   }
 
+  /** The configuration with the number of steps that {@code training.epochs} takes. */
+  public static <C extends ExampleStageConfig> C resolveSteps(
+      Class<C> root, C config, Configuration hadoop) {
+    if (config.training().epochs() == 0) {
+      return config;
+    }
+    ExampleDataset examples = ExampleDataset.open(new Path(config.dataFolder()), Part.TRAIN, hadoop);
+    return root.cast(resolveSteps(config, examples));
+  }
+
+  private static ExampleStageConfig resolveSteps(
+      ExampleStageConfig config, ExampleDataset examples) {
+    return config.withSamples(
+        config instanceof SftConfig sft ? FineTuning.rows(sft, examples) : examples.size());
+  }
+
   private static TrainingRun pretrain(
       PretrainConfig config, Path data, Configuration hadoop, TrainingContext context) {
     return pretrain(config, TrainingData.open(data, hadoop), context);
@@ -57,12 +80,34 @@ public final class Stages {
   private static TrainingRun fineTune(
       SftConfig config, Path data, Configuration hadoop, TrainingContext context) {
     ExampleData examples = ExampleData.open(data, hadoop);
-    SftConfig resolved = config.withSamples(FineTuning.rows(config, examples.train()));
+    SftConfig resolved = (SftConfig) resolveSteps(config, examples.train());
     return new TrainingRun(
         resolved,
         context,
         FineTuning.info(resolved, examples),
         () -> new FineTuning(resolved, examples, context));
+  }
+
+  private static TrainingRun reward(
+      RewardConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    ExampleData examples = ExampleData.open(data, hadoop);
+    RewardConfig resolved = (RewardConfig) resolveSteps(config, examples.train());
+    return new TrainingRun(
+        resolved,
+        context,
+        RewardModeling.info(resolved, examples),
+        () -> new RewardModeling(resolved, examples, context));
+  }
+
+  private static TrainingRun dpo(
+      DpoConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    ExampleData examples = ExampleData.open(data, hadoop);
+    DpoConfig resolved = (DpoConfig) resolveSteps(config, examples.train());
+    return new TrainingRun(
+        resolved,
+        context,
+        PreferenceTuning.info(resolved, examples),
+        () -> new PreferenceTuning(resolved, examples, context));
   }
 
   /** A pretraining run on data that is already open. */

@@ -16,4 +16,20 @@ public record StageData(
     String sha256,
     long tokensPerStep,
     long trainingTokens,
-    long validationTokens) {}
+    long validationTokens) {
+
+  /**
+   * Of prepared examples.
+   *
+   * @param batch examples of a step
+   */
+  public static StageData ofExamples(ExampleData data, int batch) {
+    long tokens = data.train().manifest().train().tokens();
+    return new StageData(
+        data.tokenizer(),
+        data.sha256(),
+        Math.round((double) tokens * batch / data.train().size()),
+        tokens,
+        data.validation().manifest().validation().tokens());
+  }
+}

@@ -188,7 +188,8 @@ public final class StartingModel {
     }
   }
 
-  private static long checksum(Segment weights) {
+  /** CRC-32C of weights, in the order of the parameters. */
+  public static long checksum(Segment weights) {
     CRC32C crc = new CRC32C();
     for (Parameter parameter : weights.parameters().parameters()) {
       float[] values = new float[Math.toIntExact(parameter.size())];

@@ -3,6 +3,7 @@ package dev.firesteel.spark.cli;
 import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.train.StartingModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,12 +27,17 @@ final class ConfigArguments {
       description = "Keys that win over those of the file.")
   private List<String> overrides = new ArrayList<>();
 
-  /** The configuration, with what comes from the model that it starts from, if it names one. */
+  /** The configuration of pretraining. */
   PretrainConfig load() {
-    ConfigDraft<PretrainConfig> draft =
+    return load(PretrainConfig.class);
+  }
+
+  /** The configuration, with what comes from the model that it starts from, if it names one. */
+  <C extends Record & StageConfig> C load(Class<C> root) {
+    ConfigDraft<C> draft =
         file == null
-            ? ConfigLoader.draft(PretrainConfig.class, overrides)
-            : ConfigLoader.draft(PretrainConfig.class, file, overrides);
+            ? ConfigLoader.draft(root, overrides)
+            : ConfigLoader.draft(root, file, overrides);
     return StartingModel.resolve(draft, SparkHadoopUtil.get().newConfiguration(new SparkConf()));
   }
 }

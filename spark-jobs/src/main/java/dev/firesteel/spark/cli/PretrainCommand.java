@@ -53,34 +53,7 @@ public final class PretrainCommand implements Callable<Integer> {
       PlannedData data =
           PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
       PretrainConfig resolved = data.resolveSteps(config);
-      tellMemory(open.session(), resolved, data, out);
-      TrainingOutcome outcome = pretrain(open.session(), resolved);
-      return outcome == TrainingOutcome.INTERRUPTED ? Failures.INTERRUPTED : 0;
+      return Training.run(open.session(), resolved, data.vocabularySize(), out);
     }
-  }
-
-  /** Before the first step, since a heap that is too small would end the run at any later one. */
-  private static void tellMemory(
-      SparkSession spark, PretrainConfig config, PlannedData data, PrintWriter out) {
-    TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
-    RunPlan plan = process.planWithin(config, data.vocabularySize());
-    out.println(
-        "Memory: "
-            + Quantities.bytes(plan.memory().peakHeapBytes())
-            + " of heap expected, of "
-            + Quantities.bytes(process.heapBytes())
-            + " allowed; ./firesteel plan shows the parts");
-    process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
-  }
-
-  private static TrainingOutcome pretrain(SparkSession spark, PretrainConfig config) {
-    var progress = new ProgressLine(System.out, onTerminal());
-    return Interruption.graceful(
-        TrainingPlugin.driver()::requestStop, () -> new TrainingJob(spark, config).run(progress));
-  }
-
-  /** The launcher checks this: {@code System.console()} behaves differently across JDKs. */
-  private static boolean onTerminal() {
-    return Boolean.getBoolean("firesteel.terminal");
   }
 }

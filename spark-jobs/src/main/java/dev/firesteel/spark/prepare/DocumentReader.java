@@ -101,7 +101,7 @@ final class DocumentReader {
   }
 
   /** Reads files that are already listed, each completely or not at all. */
-  private static DataFrameReader reader(SparkSession spark) {
+  static DataFrameReader reader(SparkSession spark) {
     SparkSession session = spark.newSession();
     RuntimeConfig conf = session.conf();
     // Listing the files again in a separate job is slow, and ships classes that Kryo does not
@@ -245,7 +245,7 @@ final class DocumentReader {
    * needed, and the partitions are the same each time. Dropped records have no hash and are in the
    * first.
    */
-  private static final class ByHash extends Partitioner {
+  static final class ByHash extends Partitioner {
     private static final long serialVersionUID = 1L;
     private static final int DIGITS = 8;
 

@@ -55,10 +55,20 @@ final class SourceFiles {
 
   /** Lists the files; a recipe creates its own first. */
   static SourceFiles find(DataConfig data, Configuration conf, Consumer<String> progress) {
+    return find(data.source(), data.format(), conf, progress);
+  }
+
+  /**
+   * The same for a source of another section.
+   *
+   * @param wanted format as configured
+   */
+  static SourceFiles find(
+      String source, DataConfig.Format wanted, Configuration conf, Consumer<String> progress) {
     String location =
-        JavaSources.find(data.source())
+        JavaSources.find(source)
             .map(recipe -> JavaSources.documents(recipe, progress).toUri().toString())
-            .orElse(data.source());
+            .orElse(source);
     if (location.matches("(?i)https?:.*")) {
       throw UserException.usage(
           "data.source must be on a file system, got the web address %s: download it (curl -LO) and name the file"
@@ -69,22 +79,22 @@ final class SourceFiles {
       files = list(location, conf);
     } catch (IllegalArgumentException e) {
       throw UserException.usage(
-          "data.source %s must be a path or a URI: %s".formatted(data.source(), e.getMessage()), e);
+          "data.source %s must be a path or a URI: %s".formatted(source, e.getMessage()), e);
     } catch (IOException e) {
       if (e.getMessage() != null && e.getMessage().startsWith(BROKEN_GLOB)) {
         throw UserException.usage(
             "data.source %s must be a glob where it has one of {}[]*?, got an invalid one%s: close its brackets, or put a backslash before a literal character"
-                .formatted(data.source(), e.getMessage().substring(BROKEN_GLOB.length())),
+                .formatted(source, e.getMessage().substring(BROKEN_GLOB.length())),
             e);
       }
-      throw HadoopFiles.explain("listing data.source " + data.source(), e);
+      throw HadoopFiles.explain("listing data.source " + source, e);
     }
     if (files.isEmpty()) {
       throw UserException.usage(
-          "data.source %s must hold files, got none".formatted(data.source()));
+          "data.source %s must hold files, got none".formatted(source));
     }
     files.forEach(file -> requireReadable(file, conf));
-    return new SourceFiles(files, format(data, files));
+    return new SourceFiles(files, format(source, wanted, files));
   }
 
   /** Rejects files that Spark would read as noise, or skip. */
@@ -202,9 +212,10 @@ final class SourceFiles {
     }
   }
 
-  private static DataConfig.Format format(DataConfig data, List<FileStatus> files) {
-    if (data.format() != DataConfig.Format.AUTO) {
-      return data.format();
+  private static DataConfig.Format format(
+      String source, DataConfig.Format wanted, List<FileStatus> files) {
+    if (wanted != DataConfig.Format.AUTO) {
+      return wanted;
     }
     Set<DataConfig.Format> formats = new TreeSet<>();
     for (FileStatus file : files) {
@@ -213,7 +224,7 @@ final class SourceFiles {
     if (formats.size() > 1) {
       throw UserException.usage(
           "data.source %s must hold files of one format, got %s by their extensions: set data.format, or a glob that matches one format"
-              .formatted(data.source(), formats.toString().toLowerCase(Locale.ROOT)));
+              .formatted(source, formats.toString().toLowerCase(Locale.ROOT)));
     }
     return formats.iterator().next();
   }

@@ -2,12 +2,15 @@ package dev.firesteel.spark.session;
 
 import com.esotericsoftware.kryo.Kryo;
 import dev.firesteel.spark.prepare.Document;
+import dev.firesteel.spark.prepare.EncodedRecord;
+import dev.firesteel.spark.prepare.ExampleTally;
 import dev.firesteel.spark.prepare.Tally;
 import dev.firesteel.spark.prepare.TokenizedDocument;
 import dev.firesteel.spark.rpc.Heartbeat;
 import dev.firesteel.spark.rpc.TrainAssignment;
 import dev.firesteel.spark.rpc.TrainReport;
 import dev.firesteel.train.RankPhase;
+import java.util.TreeMap;
 import org.apache.spark.serializer.KryoRegistrator;
 
 /**
@@ -26,6 +29,9 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(MachineReport.Finding[].class);
     kryo.register(Document.class);
     kryo.register(Tally.class);
+    kryo.register(EncodedRecord.class);
+    kryo.register(ExampleTally.class);
+    kryo.register(TreeMap.class);
     kryo.register(TokenizedDocument.class);
     kryo.register(Heartbeat.class);
     kryo.register(RankPhase.class);

@@ -12,7 +12,9 @@ import dev.firesteel.config.ModelConfig.AttentionBias;
 import dev.firesteel.config.ModelConfigBuilder;
 import dev.firesteel.error.UserException;
 import dev.firesteel.format.safetensors.FloatType;
+import dev.firesteel.tokenizer.Tokenizer;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /**
@@ -43,6 +45,11 @@ public final class HuggingFaceConfig {
           new Form(Architecture.QWEN2, "qwen2", "Qwen2ForCausalLM", 32, 0),
           new Form(Architecture.QWEN3, "qwen3", "Qwen3ForCausalLM", 32, 128));
 
+  private static final String CLASSIFIER = "ForSequenceClassification";
+
+  /** Usual names of a padding token. */
+  private static final List<String> PADDING = List.of("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>");
+
   private static final int MISTRAL_WINDOW = 4096;
   private static final int QWEN_WINDOW = 4096;
   private static final int QWEN_FULL_LAYERS = 28;
@@ -67,6 +74,34 @@ public final class HuggingFaceConfig {
     json.put("torch_dtype", torchName(dtype)); // transformers 4
     json.put("dtype", torchName(dtype)); // transformers 5
     return json;
+  }
+
+  /**
+   * Turns the configuration of a language model into that of a sequence classifier with one label,
+   * a reward model. Its score is taken at the last token that is not padding, so that the end token,
+   * at which our scores are, must not be the padding token.
+   */
+  static void makeClassifier(ObjectNode json, Tokenizer tokenizer) {
+    String name = json.path("architectures").path(0).asText();
+    json.putArray("architectures")
+        .add(name.replaceFirst("(LMHeadModel|ForCausalLM)$", CLASSIFIER));
+    json.put("num_labels", 1);
+    json.putObject("id2label").put("0", "LABEL_0");
+    json.putObject("label2id").put("LABEL_0", 0);
+    json.put("problem_type", "regression");
+    json.remove("pad_token_id");
+    for (String pad : PADDING) {
+      OptionalInt id = tokenizer.id(pad);
+      if (id.isPresent() && tokenizer.isSpecial(id.getAsInt())) {
+        json.put("pad_token_id", id.getAsInt());
+        return;
+      }
+    }
+  }
+
+  /** Whether a {@code config.json} is that of a sequence classifier. */
+  static boolean isClassifier(JsonNode json) {
+    return json.path("architectures").path(0).asText().endsWith(CLASSIFIER);
   }
 
   private static String torchName(FloatType dtype) {

@@ -5,6 +5,7 @@ import dev.firesteel.backend.RopeSpec;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.format.huggingface.HuggingFaceTensor.Layout;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import java.util.ArrayList;
@@ -150,7 +151,10 @@ public final class HuggingFaceNames {
   }
 
   private void untiedHead() {
-    if (!config.tieEmbeddings()) {
+    String score = ScoredModel.REWARD_HEAD + ".weight";
+    if (parameters.contains(score)) {
+      whole(score, score);
+    } else if (!config.tieEmbeddings()) {
       whole("lm_head.weight", "head.weight");
     }
   }

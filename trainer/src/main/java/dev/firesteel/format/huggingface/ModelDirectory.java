@@ -15,8 +15,10 @@ import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.ParameterSet;
+import dev.firesteel.nn.Projections;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.FileNotFoundException;
@@ -86,6 +88,9 @@ public final class ModelDirectory {
     OtherParameters.write(writer, model, weights);
     ObjectNode config = HuggingFaceConfig.write(model.config(), dtype);
     putTokenIds(config, tokenizer);
+    if (model.parameters().contains(ScoredModel.REWARD_HEAD + ".weight")) {
+      HuggingFaceConfig.makeClassifier(config, tokenizer);
+    }
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
     writer.write(
@@ -120,8 +125,56 @@ public final class ModelDirectory {
    * @throws UserException if the directory holds none, or one that cannot be loaded
    */
   public static ModelConfig readConfig(FileSystem fs, Path directory) {
+    JsonNode json = configJson(fs, directory);
+    if (HuggingFaceConfig.isClassifier(json)) {
+      throw UserException.usage(
+          "%s must be a language model, got a reward model (%s): name the model that it was trained from, or another one"
+              .formatted(directory, json.path("architectures").path(0).asText()));
+    }
+    return HuggingFaceConfig.read(json);
+  }
+
+  /**
+   * Reads a reward model with its head and its normalization; adapters are merged.
+   *
+   * @param notices receives a line about tensors that are ignored, if any are
+   * @throws UserException if the directory holds none, or one that cannot be loaded
+   */
+  public static ScoredModel readReward(
+      FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
+    JsonNode json = configJson(fs, directory);
+    if (!HuggingFaceConfig.isClassifier(json)) {
+      throw UserException.usage(
+          "%s must be a reward model, got a model of the class %s: train one with the command reward"
+              .formatted(directory, json.path("architectures").path(0).asText("unknown")));
+    }
+    ModelConfig config = HuggingFaceConfig.read(json);
+    ScoredModel plain = ScoredModel.reward(config, Projections.DENSE);
+    plain.parameters().allocate(backend, DType.F32);
     try {
-      return HuggingFaceConfig.read(Safetensors.JSON.readTree(text(fs, directory, CONFIG)));
+      Optional<Lora> adapters = OtherParameters.adapters(fs, directory);
+      if (adapters.isEmpty()) {
+        readWeights(fs, directory, plain.backbone(), notices);
+        return plain;
+      }
+      try (ScoredModel adapted = ScoredModel.reward(config, adapters.get())) {
+        adapted.parameters().allocate(backend, DType.F32);
+        readWeights(fs, directory, adapted.backbone(), notices);
+        adapters.get().merge(adapted.parameters(), plain.parameters());
+      }
+      return plain;
+    } catch (IOException e) {
+      plain.close();
+      throw HadoopFiles.explain("reading the model in " + directory, e);
+    } catch (RuntimeException e) {
+      plain.close();
+      throw e;
+    }
+  }
+
+  private static JsonNode configJson(FileSystem fs, Path directory) {
+    try {
+      return Safetensors.JSON.readTree(text(fs, directory, CONFIG));
     } catch (JsonProcessingException e) {
       throw UserException.failure("%s is not valid JSON".formatted(new Path(directory, CONFIG)), e);
     }
@@ -194,7 +247,7 @@ public final class ModelDirectory {
       Consumer<String> notices) {
     ParameterSet.Builder parameters = ParameterSet.builder();
     try (LanguageModel adapted =
-        Models.declare(readConfig(fs, directory), parameters, adapters)) {
+        Models.declare(model.config(), parameters, adapters)) {
       parameters.build().allocate(model.parameters().backend(), DType.F32);
       readPublished(fs, directory, adapted, notices);
       OtherParameters.readAdapters(fs, directory, adapted);
@@ -215,7 +268,8 @@ public final class ModelDirectory {
         more.remove(names.stored(tensor.name()));
       }
       // The embedding is the first in the order of the network.
-      String ignored = ignored(directory, tensors, more, wanted.get(0), names);
+      boolean tied = HuggingFaceConfig.read(configJson(fs, directory)).tieEmbeddings();
+      String ignored = ignored(directory, tensors, more, wanted.get(0), names, tied);
       for (ParameterTensor tensor : wanted) {
         tensor.load(tensors, names.stored(tensor.name()));
       }
@@ -231,6 +285,7 @@ public final class ModelDirectory {
    * Lists the ignored tensors, for a notice.
    *
    * @param more all tensors that are not the model's
+   * @param tied whether the directory's head is tied to its embedding
    * @throws UserException that names the first one that may be a weight
    */
   private static String ignored(
@@ -238,7 +293,8 @@ public final class ModelDirectory {
       ModelTensors tensors,
       Set<String> more,
       ParameterTensor embedding,
-      PublishedNames names)
+      PublishedNames names,
+      boolean tied)
       throws IOException {
     Map<String, Integer> buffers = new TreeMap<>();
     List<String> ignored = new ArrayList<>();
@@ -246,10 +302,13 @@ public final class ModelDirectory {
       Optional<String> buffer = names.buffer(name, tensors.shape(name));
       if (buffer.isPresent()) {
         buffers.merge(buffer.get(), 1, Integer::sum);
+      } else if (name.equals(PublishedNames.REWARD_HEAD)
+          || (name.equals(PublishedNames.HEAD) && !tied)) {
+        ignored.add("%s, which this model does not have".formatted(name));
       } else if (name.equals(PublishedNames.HEAD)) {
-        String tied = names.stored(embedding.name());
-        requireTiedHead(directory, tensors, tied, embedding.shape());
-        ignored.add("%s, a copy of %s".formatted(name, tied));
+        String tiedTo = names.stored(embedding.name());
+        requireTiedHead(directory, tensors, tiedTo, embedding.shape());
+        ignored.add("%s, a copy of %s".formatted(name, tiedTo));
       } else {
         throw UserException.failure(
             "the model in %s has the tensor %s, which this architecture does not have: it is another model"

@@ -17,6 +17,9 @@ public final class PublishedNames {
   /** The output head; some directories hold it although it is tied to the embedding. */
   public static final String HEAD = "lm_head.weight";
 
+  /** The head of a sequence classifier, such as a reward model. */
+  public static final String REWARD_HEAD = "score.weight";
+
   private static final Pattern GPT2_BUFFERS =
       Pattern.compile("h\\.(\\d+)\\.attn\\.(bias|masked_bias)");
   private static final Pattern LLAMA_BUFFERS =
