@@ -51,6 +51,37 @@ public final class TokenGroups {
     return new TokenGroups(groups, targets.length / tokens);
   }
 
+  /**
+   * The same tokens, of which those of the other sequences belong to none: what is left out of a
+   * loss is left out of its denominator, too.
+   *
+   * @param included [sequences]
+   */
+  public TokenGroups only(boolean[] included) {
+    if (included.length != lengths.length) {
+      throw new IllegalArgumentException(
+          "loss: there must be a mark for each of "
+              + lengths.length
+              + " sequences, got "
+              + included.length);
+    }
+    int[] left = groups.clone();
+    for (int i = 0; i < left.length; i++) {
+      left[i] = left[i] >= 0 && included[left[i]] ? left[i] : -1;
+    }
+    return new TokenGroups(left, lengths.length);
+  }
+
+  /** Tokens of the batch, including those that belong to no sequence. */
+  public int size() {
+    return groups.length;
+  }
+
+  /** The sequence that a token belongs to; negative for none. */
+  public int sequence(int token) {
+    return groups[token];
+  }
+
   /** Sequences. */
   public int count() {
     return lengths.length;
