@@ -3,9 +3,15 @@ package dev.firesteel.benchmarks;
 /** One decoder with a key-value cache under measurement. */
 abstract class Generation implements Work {
   final GenerationTask task;
+  private Runnable afterPrompts = () -> {};
 
   Generation(GenerationTask task) {
     this.task = task;
+  }
+
+  /** Runs {@code action} whenever the prompts and their first tokens are done. */
+  void afterPrompts(Runnable action) {
+    afterPrompts = action;
   }
 
   /** Forgets all tokens. */
@@ -70,6 +76,7 @@ abstract class Generation implements Work {
     start();
     advance(sequences, 0, GenerationTask.PROMPT);
     store(best(), sequences, GenerationTask.PROMPT);
+    afterPrompts.run();
     long prompted = System.nanoTime();
     for (int at = GenerationTask.PROMPT + 1; at < task.capacity(); at++) {
       advance(sequences, at - 1, at);

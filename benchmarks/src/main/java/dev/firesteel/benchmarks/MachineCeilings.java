@@ -93,6 +93,11 @@ record MachineCeilings(
         best(threads, () -> reading(large)));
   }
 
+  /** {@link #read} alone, in GB/s, within seconds. */
+  static double measureRead(int threads) {
+    return best(threads, () -> reading(600 * MEGA / Float.BYTES / threads));
+  }
+
   /** Work that can be repeated. */
   private record Repeatable(Runnable run, double amount) {}
 

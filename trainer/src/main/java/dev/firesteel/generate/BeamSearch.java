@@ -96,7 +96,7 @@ final class BeamSearch {
   private List<Beam> continuations(Beam beam, int source, float[] logits) {
     BitSet seen = (BitSet) promptTokens.clone();
     beam.tokens().forEach(seen::set);
-    TokenSampler.penalize(logits, seen, options.repetitionPenalty());
+    TokenSampler.penalize(logits, 0, seen, options.repetitionPenalty());
     int[] ids = TokenSampler.ranked(logits, Math.min(logits.length, 2 * options.beams()));
     float highest = logits[ids[0]];
     double sum = 0;

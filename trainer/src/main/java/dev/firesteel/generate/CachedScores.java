@@ -1,21 +1,16 @@
 package dev.firesteel.generate;
 
 import dev.firesteel.array.ArrayPool;
-import dev.firesteel.array.Shape;
 import dev.firesteel.model.LanguageModel;
-import dev.firesteel.nn.ForwardPass;
-import dev.firesteel.nn.KeyValueCache;
-import dev.firesteel.tensor.Tape;
-import dev.firesteel.tensor.Tensor;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
-/** A model's logits with a key-value cache: each token is computed once. */
+/** A model's logits for a search, which copies sequences at each step. */
 final class CachedScores implements NextTokenScores, AutoCloseable {
-  private final LanguageModel model;
-  private final ArrayPool pool;
   private final List<int[]> prompts;
   private final int tokenizerVocabulary;
-  private final KeyValueCache cache;
+  private final DecodingRows rows;
 
   /**
    * @param prompts not empty, none of them empty
@@ -29,66 +24,35 @@ final class CachedScores implements NextTokenScores, AutoCloseable {
       List<int[]> prompts,
       int capacity,
       int tokenizerVocabulary) {
-    this.model = model;
-    this.pool = pool;
     this.prompts = prompts;
     this.tokenizerVocabulary = tokenizerVocabulary;
-    cache = model.newCache(pool, prompts.size(), capacity);
+    rows = new DecodingRows(model, pool, prompts.size(), capacity);
   }
 
   @Override
   public float[][] first() {
-    int batch = prompts.size();
-    int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElseThrow();
-    // Short prompts are padded on the right with id 0: causality hides padding from earlier tokens,
-    // and
-    // the cache hides it from later ones.
-    int[] ids = new int[batch * longest];
-    int[] lengths = new int[batch];
-    int[] lastRows = new int[batch];
-    for (int b = 0; b < batch; b++) {
-      int[] prompt = prompts.get(b);
-      System.arraycopy(prompt, 0, ids, b * longest, prompt.length);
-      lengths[b] = prompt.length;
-      lastRows[b] = b * longest + prompt.length - 1;
-    }
-    return pass(ids, longest, lengths, lastRows);
+    rows.begin(IntStream.range(0, prompts.size()).toArray(), prompts);
+    return logits(prompts.size());
   }
 
   @Override
   public float[][] next(int[] sources, int[] tokens) {
-    cache.select(sources);
-    int[] ones = new int[tokens.length];
-    int[] rows = new int[tokens.length];
-    for (int i = 0; i < tokens.length; i++) {
-      ones[i] = 1;
-      rows[i] = i;
-    }
-    return pass(tokens, 1, ones, rows);
+    rows.select(sources);
+    rows.advance(tokens);
+    return logits(tokens.length);
   }
 
-  private float[][] pass(int[] ids, int tokens, int[] counts, int[] lastRows) {
-    int batch = counts.length;
-    int vocabulary = model.config().vocabularySize();
-    float[] flat = new float[Math.multiplyExact(batch, vocabulary)];
-    try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
-      ForwardPass pass = ForwardPass.inference(tape, model.parameters());
-      Tensor hidden = model.hidden(pass, tape.constant(ids, Shape.of(batch, tokens)), cache);
-      // The last hidden state of each sequence, gathered like rows of an embedding table.
-      Tensor table = hidden.reshape(batch * tokens, model.config().width());
-      Tensor last = tape.constant(lastRows, Shape.of(batch)).embedding(table);
-      tape.backend().download(model.head(pass, last).array(), flat, 0);
-    }
-    cache.append(counts);
-    float[][] logits = new float[batch][tokenizerVocabulary];
-    for (int b = 0; b < batch; b++) {
-      System.arraycopy(flat, b * vocabulary, logits[b], 0, tokenizerVocabulary);
+  private float[][] logits(int batch) {
+    float[][] logits = new float[batch][];
+    for (int i = 0; i < batch; i++) {
+      int start = rows.start(i);
+      logits[i] = Arrays.copyOfRange(rows.logits(), start, start + tokenizerVocabulary);
     }
     return logits;
   }
 
   @Override
   public void close() {
-    cache.close();
+    rows.close();
   }
 }

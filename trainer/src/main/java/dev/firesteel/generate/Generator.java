@@ -133,10 +133,6 @@ public final class Generator {
         : FinishReason.CONTEXT;
   }
 
-  private CachedScores scores(List<int[]> prompts, int capacity) {
-    return new CachedScores(model, pool, prompts, capacity, tokenizer.vocabularySize());
-  }
-
   private boolean endsDocument(int token) {
     return documents.ends().contains(token);
   }
@@ -144,37 +140,12 @@ public final class Generator {
   private List<Completion> sample(
       List<int[]> prompts, GenerationOptions options, TokenListener listener) {
     TokenSampler sampler = new TokenSampler(options);
-    List<Sequence> all = new ArrayList<>();
-    int capacity = 0;
+    List<Sequence> sequences = new ArrayList<>();
     for (int i = 0; i < prompts.size(); i++) {
-      all.add(new Sequence(i, prompts.get(i), options));
-      capacity = Math.max(capacity, prompts.get(i).length + room(prompts.get(i).length, options));
+      sequences.add(new Sequence(i, prompts.get(i), options, sampler, listener));
     }
-    List<Sequence> active = all;
-    try (CachedScores scores = scores(prompts, capacity)) {
-      float[][] logits = scores.first();
-      while (true) {
-        List<Sequence> remaining = new ArrayList<>();
-        List<Integer> sources = new ArrayList<>();
-        for (int row = 0; row < active.size(); row++) {
-          Sequence sequence = active.get(row);
-          sequence.accept(
-              sampler.sample(logits[row], sequence.seen, sequence.random), false, listener);
-          if (sequence.reason == null) {
-            remaining.add(sequence);
-            sources.add(row);
-          }
-        }
-        active = remaining;
-        if (active.isEmpty()) {
-          return all.stream().map(Sequence::completion).toList();
-        }
-        logits =
-            scores.next(
-                sources.stream().mapToInt(Integer::intValue).toArray(),
-                active.stream().mapToInt(Sequence::lastToken).toArray());
-      }
-    }
+    ContinuousBatch.run(model, pool, sequences, sequences.size(), () -> {});
+    return sequences.stream().map(Sequence::completion).toList();
   }
 
   private Completion searchBeams(
@@ -191,12 +162,14 @@ public final class Generator {
             this::endsDocument,
             tokens -> holdsStopString(prompt, tokens, options.stopStrings()),
             promptTokens);
-    try (CachedScores scores = scores(List.of(prompt), prompt.length + room)) {
+    try (CachedScores scores =
+        new CachedScores(
+            model, pool, List.of(prompt), prompt.length + room, tokenizer.vocabularySize())) {
       BeamSearch.Finished best = search.search(scores);
-      Sequence sequence = new Sequence(index, prompt, options);
+      Sequence sequence = new Sequence(index, prompt, options, new TokenSampler(options), listener);
       int last = best.tokens().size() - 1;
       for (int i = 0; i <= last; i++) {
-        sequence.accept(best.tokens().get(i), i == last, listener);
+        sequence.accept(best.tokens().get(i), i == last);
       }
       return sequence.completion();
     }
@@ -215,20 +188,29 @@ public final class Generator {
   }
 
   /** One prompt's completion as it grows. */
-  private final class Sequence {
+  private final class Sequence implements ContinuousBatch.Sequence {
     private final int index;
-    private final int promptLength;
+    private final int[] prompt;
     private final GenerationOptions options;
+    private final TokenSampler sampler;
+    private final TokenListener listener;
     private final RandomStream random;
     private final BitSet seen = new BitSet();
     private final List<Integer> tokens = new ArrayList<>();
     private final CompletionText text;
     private FinishReason reason;
 
-    Sequence(int index, int[] prompt, GenerationOptions options) {
+    Sequence(
+        int index,
+        int[] prompt,
+        GenerationOptions options,
+        TokenSampler sampler,
+        TokenListener listener) {
       this.index = index;
-      this.promptLength = prompt.length;
+      this.prompt = prompt;
       this.options = options;
+      this.sampler = sampler;
+      this.listener = listener;
       random = RandomStream.of(options.seed(), "generate", index);
       text = new CompletionText(tokenizer, prompt, options.stopStrings());
       for (int id : prompt) {
@@ -236,11 +218,31 @@ public final class Generator {
       }
     }
 
+    @Override
+    public int[] prompt() {
+      return prompt;
+    }
+
+    @Override
+    public int room() {
+      return Generator.this.room(prompt.length, options);
+    }
+
+    @Override
+    public void accept(float[] logits, int start) {
+      accept(sampler.sample(logits, start, tokenizer.vocabularySize(), seen, random), false);
+    }
+
+    @Override
+    public boolean ended() {
+      return reason != null;
+    }
+
     /**
      * @param last whether no token follows, even if nothing here says so: a beam ends with a stop
      *     string that the text holds back
      */
-    void accept(int token, boolean last, TokenListener listener) {
+    void accept(int token, boolean last) {
       tokens.add(token);
       seen.set(token);
       String added = "";
@@ -250,8 +252,8 @@ public final class Generator {
         added = text.append(token);
         if (text.stopped()) {
           reason = FinishReason.STOP;
-        } else if (tokens.size() == room(promptLength, options)) {
-          reason = reasonAtRoom(promptLength, options);
+        } else if (tokens.size() == room()) {
+          reason = reasonAtRoom(prompt.length, options);
         }
       }
       if (reason != null || last) {
@@ -263,7 +265,8 @@ public final class Generator {
       listener.onToken(index, token, added);
     }
 
-    int lastToken() {
+    @Override
+    public int lastToken() {
       return tokens.get(tokens.size() - 1);
     }
 

@@ -4,6 +4,7 @@ import dev.firesteel.array.ArrayPool;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.nn.CacheRows;
 import dev.firesteel.nn.CausalSelfAttention;
 import dev.firesteel.nn.Embedding;
 import dev.firesteel.nn.ForwardPass;
@@ -147,8 +148,15 @@ final class Decoder implements LanguageModel {
   }
 
   @Override
-  public Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache) {
+  public Tensor hidden(ForwardPass pass, Tensor ids, CacheRows cache) {
     requireShape(ids, cache.capacity());
+    if (ids.shape().dim(0) != cache.count()) {
+      throw new IllegalArgumentException(
+          "model: ids must have a row for each of "
+              + cache.count()
+              + " rows of the cache, got "
+              + ids.shape());
+    }
     Rows rows = Rows.cached(pass.tape(), ids.shape().dim(1), cache);
     Tensor x = layers.embedding().apply(pass, ids);
     if (layers.positions() != null) {

@@ -2,6 +2,7 @@ package dev.firesteel.model;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.nn.CacheRows;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.KeyValueCache;
 import dev.firesteel.nn.Lora;
@@ -46,11 +47,18 @@ public interface LanguageModel extends AutoCloseable {
    */
   Tensor hidden(ForwardPass pass, Tensor ids, RowLayout layout);
 
+  /** {@link #hidden(ForwardPass, Tensor, CacheRows)} of all rows of a cache. */
+  default Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache) {
+    return hidden(pass, ids, cache.all());
+  }
+
   /**
    * Like {@link #hidden(ForwardPass, Tensor)} for new tokens that follow those in {@code cache}.
-   * Their keys and values are written to the cache; {@link KeyValueCache#append} then counts them.
+   * Their keys and values are written to the cache; {@link CacheRows#append} then counts them.
+   *
+   * @param cache B rows
    */
-  Tensor hidden(ForwardPass pass, Tensor ids, KeyValueCache cache);
+  Tensor hidden(ForwardPass pass, Tensor ids, CacheRows cache);
 
   /** Logits of the next token: {@code hidden [..., C] -> logits [..., V]}. */
   Tensor head(ForwardPass pass, Tensor hidden);

@@ -87,17 +87,21 @@ public final class CausalSelfAttention {
 
   /**
    * Like {@link #attend(ForwardPass, Tensor, Rows)} for new tokens that follow those in {@code
-   * cache}, to which their keys and values are written. Without a gradient.
+   * cache}, to which their keys and values are written. Without a gradient. The first tokens of
+   * sequences attend to each other as without a cache, so that rows need not be consecutive.
    *
    * @param layer the index of this layer in the cache
    */
-  public Tensor attend(ForwardPass pass, Tensor x, Rows rows, KeyValueCache cache, int layer) {
+  public Tensor attend(ForwardPass pass, Tensor x, Rows rows, CacheRows cache, int layer) {
     Tensor packed = packed(pass, x, rows);
     if (packed.requiresGradient()) {
       throw new UnsupportedOperationException(
           "attention with a cache has no gradient; use an inference tape");
     }
     cache.write(layer, packed.array(), spec);
+    if (cache.isEmpty()) {
+      return packed.attention(spec, rows.ranges());
+    }
     return Tensor.attention(
         spec,
         new HeadColumns(packed, 0),

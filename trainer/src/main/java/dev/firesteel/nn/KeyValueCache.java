@@ -9,6 +9,7 @@ import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Backend.Write;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * Keys and values of the tokens so far of a batch of sequences, for each layer {@code [B, S, G *
@@ -17,6 +18,10 @@ import java.util.Arrays;
  * <p>A model's cached pass over {@code [B, T]} new tokens writes positions {@code length(b) + t};
  * {@link #append} then says how many of them count. Anything a pass wrote beyond that (the padding
  * of a short prompt) is overwritten by the next tokens before it can be attended to.
+ *
+ * <p>A pass may be one over {@linkplain CacheRows some of the rows} while the others wait: a row
+ * whose sequence has ended is {@linkplain #reset reset} and takes the next prompt, and no other row
+ * is copied.
  */
 public final class KeyValueCache implements AutoCloseable {
   private final Backend backend;
@@ -87,48 +92,102 @@ public final class KeyValueCache implements AutoCloseable {
     return lengths.clone();
   }
 
-  /** Writes the keys and values of new tokens, packed as {@code spec} says, after the others. */
-  void write(int layer, NdArray packed, AttentionSpec spec) {
-    backend.attention().append(packed, spec.packedKeys(), keys[layer], positions);
-    backend.attention().append(packed, spec.packedValues(), values[layer], positions);
+  /** All rows, as the sequences of a pass. */
+  public CacheRows all() {
+    return range(0, lengths.length);
   }
 
-  /** The keys of a layer, [B, S, G * K]. */
-  NdArray keys(int layer) {
-    return keys[layer];
+  /** The rows {@code [start, end)}, as the sequences of a pass. */
+  public CacheRows range(int start, int end) {
+    return new CacheRows(this, IntStream.range(start, end).toArray());
   }
 
-  /** The values of a layer, [B, S, G * K]. */
-  NdArray values(int layer) {
-    return values[layer];
+  /**
+   * Chosen rows, as the sequences of a pass: sequence i is row {@code rows[i]}.
+   *
+   * @throws IllegalArgumentException if a row does not exist or appears twice
+   */
+  public CacheRows rows(int... rows) {
+    return new CacheRows(this, rows.clone());
+  }
+
+  /**
+   * Writes the keys and values of new tokens, packed as {@code spec} says, after those of the rows
+   * {@code [row, row + B)}.
+   *
+   * @param packed [B, T, (H + 2G) K]
+   */
+  void write(int layer, NdArray packed, AttentionSpec spec, int row) {
+    int end = row + packed.shape().dim(0);
+    NdArray starts = positions.slice(row, end);
+    backend.attention().append(packed, spec.packedKeys(), keys[layer].slice(row, end), starts);
+    backend.attention().append(packed, spec.packedValues(), values[layer].slice(row, end), starts);
+  }
+
+  /** The keys of the rows {@code [start, end)} of a layer, [end - start, S, G * K]. */
+  NdArray keys(int layer, int start, int end) {
+    return keys[layer].slice(start, end);
+  }
+
+  /** The values of the rows {@code [start, end)} of a layer, [end - start, S, G * K]. */
+  NdArray values(int layer, int start, int end) {
+    return values[layer].slice(start, end);
   }
 
   /** Counts {@code tokens[b]} of those written by the last pass as part of sequence b. */
   public void append(int... tokens) {
-    if (tokens.length != lengths.length) {
+    all().append(tokens);
+  }
+
+  /** Counts {@code tokens[i]} of those written by the last pass as part of row {@code rows[i]}. */
+  void append(int[] rows, int[] tokens) {
+    if (tokens.length != rows.length) {
       throw new IllegalArgumentException(
           "append: there must be one count for each of "
-              + lengths.length
+              + rows.length
               + " sequences, got "
               + tokens.length);
     }
     int[] longer = lengths.clone();
-    for (int b = 0; b < tokens.length; b++) {
-      longer[b] += tokens[b];
-      if (tokens[b] < 0 || longer[b] > capacity) {
+    for (int i = 0; i < tokens.length; i++) {
+      int row = rows[i];
+      longer[row] += tokens[i];
+      if (tokens[i] < 0 || longer[row] > capacity) {
         throw new IllegalArgumentException(
             "append: sequence "
-                + b
+                + row
                 + " must have 0 to "
                 + capacity
                 + " tokens, got "
-                + longer[b]
+                + longer[row]
                 + " after "
-                + tokens[b]
+                + tokens[i]
                 + " more");
       }
     }
     lengths = longer;
+    uploadPositions();
+  }
+
+  /** Empties rows, for other sequences; the other rows keep theirs. */
+  public void reset(int... rows) {
+    for (int row : rows) {
+      lengths[row] = 0;
+    }
+    uploadPositions();
+  }
+
+  /** Moves a sequence to another row, whose own is lost; its former row is then empty. */
+  public void move(int from, int to) {
+    if (from == to) {
+      return;
+    }
+    for (int layer = 0; layer < keys.length; layer++) {
+      copy(keys[layer], from, keys[layer], to);
+      copy(values[layer], from, values[layer], to);
+    }
+    lengths[to] = lengths[from];
+    lengths[from] = 0;
     uploadPositions();
   }
 
@@ -156,15 +215,25 @@ public final class KeyValueCache implements AutoCloseable {
 
   private NdArray select(NdArray from, int[] sources) {
     NdArray to = allocate(sources.length);
-    Shape row = Shape.of(1, capacity * groups * headWidth);
     for (int i = 0; i < sources.length; i++) {
-      NdArray source = from.slice(sources[i], sources[i] + 1).reshape(row);
-      NdArray target = to.slice(i, i + 1).reshape(row);
-      int columns = lengths[sources[i]] * groups * headWidth;
-      backend.elementwise().copyColumns(source, 0, target, 0, columns, Write.SET);
+      copy(from, sources[i], to, i);
     }
     scope.release(from);
     return to;
+  }
+
+  /** Copies the tokens of a row. */
+  private void copy(NdArray from, int source, NdArray to, int target) {
+    Shape row = Shape.of(1, capacity * groups * headWidth);
+    backend
+        .elementwise()
+        .copyColumns(
+            from.slice(source, source + 1).reshape(row),
+            0,
+            to.slice(target, target + 1).reshape(row),
+            0,
+            lengths[source] * groups * headWidth,
+            Write.SET);
   }
 
   private void uploadPositions() {

@@ -23,8 +23,8 @@ public record Rows(Tensor positions, Tensor ranges) {
   }
 
   /** New tokens that follow those in a cache. */
-  public static Rows cached(Tape tape, int tokens, KeyValueCache cache) {
-    Shape shape = Shape.of(cache.batch(), tokens);
+  public static Rows cached(Tape tape, int tokens, CacheRows cache) {
+    Shape shape = Shape.of(cache.count(), tokens);
     int[] past = cache.lengths();
     return new Rows(
         tape.constant(RowLayout.cachedPositions(tokens, past), shape),

@@ -76,7 +76,7 @@ class TokenSamplerTest {
     BitSet seen = new BitSet();
     seen.set(0, 2);
 
-    TokenSampler.penalize(logits, seen, 1.5);
+    TokenSampler.penalize(logits, 0, seen, 1.5);
 
     assertThat(logits).containsExactly(2, -4.5f, 3, -3);
   }
@@ -87,7 +87,7 @@ class TokenSamplerTest {
     RandomStream random = RandomStream.of(1, "test");
     int[] counts = new int[4];
     for (int i = 0; i < 9000; i++) {
-      counts[sampler.sample(LOGITS.clone(), new BitSet(), random)]++;
+      counts[sampler.sample(LOGITS.clone(), 0, 4, new BitSet(), random)]++;
     }
 
     // Expected 4000, 2000, 3000; standard deviations below 50.
@@ -95,6 +95,59 @@ class TokenSamplerTest {
     assertThat(counts[1]).isBetween(3800, 4200);
     assertThat(counts[2]).isBetween(1800, 2200);
     assertThat(counts[3]).isBetween(2800, 3200);
+  }
+
+  @Test
+  void theFastChoiceIsTheExactOneOrNone() {
+    RandomStream random = RandomStream.of(5, "test");
+    for (double temperature : new double[] {0.3, 1, 2.5}) {
+      TokenSampler sampler = new TokenSampler(options().temperature(temperature).build());
+      float[] logits = new float[1000];
+      for (int i = 0; i < logits.length; i++) {
+        logits[i] = (float) (8 * random.nextGaussian());
+      }
+      logits[17] = Float.NEGATIVE_INFINITY;
+      float[] padded = new float[1100];
+      System.arraycopy(logits, 0, padded, 50, logits.length);
+      double[] probabilities = sampler.distribution(logits).probabilities();
+      int undecided = 0;
+      for (int i = 0; i < 2000; i++) {
+        double u = random.nextDouble();
+        int fast = sampler.chooseFast(padded, 50, logits.length, u);
+        undecided += fast < 0 ? 1 : 0;
+        assertThat(fast).isIn(-1, choice(probabilities, u));
+      }
+      assertThat(undecided).as("of 2000").isLessThan(10);
+      // On a boundary, and beyond the last one.
+      double sum = 0;
+      for (int id = 0; id < 999; id++) {
+        sum += probabilities[id];
+        assertThat(
+                sampler.chooseFast(padded, 50, logits.length, Math.min(sum, 0x1.fffffffffffffp-1)))
+            .isEqualTo(-1);
+      }
+    }
+  }
+
+  private static int choice(double[] probabilities, double u) {
+    double sum = 0;
+    for (int i = 0; i < probabilities.length - 1; i++) {
+      sum += probabilities[i];
+      if (u < sum) {
+        return i;
+      }
+    }
+    return probabilities.length - 1;
+  }
+
+  @Test
+  void theFastExponentialIsWithinItsError() {
+    for (double x = 0; x > -745; x -= 0.0137) {
+      double exact = StrictMath.exp(x);
+      assertThat(FastExp.of(x)).isCloseTo(exact, within(x < -700 ? 1e-300 : 1e-11 * exact));
+    }
+    assertThat(FastExp.of(0)).isEqualTo(1);
+    assertThat(FastExp.of(Double.NEGATIVE_INFINITY)).isZero();
   }
 
   @Test

@@ -77,6 +77,10 @@ final class Attention implements HeadAttention {
 
   @Override
   public void forward(Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
+    if (head.queries() == 1) {
+      OneQuery.forward(worker, head, bf16Operands, out, logSumExp, logSumExpOffset);
+      return;
+    }
     AttentionSpec spec = head.spec();
     int width = spec.headWidth();
     int begin = head.firstKey();

@@ -86,6 +86,23 @@ interface AttentionSimd {
       int toOffset,
       int toStride);
 
+  /**
+   * {@code sums[j] = } the chain over ascending r of {@code fma(weights[r], rows[r, j], ...)}, from
+   * 0.
+   *
+   * @param rows {@code count} rows of {@code width}, {@code stride} apart
+   */
+  void weightedSum(
+      float[] weights,
+      int weightsOffset,
+      float[] rows,
+      int offset,
+      int stride,
+      int count,
+      int width,
+      float[] sums,
+      int sumsOffset);
+
   /** Rounds floats in place to the nearest bfloat16, as {@link Bf16#of}. */
   void roundToBf16(float[] x, int offset, int size);
 }

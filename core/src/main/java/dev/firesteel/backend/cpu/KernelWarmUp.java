@@ -275,6 +275,11 @@ final class KernelWarmUp {
             ATTENTION,
             s -> s.attention().scaleRows(c, 0, 64, x, 32, 60, b, 0, 64)));
     all.add(
+        new Kernel(
+            "attention.weightedSum",
+            ATTENTION,
+            s -> s.attention().weightedSum(x, 0, b, 0, 100, 90, 93, c, 0)));
+    all.add(
         new Kernel("attention.roundToBf16", ATTENTION, s -> s.attention().roundToBf16(c, 0, size)));
     all.add(
         new Kernel(

@@ -113,6 +113,26 @@ final class ScalarAttention implements AttentionSimd {
   }
 
   @Override
+  public void weightedSum(
+      float[] weights,
+      int weightsOffset,
+      float[] rows,
+      int offset,
+      int stride,
+      int count,
+      int width,
+      float[] sums,
+      int sumsOffset) {
+    for (int j = 0; j < width; j++) {
+      float sum = 0f;
+      for (int r = 0; r < count; r++) {
+        sum = Math.fma(weights[weightsOffset + r], rows[offset + r * stride + j], sum);
+      }
+      sums[sumsOffset + j] = sum;
+    }
+  }
+
+  @Override
   public void roundToBf16(float[] x, int offset, int size) {
     for (int i = offset; i < offset + size; i++) {
       x[i] = Bf16.toFloat(Bf16.of(x[i]));

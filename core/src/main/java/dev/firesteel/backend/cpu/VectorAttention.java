@@ -561,6 +561,90 @@ final class VectorAttention implements AttentionSimd {
   }
 
   @Override
+  public void weightedSum(
+      float[] weights,
+      int weightsOffset,
+      float[] rows,
+      int offset,
+      int stride,
+      int count,
+      int width,
+      float[] sums,
+      int sumsOffset) {
+    int four = width - width % (4 * LENGTH);
+    int whole = width - width % LENGTH;
+    for (int j = 0; j < four; j += 4 * LENGTH) {
+      weightedSumOfFour(
+          weights, weightsOffset, rows, offset + j, stride, count, sums, sumsOffset + j);
+    }
+    for (int j = four; j < whole; j += LENGTH) {
+      weightedSumOfOne(
+          weights, weightsOffset, rows, offset + j, stride, count, sums, sumsOffset + j);
+    }
+    for (int j = whole; j < width; j++) {
+      float sum = 0f;
+      for (int r = 0; r < count; r++) {
+        sum = Math.fma(weights[weightsOffset + r], rows[offset + r * stride + j], sum);
+      }
+      sums[sumsOffset + j] = sum;
+    }
+  }
+
+  /** Four vectors, whose chains hide each other's latency. */
+  private static void weightedSumOfFour(
+      float[] weights,
+      int weightsOffset,
+      float[] rows,
+      int offset,
+      int stride,
+      int count,
+      float[] sums,
+      int sumsOffset) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = FloatVector.zero(SPECIES);
+    FloatVector s2 = FloatVector.zero(SPECIES);
+    FloatVector s3 = FloatVector.zero(SPECIES);
+    for (int r = 0; r < count; r++) {
+      int row = offset + r * stride;
+      FloatVector weight = FloatVector.broadcast(SPECIES, weights[weightsOffset + r]);
+      s0 = weight.fma(FloatVector.fromArray(SPECIES, rows, row), s0);
+      s1 = weight.fma(FloatVector.fromArray(SPECIES, rows, row + LENGTH), s1);
+      s2 = weight.fma(FloatVector.fromArray(SPECIES, rows, row + 2 * LENGTH), s2);
+      s3 = weight.fma(FloatVector.fromArray(SPECIES, rows, row + 3 * LENGTH), s3);
+    }
+    if (s0.getClass() != VECTOR
+        || s1.getClass() != VECTOR
+        || s2.getClass() != VECTOR
+        || s3.getClass() != VECTOR) {
+      throw otherClass();
+    }
+    s0.intoArray(sums, sumsOffset);
+    s1.intoArray(sums, sumsOffset + LENGTH);
+    s2.intoArray(sums, sumsOffset + 2 * LENGTH);
+    s3.intoArray(sums, sumsOffset + 3 * LENGTH);
+  }
+
+  private static void weightedSumOfOne(
+      float[] weights,
+      int weightsOffset,
+      float[] rows,
+      int offset,
+      int stride,
+      int count,
+      float[] sums,
+      int sumsOffset) {
+    FloatVector sum = FloatVector.zero(SPECIES);
+    for (int r = 0; r < count; r++) {
+      FloatVector weight = FloatVector.broadcast(SPECIES, weights[weightsOffset + r]);
+      sum = weight.fma(FloatVector.fromArray(SPECIES, rows, offset + r * stride), sum);
+    }
+    if (sum.getClass() != VECTOR) {
+      throw otherClass();
+    }
+    sum.intoArray(sums, sumsOffset);
+  }
+
+  @Override
   public void roundToBf16(float[] x, int offset, int size) {
     int whole = size - size % LENGTH;
     for (int i = offset; i < offset + whole; i += LENGTH) {

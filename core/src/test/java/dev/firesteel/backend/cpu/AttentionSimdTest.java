@@ -117,6 +117,22 @@ class AttentionSimdTest {
     assertSameBits(got, want);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 8, 15, 16, 17, 64, 72, 93, 128})
+  void weightedSumsOfRows(int width) {
+    for (int trial = 0; trial < 20; trial++) {
+      boolean mixed = trial % 2 == 0;
+      int count = trial;
+      float[] weights = values(1, mixed);
+      float[] rows = values(64, mixed);
+      float[] got = values(4, mixed);
+      float[] want = got.clone();
+      vector.weightedSum(weights, 3, rows, 5, width + trial, count, width, got, 2);
+      scalar.weightedSum(weights, 3, rows, 5, width + trial, count, width, want, 2);
+      assertSameBits(got, want);
+    }
+  }
+
   @Test
   void roundsToBf16InPlace() {
     float[] values = new float[67];
