@@ -34,7 +34,9 @@ public final class TalesStatistics {
 
   /** Writes the files and prints their statistics. */
   public static void main(String... arguments) throws IOException {
-    Path folder = TalesDataset.cached(TalesConfig.read(Path.of(arguments[0])), Path.of(arguments[1]));
+    Path folder =
+        TalesDataset.cached(
+            TalesConfig.read(Path.of(arguments[0])), Path.of(arguments[1]), System.out::println);
     List<JsonNode> stories = read(folder, "stories");
     List<JsonNode> instructions = read(folder, "instructions");
     List<JsonNode> preferences = read(folder, "preferences");
@@ -44,7 +46,8 @@ public final class TalesStatistics {
 
     var words = new HashSet<String>();
     texts.forEach(text -> words.addAll(Arrays.asList(text.split("[ .,]+"))));
-    print("stories %d, distinct %d, distinct words %d", texts.size(), distinct(texts), words.size());
+    print(
+        "stories %d, distinct %d, distinct words %d", texts.size(), distinct(texts), words.size());
     print("| | mean | 1%% | 10%% | 50%% | 90%% | maximum |%n|---|---|---|---|---|---|---|");
     describe("tokens of a story", stories, each -> tokens(tokenizer, each, "text"));
     describe("tokens of an instruction", instructions, each -> tokens(tokenizer, each, "prompt"));
@@ -57,8 +60,10 @@ public final class TalesStatistics {
     describe("gold of rejected", preferences, each -> each.path("gold_rejected").asDouble());
     // What a model of stories scores that pays no attention to the prompt.
     int[] at = {0};
-    describe("gold of stories for prompts of the test", stories, each ->
-        gold(test.get(at[0]++ % test.size()), each.path("text").asText()));
+    describe(
+        "gold of stories for prompts of the test",
+        stories,
+        each -> gold(test.get(at[0]++ % test.size()), each.path("text").asText()));
     describe("cheerful words of chosen", preferences, each -> cheer(each, "chosen"));
     describe("cheerful words of rejected", preferences, each -> cheer(each, "rejected"));
     print(

@@ -157,9 +157,7 @@ final class Grammar {
       return facts.get(slot);
     }
     List<String> words =
-        slot.equals("attempt")
-            ? Words.ATTEMPTS.get(facts.get("obstacle"))
-            : Words.SLOTS.get(slot);
+        slot.equals("attempt") ? Words.ATTEMPTS.get(facts.get("obstacle")) : Words.SLOTS.get(slot);
     return words.get(randomness.nextInt(words.size()));
   }
 

@@ -51,8 +51,8 @@ public record TaleRequest(String hero, String wish, Outcome outcome, Map<String,
   }
 
   /**
-   * The request that the fields of a record give: {@code hero}, {@code wish}, {@code ending} and, if
-   * asked, {@code name}, {@code trait}, {@code obstacle}. Other fields do not count.
+   * The request that the fields of a record give: {@code hero}, {@code wish}, {@code ending} and,
+   * if asked, {@code name}, {@code trait}, {@code obstacle}. Other fields do not count.
    *
    * @throws UserException if a field is missing or has none of the words of tales
    */
@@ -107,7 +107,8 @@ public record TaleRequest(String hero, String wish, Outcome outcome, Map<String,
                   .formatted(who, wish, gets ? "well" : "badly");
           case 2 -> "A %s wants a %s and %s it.".formatted(who, wish, gets ? "gets" : "never gets");
           case 3 ->
-              "Please write of a %s who %s a %s.".formatted(who, gets ? "gets" : "never gets", wish);
+              "Please write of a %s who %s a %s."
+                  .formatted(who, gets ? "gets" : "never gets", wish);
           default ->
               "I want a story with a %s end: a %s wants a %s."
                   .formatted(gets ? "good" : "bad", who, wish);

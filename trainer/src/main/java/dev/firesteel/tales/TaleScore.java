@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The true ("gold") score of a text for a request, in [0, 1]; 1 only for a clean tale that holds all
- * that was asked:
+ * The true ("gold") score of a text for a request, in [0, 1]; 1 only for a clean tale that holds
+ * all that was asked:
  *
  * <pre>
  * total = completeness * (0.17 hero + 0.17 wish + 0.18 outcome + 0.08 details
@@ -34,8 +34,8 @@ import java.util.Optional;
  * @param grammar 1 / (1 + number of sentences that do not fit)
  * @param ending 1 if "The end." is the last sentence and occurs only there, else 0
  * @param repetition 1 if no other sentence occurs twice, else 0
- * @param consistency 1 if all sentences agree on the hero's kind and name, on the wish and on the
- *     obstacle, and the feeling suits the outcome, else 0
+ * @param consistency 1 if the tale is complete and its sentences agree on the hero's kind and name,
+ *     on the wish and on the obstacle, and the feeling suits the outcome, else 0
  */
 public record TaleScore(
     double completeness,
@@ -53,8 +53,7 @@ public record TaleScore(
   public static TaleScore of(TaleRequest request, String text) {
     List<String> sentences = Grammar.sentences(text);
     int endings = (int) sentences.stream().filter(Grammar.ENDING::equals).count();
-    boolean ended =
-        endings == 1 && sentences.get(sentences.size() - 1).equals(Grammar.ENDING);
+    boolean ended = endings == 1 && sentences.get(sentences.size() - 1).equals(Grammar.ENDING);
     List<String> body =
         sentences.stream().filter(sentence -> !sentence.equals(Grammar.ENDING)).toList();
 
@@ -98,11 +97,10 @@ public record TaleScore(
         body.isEmpty() ? 0 : 1.0 / (1 + body.size() - fitting.size()),
         one(ended),
         one(new HashSet<>(body).size() == body.size()),
-        one(isConsistent(parsed)));
+        one(required == Sentence.REQUIRED && isConsistent(parsed)));
   }
 
-  private static double has(
-      Map<Role, Sentence> sentences, Role role, String slot, String word) {
+  private static double has(Map<Role, Sentence> sentences, Role role, String slot, String word) {
     Sentence sentence = sentences.get(role);
     return one(sentence != null && word.equals(sentence.slots().get(slot)));
   }

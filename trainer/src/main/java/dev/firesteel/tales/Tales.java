@@ -73,8 +73,8 @@ public final class Tales {
   /**
    * Random flaws.
    *
-   * @param text probability that there are {@linkplain Flaw#OF_TEXT flaws of the text}: one, or
-   *     two in a quarter of these
+   * @param text probability that there are {@linkplain Flaw#OF_TEXT flaws of the text}: one, or two
+   *     in a quarter of these
    * @param answer probability of each {@linkplain Flaw#OF_ANSWER flaw of the answer}
    */
   public Set<Flaw> flaws(long index, double text, double answer) {
@@ -120,8 +120,7 @@ public final class Tales {
     return facts;
   }
 
-  private String text(
-      Map<String, String> facts, Outcome outcome, long index, Set<Flaw> flaws) {
+  private String text(Map<String, String> facts, Outcome outcome, long index, Set<Flaw> flaws) {
     if (flaws.contains(Flaw.OTHER_HERO)) {
       replace(facts, "hero", stream(index, "other hero"));
     }

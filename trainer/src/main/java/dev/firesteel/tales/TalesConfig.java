@@ -2,13 +2,18 @@ package dev.firesteel.tales;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Sizes and shares of the files of tales, as {@code datasets/tales/tales.yaml} gives them.
@@ -42,8 +47,18 @@ public record TalesConfig(
   private static final ObjectMapper YAML =
       new ObjectMapper(new YAMLFactory())
           .setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+
+  private static final Set<String> KEYS = keys();
+
+  private static Set<String> keys() {
+    var naming = new PropertyNamingStrategies.SnakeCaseStrategy();
+    Set<String> keys = new TreeSet<>();
+    for (RecordComponent component : TalesConfig.class.getRecordComponents()) {
+      keys.add(naming.translate(component.getName()));
+    }
+    return keys;
+  }
 
   /** Checks the ranges. */
   public TalesConfig {
@@ -85,15 +100,23 @@ public record TalesConfig(
    */
   public static TalesConfig read(Path file) throws IOException {
     try {
-      return YAML.readValue(Files.readAllBytes(file), TalesConfig.class);
-    } catch (JsonProcessingException e) {
-      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-        if (cause instanceof UserException) {
-          throw UserException.usage(file + ": " + cause.getMessage(), e);
-        }
+      JsonNode keys = YAML.readTree(Files.readAllBytes(file));
+      Set<String> got = new TreeSet<>();
+      keys.fieldNames().forEachRemaining(got::add);
+      if (!got.equals(KEYS)) {
+        throw UserException.usage(
+            "%s must have exactly the keys %s, got %s: see datasets/tales/README.md"
+                .formatted(file, KEYS, got));
       }
+      return YAML.treeToValue(keys, TalesConfig.class);
+    } catch (ValueInstantiationException e) {
+      if (e.getCause() instanceof UserException range) {
+        throw UserException.usage(file + ": " + range.getMessage(), e);
+      }
+      throw e;
+    } catch (JsonProcessingException e) {
       throw UserException.usage(
-          "%s must give each key of tales once with a number, got: %s; see datasets/tales/README.md"
+          "%s must be YAML with a number for each key, got: %s; see datasets/tales/README.md"
               .formatted(file, e.getOriginalMessage()),
           e);
     }

@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import java.util.stream.Stream;
 
@@ -24,8 +25,8 @@ import java.util.stream.Stream;
  * The files of tales, as JSON lines: the same bytes for the same {@link TalesConfig}, on every
  * machine.
  *
- * <p>Instructions, preferences, prompts and prompts of the test are made of different requests: each
- * request belongs to one of these files by its hash.
+ * <p>Instructions, preferences, prompts and prompts of the test are made of different requests:
+ * each request belongs to one of these files by its hash.
  */
 public final class TalesDataset {
   /** Part of the cache's key: increase it when the same configuration gives other bytes. */
@@ -81,12 +82,16 @@ public final class TalesDataset {
    * The folder of the files in a cache, made first if necessary. Its name is a hash of the
    * configuration, and it appears with all its files at once, so processes that make it at the same
    * time do no harm.
+   *
+   * @param progress receives a line if the files have to be made
    */
-  public static Path cached(TalesConfig config, Path cache) throws IOException {
+  public static Path cached(TalesConfig config, Path cache, Consumer<String> progress)
+      throws IOException {
     Path folder = cache.resolve(key(config));
     if (Files.isDirectory(folder)) {
       return folder;
     }
+    progress.accept("Writing tales (once; kept in " + folder + ")");
     Files.createDirectories(cache);
     Path temporary = Files.createTempDirectory(cache, "_");
     // A folder within, since a temporary one is readable by its owner alone.
