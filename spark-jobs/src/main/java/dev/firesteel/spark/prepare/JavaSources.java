@@ -8,7 +8,6 @@ import java.io.BufferedOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +20,6 @@ import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -42,6 +40,7 @@ import org.apache.hadoop.util.ShutdownHookManager;
  */
 final class JavaSources {
   static final String NAME = "java-sources";
+  static final String FILE = "pom.xml";
 
   /** Part of the cache's key: increase it when the same jars produce different documents. */
   private static final int CONVERSION = 1;
@@ -57,29 +56,6 @@ final class JavaSources {
   private JavaSources(Path recipe, Consumer<String> progress) {
     this.recipe = recipe;
     this.progress = progress;
-  }
-
-  /**
-   * The recipe's folder: {@code datasets/java-sources} under the working folder, that of this
-   * program, or any parent of either.
-   */
-  static Optional<Path> find(String source) {
-    return source.equals(NAME)
-        ? Stream.of(Path.of("").toAbsolutePath(), programFolder())
-            .flatMap(start -> Stream.iterate(start, folder -> folder != null, Path::getParent))
-            .map(folder -> folder.resolve("datasets").resolve(NAME))
-            .filter(folder -> Files.isRegularFile(folder.resolve("pom.xml")))
-            .findFirst()
-        : Optional.empty();
-  }
-
-  private static Path programFolder() {
-    try {
-      return Path.of(JavaSources.class.getProtectionDomain().getCodeSource().getLocation().toURI())
-          .getParent();
-    } catch (URISyntaxException e) {
-      throw new AssertionError("a class loader gives valid locations", e);
-    }
   }
 
   /** The folder of the documents, which are created first if necessary. */
@@ -130,7 +106,7 @@ final class JavaSources {
 
   private String key() throws IOException {
     var digest = HadoopFiles.sha256();
-    digest.update(Files.readAllBytes(recipe.resolve("pom.xml")));
+    digest.update(Files.readAllBytes(recipe.resolve(FILE)));
     digest.update((byte) CONVERSION);
     return HexFormat.of().formatHex(digest.digest());
   }
@@ -143,7 +119,7 @@ final class JavaSources {
                 "--batch-mode",
                 "--no-transfer-progress",
                 "--file",
-                recipe.resolve("pom.xml").toString(),
+                recipe.resolve(FILE).toString(),
                 "-Djars=" + jars,
                 "generate-resources"));
     // Not every signal that ends this process reaches Maven. The hook is installed before Maven

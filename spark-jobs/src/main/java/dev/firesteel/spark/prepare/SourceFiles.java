@@ -65,10 +65,7 @@ final class SourceFiles {
    */
   static SourceFiles find(
       String source, DataConfig.Format wanted, Configuration conf, Consumer<String> progress) {
-    String location =
-        JavaSources.find(source)
-            .map(recipe -> JavaSources.documents(recipe, progress).toUri().toString())
-            .orElse(source);
+    String location = Recipes.locate(source, progress);
     if (location.matches("(?i)https?:.*")) {
       throw UserException.usage(
           "data.source must be on a file system, got the web address %s: download it (curl -LO) and name the file"
@@ -164,8 +161,8 @@ final class SourceFiles {
     }
     if (roots == null || roots.length == 0) {
       throw UserException.usage(
-          "data.source %s does not exist (looked for %s): give a file, a folder, a glob, a URI or the recipe %s"
-              .formatted(location, fs.makeQualified(path), JavaSources.NAME));
+          "data.source %s does not exist (looked for %s): give a file, a folder, a glob, a URI or a recipe (%s)"
+              .formatted(location, fs.makeQualified(path), Recipes.names()));
     }
     for (FileStatus root : roots) {
       collect(fs, root, found);

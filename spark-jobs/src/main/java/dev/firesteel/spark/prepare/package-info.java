@@ -2,6 +2,6 @@
  * Text to token shards.
  *
  * <p>Uses {@code config}, {@code data}, {@code error}, {@code files}, {@code format.huggingface},
- * {@code spark.process}, {@code tokenizer}, {@code train}.
+ * {@code spark.process}, {@code tales}, {@code tokenizer}, {@code train}.
  */
 package dev.firesteel.spark.prepare;

@@ -126,12 +126,6 @@ class JavaSourcesTest {
     assertThat(recipe.resolve("cache/manifest.json")).doesNotExist();
   }
 
-  @Test
-  void findsTheRecipeFromAFolderBelowTheProject() {
-    assertThat(JavaSources.find("java-sources").orElseThrow().resolve("pom.xml")).exists();
-    assertThat(JavaSources.find("./java-sources")).isEmpty();
-  }
-
   private static void maven(Path project, String script) throws IOException {
     Path wrapper = project.resolve("mvnw");
     Files.writeString(wrapper, "#!/bin/sh\n" + script);
