@@ -185,6 +185,26 @@ public record OptimizerConfig(
         null);
   }
 
+  /** The same optimizer with another peak learning rate. */
+  public OptimizerConfig withLearningRate(double rate) {
+    return new OptimizerConfig(
+        kind,
+        rate,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        groups,
+        momentum,
+        nesterov,
+        newtonSchulzSteps,
+        updateScale,
+        matrixLearningRateFactor,
+        clipThreshold,
+        decayExponent,
+        relativeStep);
+  }
+
   /** The parsed {@code groups}, in their order. */
   public List<ParameterGroup> parameterGroups() {
     return parse(groups);

@@ -116,18 +116,23 @@ public record TrainingConfig(
    * @throws UserException if {@code training.steps} is also given and differs
    */
   TrainingConfig withSamples(long samplesPerEpoch) {
+    return withSamples(samplesPerEpoch, globalBatchSize);
+  }
+
+  /** As above, of a stage whose steps do not take {@code global_batch_size} samples. */
+  TrainingConfig withSamples(long samplesPerEpoch, int samplesPerStep) {
     if (epochs == 0) {
       return this;
     }
     BigDecimal implied =
         BigDecimal.valueOf(epochs)
             .multiply(BigDecimal.valueOf(samplesPerEpoch))
-            .divide(BigDecimal.valueOf(globalBatchSize), 0, RoundingMode.CEILING);
+            .divide(BigDecimal.valueOf(samplesPerStep), 0, RoundingMode.CEILING);
     if (implied.compareTo(BigDecimal.valueOf(Integer.MAX_VALUE)) > 0
         || (steps != 0 && steps != implied.intValue())) {
       throw UserException.usage(
           "training.epochs %s takes %s steps of %d of the %d samples of an epoch, got training.steps %d: give only one of the two"
-              .formatted(epochs, implied, globalBatchSize, samplesPerEpoch, steps));
+              .formatted(epochs, implied, samplesPerStep, samplesPerEpoch, steps));
     }
     return with(implied.intValue(), sequenceLength);
   }

@@ -28,11 +28,14 @@ public final class LogProbs {
   private final LanguageModel model;
   private final double temperature;
   private final boolean entropies;
+  private final boolean adapted;
 
-  private LogProbs(LanguageModel model, double temperature, boolean entropies) {
+  private LogProbs(
+      LanguageModel model, double temperature, boolean entropies, boolean adapted) {
     this.model = model;
     this.temperature = temperature;
     this.entropies = entropies;
+    this.adapted = adapted;
   }
 
   /**
@@ -48,12 +51,17 @@ public final class LogProbs {
               + temperature
               + ": use the temperature of sampling, or 1.");
     }
-    return new LogProbs(model, temperature, false);
+    return new LogProbs(model, temperature, false, true);
   }
 
   /** The same, with the entropy of each distribution. */
   public LogProbs withEntropies() {
-    return new LogProbs(model, temperature, true);
+    return new LogProbs(model, temperature, true, adapted);
+  }
+
+  /** Those of the model without its adapters, for {@link #compute} alone. */
+  public LogProbs withoutAdapters() {
+    return new LogProbs(model, temperature, entropies, false);
   }
 
   /**
@@ -78,7 +86,10 @@ public final class LogProbs {
       int start = row * tokens;
       int end = Math.min(rows, row + microBatch) * tokens;
       try (Tape tape = Tape.inference(model.parameters().backend(), pool)) {
-        ForwardPass pass = ForwardPass.inference(tape, model.parameters());
+        ForwardPass pass =
+            adapted
+                ? ForwardPass.inference(tape, model.parameters())
+                : ForwardPass.withoutAdapters(tape, model.parameters());
         Tensor losses =
             losses(
                 pass,

@@ -1,5 +1,6 @@
 package dev.firesteel.optim;
 
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.nn.ParameterSet;

@@ -1,7 +1,7 @@
 package dev.firesteel.rl;
 
 import dev.firesteel.loss.TokenGroups;
-import dev.firesteel.optim.TreeSum;
+import dev.firesteel.collective.TreeSum;
 import java.util.Arrays;
 
 /**

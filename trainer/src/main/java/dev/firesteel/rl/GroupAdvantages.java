@@ -46,14 +46,14 @@ public final class GroupAdvantages {
       double gamma) {
     if (groupSize < 1 || estimator.needsGroup() && groupSize < 2) {
       throw UserException.usage(
-          "rl.group_size must be at least "
+          "rollouts.group_size must be at least "
               + (estimator.needsGroup() ? 2 : 1)
-              + " with rl.estimator="
+              + " with grpo.estimator="
               + estimator.key()
               + ", got "
               + groupSize
               + (groupSize == 1
-                  ? ": of a single completion all advantages are 0; use rl.estimator=reinforce_pp"
+                  ? ": of a single completion all advantages are 0; use grpo.estimator=reinforce_pp"
                       + " or a larger group"
                   : ""));
     }

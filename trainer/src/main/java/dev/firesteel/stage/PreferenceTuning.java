@@ -23,7 +23,7 @@ import dev.firesteel.metrics.Unit;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.LogProbs;
 import dev.firesteel.nn.ForwardPass;
-import dev.firesteel.optim.TreeSum;
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.Learner;
 import dev.firesteel.train.LearnerSettings;

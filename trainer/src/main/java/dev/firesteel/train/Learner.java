@@ -12,7 +12,7 @@ import dev.firesteel.optim.GradientClipping;
 import dev.firesteel.optim.GradientExchange;
 import dev.firesteel.optim.Optimizer;
 import dev.firesteel.optim.Optimizers;
-import dev.firesteel.optim.TreeSum;
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.tensor.Tape;
 import java.util.ArrayList;
 import java.util.List;

@@ -23,6 +23,19 @@ public record LearnerSettings(
     long seed,
     Recompute recompute) {
 
+  /** The settings of a stage's second model, with a learning rate of its own. */
+  public static LearnerSettings of(StageConfig config, double learningRate) {
+    LearnerSettings first = of(config);
+    OptimizerConfig optimizer = config.optimizer().withLearningRate(learningRate);
+    return new LearnerSettings(
+        optimizer,
+        LearningRateSchedule.of(optimizer, config.schedule(), config.training().steps()),
+        first.gradientClip(),
+        first.microBatches(),
+        first.seed(),
+        first.recompute());
+  }
+
   /** The settings of a stage's configuration. */
   public static LearnerSettings of(StageConfig config) {
     return new LearnerSettings(

@@ -3,7 +3,7 @@ package dev.firesteel.train;
 import dev.firesteel.collective.Collective;
 import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.metrics.Measures;
-import dev.firesteel.optim.TreeSum;
+import dev.firesteel.collective.TreeSum;
 import java.nio.ByteBuffer;
 
 /**

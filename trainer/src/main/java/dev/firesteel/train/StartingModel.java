@@ -13,6 +13,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.run.RunDirectory;
@@ -161,6 +162,28 @@ public final class StartingModel {
     }
     ModelDirectory.readBackbone(fs, path, model, LOG::warn);
     requireSame(path, model.parameters().weights(), collective);
+  }
+
+  /**
+   * Reads a reward model, the same on every rank.
+   *
+   * @throws UserException if a rank cannot read it or reads a different one
+   */
+  public static ScoredModel readReward(String directory, TrainingContext context) {
+    Path path = new Path(directory);
+    FileSystem fs = fileSystem(path, context.run().configuration());
+    requireVisible(fs, path);
+    if (context.collective().rank() == 0) {
+      Checkpoint.find(fs, path).ifPresent(Checkpoint::verify);
+    }
+    ScoredModel model = ModelDirectory.readReward(fs, path, context.backend(), LOG::warn);
+    requireSame(path, model.parameters().weights(), context.collective());
+    return model;
+  }
+
+  /** The file system of a path. */
+  public static FileSystem fileSystem(String path, Configuration hadoop) {
+    return fileSystem(new Path(path), hadoop);
   }
 
   private static void requireVisible(FileSystem fs, Path path) {

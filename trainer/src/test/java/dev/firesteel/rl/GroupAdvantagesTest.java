@@ -71,10 +71,10 @@ class GroupAdvantagesTest {
     assertThatThrownBy(() -> new GroupAdvantages(estimator, 1, RewardScale.GROUP, 1e-4, 1))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "rl.group_size must be at least 2 with rl.estimator="
+            "rollouts.group_size must be at least 2 with grpo.estimator="
                 + estimator.key()
                 + ", got 1: of a single completion all advantages are 0; use"
-                + " rl.estimator=reinforce_pp or a larger group");
+                + " grpo.estimator=reinforce_pp or a larger group");
   }
 
   @Test

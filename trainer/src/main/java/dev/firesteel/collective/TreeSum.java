@@ -1,4 +1,4 @@
-package dev.firesteel.optim;
+package dev.firesteel.collective;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.firesteel.optim;
+package dev.firesteel.collective;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
