@@ -21,7 +21,7 @@ public final class Rendered {
     return text;
   }
 
-  /** Whether a character came from the variables marked as foreign. */
+  /** Whether a character is from a {@link Typed} text. */
   public boolean isForeign(int at) {
     return foreign.get(at);
   }
@@ -29,11 +29,5 @@ public final class Rendered {
   /** Whether a character was written between {@code generation} and {@code endgeneration}. */
   public boolean isTrained(int at) {
     return trained.get(at);
-  }
-
-  /** The first character from {@code start} that is trained or not, as asked; the length if none. */
-  public int next(boolean wanted, int start) {
-    int found = wanted ? trained.nextSetBit(start) : trained.nextClearBit(start);
-    return found < 0 ? text.length() : Math.min(found, text.length());
   }
 }

@@ -53,15 +53,14 @@ public final class Template {
   /**
    * Renders the template.
    *
-   * @param own variables whose texts count as the template's own
-   * @param foreign variables whose texts somebody else wrote
+   * @param variables strings, which count as the template's own text, {@link Typed}, integers,
+   *     doubles, booleans, null, lists and maps of them
    * @throws JinjaException with the line, if it fails, raises an exception or exceeds a limit
    */
-  public Rendered render(Map<String, ?> own, Map<String, ?> foreign, Limits limits) {
-    Map<String, Object> variables = new HashMap<>(functions());
-    own.forEach((name, value) -> variables.put(name, Values.of(value, false)));
-    foreign.forEach((name, value) -> variables.put(name, Values.of(value, true)));
-    Frame frame = Frame.of(variables, limits);
+  public Rendered render(Map<String, ?> variables, Limits limits) {
+    Map<String, Object> all = new HashMap<>(functions());
+    variables.forEach((name, value) -> all.put(name, Values.of(value)));
+    Frame frame = Frame.of(all, limits);
     body.run(frame);
     return frame.output().rendered();
   }

@@ -22,25 +22,28 @@ final class Values {
 
   private Values() {}
 
-  /** A Java value as one of a template; characters of its texts are foreign or not, keys never. */
-  static Object of(Object value, boolean foreign) {
+  /** A Java value as one of a template. */
+  static Object of(Object value) {
     if (value == null) {
       return NONE;
     }
     if (value instanceof String text) {
-      return foreign ? Text.foreign(text) : Text.own(text);
+      return Text.own(text);
+    }
+    if (value instanceof Typed typed) {
+      return Text.foreign(typed.text());
     }
     if (value instanceof Integer number) {
       return number.longValue();
     }
     if (value instanceof List<?> list) {
       List<Object> values = new ArrayList<>();
-      list.forEach(each -> values.add(of(each, foreign)));
+      list.forEach(each -> values.add(of(each)));
       return values;
     }
     if (value instanceof Map<?, ?> map) {
       Map<Object, Object> values = new LinkedHashMap<>();
-      map.forEach((key, each) -> values.put(of(key, false), of(each, foreign)));
+      map.forEach((key, each) -> values.put(of(key), of(each)));
       return values;
     }
     if (value instanceof Long || value instanceof Double || value instanceof Boolean) {
