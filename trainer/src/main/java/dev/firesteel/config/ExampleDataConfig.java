@@ -2,8 +2,8 @@ package dev.firesteel.config;
 
 import dev.firesteel.example.ExampleKind;
 import dev.firesteel.example.ExampleType;
-import dev.firesteel.example.TrainOn;
-import dev.firesteel.example.Truncation;
+import dev.firesteel.example.ExampleRules.TrainOn;
+import dev.firesteel.example.ExampleRules.Truncation;
 import java.util.List;
 
 /** Section {@code data} of the stages that train on examples: records, and what is made of them. */

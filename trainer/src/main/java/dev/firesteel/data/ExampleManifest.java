@@ -26,7 +26,8 @@ import org.apache.hadoop.fs.Path;
  * @param settingsSha256 hash of the settings that determine the examples
  * @param inputs the files that were read
  * @param tokenizer the tokenizer of the examples
- * @param template source of the chat template, which models that are trained on the examples keep
+ * @param template source of the chat template, which models that are trained on the examples keep;
+ *     empty if they were put together without one
  * @param counts what became of the records
  * @param train the training examples
  * @param validation the validation examples, possibly none

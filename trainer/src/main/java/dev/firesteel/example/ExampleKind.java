@@ -2,12 +2,23 @@ package dev.firesteel.example;
 
 /** What a stage makes of a record. */
 public enum ExampleKind {
-  /** One document of which the answers are trained. */
-  SFT,
-  /** A document for each answer to a prompt, best first. */
-  PREFERENCE,
-  /** One document with a {@code label} that says whether its answer is good. */
-  LABELLED,
-  /** A prompt alone. */
-  PROMPT
+  /** Supervised fine-tuning: one document, whose answers are trained. */
+  SFT("fine-tuning"),
+  /** Reward models and DPO: a document for each answer, best first. */
+  PREFERENCE("preferences"),
+  /** KTO: one document, and whether its answer is good. */
+  LABELLED("labelled answers"),
+  /** Reinforcement learning: the prompt alone. */
+  PROMPT("prompts");
+
+  private final String label;
+
+  ExampleKind(String label) {
+    this.label = label;
+  }
+
+  /** How errors call it. */
+  public String label() {
+    return label;
+  }
 }

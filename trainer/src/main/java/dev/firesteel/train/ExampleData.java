@@ -1,5 +1,7 @@
 package dev.firesteel.train;
 
+import dev.firesteel.chat.ChatTemplate;
+import dev.firesteel.chat.ChatTokens;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.ExampleDataset;
 import dev.firesteel.data.ExampleManifest;
@@ -11,6 +13,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.Optional;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -55,9 +59,19 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
     }
   }
 
-  /** Source of the chat template. */
-  public String template() {
-    return train.manifest().template();
+  /** The chat template of the examples; empty if they were put together without one. */
+  public Optional<ChatTemplate> template() {
+    String source = train.manifest().template();
+    return source.isEmpty()
+        ? Optional.empty()
+        : Optional.of(ChatTemplate.of("of the prepared examples", source));
+  }
+
+  /** The tokens that end an answer: generation stops at each of them. */
+  public Set<Integer> endTokens() {
+    ChatTemplate template =
+        template().or(() -> ChatTemplate.builtIn("plain")).orElseThrow();
+    return ChatTokens.of(template, tokenizer).endTokens();
   }
 
   /** Identifies all examples: SHA-256 of the hashes of their files, in order. */

@@ -2,8 +2,6 @@ package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.data.ExampleManifest;
-import dev.firesteel.spark.prepare.ExampleJob;
-import dev.firesteel.spark.prepare.ExampleCounts;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
 import dev.firesteel.stage.Stages;
@@ -50,9 +48,7 @@ public final class SftCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (SparkSessions.OpenSession open = SparkSessions.open("sft " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
-      ExampleManifest manifest = ExampleJob.run(open.session(), config, rebuild, out::println);
-      out.println(ExampleCounts.describe(manifest.counts()));
-      Examples.show(config, open.session().sparkContext().hadoopConfiguration(), out);
+      ExampleManifest manifest = Examples.prepare(open.session(), config, rebuild, out);
       return prepareOnly
           ? 0
           : Training.run(

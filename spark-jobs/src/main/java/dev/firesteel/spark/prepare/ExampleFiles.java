@@ -47,11 +47,11 @@ final class ExampleFiles {
 
   /** Writes the first {@code keep} examples. */
   static List<Written> write(
-      JavaRDD<EncodedRecord> encoded, long keep, Path folder, Configuration conf) {
+      JavaRDD<PreparedRecord> encoded, long keep, Path folder, Configuration conf) {
     int partitions = (int) Math.min(10_000, keep / FILE_EXAMPLES + 1);
-    JavaRDD<EncodedRecord> ordered =
+    JavaRDD<PreparedRecord> ordered =
         encoded
-            .filter(EncodedRecord::isKept)
+            .filter(PreparedRecord::isKept)
             .mapToPair(record -> new Tuple2<>(record.key(), record))
             .repartitionAndSortWithinPartitions(new DocumentReader.ByHash(partitions))
             .values()
@@ -76,7 +76,7 @@ final class ExampleFiles {
     }
   }
 
-  private static long size(Iterator<EncodedRecord> records) {
+  private static long size(Iterator<PreparedRecord> records) {
     long size = 0;
     for (; records.hasNext(); records.next()) {
       size++;
@@ -93,7 +93,7 @@ final class ExampleFiles {
   }
 
   private static final class Write
-      implements Function2<Integer, Iterator<EncodedRecord>, Iterator<String>> {
+      implements Function2<Integer, Iterator<PreparedRecord>, Iterator<String>> {
     private static final long serialVersionUID = 1L;
     private final long[] before;
     private final long keep;
@@ -108,14 +108,14 @@ final class ExampleFiles {
     }
 
     @Override
-    public Iterator<String> call(Integer partition, Iterator<EncodedRecord> records)
+    public Iterator<String> call(Integer partition, Iterator<PreparedRecord> records)
         throws IOException {
       Path path = new Path(folder);
       try (Out train = new Out(path, Part.TRAIN, partition);
           Out validation = new Out(path, Part.VALIDATION, partition)) {
         FileSystem fs = HadoopFiles.fileSystem(path, conf.value());
         for (long at = before[partition]; at < keep && records.hasNext(); at++) {
-          EncodedRecord record = records.next();
+          PreparedRecord record = records.next();
           (record.isValidation() ? validation : train).add(fs, record.text());
         }
         List<String> written = new ArrayList<>();

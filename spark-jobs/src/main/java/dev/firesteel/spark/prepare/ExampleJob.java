@@ -117,10 +117,8 @@ public final class ExampleJob {
     } catch (IOException e) {
       throw HadoopFiles.explain("reading the tokenizer of " + model, e);
     }
-    progress.accept(
-        "Reading records from %s, chat template %s"
-            .formatted(config.data().source(), encoder.templateName()));
-    JavaRDD<EncodedRecord> encoded =
+    progress.accept("Reading records from " + config.data().source());
+    JavaRDD<PreparedRecord> encoded =
         records.lines().map(encoder).persist(StorageLevel.DISK_ONLY());
     try {
       ExampleTally tally = tally(encoded);
@@ -131,13 +129,14 @@ public final class ExampleJob {
             "data.source %s must hold records of which examples can be made, got none: %s"
                 .formatted(config.data().source(), ExampleCounts.describe(counts)));
       }
-      return write(encoded, records, counts, tokenizer, encoder, own);
+      String template = tally.templated() > 0 ? encoder.templateSource() : "";
+      return write(encoded, records, counts, tokenizer, template, own);
     } finally {
       encoded.unpersist(false);
     }
   }
 
-  private ExampleTally tally(JavaRDD<EncodedRecord> encoded) {
+  private ExampleTally tally(JavaRDD<PreparedRecord> encoded) {
     try {
       return ExampleTally.of(encoded);
     } catch (Exception e) { // Spark's own is checked, but not declared.
@@ -167,7 +166,7 @@ public final class ExampleJob {
         first);
   }
 
-  private String place(EncodedRecord record) {
+  private String place(PreparedRecord record) {
     OptionalLong line = ExampleRecords.lineNumber(record, conf);
     return line.isEmpty()
         ? ""
@@ -191,11 +190,11 @@ public final class ExampleJob {
   }
 
   private ExampleManifest write(
-      JavaRDD<EncodedRecord> encoded,
+      JavaRDD<PreparedRecord> encoded,
       ExampleRecords records,
       ExampleManifest.Counts counts,
       Tokenizer tokenizer,
-      RecordEncoder encoder,
+      String template,
       PreparedFolder own) {
     boolean done = false;
     try {
@@ -212,7 +211,7 @@ public final class ExampleJob {
               records.inputs(),
               new DatasetManifest.TokenizerInfo(
                   PrepareJob.TOKENIZER_FILE, tokenizer.sha256(), tokenizer.vocabularySize()),
-              encoder.templateSource(),
+              template,
               counts,
               split(files, DatasetManifest.Part.TRAIN),
               split(files, DatasetManifest.Part.VALIDATION));

@@ -114,7 +114,7 @@ record ExampleRecords(
    * The number of the line, from 1, whose SHA-256 is {@code key}; empty if the record did not come
    * from a line of a file.
    */
-  static OptionalLong lineNumber(EncodedRecord record, Configuration hadoop) {
+  static OptionalLong lineNumber(PreparedRecord record, Configuration hadoop) {
     if (record.file().isEmpty()) {
       return OptionalLong.empty();
     }

@@ -11,32 +11,34 @@ public final class ExampleTally {
   private long read;
   private long kept;
   private long truncated;
+  private long templated;
   private final TreeMap<String, Long> bad = new TreeMap<>();
   private final TreeMap<String, Long> dropped = new TreeMap<>();
-  private final TreeMap<String, EncodedRecord> first = new TreeMap<>();
+  private final TreeMap<String, PreparedRecord> first = new TreeMap<>();
 
   /** For Kryo, and to add up. */
   ExampleTally() {}
 
   /** Counts all records. */
-  static ExampleTally of(JavaRDD<EncodedRecord> records) {
+  static ExampleTally of(JavaRDD<PreparedRecord> records) {
     List<ExampleTally> parts = records.mapPartitions(ExampleTally::count).collect();
     ExampleTally sum = new ExampleTally();
     parts.forEach(sum::add);
     return sum;
   }
 
-  private static Iterator<ExampleTally> count(Iterator<EncodedRecord> records) {
+  private static Iterator<ExampleTally> count(Iterator<PreparedRecord> records) {
     ExampleTally tally = new ExampleTally();
     records.forEachRemaining(tally::add);
     return List.of(tally).iterator();
   }
 
-  private void add(EncodedRecord record) {
+  private void add(PreparedRecord record) {
     read++;
     if (record.isKept()) {
       kept++;
       truncated += record.isTruncated() ? 1 : 0;
+      templated += record.isTemplated() ? 1 : 0;
       return;
     }
     (record.isBad() ? bad : dropped).merge(record.reason(), 1L, Long::sum);
@@ -47,13 +49,14 @@ public final class ExampleTally {
     read += part.read;
     kept += part.kept;
     truncated += part.truncated;
+    templated += part.templated;
     part.bad.forEach((reason, count) -> bad.merge(reason, count, Long::sum));
     part.dropped.forEach((reason, count) -> dropped.merge(reason, count, Long::sum));
     part.first.forEach((reason, record) -> first.merge(reason, record, ExampleTally::earlier));
   }
 
   /** Within a block, records are counted in the order of the file. */
-  private static EncodedRecord earlier(EncodedRecord a, EncodedRecord b) {
+  private static PreparedRecord earlier(PreparedRecord a, PreparedRecord b) {
     int byFile = a.file().compareTo(b.file());
     return byFile < 0 || (byFile == 0 && a.block() <= b.block()) ? a : b;
   }
@@ -70,6 +73,11 @@ public final class ExampleTally {
     return truncated;
   }
 
+  /** Examples that were written with the chat template. */
+  long templated() {
+    return templated;
+  }
+
   /** Records with a defect, by reason. */
   Map<String, Long> bad() {
     return bad;
@@ -81,7 +89,7 @@ public final class ExampleTally {
   }
 
   /** The first record of each reason. */
-  Map<String, EncodedRecord> first() {
+  Map<String, PreparedRecord> first() {
     return first;
   }
 

@@ -2,7 +2,7 @@ package dev.firesteel.spark.session;
 
 import com.esotericsoftware.kryo.Kryo;
 import dev.firesteel.spark.prepare.Document;
-import dev.firesteel.spark.prepare.EncodedRecord;
+import dev.firesteel.spark.prepare.PreparedRecord;
 import dev.firesteel.spark.prepare.ExampleTally;
 import dev.firesteel.spark.prepare.Tally;
 import dev.firesteel.spark.prepare.TokenizedDocument;
@@ -29,7 +29,7 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(MachineReport.Finding[].class);
     kryo.register(Document.class);
     kryo.register(Tally.class);
-    kryo.register(EncodedRecord.class);
+    kryo.register(PreparedRecord.class);
     kryo.register(ExampleTally.class);
     kryo.register(TreeMap.class);
     kryo.register(TokenizedDocument.class);

@@ -4,7 +4,7 @@ package dev.firesteel.spark.prepare;
  * What became of one record of a dataset: an example, or the reason why it is none. Ships between
  * Spark's processes: a plain class with fields.
  */
-public final class EncodedRecord {
+public final class PreparedRecord {
   private static final byte KEPT = 0;
   private static final byte BAD = 1;
   private static final byte DROPPED = 2;
@@ -12,6 +12,7 @@ public final class EncodedRecord {
   private byte outcome;
   private boolean truncated;
   private boolean validation;
+  private boolean templated;
   private String key;
   private String reason;
   private String text;
@@ -19,9 +20,9 @@ public final class EncodedRecord {
   private long block;
 
   /** For Kryo. */
-  EncodedRecord() {}
+  PreparedRecord() {}
 
-  private EncodedRecord(byte outcome, String key, String text) {
+  private PreparedRecord(byte outcome, String key, String text) {
     this.outcome = outcome;
     this.key = key;
     this.text = text;
@@ -36,11 +37,14 @@ public final class EncodedRecord {
    * @param line the example as a line of JSON
    * @param truncated whether tokens were cut off
    * @param validation whether it is held out
+   * @param templated whether it was written with the chat template
    */
-  static EncodedRecord kept(String key, String line, boolean truncated, boolean validation) {
-    EncodedRecord record = new EncodedRecord(KEPT, key, line);
+  static PreparedRecord kept(
+      String key, String line, boolean truncated, boolean validation, boolean templated) {
+    PreparedRecord record = new PreparedRecord(KEPT, key, line);
     record.truncated = truncated;
     record.validation = validation;
+    record.templated = templated;
     return record;
   }
 
@@ -52,14 +56,14 @@ public final class EncodedRecord {
    * @param reason label under which it is counted
    * @param detail what is wrong with this one
    */
-  static EncodedRecord rejected(String key, boolean bad, String reason, String detail) {
-    EncodedRecord record = new EncodedRecord(bad ? BAD : DROPPED, key, detail);
+  static PreparedRecord rejected(String key, boolean bad, String reason, String detail) {
+    PreparedRecord record = new PreparedRecord(bad ? BAD : DROPPED, key, detail);
     record.reason = reason;
     return record;
   }
 
   /** The same record with the place that it was read from. */
-  EncodedRecord at(String newFile, long newBlock) {
+  PreparedRecord at(String newFile, long newBlock) {
     file = newFile;
     block = newBlock;
     return this;
@@ -79,6 +83,10 @@ public final class EncodedRecord {
 
   boolean isValidation() {
     return validation;
+  }
+
+  boolean isTemplated() {
+    return templated;
   }
 
   String key() {
