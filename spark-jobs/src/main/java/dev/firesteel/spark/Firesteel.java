@@ -8,6 +8,10 @@ import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
+import dev.firesteel.spark.cli.DpoCommand;
+import dev.firesteel.spark.cli.GrpoCommand;
+import dev.firesteel.spark.cli.PpoCommand;
+import dev.firesteel.spark.cli.RewardCommand;
 import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
 import dev.firesteel.spark.cli.Version;
@@ -46,6 +50,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TokenizerCommand.class,
       PretrainCommand.class,
       SftCommand.class,
+      RewardCommand.class,
+      DpoCommand.class,
+      PpoCommand.class,
+      GrpoCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

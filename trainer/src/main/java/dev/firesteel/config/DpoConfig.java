@@ -32,7 +32,7 @@ public record DpoConfig(
     LoraConfig lora,
     ComputeConfig compute,
     ClusterConfig cluster,
-    @Defaults({"training.epochs=1.0", "training.micro_batch_size=4", "training.global_batch_size=16"})
+    @Defaults({"training.micro_batch_size=4", "training.global_batch_size=16"})
         TrainingConfig training,
     @Defaults({"optimizer.learning_rate=1e-6", "optimizer.weight_decay=0.0"})
         OptimizerConfig optimizer,
@@ -49,7 +49,7 @@ public record DpoConfig(
     }
     StageConfig.requirePlace(name, runsFolder);
     ExampleStageConfig.requireModel("dpo", model);
-    training = training.resolved(model.contextLength());
+    training = training.orEpochs(1).resolved(model.contextLength());
     schedule = schedule.resolved(training.steps());
     data = data.resolved(preference.kind(), model.from(), training.sequenceLength());
   }

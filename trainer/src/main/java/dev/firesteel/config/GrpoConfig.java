@@ -36,7 +36,7 @@ public record GrpoConfig(
     LoraConfig lora,
     ComputeConfig compute,
     ClusterConfig cluster,
-    @Defaults({"training.steps=100", "training.micro_batch_size=8", "training.global_batch_size=32"})
+    @Defaults({"training.micro_batch_size=8", "training.global_batch_size=32"})
         TrainingConfig training,
     @Defaults({"optimizer.learning_rate=1e-6", "optimizer.weight_decay=0.0"})
         OptimizerConfig optimizer,
@@ -54,7 +54,7 @@ public record GrpoConfig(
     }
     StageConfig.requirePlace(name, runsFolder);
     ExampleStageConfig.requireModel("grpo", model);
-    training = training.resolved(model.contextLength());
+    training = training.orSteps(100).resolved(model.contextLength());
     schedule = schedule.resolved(training.steps());
     RlConfig.requireBatches(training, rollouts);
     data =

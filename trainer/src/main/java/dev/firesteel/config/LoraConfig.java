@@ -37,6 +37,11 @@ public record LoraConfig(
     }
   }
 
+  /** No adapters. */
+  public static LoraConfig none() {
+    return new LoraConfig(0, 0, 0, List.of());
+  }
+
   /** The adapters; empty if all weights are trained. */
   public Optional<Lora> adapters() {
     return rank == 0

@@ -32,7 +32,7 @@ public record SftConfig(
     LoraConfig lora,
     ComputeConfig compute,
     ClusterConfig cluster,
-    @Defaults({"training.epochs=1.0", "training.micro_batch_size=4", "training.global_batch_size=16"})
+    @Defaults({"training.micro_batch_size=4", "training.global_batch_size=16"})
         TrainingConfig training,
     @Defaults({"optimizer.learning_rate=2e-5", "optimizer.weight_decay=0.0"})
         OptimizerConfig optimizer,
@@ -49,7 +49,7 @@ public record SftConfig(
     }
     StageConfig.requirePlace(name, runsFolder);
     ExampleStageConfig.requireModel("sft", model);
-    training = training.resolved(model.contextLength());
+    training = training.orEpochs(1).resolved(model.contextLength());
     schedule = schedule.resolved(training.steps());
     data = data.resolved(ExampleKind.SFT, model.from(), training.sequenceLength());
   }

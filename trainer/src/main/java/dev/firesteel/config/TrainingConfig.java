@@ -16,7 +16,9 @@ public record TrainingConfig(
             byDefault = "0",
             resume = Resume.SAME_RATES,
             meaning =
-                "Optimizer steps. 0: derived from `tokens` or `epochs`, or 1000 if neither is given.")
+                "Steps: updates of the weights, or rounds of rollouts (ppo, grpo). 0: derived from"
+                    + " `tokens` or `epochs`; if neither is given, 1000 (pretrain), 100 (ppo,"
+                    + " grpo), those of one epoch (all others).")
         int steps,
     @Setting(
             byDefault = "0",
@@ -84,6 +86,30 @@ public record TrainingConfig(
   /** Tokens of one step. */
   public long tokensPerStep() {
     return (long) globalBatchSize * sequenceLength;
+  }
+
+  /** The same, of {@code passes} over the data unless the length is given in any way. */
+  TrainingConfig orEpochs(double passes) {
+    return isGiven()
+        ? this
+        : new TrainingConfig(
+            0,
+            0,
+            passes,
+            microBatchSize,
+            globalBatchSize,
+            sequenceLength,
+            gradientClip,
+            skipNonFiniteLimit);
+  }
+
+  /** The same, of {@code count} steps unless the length is given in any way. */
+  TrainingConfig orSteps(int count) {
+    return isGiven() ? this : with(count, sequenceLength);
+  }
+
+  private boolean isGiven() {
+    return steps != 0 || tokens != 0 || epochs != 0;
   }
 
   TrainingConfig resolved(int contextLength) {

@@ -2,8 +2,11 @@ package dev.firesteel.stage;
 
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
+import dev.firesteel.config.GrpoConfig;
+import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.RewardConfig;
+import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DatasetManifest.Part;
@@ -23,7 +26,9 @@ public final class Stages {
           new Stage<>(PretrainConfig.class, Stages::pretrain),
           new Stage<>(SftConfig.class, Stages::fineTune),
           new Stage<>(RewardConfig.class, Stages::reward),
-          new Stage<>(DpoConfig.class, Stages::dpo));
+          new Stage<>(DpoConfig.class, Stages::dpo),
+          new Stage<>(PpoConfig.class, Stages::reinforce),
+          new Stage<>(GrpoConfig.class, Stages::reinforce));
 
   /** Opens a stage's data and creates its run. */
   @FunctionalInterface
@@ -57,13 +62,11 @@ public final class Stages {
   }
 
   /** The configuration with the number of steps that {@code training.epochs} takes. */
-  public static <C extends ExampleStageConfig> C resolveSteps(
-      Class<C> root, C config, Configuration hadoop) {
-    if (config.training().epochs() == 0) {
-      return config;
-    }
-    ExampleDataset examples = ExampleDataset.open(new Path(config.dataFolder()), Part.TRAIN, hadoop);
-    return root.cast(resolveSteps(config, examples));
+  public static ExampleStageConfig resolveSteps(ExampleStageConfig config, Configuration hadoop) {
+    return config.training().epochs() == 0
+        ? config
+        : resolveSteps(
+            config, ExampleDataset.open(new Path(config.dataFolder()), Part.TRAIN, hadoop));
   }
 
   private static ExampleStageConfig resolveSteps(
@@ -108,6 +111,17 @@ public final class Stages {
         context,
         PreferenceTuning.info(resolved, examples),
         () -> new PreferenceTuning(resolved, examples, context));
+  }
+
+  private static TrainingRun reinforce(
+      RlConfig config, Path data, Configuration hadoop, TrainingContext context) {
+    ExampleData examples = ExampleData.open(data, hadoop);
+    RlConfig resolved = (RlConfig) resolveSteps(config, examples.train());
+    return new TrainingRun(
+        resolved,
+        context,
+        Reinforcement.info(resolved, examples),
+        () -> new Reinforcement(resolved, examples, context));
   }
 
   /** A pretraining run on data that is already open. */

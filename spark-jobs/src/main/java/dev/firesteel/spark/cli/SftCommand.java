@@ -1,17 +1,10 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.SftConfig;
-import dev.firesteel.data.ExampleManifest;
-import dev.firesteel.spark.rpc.TrainingPlugin;
-import dev.firesteel.spark.session.SparkSessions;
-import dev.firesteel.stage.Stages;
-import java.io.PrintWriter;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code sft}: fine-tunes a model on instructions or conversations. */
@@ -32,30 +25,10 @@ import picocli.CommandLine.Spec;
     })
 public final class SftCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
-  @Mixin private ConfigArguments arguments;
-
-  @Option(
-      names = "--prepare-only",
-      description = "Prepare the examples, show one of them, and do not train.")
-  private boolean prepareOnly;
-
-  @Option(names = "--rebuild", description = "Delete the prepared examples and prepare them again.")
-  private boolean rebuild;
+  @Mixin private StageRun run;
 
   @Override
   public Integer call() {
-    SftConfig config = arguments.load(SftConfig.class);
-    PrintWriter out = spec.commandLine().getOut();
-    try (SparkSessions.OpenSession open = SparkSessions.open("sft " + config.name(), Map.of())) {
-      TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
-      ExampleManifest manifest = Examples.prepare(open.session(), config, rebuild, out);
-      return prepareOnly
-          ? 0
-          : Training.run(
-              open.session(),
-              Stages.resolveSteps(config, open.session().sparkContext().hadoopConfiguration()),
-              manifest.tokenizer().vocabularySize(),
-              out);
-    }
+    return run.run(SftConfig.class, spec.commandLine().getOut());
   }
 }

@@ -1,0 +1,400 @@
+package dev.firesteel.stage;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
+import dev.firesteel.config.GrpoConfig;
+import dev.firesteel.config.KlConfig;
+import dev.firesteel.config.LoraConfig;
+import dev.firesteel.config.PpoConfig;
+import dev.firesteel.config.PpoSection;
+import dev.firesteel.config.RlConfig;
+import dev.firesteel.data.ExampleDataset;
+import dev.firesteel.data.ExampleOrder;
+import dev.firesteel.error.UserException;
+import dev.firesteel.example.Example;
+import dev.firesteel.generate.Rollout;
+import dev.firesteel.loss.LossMetrics;
+import dev.firesteel.metrics.Headline;
+import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metric;
+import dev.firesteel.metrics.Metrics;
+import dev.firesteel.metrics.Unit;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.LogProbs;
+import dev.firesteel.model.ScoredModel;
+import dev.firesteel.nn.Projections;
+import dev.firesteel.random.RandomStream;
+import dev.firesteel.reward.RewardFailures;
+import dev.firesteel.reward.Rewards;
+import dev.firesteel.rl.Distribution;
+import dev.firesteel.rl.LossAverage;
+import dev.firesteel.rl.RlMetrics;
+import dev.firesteel.train.ExampleData;
+import dev.firesteel.train.Learner;
+import dev.firesteel.train.LearnerSettings;
+import dev.firesteel.train.Objective;
+import dev.firesteel.train.StageData;
+import dev.firesteel.train.StageInfo;
+import dev.firesteel.train.StageModel;
+import dev.firesteel.train.StartingModel;
+import dev.firesteel.train.TrainingContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Reinforcement learning from rewards: PPO with a value model, or GRPO and its relatives without
+ * one. A step samples completions, scores them, assigns credit to their tokens, and updates the
+ * policy several times.
+ */
+final class Reinforcement implements Objective {
+  static final Metric VALIDATION_REWARD =
+      Metric.of("val_reward", "validation reward", Unit.NONE).in("Reward");
+  static final Metric VALIDATION_GOLD =
+      Metric.of("val_gold", "validation gold score", Unit.NONE).in("Gold score");
+
+  private static final String REFERENCE = "reference_crc32c";
+  private static final String REWARD = "reward_crc32c";
+
+  private final RlConfig config;
+  private final ExampleData data;
+  private final TrainingContext context;
+  private final ExampleOrder order;
+  private final RankShare share;
+  private final CreditAssignment credit;
+  private final PromptSample sample;
+
+  // Released by close().
+  private final ArrayPool pool;
+  private final LanguageModel policy;
+  private final Learner learner;
+  private final LanguageModel reference; // null: the policy without its adapters
+  private final RewardSum rewards;
+  private final ScoredModel value; // null without a value model
+  private final Learner valueLearner; // null without a value model
+
+  private final RolloutPhase rollouts;
+  private final PolicyUpdates updates;
+
+  /** What the stage is, on opened prompts. */
+  static StageInfo info(RlConfig config, ExampleData data) {
+    List<Metric> metrics = new ArrayList<>();
+    metrics.addAll(
+        List.of(
+            RlMetrics.REWARD,
+            RlMetrics.OBJECTIVE_SCORES,
+            RlMetrics.OBJECTIVE_RLHF_REWARD,
+            RlMetrics.OBJECTIVE_NON_SCORE_REWARD,
+            RlMetrics.OBJECTIVE_KL,
+            RlMetrics.OBJECTIVE_ENTROPY,
+            RlMetrics.KL_COEFFICIENT));
+    if (!config.rewards().gold().isEmpty()) {
+      metrics.add(RlMetrics.GOLD);
+    }
+    for (String name : Rewards.of(config.rewards().functions(), RewardFailures.stop()).names()) {
+      metrics.add(RlMetrics.functionMean(name));
+      metrics.add(RlMetrics.functionDeviation(name));
+    }
+    metrics.addAll(
+        List.of(
+            RlMetrics.REWARD_FAILURES,
+            RlMetrics.MEAN_LENGTH,
+            RlMetrics.MIN_LENGTH,
+            RlMetrics.MAX_LENGTH,
+            RlMetrics.CLIPPED_RATIO,
+            RlMetrics.MEAN_TERMINATED_LENGTH,
+            RlMetrics.NUM_EOS_TOKENS,
+            Metrics.LOSS,
+            Metrics.LEARNING_RATE,
+            Metrics.GRADIENT_NORM,
+            LossMetrics.LOSS_POLICY,
+            LossMetrics.APPROX_KL,
+            LossMetrics.CLIP_FRACTION,
+            LossMetrics.CLIP_FRACTION_LOW,
+            LossMetrics.CLIP_FRACTION_HIGH,
+            LossMetrics.DUAL_CLIP_FRACTION,
+            LossMetrics.RATIO,
+            LossMetrics.RATIO_MIN,
+            LossMetrics.RATIO_MAX,
+            LossMetrics.ENTROPY,
+            RlMetrics.ADVANTAGES_MEAN,
+            RlMetrics.ADVANTAGES_MIN,
+            RlMetrics.ADVANTAGES_MAX));
+    if (config.kl().place() == KlConfig.Place.LOSS) {
+      metrics.add(LossMetrics.KL);
+    }
+    if (config instanceof PpoConfig) {
+      metrics.addAll(
+          List.of(
+              LossMetrics.LOSS_VALUE,
+              LossMetrics.VALUE_CLIP_FRACTION,
+              RlMetrics.RETURNS_MEAN,
+              RlMetrics.VALUES_MEAN,
+              RlMetrics.EXPLAINED_VARIANCE));
+    } else {
+      metrics.addAll(List.of(RlMetrics.REWARD_STD, RlMetrics.FRAC_REWARD_ZERO_STD));
+    }
+    metrics.addAll(
+        List.of(RlMetrics.ROLLOUT_MILLIS, RlMetrics.SCORING_MILLIS, RlMetrics.UPDATE_MILLIS));
+    metrics.add(VALIDATION_REWARD);
+    if (!config.rewards().gold().isEmpty()) {
+      metrics.add(VALIDATION_GOLD);
+    }
+    long completions = config.rollouts().completions();
+    return new StageInfo(
+        config.stage(),
+        new StageData(
+            data.tokenizer(),
+            data.sha256(),
+            completions * config.training().sequenceLength(),
+            data.train().manifest().train().tokens()
+                + (long) data.train().size() * config.rollouts().maxTokens(),
+            (long) data.validation().size() * config.rollouts().maxTokens()),
+        metrics,
+        Headline.more(VALIDATION_REWARD));
+  }
+
+  Reinforcement(RlConfig config, ExampleData data, TrainingContext context) {
+    this.config = config;
+    this.data = data;
+    this.context = context;
+    int world = context.collective().worldSize();
+    if (config.rollouts().prompts() % world != 0) {
+      throw UserException.usage(
+          "rollouts.prompts must be a multiple of the number of executors (%d), got %d: change one of them"
+              .formatted(world, config.rollouts().prompts()));
+    }
+    order = new ExampleOrder(data.train(), config.seed());
+    share = new RankShare(context.collective());
+    credit = new CreditAssignment(config);
+    pool = new ArrayPool(context.backend());
+    policy = PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
+    requireNoDropout();
+    learner = new Learner(policy, LearnerSettings.of(config), context, pool);
+    boolean adapted = policy.adapters().isPresent();
+    reference =
+        adapted
+            ? null
+            : PolicyModel.create(
+                config.model(), LoraConfig.none(), data.tokenizer(), context);
+    rewards =
+        new RewardSum(
+            config.rewards(),
+            data.tokenizer(),
+            data.train().get(0),
+            context,
+            pool,
+            config.training().microBatchSize());
+    credit.name(rewards.names());
+    if (config instanceof PpoConfig ppo) {
+      value =
+          ScoredModel.value(
+              config.model().forTokenizer(data.tokenizer().vocabularySize()), Projections.DENSE);
+      value.parameters().allocate(context.backend(), DType.F32);
+      double rate = ppo.ppo().valueLearningRate();
+      valueLearner =
+          new Learner(
+              value.backbone(),
+              rate == 0 ? LearnerSettings.of(config) : LearnerSettings.of(config, rate),
+              context,
+              pool);
+    } else {
+      value = null;
+      valueLearner = null;
+    }
+    double temperature = config.rollouts().temperature();
+    rollouts =
+        new RolloutPhase(
+            config,
+            data,
+            policy,
+            adapted
+                ? LogProbs.of(policy, temperature).withoutAdapters()
+                : LogProbs.of(reference, temperature),
+            Optional.ofNullable(value),
+            rewards,
+            share,
+            pool);
+    updates = new PolicyUpdates(config, policy, learner, average(), context);
+    sample = new PromptSample(config.sample(), config.seed(), data, policy, pool);
+  }
+
+  private void requireNoDropout() {
+    if (policy.config().dropout() != 0 || config.lora().dropout() != 0) {
+      throw UserException.usage(
+          "%s needs a policy without dropout, since its ratios compare what it samples with what is trained, got model.dropout %s and lora.dropout %s: set model.dropout=0 lora.dropout=0"
+              .formatted(config.stage(), policy.config().dropout(), config.lora().dropout()));
+    }
+  }
+
+  private LossAverage average() {
+    return config instanceof GrpoConfig grpo
+        ? grpo.grpo().estimator().average()
+        : LossAverage.TOKENS;
+  }
+
+  @Override
+  public List<StageModel> models() {
+    List<StageModel> models = new ArrayList<>();
+    models.add(StageModel.trained("policy", policy, learner));
+    if (value != null) {
+      models.add(StageModel.trained("value", value.backbone(), valueLearner));
+    }
+    return models;
+  }
+
+  @Override
+  public void initialize() {
+    PolicyModel.initialize(policy, config.model(), config.seed(), data.tokenizer(), context);
+    loadReference();
+    if (value != null) {
+      value.parameters().initialize(config.seed());
+      String from =
+          ((PpoConfig) config).ppo().valueStart() == PpoSection.ValueStart.REWARD
+              ? requireRewardModel()
+              : config.model().from();
+      StartingModel.load(
+          from,
+          value.backbone(),
+          data.tokenizer(),
+          context.collective(),
+          context.run().configuration());
+    }
+  }
+
+  private String requireRewardModel() {
+    if (config.rewards().model().isEmpty()) {
+      throw UserException.usage(
+          "ppo.value_start=reward needs a reward model, got an empty rewards.model: name one, or set ppo.value_start=policy");
+    }
+    return config.rewards().model();
+  }
+
+  private void loadReference() {
+    if (reference != null) {
+      PolicyModel.initialize(reference, config.model(), config.seed(), data.tokenizer(), context);
+    }
+  }
+
+  @Override
+  public Step step(long step) {
+    int prompts = config.rollouts().prompts();
+    long first = step * prompts;
+    RolloutPhase.Sampled sampled = rollouts.sample(order.read(first, prompts), step, first);
+    sampled.failureLines().stream().limit(1).forEach(context.listener()::notice);
+    double beta = credit.coefficient();
+    Credit assigned =
+        config instanceof PpoConfig ppo
+            ? credit.withValues(ppo.ppo(), sampled)
+            : credit.withGroups(((GrpoConfig) config).grpo(), sampled);
+    long began = System.nanoTime();
+    PolicyUpdates.Result result =
+        updates.run(step, sampled, assigned, beta, critic());
+    double updateMillis = (System.nanoTime() - began) / 1e6;
+    credit.update(assigned.kl(), sampled.episodes().size());
+    Measures measures =
+        assigned
+            .measures()
+            .measures()
+            .with(RlMetrics.KL_COEFFICIENT, beta)
+            .with(
+                result.measures().get(Metrics.LOSS).isPresent()
+                    ? result.measures()
+                    : PolicyUpdates.none(0).with(result.measures()))
+            .with(RlMetrics.ROLLOUT_MILLIS, sampled.rolloutMillis())
+            .with(RlMetrics.SCORING_MILLIS, sampled.scoringMillis())
+            .with(RlMetrics.UPDATE_MILLIS, updateMillis);
+    return new Step(measures, result.skipped(), sampled.episodes().tokens());
+  }
+
+  private PolicyUpdates.Critic critic() {
+    return value == null
+        ? null
+        : new PolicyUpdates.Critic(((PpoConfig) config).ppo(), value, valueLearner);
+  }
+
+  /** Samples completions of held-out prompts, always with the same random numbers. */
+  @Override
+  public Optional<Measures> evaluate() {
+    ExampleDataset held = data.validation();
+    if (held.size() == 0) {
+      return Optional.empty();
+    }
+    int limit = config.evaluation().batches() * config.rollouts().prompts();
+    int count = limit == 0 ? held.size() : Math.min(limit, held.size());
+    List<Example> examples = held.examples().subList(0, count);
+    List<Rollout> mine =
+        rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
+    RewardSum.Scored scored =
+        mine.isEmpty() ? null : rewards.score(mine, share.of(examples), 0);
+    double[] totals =
+        share.join(scored == null ? new double[0] : scored.rewards().total());
+    Measures measures =
+        Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
+    if (rewards.hasGold()) {
+      double[] gold = share.join(scored == null ? new double[0] : scored.gold());
+      measures = measures.with(VALIDATION_GOLD, Distribution.ofSequences(gold).mean());
+    }
+    return Optional.of(measures);
+  }
+
+  @Override
+  public Optional<String> sample(long step) {
+    return sample.at(step);
+  }
+
+  /** The KL coefficient, the scale of scores, the next prompt, and what the frozen models are. */
+  @Override
+  public JsonNode cursor(long step) {
+    ObjectNode cursor = credit.state();
+    cursor.put("next_prompt", step * config.rollouts().prompts());
+    cursor.put(REFERENCE, checksum(reference));
+    cursor.put(REWARD, checksum(rewards.model().map(ScoredModel::backbone).orElse(null)));
+    return cursor;
+  }
+
+  private static long checksum(LanguageModel modelOrNull) {
+    return modelOrNull == null
+        ? 0
+        : StartingModel.checksum(modelOrNull.parameters().weights());
+  }
+
+  /** Reads the frozen models again, which must be those of the checkpoint. */
+  @Override
+  public void resume(JsonNode cursor) {
+    credit.resume(cursor);
+    loadReference();
+    require(cursor, REFERENCE, checksum(reference), "model.from", config.model().from());
+    require(
+        cursor,
+        REWARD,
+        checksum(rewards.model().map(ScoredModel::backbone).orElse(null)),
+        "rewards.model",
+        config.rewards().model());
+  }
+
+  private static void require(
+      JsonNode cursor, String key, long checksum, String setting, String value) {
+    if (cursor.path(key).asLong() != checksum) {
+      throw UserException.usage(
+          "%s must be the model that the run began with, got other weights in %s: restore it, or train under another name (name=...)"
+              .formatted(setting, value));
+    }
+  }
+
+  @Override
+  @SuppressWarnings("try") // Closed in reverse order.
+  public void close() {
+    try (pool;
+        policy;
+        learner;
+        reference;
+        rewards;
+        value;
+        valueLearner) {
+      // No other resources are held.
+    }
+  }
+}
