@@ -32,7 +32,7 @@ public final class GroupAdvantages {
 
   /**
    * @param estimator of advantages
-   * @param groupSize G, completions of a prompt, which follow each other in a batch
+   * @param groupSize G, completions of a prompt, which follow each other in the batch of a rank
    * @param scale of {@link AdvantageEstimator#GRPO}; the others do not use it
    * @param epsilon added to the deviation; 1e-4 in TRL
    * @param gamma discount of REINFORCE++; the others do not use it
