@@ -44,7 +44,7 @@ public final class GroupAdvantages {
       RewardScale scale,
       double epsilon,
       double gamma) {
-    if (groupSize < 1 || estimator.needsGroup() && groupSize < 2) {
+    if (groupSize < 1 || (estimator.needsGroup() && groupSize < 2)) {
       throw UserException.usage(
           "rl.group_size must be at least "
               + (estimator.needsGroup() ? 2 : 1)
