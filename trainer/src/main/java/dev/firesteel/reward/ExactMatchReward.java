@@ -23,7 +23,8 @@ public final class ExactMatchReward implements RewardFunction {
 
   /** A minus sign after a letter, a digit or a parenthesis is a difference, as in {@code 5-3}. */
   private static final Pattern NUMBER =
-      Pattern.compile("(?:(?<![\\p{L}\\p{N})])-)?\\$?(\\d+(?:,\\d{3})*(?:\\.\\d+)?|\\.\\d+)");
+      Pattern.compile(
+          "(?:(?<![\\p{L}\\p{N})])-)?\\$?(\\d+(?:,\\d{3}(?!\\d))*(?:\\.\\d+)?|\\.\\d+)");
 
   /** Makes the function. */
   public ExactMatchReward() {}

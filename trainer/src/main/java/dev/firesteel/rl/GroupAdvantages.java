@@ -32,7 +32,7 @@ public final class GroupAdvantages {
 
   /**
    * @param estimator of advantages
-   * @param groupSize G, completions of a prompt, which follow each other in a batch
+   * @param groupSize G, completions of a prompt, which follow each other in the batch of a rank
    * @param scale of {@link AdvantageEstimator#GRPO}; the others do not use it
    * @param epsilon added to the deviation; 1e-4 in TRL
    * @param gamma discount of REINFORCE++; the others do not use it
@@ -44,7 +44,7 @@ public final class GroupAdvantages {
       RewardScale scale,
       double epsilon,
       double gamma) {
-    if (groupSize < 1 || estimator.needsGroup() && groupSize < 2) {
+    if (groupSize < 1 || (estimator.needsGroup() && groupSize < 2)) {
       throw UserException.usage(
           "rollouts.group_size must be at least "
               + (estimator.needsGroup() ? 2 : 1)

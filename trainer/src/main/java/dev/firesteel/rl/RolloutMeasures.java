@@ -107,7 +107,7 @@ public final class RolloutMeasures {
    * @param failures how many scores of this rank are substitutes for failed ones
    */
   public RolloutMeasures functions(
-      List<String> names, double[][] scores, double[] total, long failures) {
+      List<String> names, double[][] scores, double[] total, int failures) {
     Checks.size("the functions' scores", scores.length, names.size());
     RolloutMeasures all = with(RlMetrics.REWARD, total);
     for (int i = 0; i < scores.length; i++) {

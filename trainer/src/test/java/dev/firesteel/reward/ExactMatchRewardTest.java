@@ -42,6 +42,7 @@ class ExactMatchRewardTest {
         "costs -$4 | -4",
         "1,2 | 2",
         "12,345,678 | 12345678",
+        "#### 1,0001 | 1",
         "half: .5 | .5",
         "no number | ",
       })

@@ -29,7 +29,7 @@ class RewardsTest {
     long[] prompts = new long[completions.length];
     for (int i = 0; i < completions.length; i++) {
       texts.add(text(completions[i]));
-      prompts[i] = 40 + i;
+      prompts[i] = 40L + i;
     }
     return rewards.score(texts, prompts, NO_MODEL);
   }

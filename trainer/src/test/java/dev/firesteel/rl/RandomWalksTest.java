@@ -58,7 +58,7 @@ class RandomWalksTest {
   }
 
   private static double expected(int start, int[] before, int node, double probability) {
-    if (before.length == RandomWalks.MAX_COMPLETION || before.length > 0 && node == 0) {
+    if (before.length == RandomWalks.MAX_COMPLETION || (before.length > 0 && node == 0)) {
       return probability * RandomWalks.reward(start, before);
     }
     int[] ways = RandomWalks.neighbors(node);
