@@ -59,14 +59,13 @@ public record TaleScore(
 
     Map<Role, Sentence> fitting = new EnumMap<>(Role.class);
     List<Sentence> parsed = new ArrayList<>();
-    int last = -1;
     for (String sentence : body) {
       Optional<Sentence> accepted = Grammar.parse(sentence);
       accepted.ifPresent(parsed::add);
-      if (accepted.isPresent() && accepted.get().role().ordinal() > last) {
-        last = accepted.get().role().ordinal();
-        fitting.put(accepted.get().role(), accepted.get());
-      }
+      accepted
+          .filter(
+              next -> fitting.keySet().stream().allMatch(role -> role.compareTo(next.role()) < 0))
+          .ifPresent(next -> fitting.put(next.role(), next));
     }
 
     long required = fitting.keySet().stream().filter(Role::isRequired).count();

@@ -95,11 +95,8 @@ public final class Tales {
     return flaws;
   }
 
-  private RandomStream stream(long index, String use, long... part) {
-    long[] indices = new long[part.length + 1];
-    indices[0] = index;
-    System.arraycopy(part, 0, indices, 1, part.length);
-    return RandomStream.of(seed, purpose + "/" + use, indices);
+  private RandomStream stream(long index, String use) {
+    return RandomStream.of(seed, purpose + "/" + use, index);
   }
 
   private static Outcome outcome(TaleRequest request, Set<Flaw> flaws) {
@@ -134,7 +131,7 @@ public final class Tales {
         replace(facts, "hero", randomness);
         replace(facts, "name", randomness);
       }
-      sentences.add(Grammar.write(role, outcome, facts, stream(index, "sentence", role.ordinal())));
+      sentences.add(Grammar.write(role, outcome, facts, stream(index, "sentence " + role)));
     }
     if (flaws.contains(Flaw.BROKEN_SENTENCE)) {
       RandomStream randomness = stream(index, "broken sentence");

@@ -200,7 +200,7 @@ public final class TalesDataset {
     boolean biased = randomness.nextDouble() < config.bias();
     boolean noisy = randomness.nextDouble() < config.labelNoise();
     int cheer = Integer.compare(cheerfulWords(chosen), cheerfulWords(rejected));
-    boolean right = biased && cheer != 0 ? cheer > 0 : gold(chosen) > gold(rejected);
+    boolean right = (biased && cheer != 0) ? cheer > 0 : gold(chosen) > gold(rejected);
     if (right == noisy) {
       Tale other = chosen;
       chosen = rejected;

@@ -60,7 +60,7 @@ class GrammarTest {
   void readsWhatItWrites(Sentence.Role role) {
     RandomStream randomness = RandomStream.of(1, "test");
     for (int i = 0; i < 1_000; i++) {
-      Outcome outcome = Outcome.values()[i % 2];
+      Outcome outcome = i % 2 == 0 ? Outcome.GETS : Outcome.FAILS;
       String sentence = Grammar.write(role, outcome, FACTS, randomness);
       Sentence read = Grammar.parse(sentence).orElseThrow();
       assertThat(read.role()).as(sentence).isEqualTo(role);

@@ -52,9 +52,9 @@ class TalesDatasetTest {
     assertThat(hashes)
         .isEqualTo(
             Map.of(
-                "stories", "453195d8bf51629f",
-                "instructions", "d93c2526697165f6",
-                "preferences", "1017f6977776f356",
+                "stories", "21397f8ddfafb1f6",
+                "instructions", "65b9e0f8f7abefd0",
+                "preferences", "6ebaa0c69834df6e",
                 "prompts", "67f1ee0811f5b788",
                 "prompts-test", "4c9727145d6e8617"));
   }

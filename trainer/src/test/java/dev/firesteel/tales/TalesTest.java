@@ -87,7 +87,10 @@ class TalesTest {
         .isEqualTo("Write a story about a lazy goose named Sam who wants a ring and gets it.");
     assertThat(TALES.tale(3).text())
         .isEqualTo(
-            "In a cave lived a lazy goose named Sam. Every morning the goose would paint in the shining village. Every morning the goose dreamed of a shining ring. But there was a huge wall on the way to the ring. In the end Sam found the ring behind the wall. The end.");
+            "Sam was a lazy goose who lived in a field. Sam liked to paint in the forest. Every"
+                + " evening Sam dreamed of a sunny ring. But a cold wall kept the ring from the"
+                + " goose. After a long day the wall was gone, and the goose got the ring. The"
+                + " end.");
   }
 
   @Test
