@@ -128,8 +128,7 @@ final class Bf16Gemm implements AutoCloseable {
                   false),
               extent ->
                   form.packedB()
-                      ? new Bf16Kernel(
-                          dnnl, extent, packings.of(extent.k(), extent.n()), workers)
+                      ? new Bf16Kernel(dnnl, extent, packings.of(extent.k(), extent.n()), workers)
                       : new Bf16Kernel(dnnl, extent, workers));
     }
     packedTileBytes = form.packedB() ? packings.of(form.k(), tileColumns).bytes() : 0;

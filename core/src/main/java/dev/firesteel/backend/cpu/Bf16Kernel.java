@@ -93,8 +93,7 @@ final class Bf16Kernel implements AutoCloseable {
     this(dnnl, extent, packing.layout(), false, workers);
   }
 
-  private Bf16Kernel(
-      OneDnn dnnl, Extent extent, dnnl_memory_desc b, boolean ownsB, int workers) {
+  private Bf16Kernel(OneDnn dnnl, Extent extent, dnnl_memory_desc b, boolean ownsB, int workers) {
     this.dnnl = dnnl;
     this.b = b;
     this.ownsB = ownsB;
@@ -134,8 +133,7 @@ final class Bf16Kernel implements AutoCloseable {
   }
 
   /** The layout of a matrix; the caller destroys it. */
-  static dnnl_memory_desc matrix(
-      int type, int rows, int columns, boolean transposed, int stride) {
+  static dnnl_memory_desc matrix(int type, int rows, int columns, boolean transposed, int stride) {
     dnnl_memory_desc description = new dnnl_memory_desc();
     long[] extents = {rows, columns};
     long[] strides = transposed ? new long[] {1, stride} : new long[] {stride, 1};

@@ -60,14 +60,12 @@ final class Bf16Packing implements AutoCloseable {
     dnnl_memory_desc c = Bf16Kernel.matrix(dnnl_f32, TYPICAL_ROWS, n, false, n);
     dnnl_memory_desc any = new dnnl_memory_desc();
     OneDnn.check(
-        dnnl_memory_desc_create_with_tag(
-            any, 2, new long[] {k, n}, dnnl_bf16, dnnl_format_tag_any),
+        dnnl_memory_desc_create_with_tag(any, 2, new long[] {k, n}, dnnl_bf16, dnnl_format_tag_any),
         "dnnl_memory_desc_create_with_tag");
     dnnl_primitive_attr matmulAttributes = Bf16Kernel.attributes();
     dnnl_primitive_desc matmul = new dnnl_primitive_desc();
     OneDnn.check(
-        dnnl_matmul_primitive_desc_create(
-            matmul, dnnl.engine(), a, any, null, c, matmulAttributes),
+        dnnl_matmul_primitive_desc_create(matmul, dnnl.engine(), a, any, null, c, matmulAttributes),
         "dnnl_matmul_primitive_desc_create");
     OneDnn.check(
         dnnl_memory_desc_clone(

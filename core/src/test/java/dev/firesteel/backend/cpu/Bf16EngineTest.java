@@ -140,9 +140,7 @@ class Bf16EngineTest {
       }
       w.storage().markWritten();
       NdArray doubled = normal(random, 16, 300);
-      backend
-          .products()
-          .linear(many.slice(0, 16), w, null, Activation.IDENTITY, null, doubled);
+      backend.products().linear(many.slice(0, 16), w, null, Activation.IDENTITY, null, doubled);
       for (int i = 0; i < plain.size(); i++) {
         FloatStorage.of(plain)[i] *= 2;
       }
