@@ -8,6 +8,7 @@ import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.benchmarks.KernelWork.Part;
 import dev.firesteel.config.ModelConfig;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -26,6 +27,9 @@ import java.util.stream.Collectors;
  * ./mvnw -q -Pprofile -pl benchmarks -am verify -DskipTests -Dmain=DecodeBenchmark \
  *     -Dbenchmark="shapes=13.9M,124M precisions=fp32,bf16 batches=1,16,64"
  * }</pre>
+ *
+ * <p>With one thread, the CPU time of the calling thread is all that a step computes, however much
+ * of the wall clock other programs take.
  *
  * <p>Other settings: {@code tokens=64}, {@code threads=2}, {@code rounds=3} after one that is not
  * counted, {@code read=GB/s} in place of measuring, {@code out=FILE}.
@@ -69,10 +73,12 @@ final class DecodeBenchmark {
             .map(part -> part.label)
             .collect(Collectors.joining(" | "));
     report.line(
-        "| shape | | batch | tokens/s, median | min..max | ms a step | MB read | of reading rate |"
+        "| shape | | batch | tokens/s, median | min..max | ms a step | CPU ms of the caller |"
+            + " MB read | of reading rate |"
             + " %s | between the calls |",
         parts);
-    report.line("|---|---|---|---|---|---|---|---|%s---|", "---|".repeat(Part.values().length - 2));
+    report.line(
+        "|---|---|---|---|---|---|---|---|---|%s---|", "---|".repeat(Part.values().length - 2));
     DecodeBenchmark benchmark = new DecodeBenchmark(report, settings, read);
     for (String shape : settings.list("shapes")) {
       for (String precision : settings.list("precisions")) {
@@ -95,10 +101,14 @@ final class DecodeBenchmark {
     double probedSeconds;
     Backend backend =
         Backends.create(new BackendOptions(BackendKind.CPU, precision, settings.number("threads")));
+    List<Double> cpuSeconds = new ArrayList<>();
     try (FiresteelGeneration work = new FiresteelGeneration(task, backend)) {
       work.run();
+      long[] start = new long[1];
+      work.afterPrompts(() -> start[0] = cpuNanos());
       for (int round = 0; round < settings.number("rounds"); round++) {
         seconds.add(work.run()[1] / steps);
+        cpuSeconds.add((cpuNanos() - start[0]) * 1e-9 / steps);
       }
     }
     // By part in a round of its own, since timing each call takes time.
@@ -121,17 +131,23 @@ final class DecodeBenchmark {
             .map(part -> millis(nanos.getOrDefault(part, 0.0) * 1e-6 / steps))
             .collect(Collectors.joining(" | "));
     report.line(
-        "| %s | %s | %d | %.0f | %s | %.2f | %.0f | %.0f %% | %s | %s |",
+        "| %s | %s | %d | %.0f | %s | %.2f | %.2f | %.0f | %.0f %% | %s | %s |",
         task.shape().label(),
         precision.name().toLowerCase(Locale.ROOT),
         task.batch(),
         task.batch() / median,
         Report.range(seconds.stream().map(each -> task.batch() / each).toList(), "%.0f"),
         1e3 * median,
+        1e3 * Report.median(cpuSeconds),
         bytes * 1e-6,
         100 * bytes * 1e-9 / median / readGigabytes,
         parts,
         millis(1e3 * probedSeconds - timed));
+  }
+
+  /** Of the calling thread. */
+  private static long cpuNanos() {
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
   }
 
   private static String millis(double value) {

@@ -12,6 +12,7 @@ import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -54,6 +55,10 @@ final class Bf16Engine implements MatrixEngine {
   private final Attention fp32Attention = new Attention(false);
   private final Attention roundedAttention = new Attention(true);
   private final Map<Integer, Bf16Attention> attentions = new HashMap<>();
+
+  /** By k and n of a tile. */
+  private final Map<List<Integer>, Bf16Packing> packings = new HashMap<>();
+
   private final Map<Form, Bf16Gemm> products = new LinkedHashMap<>(64, 0.75f, true);
   private float[] logits = new float[0];
   private long conversions;
@@ -83,10 +88,12 @@ final class Bf16Engine implements MatrixEngine {
     int biasOffset = bias == null ? 0 : offset(bias);
     float[] to = FloatStorage.of(out);
     int toOffset = offset(out);
+    int count = x.shape().rows();
+    boolean few = count <= Bf16Gemm.PACKED_ROWS;
     multiply(
-        Form.dense(x.shape().rows(), columns, depth, false, true),
+        few ? Form.packed(count, columns, depth) : Form.dense(count, columns, depth, false, true),
         twin(x).address(),
-        twin(w).address(),
+        (few ? packed(w) : twin(w)).address(),
         (worker, state, row, rows, column, width) -> {
           FloatBuffer tile = state.tile();
           for (int r = 0; r < rows; r++) {
@@ -241,6 +248,36 @@ final class Bf16Engine implements MatrixEngine {
     return made;
   }
 
+  /** The packed copy of a weight [n, k], created if there is no valid one. */
+  private NativeBlock packed(NdArray w) {
+    NativeBlock found = twins.findPacked(w);
+    if (found != null) {
+      return found;
+    }
+    int rows = w.shape().dim(0);
+    int k = w.shape().dim(1);
+    int columns = Math.min(rows, Bf16Gemm.PACKED_COLUMNS);
+    int tiles = Gemm.ceilDiv(rows, columns);
+    Bf16Packing whole = packing(k, columns);
+    Bf16Packing last = packing(k, rows - (tiles - 1) * columns);
+    long plain = twin(w).address();
+    NativeBlock made = twins.createPacked(w, tiles * Math.max(whole.bytes(), last.bytes()));
+    workers.run(
+        tiles,
+        (tile, worker) ->
+            (tile < tiles - 1 ? whole : last)
+                .pack(
+                    state(worker),
+                    plain + (long) tile * columns * k * Short.BYTES,
+                    made.address() + tile * whole.bytes()));
+    return made;
+  }
+
+  private Bf16Packing packing(int k, int n) {
+    return packings.computeIfAbsent(
+        List.of(k, n), shape -> new Bf16Packing(dnnl, shape.get(0), shape.get(1)));
+  }
+
   private void round(
       Worker worker, float[] from, int fromOffset, ShortBuffer to, int toOffset, int size) {
     short[] strip = state(worker).shorts;
@@ -299,7 +336,7 @@ final class Bf16Engine implements MatrixEngine {
         Form eldest = products.keySet().iterator().next();
         products.remove(eldest).close();
       }
-      product = new Bf16Gemm(dnnl, form, workers.threads());
+      product = new Bf16Gemm(dnnl, form, workers.threads(), this::packing);
       products.put(form, product);
     }
     return product;
@@ -357,6 +394,8 @@ final class Bf16Engine implements MatrixEngine {
   public void close() {
     products.values().forEach(Bf16Gemm::close);
     products.clear();
+    packings.values().forEach(Bf16Packing::close);
+    packings.clear();
     attentions.values().forEach(Bf16Attention::close);
     attentions.clear();
     states.values().forEach(Bf16Worker::close);

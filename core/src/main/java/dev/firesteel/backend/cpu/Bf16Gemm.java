@@ -14,7 +14,8 @@ import java.util.Map;
  *
  * <p>Operands are read in place, not packed: oneDNN itself packs the part of B that a call needs, a
  * cost amortized by tiles of {@value #TILE_ROWS} rows. Measured with AMX, keeping packed weights
- * saves less than it costs to pack them twice (for y and for dx) in every step.
+ * saves less than it costs to pack them twice (for y and for dx) in every step. With at most
+ * {@value #PACKED_ROWS} rows nothing amortizes it, so there the weight is packed.
  */
 final class Bf16Gemm implements AutoCloseable {
   static final int TILE_ROWS = 256;
@@ -34,6 +35,18 @@ final class Bf16Gemm implements AutoCloseable {
   private static final int LOW_TILE_ROWS = 128;
 
   /**
+   * Maximum rows of a matmul whose weight is packed: that is so in generation, where weights do not
+   * change. By the rows alone, so that bits do not depend on what was computed before.
+   */
+  static final int PACKED_ROWS = 64;
+
+  /**
+   * Columns of a packed tile: narrow, so that a few threads get equal shares of the weight, whose
+   * reading takes most of the time.
+   */
+  static final int PACKED_COLUMNS = 128;
+
+  /**
    * The parameters that a matmul is compiled for.
    *
    * @param m rows of C
@@ -43,12 +56,31 @@ final class Bf16Gemm implements AutoCloseable {
    * @param strideA elements from row to row of A as stored
    * @param transposeB whether B is stored as [n, k] rather than [k, n]
    * @param strideB elements from row to row of B as stored
+   * @param packedB whether B's tiles of {@value #PACKED_COLUMNS} columns are each {@linkplain
+   *     Bf16Packing packed}; A is then not transposed and has few rows
    */
   record Form(
-      int m, int n, int k, boolean transposeA, int strideA, boolean transposeB, int strideB) {
+      int m,
+      int n,
+      int k,
+      boolean transposeA,
+      int strideA,
+      boolean transposeB,
+      int strideB,
+      boolean packedB) {
+    /** Neither operand packed. */
+    Form(int m, int n, int k, boolean transposeA, int strideA, boolean transposeB, int strideB) {
+      this(m, n, k, transposeA, strideA, transposeB, strideB, false);
+    }
+
     /** Both operands without gaps between their rows. */
     static Form dense(int m, int n, int k, boolean transposeA, boolean transposeB) {
       return new Form(m, n, k, transposeA, transposeA ? m : k, transposeB, transposeB ? k : n);
+    }
+
+    /** {@code x w^T} of few rows for a packed weight [n, k]. */
+    static Form packed(int m, int n, int k) {
+      return new Form(m, n, k, false, k, true, k, true);
     }
   }
 
@@ -58,12 +90,20 @@ final class Bf16Gemm implements AutoCloseable {
   private final int columnTiles;
   private final int tiles;
 
+  /** Bytes from one packed tile of B to the next. */
+  private final long packedTileBytes;
+
   /** Indexed by whether the tile is in the last row and the last column of tiles. */
   private final Bf16Kernel[] kernels = new Bf16Kernel[4];
 
-  Bf16Gemm(OneDnn dnnl, Form form, int workers) {
+  /**
+   * @param packings the layout of packed tiles of k by n
+   */
+  Bf16Gemm(OneDnn dnnl, Form form, int workers, Packings packings) {
     this.form = form;
-    this.tileColumns = Math.min(form.transposeA() ? MOST_TILE_COLUMNS : TILE_COLUMNS, form.n());
+    int mostColumns =
+        form.packedB() ? PACKED_COLUMNS : form.transposeA() ? MOST_TILE_COLUMNS : TILE_COLUMNS;
+    this.tileColumns = Math.min(mostColumns, form.n());
     this.columnTiles = Gemm.ceilDiv(form.n(), tileColumns);
     boolean enough = Gemm.ceilDiv(form.m(), TILE_ROWS) * columnTiles >= ENOUGH_TILES;
     this.tileRows = Math.min(enough ? TILE_ROWS : LOW_TILE_ROWS, form.m());
@@ -86,8 +126,17 @@ final class Bf16Gemm implements AutoCloseable {
                   form.strideB(),
                   columns,
                   false),
-              extent -> new Bf16Kernel(dnnl, extent, workers));
+              extent ->
+                  form.packedB()
+                      ? new Bf16Kernel(dnnl, extent, packings.of(extent.k(), extent.n()), workers)
+                      : new Bf16Kernel(dnnl, extent, workers));
     }
+    packedTileBytes = form.packedB() ? packings.of(form.k(), tileColumns).bytes() : 0;
+  }
+
+  /** Layouts of packed tiles, each made once. */
+  interface Packings {
+    Bf16Packing of(int k, int n);
   }
 
   int tiles() {
@@ -118,7 +167,7 @@ final class Bf16Gemm implements AutoCloseable {
    * Computes one tile of C into {@link Bf16Worker#tile()}, its rows contiguous.
    *
    * @param a address of op(A)'s first element
-   * @param b address of op(B)'s first element
+   * @param b address of op(B)'s first element, or of its first packed tile
    */
   void multiply(int tile, Bf16Worker worker, long a, long b) {
     int row = row(tile);
@@ -126,7 +175,10 @@ final class Bf16Gemm implements AutoCloseable {
     boolean lastRow = rows(row) < tileRows;
     boolean lastColumn = columns(column) < tileColumns;
     long fromA = a + Short.BYTES * (form.transposeA() ? row : (long) row * form.strideA());
-    long fromB = b + Short.BYTES * (form.transposeB() ? (long) column * form.strideB() : column);
+    long fromB =
+        form.packedB()
+            ? b + column / tileColumns * packedTileBytes
+            : b + Short.BYTES * (form.transposeB() ? (long) column * form.strideB() : column);
     kernels[(lastRow ? 1 : 0) + (lastColumn ? 2 : 0)].execute(
         worker, fromA, fromB, worker.tileAddress());
   }

@@ -72,6 +72,7 @@ final class Bf16Kernel implements AutoCloseable {
   private final OneDnn dnnl;
   private final dnnl_memory_desc a;
   private final dnnl_memory_desc b;
+  private final boolean ownsB;
   private final dnnl_memory_desc c;
   private final dnnl_memory_desc scratchpad;
   private final dnnl_primitive_desc description = new dnnl_primitive_desc();
@@ -79,20 +80,27 @@ final class Bf16Kernel implements AutoCloseable {
   private final Arguments[] arguments;
 
   Bf16Kernel(OneDnn dnnl, Extent extent, int workers) {
+    this(
+        dnnl,
+        extent,
+        matrix(dnnl_bf16, extent.k(), extent.n(), extent.transposeB(), extent.strideB()),
+        true,
+        workers);
+  }
+
+  /** A kernel whose B is packed, which outlives it; how the extent says it is stored is ignored. */
+  Bf16Kernel(OneDnn dnnl, Extent extent, Bf16Packing packing, int workers) {
+    this(dnnl, extent, packing.layout(), false, workers);
+  }
+
+  private Bf16Kernel(OneDnn dnnl, Extent extent, dnnl_memory_desc b, boolean ownsB, int workers) {
     this.dnnl = dnnl;
+    this.b = b;
+    this.ownsB = ownsB;
     this.arguments = new Arguments[workers];
     a = matrix(dnnl_bf16, extent.m(), extent.k(), extent.transposeA(), extent.strideA());
-    b = matrix(dnnl_bf16, extent.k(), extent.n(), extent.transposeB(), extent.strideB());
     c = matrix(dnnl_f32, extent.m(), extent.n(), false, extent.strideC());
-    dnnl_primitive_attr attributes = new dnnl_primitive_attr();
-    OneDnn.check(dnnl_primitive_attr_create(attributes), "dnnl_primitive_attr_create");
-    // Our own, because the library's would belong to the thread that creates the primitive.
-    OneDnn.check(
-        dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
-        "dnnl_primitive_attr_set_scratchpad_mode");
-    OneDnn.check(
-        dnnl_primitive_attr_set_deterministic(attributes, 1),
-        "dnnl_primitive_attr_set_deterministic");
+    dnnl_primitive_attr attributes = attributes();
     if (extent.add()) {
       dnnl_post_ops sum = new dnnl_post_ops();
       OneDnn.check(dnnl_post_ops_create(sum), "dnnl_post_ops_create");
@@ -110,8 +118,22 @@ final class Bf16Kernel implements AutoCloseable {
     scratchpad = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
   }
 
-  private static dnnl_memory_desc matrix(
-      int type, int rows, int columns, boolean transposed, int stride) {
+  /** Attributes of a matmul; the caller destroys them. */
+  static dnnl_primitive_attr attributes() {
+    dnnl_primitive_attr attributes = new dnnl_primitive_attr();
+    OneDnn.check(dnnl_primitive_attr_create(attributes), "dnnl_primitive_attr_create");
+    // Our own, because the library's would belong to the thread that creates the primitive.
+    OneDnn.check(
+        dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
+        "dnnl_primitive_attr_set_scratchpad_mode");
+    OneDnn.check(
+        dnnl_primitive_attr_set_deterministic(attributes, 1),
+        "dnnl_primitive_attr_set_deterministic");
+    return attributes;
+  }
+
+  /** The layout of a matrix; the caller destroys it. */
+  static dnnl_memory_desc matrix(int type, int rows, int columns, boolean transposed, int stride) {
     dnnl_memory_desc description = new dnnl_memory_desc();
     long[] extents = {rows, columns};
     long[] strides = transposed ? new long[] {1, stride} : new long[] {stride, 1};
@@ -141,7 +163,9 @@ final class Bf16Kernel implements AutoCloseable {
     OneDnn.check(dnnl_primitive_destroy(primitive), "dnnl_primitive_destroy");
     OneDnn.check(dnnl_primitive_desc_destroy(description), "dnnl_primitive_desc_destroy");
     OneDnn.check(dnnl_memory_desc_destroy(a), "dnnl_memory_desc_destroy");
-    OneDnn.check(dnnl_memory_desc_destroy(b), "dnnl_memory_desc_destroy");
+    if (ownsB) {
+      OneDnn.check(dnnl_memory_desc_destroy(b), "dnnl_memory_desc_destroy");
+    }
     OneDnn.check(dnnl_memory_desc_destroy(c), "dnnl_memory_desc_destroy");
   }
 
@@ -188,13 +212,17 @@ final class Bf16Kernel implements AutoCloseable {
   }
 
   /** A oneDNN memory object over an address that changes from call to call. */
-  private static final class Handle {
+  static final class Handle {
     private final dnnl_memory memory = new dnnl_memory();
     private final Address address = new Address();
 
     Handle(OneDnn dnnl, dnnl_memory_desc description) {
       OneDnn.check(
           dnnl_memory_create(memory, description, dnnl.engine(), null), "dnnl_memory_create");
+    }
+
+    dnnl_memory memory() {
+      return memory;
     }
 
     void pointTo(long to) {

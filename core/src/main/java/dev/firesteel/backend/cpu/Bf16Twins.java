@@ -32,8 +32,17 @@ final class Bf16Twins implements AutoCloseable {
 
   /** The valid copy of exactly {@code array}'s elements, or null. */
   NativeBlock find(NdArray array) {
+    return find(array, false);
+  }
+
+  /** The valid packed copy of exactly {@code array}'s elements, or null. */
+  NativeBlock findPacked(NdArray array) {
+    return find(array, true);
+  }
+
+  private NativeBlock find(NdArray array, boolean packed) {
     for (Twin twin : twins) {
-      if (twin.isOf(array)) {
+      if (twin.packed == packed && twin.isOf(array)) {
         return twin.block;
       }
     }
@@ -45,14 +54,27 @@ final class Bf16Twins implements AutoCloseable {
    * padding.
    */
   NativeBlock create(NdArray array) {
+    return create(array, false, (array.size() + PADDING) * Short.BYTES);
+  }
+
+  /**
+   * Allocates memory for a copy of the matrix {@code array} as it is now in another order, beside
+   * the plain copy; the caller fills it.
+   */
+  NativeBlock createPacked(NdArray array, long bytes) {
+    return create(array, true, bytes);
+  }
+
+  private NativeBlock create(NdArray array, boolean packed, long bytes) {
     sweep();
-    NativeBlock block = pool.take((array.size() + PADDING) * Short.BYTES);
+    NativeBlock block = pool.take(bytes);
     twins.add(
         new Twin(
             new WeakReference<>(array.storage()),
             array.storage().version(),
             array.offset(),
             array.size(),
+            packed,
             block));
     return block;
   }
@@ -64,12 +86,17 @@ final class Bf16Twins implements AutoCloseable {
   NdArray detach(NdArray array) {
     for (int i = 0; i < twins.size(); i++) {
       Twin twin = twins.get(i);
-      if (twin.isOf(array)) {
+      if (!twin.packed && twin.isOf(array)) {
         Storage copyOnly = new CopyOnly(array.dtype(), array.size());
         twins.set(
             i,
             new Twin(
-                new WeakReference<>(copyOnly), copyOnly.version(), 0, array.size(), twin.block));
+                new WeakReference<>(copyOnly),
+                copyOnly.version(),
+                0,
+                array.size(),
+                false,
+                twin.block));
         return new NdArray(copyOnly, 0, array.shape());
       }
     }
@@ -108,13 +135,21 @@ final class Bf16Twins implements AutoCloseable {
     private final long version;
     private final long offset;
     private final long size;
+    private final boolean packed;
     private final NativeBlock block;
 
-    Twin(WeakReference<Storage> source, long version, long offset, long size, NativeBlock block) {
+    Twin(
+        WeakReference<Storage> source,
+        long version,
+        long offset,
+        long size,
+        boolean packed,
+        NativeBlock block) {
       this.source = source;
       this.version = version;
       this.offset = offset;
       this.size = size;
+      this.packed = packed;
       this.block = block;
     }
 

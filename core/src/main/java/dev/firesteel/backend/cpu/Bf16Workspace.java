@@ -13,6 +13,9 @@ final class Bf16Workspace extends CpuWorkspace {
   /** The library and the matmuls that it compiles, measured. */
   private static final long ONEDNN_BYTES = 60 << 20;
 
+  /** To which oneDNN pads the rows and columns of a packed weight, at most. */
+  private static final int PACKED_MULTIPLE = 64;
+
   private final NativePool pool = new NativePool(NativeBlock::unbacked);
   private final Bf16Twins twins = new Bf16Twins(pool);
   private long copiesBytes;
@@ -27,6 +30,12 @@ final class Bf16Workspace extends CpuWorkspace {
   public void linear(NdArray x, NdArray w) {
     copy(x);
     copy(w);
+    if (x.shape().rows() <= Bf16Gemm.PACKED_ROWS && twins.findPacked(w) == null) {
+      long rows = Gemm.roundUp(w.shape().dim(0), PACKED_MULTIPLE);
+      long columns = Gemm.roundUp(w.shape().dim(1), PACKED_MULTIPLE);
+      twins.createPacked(w, rows * columns * Short.BYTES);
+      copiesBytes = Math.max(copiesBytes, pool.heldBytes());
+    }
   }
 
   @Override

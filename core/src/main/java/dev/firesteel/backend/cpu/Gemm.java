@@ -45,10 +45,16 @@ final class Gemm {
   private static final int MIN_TASK_COLUMNS = MAX_TASK_COLUMNS / 8;
 
   /**
-   * Maximum rows of a task for which the left operand is read in place, as in generation, which has
-   * one row per sequence. With more rows, the larger tile outweighs the cost of packing.
+   * Maximum rows for which the left operand is read in place, as in generation, which has one row
+   * per sequence. With more rows, the larger tile outweighs the cost of packing.
    */
-  private static final int FEW_ROWS = 4 * ProductSimd.FEW_ROWS;
+  private static final int FEW_ROWS = ProductSimd.FEW_ROWS;
+
+  /**
+   * Maximum rows that are always packed once for all tasks: a task of so few rows computes too
+   * little to make up for packing them itself.
+   */
+  private static final int SHARED_ROWS = 64;
 
   /**
    * Padding between panels of the left operand, which would otherwise compete for the same cache
@@ -100,12 +106,17 @@ final class Gemm {
     return (long) depth * roundUp(columns, ProductSimd.TILE_COLUMNS);
   }
 
+  /** Whether tasks share the left operand's panels. */
+  private static boolean sharesRows(int rows, int columns) {
+    return rows > FEW_ROWS && (columns > MAX_TASK_COLUMNS || rows <= SHARED_ROWS);
+  }
+
   /**
    * Floats of a left operand [rows, depth] that tasks share in panels, excluding the panels'
    * padding; 0 if the result is so narrow that each task packs its own rows.
    */
   static long sharedFloats(int rows, int columns, int depth) {
-    return columns > MAX_TASK_COLUMNS && depth > 0
+    return sharesRows(rows, columns) && depth > 0
         ? (long) Math.min(rows, sharedRows(rows, depth, MAX_SHARED_SIZE)) * depth
         : 0;
   }
@@ -162,7 +173,7 @@ final class Gemm {
       int cStride,
       boolean add,
       Epilogue epilogue) {
-    if (columns > MAX_TASK_COLUMNS && rows > FEW_ROWS && depth > 0) {
+    if (sharesRows(rows, columns) && depth > 0) {
       multiplyShared(rows, columns, depth, a, panels, c, cOffset, cStride, add, epilogue);
       return;
     }

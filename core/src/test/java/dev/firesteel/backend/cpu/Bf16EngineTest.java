@@ -29,9 +29,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class Bf16EngineTest {
-  /** Rows, output columns, input columns: within one tile, over its edges, many tiles. */
+  /**
+   * Rows, output columns, input columns: within one tile, over its edges, many tiles; with up to 64
+   * rows for a packed weight.
+   */
   private static final int[][] SHAPES = {
-    {1, 1, 1}, {3, 5, 7}, {65, 33, 129}, {300, 700, 65}, {257, 513, 40}
+    {1, 1, 1}, {3, 5, 7}, {9, 300, 71}, {64, 257, 96}, {65, 33, 129}, {300, 700, 65}, {257, 513, 40}
   };
 
   @BeforeAll
@@ -112,6 +115,42 @@ class Bf16EngineTest {
           }
         }
       }
+    }
+  }
+
+  @Test
+  void aPackedWeightServesAnyNumberOfRowsUntilItIsWritten() {
+    RandomStream random = RandomStream.of(4, "packed weight");
+    try (CpuBackend backend = new CpuBackend(Precision.BF16, 2)) {
+      Bf16Engine engine = (Bf16Engine) backend.engine();
+      NdArray w = normal(random, 300, 64);
+      NdArray many = normal(random, 65, 64);
+      NdArray plain = normal(random, 65, 300);
+      backend.products().linear(many, w, null, Activation.IDENTITY, null, plain);
+      int before = engine.lentBlocks();
+      for (int rows : new int[] {1, 16, 64}) {
+        NdArray out = normal(random, rows, 300);
+        backend.products().linear(many.slice(0, rows), w, null, Activation.IDENTITY, null, out);
+        assertClose(out, plain.slice(0, rows));
+      }
+      // The packed weight, and a copy of each of three slices.
+      assertThat(engine.lentBlocks()).isEqualTo(before + 4);
+      for (int i = 0; i < w.size(); i++) {
+        FloatStorage.of(w)[i] *= 2;
+      }
+      w.storage().markWritten();
+      NdArray doubled = normal(random, 16, 300);
+      backend.products().linear(many.slice(0, 16), w, null, Activation.IDENTITY, null, doubled);
+      for (int i = 0; i < plain.size(); i++) {
+        FloatStorage.of(plain)[i] *= 2;
+      }
+      assertClose(doubled, plain.slice(0, 16));
+    }
+  }
+
+  private static void assertClose(NdArray got, NdArray want) {
+    for (int i = 0; i < got.size(); i++) {
+      assertThat(FloatStorage.of(got)[i]).isCloseTo(FloatStorage.of(want)[i], within(1e-4f));
     }
   }
 

@@ -169,8 +169,8 @@ class Bf16KeptOperandTest {
         scope.release(y);
         blocks.add(engine.lentBlocks() - engine.workerBlocks());
       }
-      // Those of the weights and of x.
-      assertThat(blocks).containsOnly(2 * LAYERS + 1);
+      // Those of the weights, of one of them packed, since x has few rows, and of x.
+      assertThat(blocks).containsOnly(2 * LAYERS + 2);
     }
   }
 }

@@ -198,6 +198,28 @@ final class KernelDigest {
             new Heads(dKv, spec.keyValueWidth()),
             dBias);
     record("attention across with a bias", out, logSumExp, dQ, dKv, dBias);
+    oneQuery(AttentionSpec.of(4, 2, 11), 37);
+    oneQuery(AttentionSpec.of(2, 1, 70), 90);
+  }
+
+  /** As in decoding with a cache. */
+  private void oneQuery(AttentionSpec spec, int length) {
+    NdArray ranges = integersOf(new int[] {3, length, 0, length - 9}, 2, 1, 2);
+    NdArray cache = normal(2, 90, spec.keyValueWidth());
+    NdArray out = result(2, 1, spec.outputWidth());
+    NdArray q = normal(2, 1, spec.outputWidth());
+    backend
+        .attention()
+        .attention(
+            spec,
+            Heads.queries(q),
+            new Heads(cache, 0),
+            new Heads(cache, 0),
+            ranges,
+            null,
+            out,
+            null);
+    record("attention of one query over " + length, out);
   }
 
   private void causalAttention(AttentionSpec spec, int tokens) {
