@@ -142,8 +142,7 @@ public final class Template {
             case 'T' -> "HH:mm:ss";
             case '%' -> "'%'";
             default ->
-                throw new JinjaException(
-                    0, "strftime_now does not support %%%s".formatted(field));
+                throw new JinjaException(0, "strftime_now does not support %%%s".formatted(field));
           };
       text.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(now));
     }

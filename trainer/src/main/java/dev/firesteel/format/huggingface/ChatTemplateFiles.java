@@ -90,7 +90,8 @@ public final class ChatTemplateFiles {
     if (choice.isEmpty() || choice.equals(OF_TOKENIZER)) {
       Optional<ChatTemplate> own = read(fs, tokenizerFolder);
       return own.or(
-              () -> choice.isEmpty() ? ChatTemplate.builtIn(ChatTemplate.DEFAULT) : Optional.empty())
+              () ->
+                  choice.isEmpty() ? ChatTemplate.builtIn(ChatTemplate.DEFAULT) : Optional.empty())
           .orElseThrow(
               () ->
                   UserException.usage(
@@ -128,8 +129,8 @@ public final class ChatTemplateFiles {
    * tokenizer_config.json} has; so are {@code eos_token} and {@code bos_token}, which the template
    * may use, unless they are there.
    */
-  public static void write(
-      FileSystem fs, Path folder, ChatTemplate template, BoundaryTexts texts) throws IOException {
+  public static void write(FileSystem fs, Path folder, ChatTemplate template, BoundaryTexts texts)
+      throws IOException {
     write(fs, new Path(folder, FILE), template.source());
     Path config = new Path(folder, TokenizerFiles.TOKENIZER_CONFIG);
     ObjectNode json =
