@@ -2,6 +2,7 @@ package dev.firesteel.jinja;
 
 import java.time.Clock;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,7 +38,7 @@ public final class Template {
   public static Template parse(String source) {
     StatementParser parser = new StatementParser(Lexer.tokens(source));
     Statement body = parser.template();
-    return new Template(body, parser.generates(), Clock.systemDefaultZone());
+    return new Template(body, parser.generates(), Clock.system(ZoneId.systemDefault()));
   }
 
   /** This template with another clock for {@code strftime_now}. */

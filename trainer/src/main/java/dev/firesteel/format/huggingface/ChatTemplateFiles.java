@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -82,11 +83,11 @@ public final class ChatTemplateFiles {
    * ChatTemplate#DEFAULT}; {@value #OF_TOKENIZER} is its own; a name of {@link
    * ChatTemplate#BUILT_IN} is that one; everything else is a file.
    *
-   * @param file of a choice that is a file: its file system and path
+   * @param conf how to reach the file system of a choice that is a file
    * @throws UserException if there is no such template, or it cannot be read
    */
   public static ChatTemplate choose(
-      String choice, FileSystem fs, Path tokenizerFolder, FileOpener file) {
+      String choice, FileSystem fs, Path tokenizerFolder, Configuration conf) {
     if (choice.isEmpty() || choice.equals(OF_TOKENIZER)) {
       Optional<ChatTemplate> own = read(fs, tokenizerFolder);
       return own.or(
@@ -103,7 +104,8 @@ public final class ChatTemplateFiles {
             () -> {
               Optional<String> source;
               try {
-                source = text(file.fileSystem(choice), new Path(choice));
+                Path file = new Path(choice);
+                source = text(HadoopFiles.fileSystem(file, conf), file);
               } catch (IOException e) {
                 throw HadoopFiles.explain("reading " + choice, e);
               }
@@ -115,13 +117,6 @@ public final class ChatTemplateFiles {
                               "the chat template must be tokenizer, one of %s, or a file, got %s, which is neither: correct the name"
                                   .formatted(String.join(", ", ChatTemplate.BUILT_IN), choice))));
             });
-  }
-
-  /** Gives the file system of a path. */
-  @FunctionalInterface
-  public interface FileOpener {
-    /** The file system on which a path lies. */
-    FileSystem fileSystem(String path) throws IOException;
   }
 
   /**

@@ -36,7 +36,7 @@ class ChatTemplateFilesTest {
   }
 
   private ChatTemplate choose(String choice) {
-    return ChatTemplateFiles.choose(choice, fs, hadoop(""), path -> fs);
+    return ChatTemplateFiles.choose(choice, fs, hadoop(""), fs.getConf());
   }
 
   private void config(String json) throws IOException {
