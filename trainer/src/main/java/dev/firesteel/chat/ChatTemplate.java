@@ -20,8 +20,8 @@ import java.util.Optional;
 
 /**
  * How conversations become text: a Jinja template with the variables {@code messages}, {@code
- * add_generation_prompt}, {@code bos_token} and {@code eos_token}, as in Hugging Face's
- * tokenizers. Immutable.
+ * add_generation_prompt}, {@code bos_token} and {@code eos_token}, as in Hugging Face's tokenizers.
+ * Immutable.
  *
  * <p>What a model learns to write is between {@code {% generation %}} and {@code {% endgeneration
  * %}}. In a template without them it is found by rendering the beginnings of a conversation: each

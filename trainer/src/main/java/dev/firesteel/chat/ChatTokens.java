@@ -59,7 +59,7 @@ public final class ChatTokens {
     }
     this.writesAfterPrompt = before.length() > prompt.length();
     String end = endOfTurn(probe);
-    int[] tokens = spans.encode(own(end), true);
+    int[] tokens = spans.encode(own(end), -1);
     boolean special = tokens.length > 0 && tokenizer.isSpecial(tokens[tokens.length - 1]);
     if (special) {
       endTokens.add(tokens[tokens.length - 1]);
@@ -157,7 +157,10 @@ public final class ChatTokens {
 
   private List<TextSpan> untrained(
       List<TextSpan> rendered, Conversation conversation, int promptMessages) {
-    String prompt = template.text(conversation.first(promptMessages), true, texts);
+    boolean answers =
+        promptMessages < conversation.size()
+            && conversation.messages().get(promptMessages).isAnswer();
+    String prompt = template.text(conversation.first(promptMessages), answers, texts);
     List<TextSpan> marked = new ArrayList<>();
     StringBuilder whole = new StringBuilder();
     for (TextSpan span : rendered) {
@@ -216,8 +219,8 @@ public final class ChatTokens {
   private MarkedTokens.Builder encode(List<TextSpan> rendered) {
     MarkedTokens.Builder built = new MarkedTokens.Builder();
     for (TextSpan span : rendered) {
-      boolean continues = built.size() > 0 && !tokenizer.isSpecial(built.token(built.size() - 1));
-      built.add(spans.encode(span, continues), span.trained());
+      int previous = built.size() > 0 ? built.token(built.size() - 1) : -1;
+      built.add(spans.encode(span, previous), span.trained());
     }
     return built;
   }

@@ -27,7 +27,7 @@ final class SpanTokenizer {
 
   private final Tokenizer tokenizer;
   private final Map<Character, List<String>> specialTexts = new HashMap<>();
-  private final Map<String, Special> specials = new ConcurrentHashMap<>();
+  private final Map<Integer, Special> specials = new ConcurrentHashMap<>();
   private final boolean prependsSpace;
 
   SpanTokenizer(Tokenizer tokenizer) {
@@ -58,9 +58,14 @@ final class SpanTokenizer {
     return new int[0];
   }
 
-  /** The tokens of a span; {@code continues} if text precedes it, so that no word begins here. */
-  int[] encode(TextSpan span, boolean continues) {
+  /**
+   * The tokens of a span.
+   *
+   * @param previous the token before it; -1 if there is none
+   */
+  int[] encode(TextSpan span, int previous) {
     String text = span.text();
+    boolean afterSpecial = previous >= 0 && tokenizer.isSpecial(previous);
     BitSet typed = new BitSet();
     int at = 0;
     for (TextSpan.Piece piece : span.pieces()) {
@@ -68,9 +73,14 @@ final class SpanTokenizer {
       at += piece.text().length();
     }
     List<int[]> parts = new ArrayList<>();
-    boolean continued = continues;
+    boolean continued = previous >= 0 && !afterSpecial;
     int start = 0;
-    for (int i = 0; i < text.length(); ) {
+    if (afterSpecial && special(previous).right()) {
+      while (start < text.length() && Character.isWhitespace(text.charAt(start))) {
+        start++;
+      }
+    }
+    for (int i = start; i < text.length(); ) {
       Special special = specialAt(text, typed, i);
       if (special == null) {
         i++;
@@ -78,7 +88,9 @@ final class SpanTokenizer {
       }
       int end = i + special.text().length();
       int plainEnd = i;
-      while (special.left() && plainEnd > start && Character.isWhitespace(text.charAt(plainEnd - 1))) {
+      while (special.left()
+          && plainEnd > start
+          && Character.isWhitespace(text.charAt(plainEnd - 1))) {
         plainEnd--;
       }
       while (special.right() && end < text.length() && Character.isWhitespace(text.charAt(end))) {
@@ -98,17 +110,21 @@ final class SpanTokenizer {
     for (String special : specialTexts.getOrDefault(text.charAt(at), List.of())) {
       int next = typed.nextSetBit(at);
       if (text.startsWith(special, at) && (next < 0 || next >= at + special.length())) {
-        return specials.computeIfAbsent(special, this::special);
+        return special(tokenizer.id(special).orElseThrow());
       }
     }
     return null;
   }
 
-  private Special special(String text) {
-    int id = tokenizer.id(text).orElseThrow();
-    boolean left = tokenizer.encodeWithSpecialTokens(" " + text).length == 1;
-    boolean right = tokenizer.encodeWithSpecialTokens(text + " ").length == 1;
-    return new Special(id, text, left, right);
+  private Special special(int token) {
+    return specials.computeIfAbsent(
+        token,
+        id -> {
+          String text = tokenizer.token(id);
+          boolean left = tokenizer.encodeWithSpecialTokens(" " + text).length == 1;
+          boolean right = tokenizer.encodeWithSpecialTokens(text + " ").length == 1;
+          return new Special(id, text, left, right);
+        });
   }
 
   /**

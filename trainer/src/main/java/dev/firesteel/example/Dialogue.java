@@ -16,8 +16,7 @@ import java.util.stream.Stream;
  * @param promptText a string, or null
  * @param answerText a string, or null
  */
-record Dialogue(
-    List<Message> prompt, List<Message> answer, String promptText, String answerText) {
+record Dialogue(List<Message> prompt, List<Message> answer, String promptText, String answerText) {
   private static final Pattern SPEAKER = Pattern.compile("(?:^|\n\n)(Human|Assistant):");
 
   static Dialogue of(List<Message> prompt, List<Message> answer) {
@@ -51,7 +50,8 @@ record Dialogue(
     for (int i = 0; i < messages.size(); i++) {
       Message message = messages.get(i);
       if (message.role().equals(Message.SYSTEM) && i > 0) {
-        boolean second = messages.subList(0, i).stream().anyMatch(m -> m.role().equals(Message.SYSTEM));
+        boolean second =
+            messages.subList(0, i).stream().anyMatch(m -> m.role().equals(Message.SYSTEM));
         throw new RejectedException(
             second ? RejectionReason.TWO_SYSTEM_TURNS : RejectionReason.LATE_SYSTEM_TURN,
             second

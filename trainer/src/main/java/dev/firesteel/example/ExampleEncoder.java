@@ -116,7 +116,9 @@ public final class ExampleEncoder {
   private TrainedTokens document(Dialogue dialogue, ExampleType type) {
     MarkedTokens marked;
     if (dialogue.isText()) {
-      marked = tokenized(() -> chat.training(dialogue.promptText(), dialogue.answerText()), dialogue.texts());
+      marked =
+          tokenized(
+              () -> chat.training(dialogue.promptText(), dialogue.answerText()), dialogue.texts());
     } else {
       Conversation conversation = dialogue.conversation();
       Dialogue.check(conversation.messages());
@@ -124,7 +126,8 @@ public final class ExampleEncoder {
         throw new RejectedException(
             RejectionReason.EMPTY_PROMPT, "a conversation must not begin with an answer");
       }
-      marked = tokenized(() -> chat.training(conversation, dialogue.prompt().size()), dialogue.texts());
+      marked =
+          tokenized(() -> chat.training(conversation, dialogue.prompt().size()), dialogue.texts());
     }
     boolean[] trained = marked.trained();
     if (rules.trainOn() == TrainOn.ALL && type.is(ExampleKind.SFT)) {

@@ -95,7 +95,8 @@ final class RecordReader {
               .formatted(name, RecordFields.described(prompt), RecordFields.described(answer)));
     }
     return Dialogue.of(
-        RecordFields.messages("prompt", prompt), answers(name, RecordFields.messages(name, answer)));
+        RecordFields.messages("prompt", prompt),
+        answers(name, RecordFields.messages(name, answer)));
   }
 
   private Dialogue strings(String prompt, String answer) {

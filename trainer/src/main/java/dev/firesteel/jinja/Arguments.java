@@ -22,8 +22,7 @@ record Arguments(String name, List<Object> positional, Map<String, Object> named
     }
     for (Map.Entry<String, Object> each : named.entrySet()) {
       if (!List.of(parameters).contains(each.getKey()) || bound.containsKey(each.getKey())) {
-        throw new JinjaException(
-            0, "%s has no argument %s here".formatted(name, each.getKey()));
+        throw new JinjaException(0, "%s has no argument %s here".formatted(name, each.getKey()));
       }
       bound.put(each.getKey(), each.getValue());
     }

@@ -83,8 +83,7 @@ final class ExpressionParser {
       value =
           at(
               line,
-              frame ->
-                  (Values.truth(condition.evaluate(frame)) ? first : second).evaluate(frame));
+              frame -> (Values.truth(condition.evaluate(frame)) ? first : second).evaluate(frame));
     }
     tokens.leave();
     return value;
@@ -340,11 +339,13 @@ final class ExpressionParser {
 
   private Expression postfix(Expression value) {
     Expression found = value;
+    String called = "the function";
     while (true) {
       int line = line();
       Expression base = found;
       if (tokens.skipOperator(".")) {
         Token name = tokens.next();
+        called = name.text();
         if (name.kind() == Kind.INTEGER) {
           long index = Long.parseLong(name.text());
           found = at(line, frame -> Operators.item(base.evaluate(frame), index));
@@ -356,7 +357,7 @@ final class ExpressionParser {
       } else if (tokens.skipOperator("[")) {
         found = subscript(base, line);
       } else if (tokens.skipOperator("(")) {
-        found = call(base, line);
+        found = call(base, line, called);
       } else {
         return found;
       }
@@ -371,8 +372,7 @@ final class ExpressionParser {
     }
     tokens.next();
     Expression stop = tokens.isOperator(":") || tokens.isOperator("]") ? ABSENT : expression();
-    Expression step =
-        tokens.skipOperator(":") && !tokens.isOperator("]") ? expression() : ABSENT;
+    Expression step = tokens.skipOperator(":") && !tokens.isOperator("]") ? expression() : ABSENT;
     tokens.expectOperator("]");
     return at(
         line,
@@ -384,8 +384,8 @@ final class ExpressionParser {
                 step.evaluate(frame)));
   }
 
-  private Expression call(Expression callee, int line) {
-    Call call = arguments("the function");
+  private Expression call(Expression callee, int line, String name) {
+    Call call = arguments(name);
     return at(
         line,
         frame -> {
@@ -443,7 +443,7 @@ final class ExpressionParser {
       } else if (tokens.skipName("is")) {
         found = test(found, line);
       } else if (tokens.skipOperator("(")) {
-        found = call(found, line);
+        found = call(found, line, "the function");
       } else {
         return found;
       }
@@ -475,7 +475,8 @@ final class ExpressionParser {
       arguments = List.of(postfix(primary()));
     }
     List<Expression> given = arguments;
-    return at(line, frame -> Tests.apply(name, value.evaluate(frame), all(given, frame)) != negated);
+    return at(
+        line, frame -> Tests.apply(name, value.evaluate(frame), all(given, frame)) != negated);
   }
 
   /** As in Jinja2: a value right after the name of a test is its argument. */

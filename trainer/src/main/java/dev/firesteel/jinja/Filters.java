@@ -18,10 +18,16 @@ final class Filters {
   private static final Map<String, Filter> ALL = new TreeMap<>();
 
   static {
-    ALL.put("trim", (frame, value, arguments) -> {
-      Object set = arguments.bind("chars").get("chars");
-      return Values.string(value).strip(set == null || set == Values.NONE ? null : Values.text(set).characters(), true, true);
-    });
+    ALL.put(
+        "trim",
+        (frame, value, arguments) -> {
+          Object set = arguments.bind("chars").get("chars");
+          return Values.string(value)
+              .strip(
+                  set == null || set == Values.NONE ? null : Values.text(set).characters(),
+                  true,
+                  true);
+        });
     for (String name : List.of("upper", "lower", "title", "capitalize")) {
       ALL.put(name, (frame, value, arguments) -> Methods.cased(Values.string(value), name));
     }
@@ -30,67 +36,112 @@ final class Filters {
     ALL.put("length", (frame, value, arguments) -> Values.length(value));
     ALL.put("count", (frame, value, arguments) -> Values.length(value));
     ALL.put("list", (frame, value, arguments) -> Values.elements(value));
-    ALL.put("items", (frame, value, arguments) -> value instanceof Undefined ? List.of() : Methods.items(Values.map(value)));
+    ALL.put(
+        "items",
+        (frame, value, arguments) ->
+            value instanceof Undefined ? List.of() : Methods.items(Values.map(value)));
     ALL.put("first", (frame, value, arguments) -> at(value, 0));
     ALL.put("last", (frame, value, arguments) -> at(value, -1));
-    ALL.put("join", (frame, value, arguments) -> {
-      Map<String, Object> given = arguments.bind("d", "attribute");
-      List<Object> values = Values.elements(value);
-      Object attribute = given.get("attribute");
-      values = attribute == null ? values : values.stream().map(each -> path(each, attribute)).toList();
-      return Methods.joined(Values.string(given.getOrDefault("d", Text.EMPTY)), values, frame, true);
-    });
+    ALL.put(
+        "join",
+        (frame, value, arguments) -> {
+          Map<String, Object> given = arguments.bind("d", "attribute");
+          List<Object> values = Values.elements(value);
+          Object attribute = given.get("attribute");
+          values =
+              attribute == null
+                  ? values
+                  : values.stream().map(each -> path(each, attribute)).toList();
+          return Methods.joined(
+              Values.string(given.getOrDefault("d", Text.EMPTY)), values, frame, true);
+        });
     ALL.put("default", Filters::orDefault);
     ALL.put("d", Filters::orDefault);
-    ALL.put("tojson", (frame, value, arguments) -> {
-      if (value instanceof Undefined missing) {
-        throw missing.used();
-      }
-      return JsonText.filter(value, arguments.bind("ensure_ascii", "indent", "separators", "sort_keys"));
-    });
-    ALL.put("replace", (frame, value, arguments) ->
-        Methods.of(Values.string(value), "replace").call(frame, arguments));
+    ALL.put(
+        "tojson",
+        (frame, value, arguments) -> {
+          if (value instanceof Undefined missing) {
+            throw missing.used();
+          }
+          return JsonText.filter(
+              value, arguments.bind("ensure_ascii", "indent", "separators", "sort_keys"));
+        });
+    ALL.put(
+        "replace",
+        (frame, value, arguments) ->
+            Methods.of(Values.string(value), "replace").call(frame, arguments));
     ALL.put("int", (frame, value, arguments) -> number(value, arguments, false));
     ALL.put("float", (frame, value, arguments) -> number(value, arguments, true));
-    ALL.put("abs", (frame, value, arguments) ->
-        value instanceof Double number ? (Object) Math.abs(number) : (Object) Math.abs(Values.integer(value)));
-    ALL.put("round", (frame, value, arguments) -> {
-      double scale = Math.pow(10, Values.integer(arguments.bind("precision").getOrDefault("precision", 0L)));
-      return Math.rint(Values.number(value) * scale) / scale;
-    });
-    ALL.put("reverse", (frame, value, arguments) ->
-        value instanceof Text ? Operators.slice(value, Values.NONE, Values.NONE, -1L) : reversed(Values.elements(value)));
+    ALL.put(
+        "abs",
+        (frame, value, arguments) ->
+            value instanceof Double number
+                ? (Object) Math.abs(number)
+                : (Object) Math.abs(Values.integer(value)));
+    ALL.put(
+        "round",
+        (frame, value, arguments) -> {
+          double scale =
+              Math.pow(
+                  10, Values.integer(arguments.bind("precision").getOrDefault("precision", 0L)));
+          return Math.rint(Values.number(value) * scale) / scale;
+        });
+    ALL.put(
+        "reverse",
+        (frame, value, arguments) ->
+            value instanceof Text
+                ? Operators.slice(value, Values.NONE, Values.NONE, -1L)
+                : reversed(Values.elements(value)));
     ALL.put("map", Filters::map);
     for (String name : List.of("select", "reject")) {
-      ALL.put(name, (frame, value, arguments) -> selected(value, arguments, false, name.equals("select")));
-      ALL.put(name + "attr", (frame, value, arguments) -> selected(value, arguments, true, name.equals("select")));
+      ALL.put(
+          name,
+          (frame, value, arguments) -> selected(value, arguments, false, name.equals("select")));
+      ALL.put(
+          name + "attr",
+          (frame, value, arguments) -> selected(value, arguments, true, name.equals("select")));
     }
-    ALL.put("sort", (frame, value, arguments) -> {
-      Map<String, Object> given = arguments.bind("reverse", "case_sensitive", "attribute");
-      return sorted(Values.elements(value), given.get("attribute"), given);
-    });
-    ALL.put("dictsort", (frame, value, arguments) -> {
-      Map<String, Object> given = arguments.bind("case_sensitive", "by", "reverse");
-      boolean byValue = Values.equal(given.getOrDefault("by", Text.own("key")), Text.own("value"));
-      return sorted(Methods.items(Values.map(value)), byValue ? 1L : 0L, given);
-    });
-    ALL.put("unique", (frame, value, arguments) -> {
-      Map<Object, Object> seen = new LinkedHashMap<>();
-      Values.elements(value).forEach(each -> seen.putIfAbsent(each instanceof Text text ? Methods.cased(text, "lower") : each, each));
-      return new ArrayList<>(seen.values());
-    });
+    ALL.put(
+        "sort",
+        (frame, value, arguments) -> {
+          Map<String, Object> given = arguments.bind("reverse", "case_sensitive", "attribute");
+          return sorted(Values.elements(value), given.get("attribute"), given);
+        });
+    ALL.put(
+        "dictsort",
+        (frame, value, arguments) -> {
+          Map<String, Object> given = arguments.bind("case_sensitive", "by", "reverse");
+          boolean byValue =
+              Values.equal(given.getOrDefault("by", Text.own("key")), Text.own("value"));
+          return sorted(Methods.items(Values.map(value)), byValue ? 1L : 0L, given);
+        });
+    ALL.put(
+        "unique",
+        (frame, value, arguments) -> {
+          Map<Object, Object> seen = new LinkedHashMap<>();
+          Values.elements(value)
+              .forEach(
+                  each ->
+                      seen.putIfAbsent(
+                          each instanceof Text text ? Methods.cased(text, "lower") : each, each));
+          return new ArrayList<>(seen.values());
+        });
     ALL.put("min", (frame, value, arguments) -> extreme(value, arguments, -1));
     ALL.put("max", (frame, value, arguments) -> extreme(value, arguments, 1));
-    ALL.put("sum", (frame, value, arguments) -> {
-      Object sum = 0L;
-      for (Object each : Values.elements(value)) {
-        sum = Operators.apply("+", sum, each, frame);
-      }
-      return sum;
-    });
+    ALL.put(
+        "sum",
+        (frame, value, arguments) -> {
+          Object sum = 0L;
+          for (Object each : Values.elements(value)) {
+            sum = Operators.apply("+", sum, each, frame);
+          }
+          return sum;
+        });
     ALL.put("indent", Filters::indent);
-    ALL.put("format", (frame, value, arguments) ->
-        Formats.percent(Values.string(value), new Tuple(arguments.positional()), frame));
+    ALL.put(
+        "format",
+        (frame, value, arguments) ->
+            Formats.percent(Values.string(value), new Tuple(arguments.positional()), frame));
   }
 
   private Filters() {}
@@ -119,7 +170,10 @@ final class Filters {
   }
 
   private static Object number(Object value, Arguments arguments, boolean real) {
-    Object otherwise = arguments.bind("default", "base").getOrDefault("default", real ? (Object) 0.0 : (Object) 0L);
+    Object otherwise =
+        arguments
+            .bind("default", "base")
+            .getOrDefault("default", real ? (Object) 0.0 : (Object) 0L);
     try {
       double parsed =
           value instanceof Text text
@@ -171,7 +225,8 @@ final class Filters {
     return mapped;
   }
 
-  private static Object selected(Object value, Arguments arguments, boolean attribute, boolean keeps) {
+  private static Object selected(
+      Object value, Arguments arguments, boolean attribute, boolean keeps) {
     List<Object> given = arguments.positional();
     int used = attribute ? 1 : 0;
     if (given.size() < used) {
@@ -195,7 +250,8 @@ final class Filters {
     return kept;
   }
 
-  private static List<Object> sorted(List<Object> values, Object attribute, Map<String, Object> given) {
+  private static List<Object> sorted(
+      List<Object> values, Object attribute, Map<String, Object> given) {
     boolean exact = Values.truth(given.getOrDefault("case_sensitive", false));
     Comparator<Object> order =
         (left, right) -> Values.compare(key(left, attribute, exact), key(right, attribute, exact));
@@ -211,21 +267,27 @@ final class Filters {
   private static Object extreme(Object value, Arguments arguments, int sign) {
     Object attribute = arguments.bind("case_sensitive", "attribute").get("attribute");
     return Values.elements(value).stream()
-        .max((left, right) -> sign * Values.compare(key(left, attribute, false), key(right, attribute, false)))
+        .max(
+            (left, right) ->
+                sign * Values.compare(key(left, attribute, false), key(right, attribute, false)))
         .orElse(new Undefined("there is no element"));
   }
 
   private static Object indent(Frame frame, Object value, Arguments arguments) {
     Map<String, Object> given = arguments.bind("width", "first", "blank");
     Object width = given.getOrDefault("width", 4L);
-    Text blanks = width instanceof Text text ? text : Text.own(" ".repeat((int) frame.sized(Values.integer(width))));
+    Text blanks =
+        width instanceof Text text
+            ? text
+            : Text.own(" ".repeat((int) frame.sized(Values.integer(width))));
     Text text = Values.string(value);
     Text.Builder built = new Text.Builder();
     List<Object> lines = Splitting.split(text, "\n", -1, false);
     for (int i = 0; i < lines.size(); i++) {
       Text line = (Text) lines.get(i);
       boolean indented =
-          i == 0 ? Values.truth(given.getOrDefault("first", false))
+          i == 0
+              ? Values.truth(given.getOrDefault("first", false))
               : line.length() > 0 || Values.truth(given.getOrDefault("blank", false));
       built.add(Text.own(i > 0 ? "\n" : "")).add(indented ? blanks : Text.EMPTY).add(line);
       frame.sized(built.length());

@@ -7,7 +7,8 @@ import java.util.regex.Pattern;
 
 /** Python's two ways of putting values into a text. */
 final class Formats {
-  private static final Pattern PERCENT = Pattern.compile("%(-?)(0?)(\\d*)(?:\\.(\\d+))?([a-zA-Z%])");
+  private static final Pattern PERCENT =
+      Pattern.compile("%(-?)(0?)(\\d*)(?:\\.(\\d+))?([a-zA-Z%])");
   private static final Pattern BRACES = Pattern.compile("\\{\\{|\\}\\}|\\{(\\w*)\\}|[{}]");
 
   private Formats() {}
@@ -32,7 +33,9 @@ final class Formats {
       Text one = converted(matcher, all.get(next++));
       int width = matcher.group(3).isEmpty() ? 0 : Integer.parseInt(matcher.group(3));
       frame.sized(width);
-      Text pad = Text.own((matcher.group(2).isEmpty() ? " " : "0").repeat(Math.max(0, width - one.length())));
+      Text pad =
+          Text.own(
+              (matcher.group(2).isEmpty() ? " " : "0").repeat(Math.max(0, width - one.length())));
       built.add(matcher.group(1).isEmpty() ? pad.plus(one) : one.plus(pad));
     }
     if (next < all.size()) {

@@ -41,9 +41,7 @@ final class JsonText {
             Values.truth(options.getOrDefault("sort_keys", false)),
             Values.truth(options.getOrDefault("ensure_ascii", false)));
     writer.write(value, 0);
-    return writer.foreign
-        ? Text.foreign(writer.json.toString())
-        : Text.own(writer.json.toString());
+    return writer.foreign ? Text.foreign(writer.json.toString()) : Text.own(writer.json.toString());
   }
 
   private void write(Object value, int depth) {

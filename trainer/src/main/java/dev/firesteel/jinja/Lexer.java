@@ -39,7 +39,8 @@ final class Lexer {
 
   static List<Token> tokens(String template) {
     String source = template.replace("\r\n", "\n").replace('\r', '\n');
-    Lexer lexer = new Lexer(source.endsWith("\n") ? source.substring(0, source.length() - 1) : source);
+    Lexer lexer =
+        new Lexer(source.endsWith("\n") ? source.substring(0, source.length() - 1) : source);
     lexer.run();
     return lexer.tokens;
   }
@@ -84,7 +85,8 @@ final class Lexer {
       kept = Text.own(text).strip(null, false, true).characters();
     } else if (blockOrComment && !sign.equals("+")) {
       int start = text.lastIndexOf('\n') + 1;
-      if ((start > 0 || lineStarting) && text.substring(start).chars().allMatch(c -> Text.isSpace((char) c))) {
+      if ((start > 0 || lineStarting)
+          && text.substring(start).chars().allMatch(c -> Text.isSpace((char) c))) {
         kept = text.substring(0, start);
       }
     }
@@ -241,7 +243,10 @@ final class Lexer {
     }
     if (kind >= '0' && kind <= '7') {
       int end = position;
-      while (end < source.length() && end < position + 3 && source.charAt(end) >= '0' && source.charAt(end) <= '7') {
+      while (end < source.length()
+          && end < position + 3
+          && source.charAt(end) >= '0'
+          && source.charAt(end) <= '7') {
         end++;
       }
       text.append((char) Integer.parseInt(source.substring(position, end), 8));

@@ -16,13 +16,18 @@ record Loop(List<Object> items, int index0) {
       // Counts recursive loops alone, which are not supported.
       case "depth0" -> 0L;
       case "depth" -> 1L;
-      case "previtem" -> index0 > 0 ? items.get(index0 - 1) : new Undefined("there is no previous item");
+      case "previtem" ->
+          index0 > 0 ? items.get(index0 - 1) : new Undefined("there is no previous item");
       case "nextitem" ->
-          index0 + 1 < items.size() ? items.get(index0 + 1) : new Undefined("there is no next item");
+          index0 + 1 < items.size()
+              ? items.get(index0 + 1)
+              : new Undefined("there is no next item");
       case "cycle" ->
           (Callable)
               (frame, arguments) ->
-                  Operators.item(arguments.positional(), (long) index0 % Math.max(1, arguments.positional().size()));
+                  Operators.item(
+                      arguments.positional(),
+                      (long) index0 % Math.max(1, arguments.positional().size()));
       default -> new Undefined("loop has no attribute '%s'".formatted(name));
     };
   }

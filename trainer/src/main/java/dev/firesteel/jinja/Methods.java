@@ -139,7 +139,8 @@ final class Methods {
           };
       case "join" ->
           (frame, arguments) ->
-              joined(text, Values.elements(arguments.bind(1, "values").get("values")), frame, false);
+              joined(
+                  text, Values.elements(arguments.bind(1, "values").get("values")), frame, false);
       case "upper", "lower", "title", "capitalize" -> (frame, arguments) -> cased(text, name);
       case "find", "rfind", "index" ->
           (frame, arguments) -> {

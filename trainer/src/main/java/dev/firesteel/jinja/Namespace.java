@@ -8,7 +8,8 @@ record Namespace(Map<String, Object> attributes) {
   static Namespace of(Arguments arguments) {
     Map<String, Object> attributes = new HashMap<>(arguments.named());
     for (Object map : arguments.positional()) {
-      Values.map(map).forEach((key, value) -> attributes.put(Values.string(key).characters(), value));
+      Values.map(map)
+          .forEach((key, value) -> attributes.put(Values.string(key).characters(), value));
     }
     return new Namespace(attributes);
   }

@@ -109,7 +109,9 @@ final class Operators {
       throw new ArithmeticException();
     }
     long power = 1;
-    for (long i = Math.abs(base) > 1 ? exponent : Math.min(exponent, 2 - exponent % 2); i > 0; i--) {
+    for (long i = Math.abs(base) > 1 ? exponent : Math.min(exponent, 2 - exponent % 2);
+        i > 0;
+        i--) {
       power = Math.multiplyExact(power, base);
     }
     return power;

@@ -2,9 +2,7 @@ package dev.firesteel.jinja;
 
 import java.util.BitSet;
 
-/**
- * What a template rendered. Immutable.
- */
+/** What a template rendered. Immutable. */
 public final class Rendered {
   private final String text;
   private final BitSet foreign;

@@ -26,7 +26,10 @@ final class Splitting {
       for (int at = characters.lastIndexOf(separator); at >= 0 && left > 0; left--) {
         parts.add(text.part(at + separator.length(), end));
         end = at;
-        at = at < separator.length() ? -1 : characters.lastIndexOf(separator, at - separator.length());
+        at =
+            at < separator.length()
+                ? -1
+                : characters.lastIndexOf(separator, at - separator.length());
       }
       parts.add(text.part(0, end));
       Collections.reverse(parts);

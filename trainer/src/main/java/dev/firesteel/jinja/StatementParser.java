@@ -93,7 +93,8 @@ final class StatementParser {
       case "with" -> with();
       case "break", "continue" -> jump(name, line);
       case "include", "import", "from", "extends" ->
-          throw new JinjaException(line, "{%% %s %%} reads files, which a chat template may not".formatted(name));
+          throw new JinjaException(
+              line, "{%% %s %%} reads files, which a chat template may not".formatted(name));
       default -> throw new JinjaException(line, "unknown block {%% %s %%}".formatted(name));
     };
   }
@@ -213,7 +214,8 @@ final class StatementParser {
   private static void setAttribute(Frame frame, Token name, String attribute, Object value) {
     if (!(frame.get(name.text()) instanceof Namespace namespace)) {
       throw new JinjaException(
-          name.line(), "cannot assign to %s.%s: it is no namespace".formatted(name.text(), attribute));
+          name.line(),
+          "cannot assign to %s.%s: it is no namespace".formatted(name.text(), attribute));
     }
     namespace.attributes().put(attribute, value);
   }

@@ -2,6 +2,7 @@ package dev.firesteel.jinja;
 
 import java.time.Clock;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,7 +38,7 @@ public final class Template {
   public static Template parse(String source) {
     StatementParser parser = new StatementParser(Lexer.tokens(source));
     Statement body = parser.template();
-    return new Template(body, parser.generates(), Clock.systemDefaultZone());
+    return new Template(body, parser.generates(), Clock.system(ZoneId.systemDefault()));
   }
 
   /** This template with another clock for {@code strftime_now}. */
@@ -142,8 +143,7 @@ public final class Template {
             case 'T' -> "HH:mm:ss";
             case '%' -> "'%'";
             default ->
-                throw new JinjaException(
-                    0, "strftime_now does not support %%%s".formatted(field));
+                throw new JinjaException(0, "strftime_now does not support %%%s".formatted(field));
           };
       text.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(now));
     }

@@ -8,10 +8,42 @@ import java.util.Set;
 final class Tests {
   private static final Set<String> NAMES =
       Set.of(
-          "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number",
-          "integer", "float", "boolean", "true", "false", "callable", "even", "odd", "lower",
-          "upper", "divisibleby", "in", "sameas", "eq", "==", "equalto", "ne", "!=", "lt", "<",
-          "lessthan", "le", "<=", "gt", ">", "greaterthan", "ge", ">=");
+          "defined",
+          "undefined",
+          "none",
+          "string",
+          "mapping",
+          "iterable",
+          "sequence",
+          "number",
+          "integer",
+          "float",
+          "boolean",
+          "true",
+          "false",
+          "callable",
+          "even",
+          "odd",
+          "lower",
+          "upper",
+          "divisibleby",
+          "in",
+          "sameas",
+          "eq",
+          "==",
+          "equalto",
+          "ne",
+          "!=",
+          "lt",
+          "<",
+          "lessthan",
+          "le",
+          "<=",
+          "gt",
+          ">",
+          "greaterthan",
+          "ge",
+          ">=");
 
   private Tests() {}
 
@@ -45,8 +77,12 @@ final class Tests {
       case "callable" -> value instanceof Callable;
       case "even" -> Values.integer(value) % 2 == 0;
       case "odd" -> Values.integer(value) % 2 != 0;
-      case "lower" -> Boolean.TRUE.equals(Methods.of(Values.string(value), "islower").call(null, Arguments.NONE));
-      case "upper" -> Boolean.TRUE.equals(Methods.of(Values.string(value), "isupper").call(null, Arguments.NONE));
+      case "lower" ->
+          Boolean.TRUE.equals(
+              Methods.of(Values.string(value), "islower").call(null, Arguments.NONE));
+      case "upper" ->
+          Boolean.TRUE.equals(
+              Methods.of(Values.string(value), "isupper").call(null, Arguments.NONE));
       default -> compared(name, value, argument(name, arguments));
     };
   }
@@ -56,7 +92,8 @@ final class Tests {
       case "divisibleby" -> Values.integer(value) % Values.integer(other) == 0;
       case "in" -> Values.isIn(value, other);
       case "sameas" ->
-          value == other || (!(value instanceof List) && !(value instanceof Map) && value.equals(other));
+          value == other
+              || (!(value instanceof List) && !(value instanceof Map) && value.equals(other));
       case "eq", "==", "equalto" -> Values.equal(value, other);
       case "ne", "!=" -> !Values.equal(value, other);
       case "lt", "<", "lessthan" -> Values.compare(value, other) < 0;

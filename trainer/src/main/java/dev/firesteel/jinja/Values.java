@@ -158,7 +158,8 @@ final class Values {
       return plain.contains(".") ? plain : plain + ".0";
     }
     String[] parts = Double.toString(number).split("E", -1);
-    String mantissa = parts[0].endsWith(".0") ? parts[0].substring(0, parts[0].length() - 2) : parts[0];
+    String mantissa =
+        parts[0].endsWith(".0") ? parts[0].substring(0, parts[0].length() - 2) : parts[0];
     int exponent = Integer.parseInt(parts[1]);
     return "%se%s%02d".formatted(mantissa, exponent < 0 ? "-" : "+", Math.abs(exponent));
   }
@@ -177,7 +178,9 @@ final class Values {
                     ? "a list"
                     : value instanceof Map
                         ? "a mapping"
-                        : value == NONE ? "none" : value instanceof Callable ? "a function" : "an object";
+                        : value == NONE
+                            ? "none"
+                            : value instanceof Callable ? "a function" : "an object";
   }
 
   /** The elements of what a loop or filter reads. */

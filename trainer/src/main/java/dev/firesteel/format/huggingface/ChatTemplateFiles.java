@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -82,15 +83,16 @@ public final class ChatTemplateFiles {
    * ChatTemplate#DEFAULT}; {@value #OF_TOKENIZER} is its own; a name of {@link
    * ChatTemplate#BUILT_IN} is that one; everything else is a file.
    *
-   * @param file of a choice that is a file: its file system and path
+   * @param conf how to reach the file system of a choice that is a file
    * @throws UserException if there is no such template, or it cannot be read
    */
   public static ChatTemplate choose(
-      String choice, FileSystem fs, Path tokenizerFolder, FileOpener file) {
+      String choice, FileSystem fs, Path tokenizerFolder, Configuration conf) {
     if (choice.isEmpty() || choice.equals(OF_TOKENIZER)) {
       Optional<ChatTemplate> own = read(fs, tokenizerFolder);
       return own.or(
-              () -> choice.isEmpty() ? ChatTemplate.builtIn(ChatTemplate.DEFAULT) : Optional.empty())
+              () ->
+                  choice.isEmpty() ? ChatTemplate.builtIn(ChatTemplate.DEFAULT) : Optional.empty())
           .orElseThrow(
               () ->
                   UserException.usage(
@@ -102,7 +104,8 @@ public final class ChatTemplateFiles {
             () -> {
               Optional<String> source;
               try {
-                source = text(file.fileSystem(choice), new Path(choice));
+                Path file = new Path(choice);
+                source = text(HadoopFiles.fileSystem(file, conf), file);
               } catch (IOException e) {
                 throw HadoopFiles.explain("reading " + choice, e);
               }
@@ -116,20 +119,13 @@ public final class ChatTemplateFiles {
             });
   }
 
-  /** Gives the file system of a path. */
-  @FunctionalInterface
-  public interface FileOpener {
-    /** The file system on which a path lies. */
-    FileSystem fileSystem(String path) throws IOException;
-  }
-
   /**
    * Writes the template as the file and as the field, which is added to what {@code
    * tokenizer_config.json} has; so are {@code eos_token} and {@code bos_token}, which the template
    * may use, unless they are there.
    */
-  public static void write(
-      FileSystem fs, Path folder, ChatTemplate template, BoundaryTexts texts) throws IOException {
+  public static void write(FileSystem fs, Path folder, ChatTemplate template, BoundaryTexts texts)
+      throws IOException {
     write(fs, new Path(folder, FILE), template.source());
     Path config = new Path(folder, TokenizerFiles.TOKENIZER_CONFIG);
     ObjectNode json =
