@@ -80,7 +80,7 @@ final class RolloutPhase {
       double[] scores,
       double[][] functions,
       double[] gold,
-      long failures,
+      int failures,
       List<String> failureLines,
       double rolloutMillis,
       double scoringMillis) {}
@@ -128,7 +128,7 @@ final class RolloutPhase {
             share.join(scored.rewards().total()),
             joined,
             share.join(scored.gold()),
-            (long) Arrays.stream(failures).sum(),
+            (int) Arrays.stream(failures).sum(),
             scored.rewards().failures(),
             (sampled - began) / 1e6,
             (System.nanoTime() - sampled) / 1e6);

@@ -7,6 +7,7 @@ import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.error.UserException;
@@ -44,6 +45,8 @@ public final class StartingModel {
 
   private static final String FROM = "model.from";
 
+  private static final String REWARD_MODEL = "rewards.model";
+
   /** Keys of the section {@code model} that may differ from the model's. */
   private static final Set<String> FREE = Set.of("from", "dropout", "init_std");
 
@@ -61,12 +64,17 @@ public final class StartingModel {
       return draft.resolve();
     }
     StageConfig.requirePlace(draft.value("name"), draft.value("runs_folder"));
+    boolean rewarded = RlConfig.class.isAssignableFrom(draft.root());
     Path run = new Path(draft.value("runs_folder"), draft.value("name"));
     Optional<Checkpoint> own =
         RunDirectory.at(run, hadoop).checkpoints(notice -> LOG.debug("{}", notice)).latest();
     if (own.isPresent()) {
       resume(draft, from, own.get(), hadoop);
       return draft.resolve();
+    }
+    if (rewarded && !draft.value(REWARD_MODEL).isEmpty()) {
+      Path model = SavedModel.find(new Path(draft.value(REWARD_MODEL)), hadoop);
+      draft.put("rewards", "model", qualified(model, hadoop).toString());
     }
     return start(draft, from, hadoop);
   }
@@ -84,6 +92,13 @@ public final class StartingModel {
     }
     draft.require("model", saved.model(), FREE, "the checkpoint " + own);
     draft.put("model", "from", source);
+    if (saved instanceof RlConfig rl) {
+      String given = draft.value(REWARD_MODEL);
+      Path was = new Path(rl.rewards().model().isEmpty() ? "none" : rl.rewards().model());
+      if (!given.isEmpty() && isWithin(was, qualified(new Path(given), hadoop))) {
+        draft.put("rewards", "model", was.toString());
+      }
+    }
     if (saved instanceof PretrainConfig pretraining) {
       draft
           .as(PretrainConfig.class)
@@ -151,7 +166,7 @@ public final class StartingModel {
       Configuration hadoop) {
     Path path = new Path(directory);
     FileSystem fs = fileSystem(path, hadoop);
-    requireVisible(fs, path);
+    requireVisible(fs, path, FROM);
     if (!ModelDirectory.readTokenizer(fs, path).sha256().equals(tokenizer.sha256())) {
       throw UserException.usage(
           "the data must be prepared with the tokenizer of %s %s, got a different tokenizer: prepare it with the same %s"
@@ -161,7 +176,7 @@ public final class StartingModel {
       Checkpoint.find(fs, path).ifPresent(Checkpoint::verify);
     }
     ModelDirectory.readBackbone(fs, path, model, LOG::warn);
-    requireSame(path, model.parameters().weights(), collective);
+    requireSame(path, model.parameters().weights(), FROM, collective);
   }
 
   /**
@@ -172,12 +187,12 @@ public final class StartingModel {
   public static ScoredModel readReward(String directory, TrainingContext context) {
     Path path = new Path(directory);
     FileSystem fs = fileSystem(path, context.run().configuration());
-    requireVisible(fs, path);
+    requireVisible(fs, path, REWARD_MODEL);
     if (context.collective().rank() == 0) {
       Checkpoint.find(fs, path).ifPresent(Checkpoint::verify);
     }
     ScoredModel model = ModelDirectory.readReward(fs, path, context.backend(), LOG::warn);
-    requireSame(path, model.parameters().weights(), context.collective());
+    requireSame(path, model.parameters().weights(), REWARD_MODEL, context.collective());
     return model;
   }
 
@@ -186,7 +201,7 @@ public final class StartingModel {
     return fileSystem(new Path(path), hadoop);
   }
 
-  private static void requireVisible(FileSystem fs, Path path) {
+  private static void requireVisible(FileSystem fs, Path path, String key) {
     try {
       if (fs.exists(path)) {
         return;
@@ -196,17 +211,18 @@ public final class StartingModel {
     }
     throw UserException.usage(
         "%s must be a directory that every trainer can read, got nothing at %s: put the model on a file system that all machines share, or name one that its run has not deleted"
-            .formatted(FROM, path));
+            .formatted(key, path));
   }
 
-  private static void requireSame(Path path, Segment weights, Collective collective) {
+  private static void requireSame(
+      Path path, Segment weights, String key, Collective collective) {
     byte[] mine = ByteBuffer.allocate(Long.BYTES).putLong(checksum(weights)).array();
     byte[][] all = collective.allGather(mine);
     for (int rank = 0; rank < all.length; rank++) {
       if (ByteBuffer.wrap(all[rank]).getLong() != ByteBuffer.wrap(mine).getLong()) {
         throw UserException.failure(
             "all trainers must read the same weights from %s %s, got different weights on ranks %d and %d: put the model on a file system that all machines share"
-                .formatted(FROM, path, rank, collective.rank()));
+                .formatted(key, path, rank, collective.rank()));
       }
     }
   }

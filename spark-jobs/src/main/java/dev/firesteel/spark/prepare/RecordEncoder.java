@@ -81,11 +81,7 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
   static RecordEncoder of(
       ExampleStageConfig config, Tokenizer tokenizer, FileSystem fs, Path model) {
     ChatTemplate template =
-        ChatTemplateFiles.choose(
-            config.data().template(),
-            fs,
-            model,
-            path -> HadoopFiles.fileSystem(new Path(path), fs.getConf()));
+        ChatTemplateFiles.choose(config.data().template(), fs, model, fs.getConf());
     return new RecordEncoder(
         config,
         tokenizer,

@@ -205,7 +205,7 @@ public final class ModelDirectory {
    */
   public static void readWeights(
       FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
-    readPublished(fs, directory, model, notices);
+    readPublished(fs, directory, model, true, notices);
     try {
       OtherParameters.read(fs, directory, model);
     } catch (IOException e) {
@@ -234,7 +234,7 @@ public final class ModelDirectory {
     if (adapters.isPresent()) {
       mergeInto(fs, directory, adapters.get(), model, notices);
     } else {
-      readPublished(fs, directory, model, notices);
+      readPublished(fs, directory, model, false, notices);
     }
     ignoreHeads(fs, directory, notices);
   }
@@ -249,7 +249,7 @@ public final class ModelDirectory {
     try (LanguageModel adapted =
         Models.declare(model.config(), parameters, adapters)) {
       parameters.build().allocate(model.parameters().backend(), DType.F32);
-      readPublished(fs, directory, adapted, notices);
+      readPublished(fs, directory, adapted, false, notices);
       OtherParameters.readAdapters(fs, directory, adapted);
       adapters.merge(adapted.parameters(), model.parameters());
     } catch (IOException e) {
@@ -257,10 +257,20 @@ public final class ModelDirectory {
     }
   }
 
+  /**
+   * @param withHead whether the head of a reward model is read, too
+   */
   private static void readPublished(
-      FileSystem fs, Path directory, LanguageModel model, Consumer<String> notices) {
+      FileSystem fs,
+      Path directory,
+      LanguageModel model,
+      boolean withHead,
+      Consumer<String> notices) {
     try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
-      List<ParameterTensor> wanted = tensors(model, model.parameters().weights());
+      List<ParameterTensor> wanted =
+          tensors(model, model.parameters().weights()).stream()
+              .filter(tensor -> withHead || !tensor.name().equals(PublishedNames.REWARD_HEAD))
+              .toList();
       PublishedNames names = new PublishedNames(model.config(), tensors.names());
       Set<String> more = new TreeSet<>(tensors.names());
       for (ParameterTensor tensor : wanted) {
