@@ -143,7 +143,7 @@ final class SpanTokenizer {
       }
     }
     throw UserException.usage(
-        "the tokenizer must encode an answer apart from its prompt, but joins its beginning with whatever precedes it: \"%s\"; begin the answer otherwise"
+        "the tokenizer must encode an answer apart from its prompt, but joins its beginning with what precedes it: \"%s\"; begin the answer otherwise"
             .formatted(text.substring(0, Math.min(40, text.length()))));
   }
 }
