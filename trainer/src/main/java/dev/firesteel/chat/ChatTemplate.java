@@ -127,7 +127,7 @@ public final class ChatTemplate {
       String after = text(conversation.first(i + 1), false, texts);
       if (!after.startsWith(before) || !whole.text().startsWith(after)) {
         throw UserException.usage(
-            "chat template %s must only append text when messages are added, but turn %d changes what was written before it, so what is trained cannot be told: mark the answers in it with {%% generation %%} and {%% endgeneration %%}"
+            "chat template %s must only append text when messages are added, but turn %d changes what was written before it, so what is trained is not known: mark the answers in it with {%% generation %%} and {%% endgeneration %%}"
                 .formatted(name, i + 1));
       }
       int end = after.length();

@@ -41,21 +41,17 @@ final class SpanTokenizer {
     specialTexts
         .values()
         .forEach(texts -> texts.sort(Comparator.comparingInt(String::length).reversed()));
-    int[] letter = prependedSpace();
-    this.prependsSpace = letter.length > 0 && tokenizer.token(letter[0]).startsWith(SPACE);
+    this.prependsSpace = ANCHORS.stream().anyMatch(this::getsSpaceBefore);
   }
 
-  /** What some text without a space is encoded to; nothing if the tokenizer has none of it. */
-  private int[] prependedSpace() {
-    for (String anchor : ANCHORS) {
-      try {
-        return tokenizer.encode(anchor);
-      } catch (UserException e) {
-        // A character tokenizer that lacks it; those prepend nothing.
-        continue;
-      }
+  /** Whether a space is put before a text that has none; a tokenizer of characters puts none. */
+  private boolean getsSpaceBefore(String text) {
+    try {
+      int[] tokens = tokenizer.encode(text);
+      return tokens.length > 0 && tokenizer.token(tokens[0]).startsWith(SPACE);
+    } catch (UserException e) {
+      return false;
     }
-    return new int[0];
   }
 
   /**
@@ -147,7 +143,7 @@ final class SpanTokenizer {
       }
     }
     throw UserException.usage(
-        "the tokenizer must encode an answer apart from its prompt, but joins its beginning with whatever precedes it: \"%s\"; begin the answer otherwise"
+        "the tokenizer must encode an answer apart from its prompt, but joins its beginning with what precedes it: \"%s\"; begin the answer otherwise"
             .formatted(text.substring(0, Math.min(40, text.length()))));
   }
 }

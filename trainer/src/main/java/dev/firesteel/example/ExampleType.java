@@ -9,32 +9,34 @@ import java.util.stream.Stream;
 /** The fields that a record has. */
 public enum ExampleType {
   /** Recognized by the fields of each record. */
-  AUTO(null),
+  AUTO(null, ""),
   /** {@code messages}: turns with {@code role} and {@code content}. */
   MESSAGES(ExampleKind.SFT, "messages"),
   /** {@code conversations}: turns with {@code from} and {@code value}. */
   SHAREGPT(ExampleKind.SFT, "conversations"),
   /** {@code instruction}, {@code input}, {@code output}, {@code system}, {@code history}. */
-  ALPACA(ExampleKind.SFT, "instruction", "output"),
+  ALPACA(ExampleKind.SFT, "instruction,output"),
   /** {@code prompt} and {@code completion}: strings, or lists of turns. */
-  PROMPT_COMPLETION(ExampleKind.SFT, "prompt", "completion"),
+  PROMPT_COMPLETION(ExampleKind.SFT, "prompt,completion"),
   /** {@code text}, all of it trained. */
   TEXT(ExampleKind.SFT, "text"),
   /** {@code chosen} and {@code rejected}, with or without {@code prompt}. */
-  PREFERENCE(ExampleKind.PREFERENCE, "chosen", "rejected"),
+  PREFERENCE(ExampleKind.PREFERENCE, "chosen,rejected"),
   /** {@code prompt} and {@code answers}, best first or with {@code ranks}. */
-  RANKING(ExampleKind.PREFERENCE, "prompt", "answers"),
+  RANKING(ExampleKind.PREFERENCE, "prompt,answers"),
   /** {@code prompt}, {@code completion} and {@code label}: whether it is good. */
-  LABELLED(ExampleKind.LABELLED, "prompt", "completion", "label"),
+  LABELLED(ExampleKind.LABELLED, "prompt,completion,label"),
   /** {@code prompt}, or {@code messages} that end with the user; other fields are kept. */
-  PROMPTS(ExampleKind.PROMPT);
+  PROMPTS(ExampleKind.PROMPT, "");
 
   private final ExampleKind kind;
-  private final List<String> required;
 
-  ExampleType(ExampleKind kind, String... required) {
+  /** Names with commas between. */
+  private final String required;
+
+  ExampleType(ExampleKind kind, String required) {
     this.kind = kind;
-    this.required = List.of(required);
+    this.required = required;
   }
 
   /** Whether records of this type are examples of a kind. */
@@ -44,7 +46,7 @@ public enum ExampleType {
 
   /** The fields that a record must have. */
   public List<String> required() {
-    return required;
+    return required.isEmpty() ? List.of() : List.of(required.split(",", -1));
   }
 
   /** The name in configurations. */
@@ -60,7 +62,7 @@ public enum ExampleType {
   /** The first type of a kind whose fields a record has. */
   static Optional<ExampleType> recognize(ExampleKind kind, JsonNode fields) {
     return of(kind).stream()
-        .filter(type -> type.required.stream().allMatch(fields::has))
+        .filter(type -> type.required().stream().allMatch(fields::has))
         .findFirst();
   }
 }

@@ -83,7 +83,7 @@ final class Filters {
         (frame, value, arguments) -> {
           double scale =
               Math.pow(
-                  10, Values.integer(arguments.bind("precision").getOrDefault("precision", 0L)));
+                  10, Values.number(arguments.bind("precision").getOrDefault("precision", 0L)));
           return Math.rint(Values.number(value) * scale) / scale;
         });
     ALL.put(

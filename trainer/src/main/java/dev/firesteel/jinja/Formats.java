@@ -18,11 +18,11 @@ final class Formats {
     List<Object> all = values instanceof Tuple tuple ? tuple : List.of(values);
     Matcher matcher = PERCENT.matcher(format.characters());
     Text.Builder built = new Text.Builder();
-    int end = 0;
+    int done = 0;
     int next = 0;
     while (matcher.find()) {
-      built.add(format.part(end, matcher.start()));
-      end = matcher.end();
+      built.add(format.part(done, matcher.start()));
+      done = matcher.end();
       if (matcher.group(5).equals("%")) {
         built.add(Text.own("%"));
         continue;
@@ -41,7 +41,7 @@ final class Formats {
     if (next < all.size()) {
       throw new JinjaException(0, "too many values for the format " + format);
     }
-    return built.add(format.part(end, format.length())).text();
+    return built.add(format.part(done, format.length())).text();
   }
 
   private static Text converted(Matcher matcher, Object value) {
@@ -62,11 +62,11 @@ final class Formats {
   static Text braces(Text format, Arguments arguments) {
     Matcher matcher = BRACES.matcher(format.characters());
     Text.Builder built = new Text.Builder();
-    int end = 0;
+    int done = 0;
     int next = 0;
     while (matcher.find()) {
-      built.add(format.part(end, matcher.start()));
-      end = matcher.end();
+      built.add(format.part(done, matcher.start()));
+      done = matcher.end();
       String name = matcher.group(1);
       if (name == null && matcher.group().length() == 2) {
         built.add(Text.own(matcher.group().substring(1)));
@@ -86,6 +86,6 @@ final class Formats {
       }
       built.add(Values.string(value));
     }
-    return built.add(format.part(end, format.length())).text();
+    return built.add(format.part(done, format.length())).text();
   }
 }

@@ -99,7 +99,8 @@ final class JsonText {
 
   private void string(String text) {
     json.append('"');
-    for (char character : text.toCharArray()) {
+    for (int i = 0; i < text.length(); i++) {
+      char character = text.charAt(i);
       switch (character) {
         case '"' -> json.append("\\\"");
         case '\\' -> json.append("\\\\");

@@ -127,7 +127,8 @@ final class Values {
   private static String quoted(String text) {
     char quote = text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
     StringBuilder quoted = new StringBuilder().append(quote);
-    for (char character : text.toCharArray()) {
+    for (int i = 0; i < text.length(); i++) {
+      char character = text.charAt(i);
       switch (character) {
         case '\n' -> quoted.append("\\n");
         case '\r' -> quoted.append("\\r");
@@ -245,9 +246,8 @@ final class Values {
 
   static boolean equal(Object left, Object right) {
     if (isNumber(left) && isNumber(right)) {
-      return left instanceof Double || right instanceof Double
-          ? number(left) == number(right)
-          : integer(left) == integer(right);
+      boolean real = left instanceof Double || right instanceof Double;
+      return real ? number(left) == number(right) : integer(left) == integer(right);
     }
     if (left instanceof List<?> one && right instanceof List<?> other) {
       if (one.size() != other.size() || (one instanceof Tuple) != (other instanceof Tuple)) {
@@ -268,7 +268,7 @@ final class Values {
                       other.containsKey(each.getKey())
                           && equal(each.getValue(), other.get(each.getKey())));
     }
-    return (left instanceof Undefined && right instanceof Undefined) || Objects.equals(left, right);
+    return left instanceof Undefined ? right instanceof Undefined : Objects.equals(left, right);
   }
 
   static int compare(Object left, Object right) {

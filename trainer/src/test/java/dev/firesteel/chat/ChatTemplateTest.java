@@ -134,7 +134,7 @@ class ChatTemplateTest {
     assertThatThrownBy(() -> marked(template, conversation))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "chat template thinking.jinja must only append text when messages are added, but turn 2 changes what was written before it, so what is trained cannot be told: mark the answers in it with {% generation %} and {% endgeneration %}");
+            "chat template thinking.jinja must only append text when messages are added, but turn 2 changes what was written before it, so what is trained is not known: mark the answers in it with {% generation %} and {% endgeneration %}");
   }
 
   @Test
