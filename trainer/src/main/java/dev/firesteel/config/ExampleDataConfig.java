@@ -1,9 +1,9 @@
 package dev.firesteel.config;
 
 import dev.firesteel.example.ExampleKind;
-import dev.firesteel.example.ExampleType;
 import dev.firesteel.example.ExampleRules.TrainOn;
 import dev.firesteel.example.ExampleRules.Truncation;
+import dev.firesteel.example.ExampleType;
 import java.util.List;
 
 /** Section {@code data} of the stages that train on examples: records, and what is made of them. */

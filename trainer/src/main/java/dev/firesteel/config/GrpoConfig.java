@@ -18,7 +18,8 @@ public record GrpoConfig(
         String name,
     @Setting(
             byDefault = "1337",
-            meaning = "Seed for all random numbers: order of prompts, sampling, minibatches, adapters.")
+            meaning =
+                "Seed for all random numbers: order of prompts, sampling, minibatches, adapters.")
         long seed,
     @Setting(
             byDefault = "runs",
@@ -40,7 +41,11 @@ public record GrpoConfig(
         TrainingConfig training,
     @Defaults({"optimizer.learning_rate=1e-6", "optimizer.weight_decay=0.0"})
         OptimizerConfig optimizer,
-    @Defaults({"schedule.kind=linear", "schedule.warmup_steps=0", "schedule.min_learning_rate_ratio=0.0"})
+    @Defaults({
+          "schedule.kind=linear",
+          "schedule.warmup_steps=0",
+          "schedule.min_learning_rate_ratio=0.0"
+        })
         ScheduleConfig schedule,
     @Defaults({"evaluation.every=10", "evaluation.batches=4"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=25"}) CheckpointConfig checkpoint,
@@ -59,9 +64,7 @@ public record GrpoConfig(
     RlConfig.requireBatches(training, rollouts);
     data =
         data.resolved(
-            ExampleKind.PROMPT,
-            model.from(),
-            training.sequenceLength() - rollouts.maxTokens());
+            ExampleKind.PROMPT, model.from(), training.sequenceLength() - rollouts.maxTokens());
   }
 
   @Override

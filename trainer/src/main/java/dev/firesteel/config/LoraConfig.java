@@ -6,7 +6,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Section {@code lora}: low-rank adapters that are trained in place of the weights (Hu et al. 2021).
+ * Section {@code lora}: low-rank adapters that are trained in place of the weights (Hu et al.
+ * 2021).
  */
 public record LoraConfig(
     @Setting(byDefault = "0", meaning = "Rank of the adapters. 0: all weights are trained.")

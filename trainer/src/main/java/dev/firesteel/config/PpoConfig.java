@@ -3,9 +3,8 @@ package dev.firesteel.config;
 import dev.firesteel.example.ExampleKind;
 
 /**
- * The configuration of PPO. As in {@link PretrainConfig}, a value of this type
- * is resolved; with {@code training.epochs}, {@code training.steps} is 0 until {@link
- * #withSamples}.
+ * The configuration of PPO. As in {@link PretrainConfig}, a value of this type is resolved; with
+ * {@code training.epochs}, {@code training.steps} is 0 until {@link #withSamples}.
  */
 @StageName("ppo")
 public record PpoConfig(
@@ -18,7 +17,8 @@ public record PpoConfig(
         String name,
     @Setting(
             byDefault = "1337",
-            meaning = "Seed for all random numbers: order of prompts, sampling, minibatches, adapters.")
+            meaning =
+                "Seed for all random numbers: order of prompts, sampling, minibatches, adapters.")
         long seed,
     @Setting(
             byDefault = "runs",
@@ -38,13 +38,18 @@ public record PpoConfig(
     ClusterConfig cluster,
     @Defaults({"training.micro_batch_size=8", "training.global_batch_size=32"})
         TrainingConfig training,
-    @Defaults({"optimizer.learning_rate=1e-5",
-      "optimizer.weight_decay=0.0",
-      "optimizer.epsilon=1e-5",
-      "optimizer.beta2=0.999"
-    })
+    @Defaults({
+          "optimizer.learning_rate=1e-5",
+          "optimizer.weight_decay=0.0",
+          "optimizer.epsilon=1e-5",
+          "optimizer.beta2=0.999"
+        })
         OptimizerConfig optimizer,
-    @Defaults({"schedule.kind=linear", "schedule.warmup_steps=0", "schedule.min_learning_rate_ratio=0.0"})
+    @Defaults({
+          "schedule.kind=linear",
+          "schedule.warmup_steps=0",
+          "schedule.min_learning_rate_ratio=0.0"
+        })
         ScheduleConfig schedule,
     @Defaults({"evaluation.every=10", "evaluation.batches=4"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=25"}) CheckpointConfig checkpoint,
@@ -63,9 +68,7 @@ public record PpoConfig(
     RlConfig.requireBatches(training, rollouts);
     data =
         data.resolved(
-            ExampleKind.PROMPT,
-            model.from(),
-            training.sequenceLength() - rollouts.maxTokens());
+            ExampleKind.PROMPT, model.from(), training.sequenceLength() - rollouts.maxTokens());
   }
 
   @Override

@@ -25,15 +25,12 @@ public record PpoSection(
             byDefault = "0.0",
             meaning = "Learning rate of the value model. 0: optimizer.learning_rate.")
         double valueLearningRate,
-    @Setting(byDefault = "0.1", meaning = "Coefficient of the value loss.")
-        double valueCoefficient,
+    @Setting(byDefault = "0.1", meaning = "Coefficient of the value loss.") double valueCoefficient,
     @Setting(
             byDefault = "0.2",
             meaning = "How far a value may move from that of the rollout. 0: not limited.")
         double valueClip,
-    @Setting(
-            byDefault = "0",
-            meaning = "First steps in which only the value model is updated.")
+    @Setting(byDefault = "0", meaning = "First steps in which only the value model is updated.")
         int valueWarmupSteps) {
 
   /** What the value model starts from. */

@@ -30,8 +30,7 @@ public record PreferenceConfig(
                 "Coefficient of the cross-entropy of chosen answers per token, added to the loss"
                     + " (Pang et al. 2024).")
         double sftCoefficient,
-    @Setting(byDefault = "1.0", meaning = "Weight of good answers (`kto`).")
-        double desirableWeight,
+    @Setting(byDefault = "1.0", meaning = "Weight of good answers (`kto`).") double desirableWeight,
     @Setting(byDefault = "1.0", meaning = "Weight of bad answers (`kto`).")
         double undesirableWeight) {
 

@@ -3,9 +3,8 @@ package dev.firesteel.config;
 import dev.firesteel.example.ExampleKind;
 
 /**
- * The configuration of a reward model. As in {@link PretrainConfig}, a value of this type
- * is resolved; with {@code training.epochs}, {@code training.steps} is 0 until {@link
- * #withSamples}.
+ * The configuration of a reward model. As in {@link PretrainConfig}, a value of this type is
+ * resolved; with {@code training.epochs}, {@code training.steps} is 0 until {@link #withSamples}.
  */
 @StageName("reward")
 public record RewardConfig(

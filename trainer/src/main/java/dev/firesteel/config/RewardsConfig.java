@@ -25,7 +25,9 @@ public record RewardsConfig(
         OnFailure onFailure,
     @Setting(meaning = "Score of a completion whose scoring failed, where failures are counted.")
         Double failureScore,
-    @Setting(byDefault = "0.0", meaning = "Greatest absolute score; larger ones are clipped. 0: none.")
+    @Setting(
+            byDefault = "0.0",
+            meaning = "Greatest absolute score; larger ones are clipped. 0: none.")
         double clip,
     @Setting(
             byDefault = "0.0",
@@ -46,8 +48,7 @@ public record RewardsConfig(
                 "Length in tokens, before rollouts.max_tokens, over which a penalty grows from 0 to"
                     + " overlong_penalty (DAPO; Yu et al. 2025). 0: none.")
         int overlongBuffer,
-    @Setting(byDefault = "1.0", meaning = "The greatest penalty on length.")
-        double overlongPenalty,
+    @Setting(byDefault = "1.0", meaning = "The greatest penalty on length.") double overlongPenalty,
     @Setting(
             meaning =
                 "A reward function that is reported and not trained on: what the rewards are meant"

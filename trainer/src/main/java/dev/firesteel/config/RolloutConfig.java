@@ -5,9 +5,7 @@ public record RolloutConfig(
     @Setting(byDefault = "32", meaning = "Prompts of a step.") int prompts,
     @Setting(byDefault = "1", meaning = "Completions of each prompt, which form a group.")
         int groupSize,
-    @Setting(
-            byDefault = "64",
-            meaning = "Longest completion in tokens, the end token included.")
+    @Setting(byDefault = "64", meaning = "Longest completion in tokens, the end token included.")
         int maxTokens,
     @Setting(
             byDefault = "1.0",

@@ -27,9 +27,7 @@ public record UpdateConfig(
 
   public UpdateConfig {
     Require.atLeast("update.epochs", epochs, 1);
-    Require.that(
-        clipLow >= 0 && clipLow <= 1,
-        "update.clip_low must be in [0, 1], got " + clipLow);
+    Require.that(clipLow >= 0 && clipLow <= 1, "update.clip_low must be in [0, 1], got " + clipLow);
     Require.notNegative("update.clip_high", clipHigh);
     Require.that(
         dualClip == 0 || dualClip > 1,

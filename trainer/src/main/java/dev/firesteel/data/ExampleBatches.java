@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Documents as rows of batches. Rows are numbered from the start of the run; an epoch has each once,
- * in an order drawn from the seed, so that a run can resume anywhere and any number of ranks sees
- * the same rows.
+ * Documents as rows of batches. Rows are numbered from the start of the run; an epoch has each
+ * once, in an order drawn from the seed, so that a run can resume anywhere and any number of ranks
+ * sees the same rows.
  *
  * <p>A document of n tokens takes n - 1 places: its last token is a target only.
  */
@@ -107,14 +107,12 @@ public final class ExampleBatches {
     int longest = 1;
     long tokens = 0;
     for (int row = 0; row < selected.length; row++) {
-      lengths[row] =
-          Arrays.stream(selected[row]).map(i -> places(documents.get(i))).toArray();
+      lengths[row] = Arrays.stream(selected[row]).map(i -> places(documents.get(i))).toArray();
       int used = Arrays.stream(lengths[row]).sum();
       longest = Math.max(longest, used);
       tokens += used;
     }
-    int length =
-        Math.min(rowLength, (longest + LENGTH_STEP - 1) / LENGTH_STEP * LENGTH_STEP);
+    int length = Math.min(rowLength, (longest + LENGTH_STEP - 1) / LENGTH_STEP * LENGTH_STEP);
     int[] inputs = new int[selected.length * length];
     int[] targets = new int[inputs.length];
     Arrays.fill(targets, -1);

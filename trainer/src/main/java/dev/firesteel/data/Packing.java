@@ -7,9 +7,9 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * Puts items of different lengths into rows of one length: best-fit decreasing (Johnson 1973), which
- * needs at most 11/9 of the fewest rows. Each item, longest first, goes into the row with the least
- * room that is enough for it, or into a new row. No item is cut.
+ * Puts items of different lengths into rows of one length: best-fit decreasing (Johnson 1973),
+ * which needs at most 11/9 of the fewest rows. Each item, longest first, goes into the row with the
+ * least room that is enough for it, or into a new row. No item is cut.
  */
 public final class Packing {
   private Packing() {}

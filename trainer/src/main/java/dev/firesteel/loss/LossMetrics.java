@@ -10,6 +10,10 @@ import dev.firesteel.metrics.Unit;
 public final class LossMetrics {
   private LossMetrics() {}
 
+  /** A loss that is no cross-entropy, on the validation set. */
+  public static final Metric VALIDATION_LOSS =
+      Metric.of("val_loss", "validation loss", Unit.NONE).in("Loss");
+
   // ---- reward models
 
   /** Share of pairs whose chosen answer has the greater reward. */

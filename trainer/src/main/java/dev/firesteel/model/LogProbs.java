@@ -30,8 +30,7 @@ public final class LogProbs {
   private final boolean entropies;
   private final boolean adapted;
 
-  private LogProbs(
-      LanguageModel model, double temperature, boolean entropies, boolean adapted) {
+  private LogProbs(LanguageModel model, double temperature, boolean entropies, boolean adapted) {
     this.model = model;
     this.temperature = temperature;
     this.entropies = entropies;

@@ -54,8 +54,7 @@ public final class ScoredModel implements AutoCloseable {
    *     is frozen
    */
   public static ScoredModel reward(ModelConfig config, Projections projections) {
-    return declare(
-        config, projections, REWARD_HEAD, ScalarHead.initial(config.width()), false);
+    return declare(config, projections, REWARD_HEAD, ScalarHead.initial(config.width()), false);
   }
 
   /** Declares a value model, whose head starts at 0. */

@@ -1,8 +1,8 @@
 package dev.firesteel.optim;
 
-import dev.firesteel.collective.TreeSum;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
 import dev.firesteel.nn.SegmentRange;

@@ -62,8 +62,7 @@ public final class ThroughputProbe {
    * The same for a part of that matmul, which is as fast and needs only a few MB: for a process
    * whose memory is in use.
    */
-  public static double flopsPerSecondOfPart(
-      Backend backend, StageConfig config, Duration atMost) {
+  public static double flopsPerSecondOfPart(Backend backend, StageConfig config, Duration atMost) {
     return flopsPerSecond(
         backend,
         Math.min(PART, rows(config)),

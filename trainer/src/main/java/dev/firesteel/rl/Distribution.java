@@ -1,7 +1,7 @@
 package dev.firesteel.rl;
 
-import dev.firesteel.loss.TokenGroups;
 import dev.firesteel.collective.TreeSum;
+import dev.firesteel.loss.TokenGroups;
 import java.util.Arrays;
 
 /**

@@ -74,8 +74,7 @@ record Calibration(int[] pairs, double[] confidence, double[] accuracy) {
     double z2 = Z95 * Z95;
     double center = (share + z2 / (2 * count)) / (1 + z2 / count);
     double half =
-        Z95 / (1 + z2 / count)
-            * Math.sqrt(share * (1 - share) / count + z2 / (4 * count * count));
+        Z95 / (1 + z2 / count) * Math.sqrt(share * (1 - share) / count + z2 / (4 * count * count));
     return new double[] {center - half, center + half};
   }
 }

@@ -77,12 +77,10 @@ final class CreditAssignment {
     double[] penalties = penalties(sampled);
     double[] rewards = TokenRewards.withRewards(penalties, scores, actions);
     if (ppo.whitenRewards()) {
-      rewards =
-          new Whitening(true).of(rewards, actions, Distribution.ofTokens(rewards, actions));
+      rewards = new Whitening(true).of(rewards, actions, Distribution.ofTokens(rewards, actions));
     }
     Advantages estimated =
-        new GeneralizedAdvantages(ppo.gamma(), ppo.lambda())
-            .of(rewards, sampled.values(), actions);
+        new GeneralizedAdvantages(ppo.gamma(), ppo.lambda()).of(rewards, sampled.values(), actions);
     double[] advantages = estimated.advantages();
     RolloutMeasures measures =
         measures(sampled, scores, penalties)
@@ -107,8 +105,7 @@ final class CreditAssignment {
             grpo.epsilon(),
             grpo.gamma());
     double[] rewards = GroupAdvantages.rewards(scores, penalties, actions);
-    double[] advantages =
-        groups.of(scores, penalties, actions, Distribution.ofSequences(rewards));
+    double[] advantages = groups.of(scores, penalties, actions, Distribution.ofSequences(rewards));
     RolloutMeasures measures =
         measures(sampled, scores, penalties)
             .groups(groups.deviations(rewards))
@@ -122,8 +119,7 @@ final class CreditAssignment {
   }
 
   private static double[] whitened(double[] advantages, TokenGroups actions) {
-    return new Whitening(false)
-        .of(advantages, actions, Distribution.ofTokens(advantages, actions));
+    return new Whitening(false).of(advantages, actions, Distribution.ofTokens(advantages, actions));
   }
 
   private double[] shaped(RolloutPhase.Sampled sampled) {
@@ -136,8 +132,7 @@ final class CreditAssignment {
 
   private double[] penalties(RolloutPhase.Sampled sampled) {
     double beta = config.kl().place() == KlConfig.Place.REWARD ? coefficient() : 0;
-    double[] kl =
-        tokenRewards.kl(sampled.old(), sampled.reference(), sampled.episodes().actions());
+    double[] kl = tokenRewards.kl(sampled.old(), sampled.reference(), sampled.episodes().actions());
     return TokenRewards.penalties(kl, beta);
   }
 
@@ -158,8 +153,7 @@ final class CreditAssignment {
     RolloutMeasures measures =
         RolloutMeasures.none()
             .functions(names, sampled.functions(), sampled.scores(), sampled.failures())
-            .objective(
-                klOfActions(sampled), penalties, sampled.old(), scores, episodes.actions())
+            .objective(klOfActions(sampled), penalties, sampled.old(), scores, episodes.actions())
             .completions(episodes.actions(), episodes.ended());
     return sampled.gold().length == 0 ? measures : measures.gold(sampled.gold());
   }

@@ -131,8 +131,7 @@ final class FineTuning implements Objective {
             (pass, microBatch, scale) -> {
               int size = config.training().microBatchSize();
               ExampleBatch batch = batches.read(first + (long) microBatch * size, size);
-              return loss(
-                  pass.withEmbeddingNoise(config.batching().neftuneAlpha()), batch, scale);
+              return loss(pass.withEmbeddingNoise(config.batching().neftuneAlpha()), batch, scale);
             });
     return Step.of(update, batches.tokens(first, rows));
   }
@@ -152,8 +151,7 @@ final class FineTuning implements Objective {
     return validation.map(
         examples -> {
           List<ExampleBatch> rows =
-              examples.inOrder(
-                  config.training().microBatchSize(), config.evaluation().batches());
+              examples.inOrder(config.training().microBatchSize(), config.evaluation().batches());
           double sum =
               Evaluation.sum(
                   rows.size(), context.collective(), rows.iterator()::next, this::evaluate);

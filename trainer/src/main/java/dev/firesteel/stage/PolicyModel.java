@@ -8,9 +8,9 @@ import dev.firesteel.model.Models;
 import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Projections;
+import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.StartingModel;
 import dev.firesteel.train.TrainingContext;
-import dev.firesteel.tokenizer.Tokenizer;
 import java.util.Optional;
 
 /** The model that a stage after pretraining trains: whole, or by adapters beside frozen weights. */
@@ -36,7 +36,11 @@ final class PolicyModel {
 
   /** Loads the weights that the run starts from, and initializes adapters. */
   static void initialize(
-      LanguageModel model, ModelConfig config, long seed, Tokenizer tokenizer, TrainingContext context) {
+      LanguageModel model,
+      ModelConfig config,
+      long seed,
+      Tokenizer tokenizer,
+      TrainingContext context) {
     model.parameters().initialize(seed);
     StartingModel.load(
         config.from(), model, tokenizer, context.collective(), context.run().configuration());

@@ -75,8 +75,7 @@ final class PolicyUpdates {
    * @param beta KL coefficient, where the penalty is in the loss
    * @param critic null without a value model
    */
-  Result run(
-      long step, RolloutPhase.Sampled sampled, Credit credit, double beta, Critic critic) {
+  Result run(long step, RolloutPhase.Sampled sampled, Credit credit, double beta, Critic critic) {
     UpdateMeans means = new UpdateMeans();
     boolean skipped = false;
     int size = config.training().globalBatchSize();
@@ -85,8 +84,7 @@ final class PolicyUpdates {
       int[] order = order(sampled.episodes().size(), step, epoch);
       for (int from = 0; from < order.length; from += size) {
         Minibatch minibatch =
-            new Minibatch(
-                sampled, credit, Arrays.copyOfRange(order, from, from + size), beta);
+            new Minibatch(sampled, credit, Arrays.copyOfRange(order, from, from + size), beta);
         if (policyTrains) {
           Measures measures = policy(step, minibatch, means);
           skipped |= means.lastSkipped();
@@ -137,8 +135,7 @@ final class PolicyUpdates {
     private final double denominator;
     private final double tokens;
 
-    Minibatch(
-        RolloutPhase.Sampled sampled, Credit credit, int[] completions, double beta) {
+    Minibatch(RolloutPhase.Sampled sampled, Credit credit, int[] completions, double beta) {
       this.sampled = sampled;
       this.credit = credit;
       this.completions = completions;
@@ -157,8 +154,7 @@ final class PolicyUpdates {
     /** One of its micro-batches. */
     Part part(int microBatch) {
       int size = config.training().microBatchSize();
-      int[] some =
-          Arrays.copyOfRange(completions, microBatch * size, (microBatch + 1) * size);
+      int[] some = Arrays.copyOfRange(completions, microBatch * size, (microBatch + 1) * size);
       boolean[] included =
           Arrays.copyOfRange(this.included, microBatch * size, (microBatch + 1) * size);
       List<TrainedTokens> documents = new ArrayList<>();
@@ -219,14 +215,12 @@ final class PolicyUpdates {
     }
     double coefficient = config.update().entropyCoefficient();
     HostLoss bonus =
-        new EntropyBonus(coefficient)
-            .of(now.values().entropies(), weights, minibatch.denominator);
+        new EntropyBonus(coefficient).of(now.values().entropies(), weights, minibatch.denominator);
     sum.add(loss.measures().and(bonus.measures()));
     double[] gradient = loss.gradient();
     return TapeLoss.of(
         loss.loss() + bonus.loss(),
-        complete ->
-            now.backward(gradient, coefficient == 0 ? null : bonus.gradient(), complete));
+        complete -> now.backward(gradient, coefficient == 0 ? null : bonus.gradient(), complete));
   }
 
   private void value(long step, Minibatch minibatch, Critic critic, UpdateMeans means) {
@@ -274,9 +268,9 @@ final class PolicyUpdates {
     if (config.compute().precision() != Precision.FP32) {
       return;
     }
-    double least = measures.get(LossMetrics.RATIO_MIN).orElse(1);
-    double greatest = measures.get(LossMetrics.RATIO_MAX).orElse(1);
-    if (least != 1 && !Double.isNaN(least) || greatest != 1 && !Double.isNaN(greatest)) {
+    double least = measures.get(LossMetrics.RATIO_MIN).orElse(Double.NaN);
+    double greatest = measures.get(LossMetrics.RATIO_MAX).orElse(Double.NaN);
+    if (!Double.isNaN(least) && (least != 1 || greatest != 1)) {
       throw UserException.failure(
           "the ratios of the first minibatch must be exactly 1, since the policy has not changed since it sampled, got %s to %s: this is a defect of the program; please report it with config.yaml"
               .formatted(least, greatest));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.collective.Collective;
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.PreferenceConfig;
 import dev.firesteel.data.DocumentRows;
@@ -23,7 +24,6 @@ import dev.firesteel.metrics.Unit;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.LogProbs;
 import dev.firesteel.nn.ForwardPass;
-import dev.firesteel.collective.TreeSum;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.Learner;
 import dev.firesteel.train.LearnerSettings;
@@ -67,7 +67,7 @@ final class PreferenceTuning implements Objective {
     List<Metric> metrics = new ArrayList<>();
     metrics.addAll(List.of(Metrics.LOSS, Metrics.LEARNING_RATE, Metrics.GRADIENT_NORM));
     metrics.addAll(AnswerLoss.metrics(config.preference()));
-    metrics.add(Metrics.VALIDATION_LOSS);
+    metrics.add(LossMetrics.VALIDATION_LOSS);
     boolean pairs = config.preference().loss() != PreferenceConfig.Loss.KTO;
     if (pairs) {
       metrics.add(VALIDATION_ACCURACY);
@@ -76,7 +76,7 @@ final class PreferenceTuning implements Objective {
         config.stage(),
         StageData.ofExamples(data, config.training().globalBatchSize()),
         metrics,
-        pairs ? Headline.more(VALIDATION_ACCURACY) : Headline.less(Metrics.VALIDATION_LOSS));
+        pairs ? Headline.more(VALIDATION_ACCURACY) : Headline.less(LossMetrics.VALIDATION_LOSS));
   }
 
   PreferenceTuning(DpoConfig config, ExampleData data, TrainingContext context) {
@@ -173,8 +173,7 @@ final class PreferenceTuning implements Objective {
     AnswerLoss.Result result =
         loss.of(part, whole, groups, now.values().logProbs(), this::reference, referencePoint);
     measures.add(result.measures());
-    return TapeLoss.of(
-        result.loss(), complete -> now.backward(result.gradient(), null, complete));
+    return TapeLoss.of(result.loss(), complete -> now.backward(result.gradient(), null, complete));
   }
 
   /** The log-probability that the reference gave to a document. */
@@ -247,7 +246,7 @@ final class PreferenceTuning implements Objective {
     for (double one : losses) {
       sum += one;
     }
-    Measures measured = Measures.of(Metrics.VALIDATION_LOSS, sum);
+    Measures measured = Measures.of(LossMetrics.VALIDATION_LOSS, sum);
     if (loss.documents() == 2) {
       double[] correct = {
         mine == null ? 0 : mine.measures().get(LossMetrics.REWARDS_ACCURACIES).orElse(0)

@@ -19,7 +19,8 @@ final class RankShare {
 
   /** This rank's part of a list. */
   <T> List<T> of(List<T> all) {
-    return all.subList(begin(all.size(), collective.rank()), begin(all.size(), collective.rank() + 1));
+    return all.subList(
+        begin(all.size(), collective.rank()), begin(all.size(), collective.rank() + 1));
   }
 
   /** The index in a list of {@code size} of this rank's first element. */

@@ -21,7 +21,8 @@ import java.util.Optional;
  * Log-probabilities that the reference model gave to answers, computed once before the first update
  * and kept in the run directory: then no second model is in memory during training.
  *
- * <p>The file holds the CRC-32C of the reference's weights (8 bytes) and a double for each document.
+ * <p>The file holds the CRC-32C of the reference's weights (8 bytes) and a double for each
+ * document.
  */
 final class ReferenceLogProbs {
   static final String FILE = "reference_logprobs.bin";
@@ -83,9 +84,7 @@ final class ReferenceLogProbs {
    * @return empty if it is missing or another one
    */
   static Optional<ReferenceLogProbs> read(RunDirectory run, String sha256) {
-    return run.read(FILE)
-        .map(ReferenceLogProbs::new)
-        .filter(file -> file.sha256().equals(sha256));
+    return run.read(FILE).map(ReferenceLogProbs::new).filter(file -> file.sha256().equals(sha256));
   }
 
   /** Requires that these are the log-probabilities of a checkpoint. */

@@ -177,8 +177,7 @@ final class Reinforcement implements Objective {
     reference =
         adapted
             ? null
-            : PolicyModel.create(
-                config.model(), LoraConfig.none(), data.tokenizer(), context);
+            : PolicyModel.create(config.model(), LoraConfig.none(), data.tokenizer(), context);
     rewards =
         new RewardSum(
             config.rewards(),
@@ -290,8 +289,7 @@ final class Reinforcement implements Objective {
             ? credit.withValues(ppo.ppo(), sampled)
             : credit.withGroups(((GrpoConfig) config).grpo(), sampled);
     long began = System.nanoTime();
-    PolicyUpdates.Result result =
-        updates.run(step, sampled, assigned, beta, critic());
+    PolicyUpdates.Result result = updates.run(step, sampled, assigned, beta, critic());
     double updateMillis = (System.nanoTime() - began) / 1e6;
     credit.update(assigned.kl(), sampled.episodes().size());
     Measures measures =
@@ -325,14 +323,10 @@ final class Reinforcement implements Objective {
     int limit = config.evaluation().batches() * config.rollouts().prompts();
     int count = limit == 0 ? held.size() : Math.min(limit, held.size());
     List<Example> examples = held.examples().subList(0, count);
-    List<Rollout> mine =
-        rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
-    RewardSum.Scored scored =
-        mine.isEmpty() ? null : rewards.score(mine, share.of(examples), 0);
-    double[] totals =
-        share.join(scored == null ? new double[0] : scored.rewards().total());
-    Measures measures =
-        Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
+    List<Rollout> mine = rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
+    RewardSum.Scored scored = mine.isEmpty() ? null : rewards.score(mine, share.of(examples), 0);
+    double[] totals = share.join(scored == null ? new double[0] : scored.rewards().total());
+    Measures measures = Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
     if (rewards.hasGold()) {
       double[] gold = share.join(scored == null ? new double[0] : scored.gold());
       measures = measures.with(VALIDATION_GOLD, Distribution.ofSequences(gold).mean());
@@ -356,9 +350,7 @@ final class Reinforcement implements Objective {
   }
 
   private static long checksum(LanguageModel modelOrNull) {
-    return modelOrNull == null
-        ? 0
-        : StartingModel.checksum(modelOrNull.parameters().weights());
+    return modelOrNull == null ? 0 : StartingModel.checksum(modelOrNull.parameters().weights());
   }
 
   /** Reads the frozen models again, which must be those of the checkpoint. */

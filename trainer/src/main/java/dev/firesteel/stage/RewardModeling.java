@@ -81,7 +81,7 @@ final class RewardModeling implements Objective {
             LossMetrics.MEAN_REWARD,
             LossMetrics.MIN_REWARD,
             LossMetrics.MAX_REWARD,
-            Metrics.VALIDATION_LOSS,
+            LossMetrics.VALIDATION_LOSS,
             VALIDATION_ACCURACY,
             ACCURACY_LOW,
             ACCURACY_HIGH,
@@ -192,7 +192,7 @@ final class RewardModeling implements Objective {
     Calibration calibration = Calibration.of(scores, examples);
     double[] interval = Calibration.wilson(accuracy, examples.size());
     return Optional.of(
-        Measures.of(Metrics.VALIDATION_LOSS, whole.loss())
+        Measures.of(LossMetrics.VALIDATION_LOSS, whole.loss())
             .with(VALIDATION_ACCURACY, accuracy)
             .with(ACCURACY_LOW, interval[0])
             .with(ACCURACY_HIGH, interval[1])

@@ -54,8 +54,7 @@ final class RewardSum implements AutoCloseable {
             ? Optional.empty()
             : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
     int[] prompt = example.documents().get(0).tokens();
-    ScoredText made =
-        new ScoredText(tokenizer.decode(prompt), "text", 2, true, example.fields());
+    ScoredText made = new ScoredText(tokenizer.decode(prompt), "text", 2, true, example.fields());
     rewards.check(made);
     gold.ifPresent(one -> one.check(made));
     if (rewards.usesModel() == config.model().isEmpty()) {
@@ -118,18 +117,12 @@ final class RewardSum implements AutoCloseable {
     Arrays.setAll(prompts, i -> firstPrompt + i);
     double[] ofModel =
         model
-            .map(
-                one ->
-                    one.score(
-                        pool,
-                        rollouts.stream().map(RewardSum::document).toList(),
-                        rows))
+            .map(one -> one.score(pool, rollouts.stream().map(RewardSum::document).toList(), rows))
             .orElse(new double[0]);
     Scores scores = rewards.score(texts, prompts, ofModel);
     return new Scored(
         scores,
-        gold.map(one -> one.score(texts, prompts, new double[0]).total())
-            .orElse(new double[0]));
+        gold.map(one -> one.score(texts, prompts, new double[0]).total()).orElse(new double[0]));
   }
 
   private static int[] document(Rollout rollout) {

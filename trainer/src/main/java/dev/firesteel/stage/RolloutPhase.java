@@ -105,13 +105,14 @@ final class RolloutPhase {
     List<Example> myExamples = share.of(all);
     RewardSum.Scored scored =
         rewards.score(
-            mine, myExamples, firstPrompt + share.begin(all.size()) / config.rollouts().groupSize());
+            mine,
+            myExamples,
+            firstPrompt + share.begin(all.size()) / config.rollouts().groupSize());
     List<TrainedTokens> documents = new Episodes(mine).documents();
     double[] old =
         numbers.logProbs(LogProbs.of(policy, config.rollouts().temperature()), documents);
     double[] ofReference = numbers.logProbs(reference, documents);
-    double[] values =
-        value.map(model -> numbers.values(model, documents)).orElse(new double[0]);
+    double[] values = value.map(model -> numbers.values(model, documents)).orElse(new double[0]);
     double[][] functions = scored.rewards().ofFunctions();
     double[][] joined = new double[functions.length][];
     for (int i = 0; i < functions.length; i++) {
@@ -140,11 +141,7 @@ final class RolloutPhase {
     RolloutConfig rollouts = config.rollouts();
     RolloutOptions options =
         new RolloutOptions(
-            rollouts.maxTokens(),
-            rollouts.temperature(),
-            data.endTokens(),
-            rollouts.batch(),
-            seed);
+            rollouts.maxTokens(), rollouts.temperature(), data.endTokens(), rollouts.batch(), seed);
     List<int[]> prompts = share.of(all).stream().map(RolloutPhase::prompt).toList();
     long[] indices = new long[prompts.size()];
     Arrays.setAll(indices, i -> share.begin(all.size()) + i);

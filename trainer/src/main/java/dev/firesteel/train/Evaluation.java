@@ -66,8 +66,8 @@ public final class Evaluation {
 
   /**
    * The sum of a number of each of some batches, which the ranks share: rank r computes each batch
-   * i with {@code i mod worldSize = r}, and the numbers are added in order of i, so that the bits do
-   * not depend on the number of ranks. Every rank must call it, and all get the same result.
+   * i with {@code i mod worldSize = r}, and the numbers are added in order of i, so that the bits
+   * do not depend on the number of ranks. Every rank must call it, and all get the same result.
    *
    * @param batches gives the next batch
    * @param number of a batch

@@ -46,8 +46,7 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
   private static Tokenizer tokenizer(Path folder, ExampleManifest manifest, Configuration hadoop) {
     Path file = new Path(folder, manifest.tokenizer().file());
     try {
-      Tokenizer tokenizer =
-          TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
+      Tokenizer tokenizer = TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
       if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
         throw UserException.failure(
             "the tokenizer %s must be that of the examples in the same folder (SHA-256 %s), got %s: delete the folder and run the stage again"
@@ -69,8 +68,7 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
 
   /** The tokens that end an answer: generation stops at each of them. */
   public Set<Integer> endTokens() {
-    ChatTemplate template =
-        template().or(() -> ChatTemplate.builtIn("plain")).orElseThrow();
+    ChatTemplate template = template().or(() -> ChatTemplate.builtIn("plain")).orElseThrow();
     return ChatTokens.of(template, tokenizer).endTokens();
   }
 
@@ -79,8 +77,7 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
     MessageDigest digest = HadoopFiles.sha256();
     for (Part part : Part.values()) {
       for (ExampleManifest.FileEntry file : train.manifest().part(part).files()) {
-        digest.update(
-            (part.title() + " " + file.sha256() + "\n").getBytes(StandardCharsets.UTF_8));
+        digest.update((part.title() + " " + file.sha256() + "\n").getBytes(StandardCharsets.UTF_8));
       }
     }
     return HexFormat.of().formatHex(digest.digest());

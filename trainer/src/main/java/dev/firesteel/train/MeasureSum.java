@@ -1,9 +1,9 @@
 package dev.firesteel.train;
 
 import dev.firesteel.collective.Collective;
+import dev.firesteel.collective.TreeSum;
 import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.metrics.Measures;
-import dev.firesteel.collective.TreeSum;
 import java.nio.ByteBuffer;
 
 /**

@@ -214,8 +214,7 @@ public final class StartingModel {
             .formatted(key, path));
   }
 
-  private static void requireSame(
-      Path path, Segment weights, String key, Collective collective) {
+  private static void requireSame(Path path, Segment weights, String key, Collective collective) {
     byte[] mine = ByteBuffer.allocate(Long.BYTES).putLong(checksum(weights)).array();
     byte[][] all = collective.allGather(mine);
     for (int rank = 0; rank < all.length; rank++) {

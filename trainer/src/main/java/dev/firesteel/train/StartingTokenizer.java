@@ -144,7 +144,9 @@ final class StartingTokenizer {
     }
     Path file = new Path(given);
     try {
-      if (TokenizerFiles.read(StartingModel.fileSystem(file, hadoop), file).sha256().equals(tokenizer.sha256())) {
+      if (TokenizerFiles.read(StartingModel.fileSystem(file, hadoop), file)
+          .sha256()
+          .equals(tokenizer.sha256())) {
         return;
       }
     } catch (IOException e) {

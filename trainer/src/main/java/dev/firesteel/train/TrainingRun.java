@@ -142,7 +142,10 @@ public final class TrainingRun implements AutoCloseable {
       Measures evaluation = due(config.evaluation().every()) ? evaluate() : Measures.none();
       if (due(config.logging().every()) || !evaluation.isEmpty() || done.skipped()) {
         RankStep report = meter.report(step);
-        log(done.measures().with(speed(report, tokens - tokensReported)), done.skipped(), evaluation);
+        log(
+            done.measures().with(speed(report, tokens - tokensReported)),
+            done.skipped(),
+            evaluation);
         tokensReported = tokens;
         stepsReported = step;
         context.rank().onMeasured(report);

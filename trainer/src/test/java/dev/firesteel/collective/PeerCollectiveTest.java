@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.offset;
 
 import com.sun.management.ThreadMXBean;
 import dev.firesteel.collective.PeerWorld.RankBody;
-import dev.firesteel.collective.TreeSum;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;

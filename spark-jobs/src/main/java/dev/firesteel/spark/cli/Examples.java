@@ -31,7 +31,8 @@ final class Examples {
     ExampleData data = ExampleData.open(new Path(config.dataFolder()), hadoop);
     out.println("The first example, with what is trained highlighted:");
     out.println(
-        ExampleView.of(data.train().get(0), data.tokenizer(), Training.onTerminal()).stripTrailing());
+        ExampleView.of(data.train().get(0), data.tokenizer(), Training.onTerminal())
+            .stripTrailing());
     return manifest;
   }
 

@@ -1,21 +1,12 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.plan.Quantities;
-import dev.firesteel.plan.RunPlan;
-import dev.firesteel.spark.driver.TrainerProcess;
-import dev.firesteel.spark.driver.TrainingJob;
 import dev.firesteel.spark.prepare.PrepareJob;
-import dev.firesteel.spark.process.Failures;
-import dev.firesteel.spark.process.Interruption;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
-import dev.firesteel.train.ProgressLine;
-import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

@@ -59,10 +59,7 @@ public final class ExampleJob {
    * @param progress receives messages about the work in progress
    */
   public static ExampleManifest run(
-      SparkSession spark,
-      ExampleStageConfig config,
-      boolean rebuild,
-      Consumer<String> progress) {
+      SparkSession spark, ExampleStageConfig config, boolean rebuild, Consumer<String> progress) {
     ExampleJob job = new ExampleJob(spark, config, progress);
     try {
       return job.run(rebuild);
@@ -200,8 +197,7 @@ public final class ExampleJob {
     try {
       own.clear();
       TokenizerFiles.write(own.fileSystem(), folder, tokenizer);
-      List<ExampleFiles.Written> files =
-          ExampleFiles.write(encoded, counts.kept(), folder, conf);
+      List<ExampleFiles.Written> files = ExampleFiles.write(encoded, counts.kept(), folder, conf);
       ExampleManifest manifest =
           new ExampleManifest(
               ExampleManifest.VERSION,

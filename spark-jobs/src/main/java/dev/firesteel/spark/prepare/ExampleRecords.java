@@ -36,8 +36,7 @@ import org.apache.spark.sql.types.DataTypes;
  * @param inputs identifies the files and their versions; for a table, its name
  * @param lines of JSON, with the place of each
  */
-record ExampleRecords(
-    DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line> lines) {
+record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line> lines) {
   private static final String TABLE = "table:";
 
   /** One record. Ships between Spark's processes. */
@@ -88,9 +87,7 @@ record ExampleRecords(
       Dataset<Row> table = spark.table(name);
       byte[] identity = HadoopFiles.sha256().digest(name.getBytes(StandardCharsets.UTF_8));
       return new ExampleRecords(
-          new DatasetManifest.Inputs(
-              0, 0, HexFormat.of().formatHex(identity)),
-          rows(table));
+          new DatasetManifest.Inputs(0, 0, HexFormat.of().formatHex(identity)), rows(table));
     } catch (Exception e) { // Spark throws AnalysisException without declaring it.
       if (e instanceof AnalysisException) {
         throw UserException.usage(
@@ -105,9 +102,7 @@ record ExampleRecords(
   private static JavaRDD<Line> rows(Dataset<Row> rows) {
     return rows.toJSON()
         .toJavaRDD()
-        .map(
-            json ->
-                new Line(json.getBytes(StandardCharsets.UTF_8), "", 0));
+        .map(json -> new Line(json.getBytes(StandardCharsets.UTF_8), "", 0));
   }
 
   /**

@@ -82,11 +82,7 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
       ExampleStageConfig config, Tokenizer tokenizer, FileSystem fs, Path model) {
     ChatTemplate template =
         ChatTemplateFiles.choose(config.data().template(), fs, model, fs.getConf());
-    return new RecordEncoder(
-        config,
-        tokenizer,
-        tokenizer.endOfText(),
-        template);
+    return new RecordEncoder(config, tokenizer, tokenizer.endOfText(), template);
   }
 
   String templateSource() {
@@ -115,8 +111,7 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
     String key = ExampleRecords.key(bytes);
     String text;
     try {
-      CharBuffer decoded =
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
+      CharBuffer decoded = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
       text = decoded.toString();
     } catch (CharacterCodingException e) {
       return PreparedRecord.rejected(key, true, "broken JSON", "it is not valid UTF-8");
@@ -129,7 +124,10 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
       json = JSON.readTree(text);
     } catch (JsonProcessingException e) {
       return PreparedRecord.rejected(
-          key, true, "broken JSON", e.getOriginalMessage().lines().findFirst().orElse("") + shown(text));
+          key,
+          true,
+          "broken JSON",
+          e.getOriginalMessage().lines().findFirst().orElse("") + shown(text));
     }
     if (!json.isObject()) {
       return PreparedRecord.rejected(

@@ -87,8 +87,7 @@ final class SourceFiles {
       throw HadoopFiles.explain("listing data.source " + source, e);
     }
     if (files.isEmpty()) {
-      throw UserException.usage(
-          "data.source %s must hold files, got none".formatted(source));
+      throw UserException.usage("data.source %s must hold files, got none".formatted(source));
     }
     files.forEach(file -> requireReadable(file, conf));
     return new SourceFiles(files, format(source, wanted, files));

@@ -2,8 +2,8 @@ package dev.firesteel.spark.session;
 
 import com.esotericsoftware.kryo.Kryo;
 import dev.firesteel.spark.prepare.Document;
-import dev.firesteel.spark.prepare.PreparedRecord;
 import dev.firesteel.spark.prepare.ExampleTally;
+import dev.firesteel.spark.prepare.PreparedRecord;
 import dev.firesteel.spark.prepare.Tally;
 import dev.firesteel.spark.prepare.TokenizedDocument;
 import dev.firesteel.spark.rpc.Heartbeat;

@@ -48,7 +48,8 @@ public final class HuggingFaceConfig {
   private static final String CLASSIFIER = "ForSequenceClassification";
 
   /** Usual names of a padding token. */
-  private static final List<String> PADDING = List.of("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>");
+  private static final List<String> PADDING =
+      List.of("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>");
 
   private static final int MISTRAL_WINDOW = 4096;
   private static final int QWEN_WINDOW = 4096;
@@ -78,13 +79,12 @@ public final class HuggingFaceConfig {
 
   /**
    * Turns the configuration of a language model into that of a sequence classifier with one label,
-   * a reward model. Its score is taken at the last token that is not padding, so that the end token,
-   * at which our scores are, must not be the padding token.
+   * a reward model. Its score is taken at the last token that is not padding, so that the end
+   * token, at which our scores are, must not be the padding token.
    */
   static void makeClassifier(ObjectNode json, Tokenizer tokenizer) {
     String name = json.path("architectures").path(0).asText();
-    json.putArray("architectures")
-        .add(name.replaceFirst("(LMHeadModel|ForCausalLM)$", CLASSIFIER));
+    json.putArray("architectures").add(name.replaceFirst("(LMHeadModel|ForCausalLM)$", CLASSIFIER));
     json.put("num_labels", 1);
     json.putObject("id2label").put("0", "LABEL_0");
     json.putObject("label2id").put("LABEL_0", 0);

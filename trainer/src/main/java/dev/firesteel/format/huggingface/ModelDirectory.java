@@ -214,10 +214,11 @@ public final class ModelDirectory {
   }
 
   /**
-   * Overwrites the weights that Hugging Face has names for, with the directory's adapters merged into
-   * them, and leaves a model's own heads and adapters as they are. Without adapters, those in float32 bit for bit, those in bfloat16 and float16 by the same values in
-   * float32. Buffers of published directories and a head that equals the embedding that it is tied
-   * to are ignored ({@link PublishedNames}).
+   * Overwrites the weights that Hugging Face has names for, with the directory's adapters merged
+   * into them, and leaves a model's own heads and adapters as they are. Without adapters, those in
+   * float32 bit for bit, those in bfloat16 and float16 by the same values in float32. Buffers of
+   * published directories and a head that equals the embedding that it is tied to are ignored
+   * ({@link PublishedNames}).
    *
    * @param notices receives a line about tensors that are ignored, if any are
    * @throws UserException that names the first tensor that is missing, unknown, of another shape,
@@ -240,14 +241,9 @@ public final class ModelDirectory {
   }
 
   private static void mergeInto(
-      FileSystem fs,
-      Path directory,
-      Lora adapters,
-      LanguageModel model,
-      Consumer<String> notices) {
+      FileSystem fs, Path directory, Lora adapters, LanguageModel model, Consumer<String> notices) {
     ParameterSet.Builder parameters = ParameterSet.builder();
-    try (LanguageModel adapted =
-        Models.declare(model.config(), parameters, adapters)) {
+    try (LanguageModel adapted = Models.declare(model.config(), parameters, adapters)) {
       parameters.build().allocate(model.parameters().backend(), DType.F32);
       readPublished(fs, directory, adapted, false, notices);
       OtherParameters.readAdapters(fs, directory, adapted);
