@@ -1,6 +1,6 @@
 /**
  * The command line and the Spark jobs: everything that names Spark.
  *
- * <p>Uses {@code error}, {@code files}, {@code spark.cli}, {@code spark.process}.
+ * <p>Uses {@code files}, {@code spark.cli}, {@code spark.process}.
  */
 package dev.firesteel.spark;
