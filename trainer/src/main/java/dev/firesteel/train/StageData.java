@@ -29,8 +29,7 @@ public record StageData(
       long tokensPerStep,
       long trainingTokens,
       long validationTokens) {
-    this(
-        tokenizer, Optional.empty(), sha256, tokensPerStep, trainingTokens, validationTokens);
+    this(tokenizer, Optional.empty(), sha256, tokensPerStep, trainingTokens, validationTokens);
   }
 
   /**
