@@ -44,6 +44,11 @@ public final class Stages {
 
   private Stages() {}
 
+  /** The root records of all stages, in the order of their use. */
+  public static List<Class<? extends StageConfig>> roots() {
+    return ALL.stream().<Class<? extends StageConfig>>map(Stage::root).toList();
+  }
+
   /**
    * Opens the run that a configuration describes.
    *

@@ -1,12 +1,14 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.spark.prepare.PrepareJob;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
 import java.io.PrintWriter;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -41,9 +43,9 @@ public final class PretrainCommand implements Callable<Integer> {
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       PrepareJob.run(open.session(), config, false, out::println);
-      PlannedData data =
-          PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
-      PretrainConfig resolved = data.resolveSteps(config);
+      Configuration hadoop = open.session().sparkContext().hadoopConfiguration();
+      PlannedData data = PlannedData.of(config, hadoop);
+      StageConfig resolved = data.resolveSteps(config, hadoop);
       return Training.run(open.session(), resolved, data.vocabularySize(), out);
     }
   }
