@@ -32,7 +32,7 @@ import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
-import dev.firesteel.tokenizer.BpeTokenizer;
+import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.RankListener;
@@ -64,7 +64,10 @@ import org.apache.hadoop.conf.Configuration;
  */
 final class TinyStage {
   static final Configuration HADOOP = new Configuration();
-  static final Tokenizer TOKENIZER = BpeTokenizer.bytes();
+  static final Tokenizer TOKENIZER =
+      CharTokenizer.train(
+              List.of("abcdefghijklmnopqrstuvwxyz0123456789 +=?,.!:").iterator())
+          .withEndOfText();
   static final int END = TOKENIZER.endOfText().orElseThrow();
   static final int CONTEXT = 48;
 
