@@ -37,7 +37,7 @@ class PreferenceTuningTest {
   }
 
   private void examples(ExampleKind kind) throws IOException {
-    TinyStage.writeExamples(folder, TinyStage.random(kind, 11, 5), TinyStage.random(kind, 5, 6));
+    TinyStage.writeExamples(folder, TinyStage.random(kind, 11, 5), TinyStage.random(kind, 23, 6));
   }
 
   private DpoConfig config(String... overrides) {
