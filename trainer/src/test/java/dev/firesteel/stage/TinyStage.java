@@ -1,6 +1,8 @@
 package dev.firesteel.stage;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.array.DType;
@@ -34,6 +36,7 @@ import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
 import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.tokenizer.Tokenizers;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.StartingModel;
@@ -43,7 +46,9 @@ import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import dev.firesteel.train.TrainingRun;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,10 +69,8 @@ import org.apache.hadoop.conf.Configuration;
  */
 final class TinyStage {
   static final Configuration HADOOP = new Configuration();
-  static final Tokenizer TOKENIZER =
-      CharTokenizer.train(
-              List.of("abcdefghijklmnopqrstuvwxyz0123456789 +=?,.!:").iterator())
-          .withEndOfText();
+  static final String PADDING = "<|pad|>";
+  static final Tokenizer TOKENIZER = tokenizer();
   static final int END = TOKENIZER.endOfText().orElseThrow();
   static final int CONTEXT = 48;
 
@@ -90,6 +93,25 @@ final class TinyStage {
       List.of("tokens_per_second", "step_ms", "allocated_bytes_per_step", "gc_ms");
 
   private TinyStage() {}
+
+  /** Characters, the end token, and one for padding. */
+  private static Tokenizer tokenizer() {
+    Tokenizer characters =
+        CharTokenizer.train(List.of("abcdefghijklmnopqrstuvwxyz0123456789 +=?,.!:").iterator())
+            .withEndOfText();
+    try {
+      ObjectMapper mapper = new ObjectMapper();
+      ObjectNode json = (ObjectNode) mapper.readTree(characters.toJson());
+      int id = characters.vocabularySize();
+      ((ObjectNode) json.path("model").path("vocab")).put(PADDING, id);
+      ((ArrayNode) json.path("added_tokens"))
+          .add(((ObjectNode) json.path("added_tokens").get(0).deepCopy()).put("id", id).put("content", PADDING));
+      return Tokenizers.load(
+          new ByteArrayInputStream(json.toString().getBytes(StandardCharsets.UTF_8)), "test");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   /** A Llama whose weights are large enough for its outputs to differ. */
   static ModelConfig llama() {
@@ -230,7 +252,7 @@ final class TinyStage {
       Path yaml = Files.writeString(folder.resolve("tiny.yaml"), YAML);
       return StartingModel.resolve(ConfigLoader.draft(root, yaml, all), HADOOP);
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
