@@ -55,12 +55,12 @@ def trainer(case, records, folder):
     )
     if kind == "sft":
         return trl.SFTTrainer(args=trl.SFTConfig(**common, **case["options"]), **arguments)
+    if kind in ("dpo", "kto"):
+        arguments["ref_model"] = model(case["reference"], kind)
     if kind == "dpo":
-        return trl.DPOTrainer(
-            ref_model=model(case["reference"], kind),
-            args=trl.DPOConfig(**common, **case["options"]),
-            **arguments,
-        )
+        return trl.DPOTrainer(args=trl.DPOConfig(**common, **case["options"]), **arguments)
+    if kind == "kto":
+        return trl.KTOTrainer(args=trl.KTOConfig(**common, **case["options"]), **arguments)
     return trl.RewardTrainer(args=trl.RewardConfig(**common, **case["options"]), **arguments)
 
 
@@ -88,7 +88,8 @@ def compare(case, records, folder):
         largest = max(largest, gradient.abs().max().item())
         difference = max(difference, (gradient - ours).abs().max().item())
         elements += gradient.numel()
-    return dict(
+    kl = {"kl": made._metrics["train"]["kl"][0]} if case["kind"] == "kto" else {}
+    return kl | dict(
         name=case["name"],
         loss=loss.item(),
         ours=case["loss"],

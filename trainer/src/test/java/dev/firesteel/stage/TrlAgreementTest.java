@@ -89,6 +89,7 @@ class TrlAgreementTest {
       TinyStage.writeModel(folder.resolve("base"), one.getValue(), 5);
       fineTuning(one.getKey());
       preferences(one.getKey());
+      labels(one.getKey());
       rewards(one.getKey());
     }
     ObjectNode all = JSON.createObjectNode();
@@ -104,6 +105,9 @@ class TrlAgreementTest {
     }
     print(output.text().lines().reduce("", (first, last) -> last), results);
     assertThat(results).hasSize(cases.size());
+    assertThat(results)
+        .as("reference points of kto, which are not below 0")
+        .anyMatch(result -> result.path("kl").asDouble() > 0.1);
     for (JsonNode result : results) {
       String name = result.path("name").asText();
       double loss = result.path("loss").asDouble();
@@ -203,6 +207,34 @@ class TrlAgreementTest {
     add("dpo", model + " dpo, " + name, records, all, config, PreferenceTuning::new);
   }
 
+  /**
+   * TRL's mismatched answer is that of the record before, ours that of the next one: it gets the
+   * records from the last to the first.
+   */
+  private void labels(String model) throws IOException {
+    TinyStage.writeExamples(
+        folder,
+        examples(record -> TinyStage.labelled(record[0], record[1], isGood(record))),
+        List.of());
+    DpoConfig config =
+        config(
+            DpoConfig.class,
+            "preference.loss=kto",
+            "preference.beta=0.3",
+            "preference.desirable_weight=1.3",
+            "preference.undesirable_weight=0.8",
+            "training.micro_batch_size=1",
+            "training.global_batch_size=" + RECORDS.length);
+    ObjectNode options = JSON.createObjectNode();
+    options.put("beta", 0.3).put("desirable_weight", 1.3).put("undesirable_weight", 0.8);
+    options.put("train_sampling_strategy", "sequential").put("disable_dropout", true);
+    add("kto", model + " kto", "labels", options, config, PreferenceTuning::new);
+  }
+
+  private static boolean isGood(String... record) {
+    return record[0].length() != 2;
+  }
+
   private void rewards(String model) throws IOException {
     TinyStage.writeExamples(
         folder,
@@ -290,6 +322,14 @@ class TrlAgreementTest {
               .put("chosen", record[1])
               .put("rejected", record[2]);
       margins.add(pair.deepCopy().put("margin", Double.parseDouble(record[3])));
+    }
+    ArrayNode labels = records.putArray("labels");
+    for (String[] record : RECORDS) {
+      labels
+          .insertObject(0)
+          .put("prompt", record[0])
+          .put("completion", record[1])
+          .put("label", isGood(record));
     }
     records.putArray("pair").add(preferences.get(0).deepCopy());
     return records;
