@@ -6,6 +6,6 @@
  * dev.firesteel.array.HostMemory} is that on the Java heap, with {@link
  * dev.firesteel.array.HeapStorage}.
  *
- * <p>Uses no other package.
+ * <p>Uses none.
  */
 package dev.firesteel.array;

@@ -1,6 +1,6 @@
 /**
  * The one exception whose message is shown to users.
  *
- * <p>Uses no other package.
+ * <p>Uses none.
  */
 package dev.firesteel.error;

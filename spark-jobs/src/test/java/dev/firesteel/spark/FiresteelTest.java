@@ -45,9 +45,9 @@ class FiresteelTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "sft --help | \"sft\", the commands are prepare, tokenizer, pretrain, eval, generate, plan, doctor; ",
-        "--help sft | \"sft\", the commands are ",
-        "sft | \"sft\", the commands are ",
+        "xyz --help | \"xyz\", the commands are prepare, tokenizer, pretrain, sft, reward, ",
+        "--help xyz | \"xyz\", the commands are ",
+        "xyz | \"xyz\", the commands are ",
         "pretran -h | \"pretran\", the nearest is \"pretrain\"; ",
         "evaluate --version | \"evaluate\", the nearest is \"eval\"; ",
       })

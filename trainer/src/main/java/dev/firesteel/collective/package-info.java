@@ -4,6 +4,6 @@
  * the algorithms, over a {@link dev.firesteel.collective.Transport} that moves frames between
  * ranks; {@link dev.firesteel.collective.NioTransport} is the one over plain sockets.
  *
- * <p>Uses no other package.
+ * <p>Uses none.
  */
 package dev.firesteel.collective;

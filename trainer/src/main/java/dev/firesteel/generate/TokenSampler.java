@@ -102,12 +102,13 @@ final class TokenSampler {
     if (weights.length < vocabulary) {
       weights = new double[vocabulary];
     }
+    double[] scratch = weights;
     double highest = logits[start + argmax(logits, start, vocabulary)];
     double inverse = 1 / options.temperature();
     double total = 0;
     for (int id = 0; id < vocabulary; id++) {
       double weight = FastExp.of((logits[start + id] - highest) * inverse);
-      weights[id] = weight;
+      scratch[id] = weight;
       total += weight;
     }
     double target = u * total;
@@ -115,7 +116,7 @@ final class TokenSampler {
     double sum = 0;
     for (int id = 0; id < vocabulary; id++) {
       double before = sum;
-      sum += weights[id];
+      sum += scratch[id];
       if (target < sum + margin) {
         return target > before + margin && target < sum - margin ? id : -1;
       }

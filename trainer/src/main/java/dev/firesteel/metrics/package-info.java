@@ -3,6 +3,6 @@
  * reports {@link dev.firesteel.metrics.Measures}; all outputs (progress line, {@code
  * metrics.jsonl}, report, Spark tab, gauges, JSON) show every metric that is reported.
  *
- * <p>Uses no other package.
+ * <p>Uses none.
  */
 package dev.firesteel.metrics;

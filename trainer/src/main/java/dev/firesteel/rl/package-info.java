@@ -16,6 +16,6 @@
  * over completions and ranks in the tree's order, so that the bits do not depend on the number of
  * ranks.
  *
- * <p>Uses {@code collective}, {@code error}, {@code loss}, {@code metrics} and {@code optim}.
+ * <p>Uses {@code collective}, {@code error}, {@code loss}, {@code metrics}.
  */
 package dev.firesteel.rl;

@@ -58,6 +58,24 @@ record Calibration(int[] pairs, double[] confidence, double[] accuracy) {
     return new Calibration(count, sum, right);
   }
 
+  /** Pairs of all bins. */
+  int pairCount() {
+    int all = 0;
+    for (int one : pairs) {
+      all += one;
+    }
+    return all;
+  }
+
+  /** Share of all pairs in which the chosen answer has the greater score. */
+  double rightShare() {
+    long right = 0;
+    for (int bin = 0; bin < BINS; bin++) {
+      right += Math.round(accuracy[bin] * pairs[bin]);
+    }
+    return pairCount() == 0 ? Double.NaN : (double) right / pairCount();
+  }
+
   /** The mean difference of confidence and accuracy, weighted by pairs. */
   double error() {
     double error = 0;

@@ -55,6 +55,7 @@ final class FineTuning implements Objective {
         config.stage(),
         new StageData(
             data.tokenizer(),
+            data.template(),
             data.sha256(),
             Math.round((double) tokens * config.training().globalBatchSize() / batches.rows()),
             tokens,

@@ -147,6 +147,7 @@ final class Reinforcement implements Objective {
         config.stage(),
         new StageData(
             data.tokenizer(),
+            data.template(),
             data.sha256(),
             completions * config.training().sequenceLength(),
             data.train().manifest().train().tokens()

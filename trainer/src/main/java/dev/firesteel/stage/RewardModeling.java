@@ -188,9 +188,9 @@ final class RewardModeling implements Objective {
     }
     AnswerPairs pairs = pairs(examples);
     HostLoss whole = loss.of(scores, pairs, examples.size());
-    double accuracy = whole.measures().measures().get(LossMetrics.ACCURACY).orElseThrow();
     Calibration calibration = Calibration.of(scores, examples);
-    double[] interval = Calibration.wilson(accuracy, examples.size());
+    double accuracy = calibration.rightShare();
+    double[] interval = Calibration.wilson(accuracy, calibration.pairCount());
     return Optional.of(
         Measures.of(LossMetrics.VALIDATION_LOSS, whole.loss())
             .with(VALIDATION_ACCURACY, accuracy)

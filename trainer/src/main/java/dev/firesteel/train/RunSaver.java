@@ -10,7 +10,6 @@ import dev.firesteel.checkpoint.state.TrainingSnapshot;
 import dev.firesteel.checkpoint.state.TrainingState;
 import dev.firesteel.config.CheckpointConfig;
 import dev.firesteel.config.StageConfig;
-import dev.firesteel.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +24,7 @@ import java.util.OptionalDouble;
 final class RunSaver implements AutoCloseable {
   private final StageConfig config;
   private final TrainingContext context;
-  private final Tokenizer tokenizer;
+  private final StageData data;
   private final TrainingListener listener;
   private final AsyncCheckpoints uploads;
   private final List<ModelState> models = new ArrayList<>();
@@ -43,7 +42,7 @@ final class RunSaver implements AutoCloseable {
       TrainingListener listener) {
     this.config = config;
     this.context = context;
-    this.tokenizer = stage.data().tokenizer();
+    this.data = stage.data();
     this.listener = listener;
     for (StageModel model : objective.models()) {
       models.add(
@@ -118,7 +117,8 @@ final class RunSaver implements AutoCloseable {
           context.collective().rank(),
           context.collective().worldSize(),
           models,
-          tokenizer,
+          data.tokenizer(),
+          data.template(),
           numbers,
           state,
           config);

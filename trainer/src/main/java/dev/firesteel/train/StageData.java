@@ -1,11 +1,14 @@
 package dev.firesteel.train;
 
+import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.tokenizer.Tokenizer;
+import java.util.Optional;
 
 /**
  * What the run loop needs to know about a stage's data.
  *
  * @param tokenizer tokenizer saved with the model
+ * @param template chat template saved with the model; empty if its texts have none
  * @param sha256 hash of all the data: it must match on resume
  * @param tokensPerStep tokens of a global batch; if they vary, their mean or what they are at most
  * @param trainingTokens tokens of the training data; 0 if unknown
@@ -13,10 +16,21 @@ import dev.firesteel.tokenizer.Tokenizer;
  */
 public record StageData(
     Tokenizer tokenizer,
+    Optional<ChatTemplate> template,
     String sha256,
     long tokensPerStep,
     long trainingTokens,
     long validationTokens) {
+
+  /** Of texts without a chat template. */
+  public StageData(
+      Tokenizer tokenizer,
+      String sha256,
+      long tokensPerStep,
+      long trainingTokens,
+      long validationTokens) {
+    this(tokenizer, Optional.empty(), sha256, tokensPerStep, trainingTokens, validationTokens);
+  }
 
   /**
    * Of prepared examples.
@@ -27,6 +41,7 @@ public record StageData(
     long tokens = data.train().manifest().train().tokens();
     return new StageData(
         data.tokenizer(),
+        data.template(),
         data.sha256(),
         Math.round((double) tokens * batch / data.train().size()),
         tokens,

@@ -357,7 +357,10 @@ final class KernelWarmUp {
         new Kernel(
             "multiplyFewRows",
             PRODUCTS,
-            s -> s.products().multiplyFewRows(a, 0, 256, 3, b, 0, 256, c, 0, 64, true)));
+            s -> {
+              s.products().multiplyFewRows(a, 0, 256, 3, b, 0, 256, c, 0, 64, true);
+              s.products().multiplyFewRows(a, 0, 256, 1, b, 0, 256, c, 0, 64, true);
+            }));
     return all;
   }
 }

@@ -294,6 +294,12 @@ final class VectorProducts implements ProductSimd {
       int cOffset,
       int cStride,
       boolean first) {
+    if (rows == 1) {
+      for (int column = 0; column < TILE_COLUMNS; column += 2 * LENGTH) {
+        multiplyOneRow(a, aOffset, b, bOffset + column, depth, c, cOffset + column, first);
+      }
+      return;
+    }
     // Missing rows repeat the last one: it is computed and written twice, with the same bits.
     int row1 = Math.min(1, rows - 1);
     int row2 = Math.min(2, rows - 1);
@@ -315,6 +321,34 @@ final class VectorProducts implements ProductSimd {
           cOffset + column + row3 * cStride,
           first);
     }
+  }
+
+  /**
+   * One row by two vectors: with fewer instructions, more of the panel is on its way from memory.
+   */
+  private static void multiplyOneRow(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] c,
+      int cOffset,
+      boolean first) {
+    float[] from = first ? ZEROS : c;
+    FloatVector c0 = FloatVector.fromArray(SPECIES, from, first ? 0 : cOffset);
+    FloatVector c1 = FloatVector.fromArray(SPECIES, from, first ? 0 : cOffset + LENGTH);
+    for (int k = 0; k < depth; k++) {
+      int right = bOffset + k * TILE_COLUMNS;
+      FloatVector x = FloatVector.broadcast(SPECIES, a[aOffset + k]);
+      c0 = x.fma(FloatVector.fromArray(SPECIES, b, right), c0);
+      c1 = x.fma(FloatVector.fromArray(SPECIES, b, right + LENGTH), c1);
+    }
+    if (c0.getClass() != VECTOR || c1.getClass() != VECTOR) {
+      throw otherClass();
+    }
+    c0.intoArray(c, cOffset);
+    c1.intoArray(c, cOffset + LENGTH);
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.firesteel.checkpoint.state;
 
+import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.config.ConfigLoader;
@@ -64,6 +65,7 @@ public final class TrainingCheckpoint {
       int worldSize,
       List<ModelState> models,
       Tokenizer tokenizer,
+      Optional<ChatTemplate> template,
       List<RankNumbers> numbers,
       TrainingState state,
       StageConfig config)
@@ -80,6 +82,7 @@ public final class TrainingCheckpoint {
             model.model(),
             numbers.get(i).weights(),
             tokenizer,
+            template,
             config.sample());
         OptimizerFiles.writeLayout(writer, trainer, model.model().parameters());
       }

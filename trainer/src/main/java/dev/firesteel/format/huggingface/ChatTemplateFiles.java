@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.chat.BoundaryTexts;
 import dev.firesteel.chat.ChatTemplate;
+import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.safetensors.Safetensors;
@@ -136,6 +137,13 @@ public final class ChatTemplateFiles {
     texts.bos().filter(bos -> !json.has("bos_token")).ifPresent(bos -> json.put("bos_token", bos));
     json.put(FIELD, template.source());
     write(fs, config, json.toPrettyString() + "\n");
+  }
+
+  /** Writes the template's file into a checkpoint, and adds its field. */
+  static void write(CheckpointWriter writer, ObjectNode tokenizerConfig, ChatTemplate template)
+      throws IOException {
+    writer.write(FILE, template.source());
+    tokenizerConfig.put(FIELD, template.source());
   }
 
   private static void write(FileSystem fs, Path file, String text) throws IOException {

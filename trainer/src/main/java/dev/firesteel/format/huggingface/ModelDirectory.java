@@ -2,10 +2,13 @@ package dev.firesteel.format.huggingface;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.chat.ChatTemplate;
+import dev.firesteel.chat.ChatTokens;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.SampleConfig;
@@ -69,7 +72,19 @@ public final class ModelDirectory {
       Tokenizer tokenizer,
       SampleConfig sampling)
       throws IOException {
-    write(writer, model, weights, FloatType.F32, tokenizer, sampling);
+    write(writer, model, weights, FloatType.F32, tokenizer, Optional.empty(), sampling);
+  }
+
+  /** As above, of a model that was trained with a chat template. */
+  public static void write(
+      CheckpointWriter writer,
+      LanguageModel model,
+      Segment weights,
+      Tokenizer tokenizer,
+      Optional<ChatTemplate> template,
+      SampleConfig sampling)
+      throws IOException {
+    write(writer, model, weights, FloatType.F32, tokenizer, template, sampling);
   }
 
   /**
@@ -83,6 +98,7 @@ public final class ModelDirectory {
       Segment weights,
       FloatType dtype,
       Tokenizer tokenizer,
+      Optional<ChatTemplate> template,
       SampleConfig sampling)
       throws IOException {
     ModelTensors.write(writer, tensors(model, weights), dtype, ModelTensors.MAX_FILE_BYTES);
@@ -97,10 +113,16 @@ public final class ModelDirectory {
     }
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
-    writer.write(
-        TokenizerFiles.TOKENIZER_CONFIG,
-        json(tokenizerConfig(tokenizer, padding, model.config().contextLength())));
-    writer.write(TokenizerFiles.GENERATION_CONFIG, json(generationConfig(tokenizer, sampling)));
+    ObjectNode ofTokenizer =
+        tokenizerConfig(tokenizer, padding, model.config().contextLength());
+    ObjectNode ofGeneration = generationConfig(tokenizer, sampling);
+    if (template.isPresent()) {
+      ChatTemplateFiles.write(writer, ofTokenizer, template.get());
+      ArrayNode ends = ofGeneration.putArray("eos_token_id");
+      ChatTokens.of(template.get(), tokenizer).endTokens().stream().sorted().forEach(ends::add);
+    }
+    writer.write(TokenizerFiles.TOKENIZER_CONFIG, json(ofTokenizer));
+    writer.write(TokenizerFiles.GENERATION_CONFIG, json(ofGeneration));
   }
 
   /**

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.AfterEach;
@@ -149,6 +150,7 @@ class ModelDirectoryTest {
           written.parameters().weights(),
           dtype,
           BpeTokenizer.bytes(),
+          Optional.empty(),
           config.sample());
       try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notice -> {})) {
         assertThat(weights(read)).isEqualTo(weights(written));

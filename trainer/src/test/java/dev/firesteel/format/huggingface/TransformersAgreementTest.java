@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
@@ -166,6 +167,7 @@ class TransformersAgreementTest {
           model.parameters().weights(),
           dtype,
           ModelDirectory.readTokenizer(fs, hadoop(from)),
+          Optional.empty(),
           new SampleConfig("", 0, 8, 1, 0, 1));
     }
     try (LanguageModel written = ModelDirectory.read(fs, hadoop(to), backend, notice -> {});

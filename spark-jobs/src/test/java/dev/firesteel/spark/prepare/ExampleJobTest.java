@@ -1,0 +1,340 @@
+package dev.firesteel.spark.prepare;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.firesteel.array.DType;
+import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.checkpoint.Attempt;
+import dev.firesteel.checkpoint.CheckpointWriter;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.DpoConfig;
+import dev.firesteel.config.ExampleStageConfig;
+import dev.firesteel.config.PpoConfig;
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.SftConfig;
+import dev.firesteel.config.StageConfig;
+import dev.firesteel.data.DatasetManifest.Part;
+import dev.firesteel.data.ExampleDataset;
+import dev.firesteel.data.ExampleManifest;
+import dev.firesteel.error.UserException;
+import dev.firesteel.example.Example;
+import dev.firesteel.example.TrainedTokens;
+import dev.firesteel.format.huggingface.ModelDirectory;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.model.Models;
+import dev.firesteel.spark.session.SparkSessions;
+import dev.firesteel.tokenizer.BpeTokenizer;
+import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.train.StartingModel;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.GZIPOutputStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Records as people have them: examples, or counted with the reason, and nothing silently lost. */
+class ExampleJobTest {
+  private static final Tokenizer BYTES = BpeTokenizer.bytes();
+
+  @TempDir private static Path shared;
+  private static SparkSessions.OpenSession open;
+  private static SparkSession spark;
+
+  @TempDir Path folder;
+  private final List<String> said = new ArrayList<>();
+
+  @BeforeAll
+  static void start() throws IOException {
+    open = SparkSessions.open("test", Map.of("spark.default.parallelism", "2"));
+    spark = open.session();
+    PretrainConfig config =
+        ConfigLoader.load(
+            PretrainConfig.class,
+            List.of(
+                "data.source=none",
+                "model.layers=1",
+                "model.width=16",
+                "model.heads=2",
+                "model.context_length=64"));
+    try (ReferenceBackend backend = new ReferenceBackend();
+        LanguageModel model =
+            Models.create(
+                config.model().withVocabularySize(BYTES.vocabularySize()), backend, DType.F32, 1)) {
+      ModelDirectory.write(
+          new CheckpointWriter(
+              FileSystem.getLocal(new Configuration()),
+              new org.apache.hadoop.fs.Path(shared.resolve("model").toUri()),
+              Attempt.unfenced(),
+              () -> {}),
+          model,
+          BYTES,
+          config.sample());
+    }
+  }
+
+  @AfterAll
+  static void stop() {
+    open.close();
+  }
+
+  @Test
+  void readsInstructionsAndMarksTheAnswerWithItsEnd() throws IOException {
+    write("data.jsonl", "{\"prompt\":\"2+2=\",\"completion\":\"4\"}");
+
+    ExampleManifest manifest = prepare(sft());
+
+    Example example = examples(Part.TRAIN).get(0);
+    TrainedTokens document = example.documents().get(0);
+    assertThat(BYTES.decode(document.tokens())).isEqualTo("2+2=4<|endoftext|>");
+    assertThat(document.firstTrained()).isEqualTo(4);
+    assertThat(document.trainedCount()).isEqualTo(2);
+    assertThat(manifest.counts().kept()).isEqualTo(1);
+    assertThat(manifest.template()).isEmpty();
+  }
+
+  @Test
+  void keepsTheTemplateOfConversations() throws IOException {
+    write(
+        "data.jsonl",
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+            + "{\"role\":\"assistant\",\"content\":\"yo\"}]}");
+
+    assertThat(prepare(sft("training.sequence_length=64", "data.template=plain")).template())
+        .contains("generation");
+  }
+
+  @Test
+  void countsEveryKindOfBadRecordWithTheLineOfTheFirst() throws IOException {
+    write(
+        "data.jsonl",
+        good(0),
+        "",
+        "{\"prompt\": broken",
+        "[1, 2]",
+        "{\"prompt\":\"a\"}",
+        "{\"prompt\":\"a\",\"completion\":\"\"}",
+        "{\"messages\":[{\"role\":\"wizard\",\"content\":\"x\"},"
+            + "{\"role\":\"assistant\",\"content\":\"y\"}]}",
+        "{\"messages\":[{\"role\":\"system\",\"content\":\"x\"},"
+            + "{\"role\":\"system\",\"content\":\"x\"},"
+            + "{\"role\":\"user\",\"content\":\"x\"},"
+            + "{\"role\":\"assistant\",\"content\":\"y\"}]}",
+        "{\"prompt\":\"" + "long ".repeat(30) + "\",\"completion\":\"x\"}");
+
+    ExampleManifest.Counts counts = prepare(sft("data.max_bad_fraction=1")).counts();
+
+    assertThat(counts.read()).isEqualTo(9);
+    assertThat(counts.kept()).isEqualTo(1);
+    assertThat(counts.bad())
+        .containsExactlyInAnyOrderEntriesOf(
+            Map.of(
+                "broken JSON", 2L,
+                "missing field", 1L,
+                "empty answer", 1L,
+                "unknown role", 1L,
+                "two system turns", 1L));
+    assertThat(counts.dropped())
+        .containsExactlyInAnyOrderEntriesOf(Map.of("blank line", 1L, "prompt too long", 1L));
+    assertThat(counts.first().get("broken JSON")).startsWith("data.jsonl line 3: ");
+    assertThat(counts.first().get("unknown role")).startsWith("data.jsonl line 7: ");
+    assertThat(counts.read())
+        .isEqualTo(
+            counts.kept()
+                + counts.badCount()
+                + counts.dropped().values().stream().mapToLong(Long::longValue).sum());
+    assertThat(ExampleCounts.describe(counts)).contains("2 broken JSON (data.jsonl line 3: ");
+  }
+
+  @Test
+  void refusesTooManyBadRecordsAndLeavesNothing() throws IOException {
+    write("data.jsonl", good(0), good(1), "{\"prompt\":\"a\",\"completion\":\"\"}");
+
+    assertThatThrownBy(() -> prepare(sft()))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("at most 1 % of the records of ")
+        .hasMessageContaining(
+            "(data.max_bad_fraction), got 1 of 3: 1 empty answer (data.jsonl line 3: ");
+    assertThat(folder.resolve("examples/manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void givesTheSameBytesWithAnyFilesAndReusesThem() throws IOException {
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      lines.add(good(i));
+    }
+    write("data.jsonl", lines.toArray(String[]::new));
+    ExampleManifest one = prepare(sft("data.validation_fraction=0.2"));
+    Files.delete(folder.resolve("source/data.jsonl"));
+    write("b.jsonl", lines.subList(0, 90).toArray(String[]::new));
+    try (OutputStream out =
+        new GZIPOutputStream(Files.newOutputStream(folder.resolve("source/a.jsonl.gz")))) {
+      out.write(String.join("\r\n", lines.subList(90, 200)).getBytes(StandardCharsets.UTF_8));
+    }
+
+    assertThatThrownBy(() -> prepare(sft("data.validation_fraction=0.2")))
+        .hasMessageContaining("were prepared from other files");
+    ExampleManifest two =
+        ExampleJob.run(spark, sft("data.validation_fraction=0.2"), true, said::add);
+
+    assertThat(two.train()).isEqualTo(one.train());
+    assertThat(two.validation()).isEqualTo(one.validation());
+    assertThat(one.validation().examples()).isBetween(20L, 60L);
+    assertThat(prepare(sft("data.validation_fraction=0.2"))).isEqualTo(two);
+    assertThatThrownBy(() -> prepare(sft("data.validation_fraction=0.3")))
+        .hasMessageContaining("prepared with other settings");
+  }
+
+  @Test
+  void holdsAllAnswersToOnePromptOut() throws IOException {
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      lines.add("{\"prompt\":\"p%d \",\"completion\":\"a%d\"}".formatted(i / 4, i));
+    }
+    write("data.jsonl", lines.toArray(String[]::new));
+    prepare(sft("data.validation_fraction=0.3"));
+
+    Set<String> train = prompts(Part.TRAIN);
+    Set<String> validation = prompts(Part.VALIDATION);
+    assertThat(validation).isNotEmpty();
+    assertThat(train).doesNotContainAnyElementsOf(validation);
+    assertThat(train.size() + validation.size()).isEqualTo(50);
+  }
+
+  @Test
+  void limitsTheNumberOfExamples() throws IOException {
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      lines.add(good(i));
+    }
+    write("data.jsonl", lines.toArray(String[]::new));
+    ExampleManifest manifest = prepare(sft("data.max_examples=10"));
+
+    assertThat(manifest.counts().kept()).isEqualTo(10);
+    assertThat(manifest.counts().overLimit()).isEqualTo(40);
+    assertThat(manifest.train().examples() + manifest.validation().examples()).isEqualTo(10);
+  }
+
+  @Test
+  void readsParquetAndTablesLikeLines() throws IOException {
+    write("data.jsonl", good(1), good(2), good(3));
+    String source = folder.resolve("source").toString();
+    spark.read().json(source).write().parquet(folder.resolve("parquet").toUri().toString());
+    spark.read().json(source).createOrReplaceTempView("instructions");
+
+    prepare(sft());
+    List<Example> lines = examples(Part.TRAIN);
+    for (String other : List.of(folder.resolve("parquet").toString(), "table:instructions")) {
+      ExampleStageConfig config =
+          sft("data.source=" + other, "data.path=" + folder.resolve("other-" + other.length()));
+      prepare(config);
+      assertThat(new HashSet<>(examples(config, Part.TRAIN))).isEqualTo(new HashSet<>(lines));
+    }
+    assertThatThrownBy(
+            () -> prepare(sft("data.source=table:nothing", "data.path=" + folder.resolve("t"))))
+        .hasMessageContaining("must name a table or view of Spark's catalog after table:");
+  }
+
+  @Test
+  void readsPreferencesAndPromptsWithTheirFields() throws IOException {
+    write(
+        "data.jsonl", "{\"prompt\":\"p\",\"chosen\":\"good\",\"rejected\":\"bad\",\"margin\":0.5}");
+    ExampleStageConfig dpo = config(DpoConfig.class);
+    prepare(dpo);
+    Example pair = examples(dpo, Part.TRAIN).get(0);
+    assertThat(pair.documents()).hasSize(2);
+    assertThat(BYTES.decode(pair.documents().get(0).tokens())).isEqualTo("pgood<|endoftext|>");
+    assertThat(pair.fields().path("margin").asDouble()).isEqualTo(0.5);
+
+    write("data.jsonl", "{\"question\":\"1+1?\",\"answer\":\"2\"}");
+    ExampleStageConfig ppo =
+        config(
+            PpoConfig.class,
+            "data.columns=prompt=question",
+            "data.path=" + folder.resolve("prompts"),
+            "rollouts.max_tokens=16");
+    prepare(ppo);
+    Example prompt = examples(ppo, Part.TRAIN).get(0);
+    assertThat(prompt.documents().get(0).trainedCount()).isZero();
+    assertThat(prompt.fields().path("answer").asText()).isEqualTo("2");
+  }
+
+  @Test
+  void refusesAnIdenticalPairAndATemplateThatFails() throws IOException {
+    write("data.jsonl", "{\"prompt\":\"p\",\"chosen\":\"x\",\"rejected\":\"x\"}");
+    assertThatThrownBy(() -> prepare(config(DpoConfig.class)))
+        .hasMessageContaining("1 identical pair (data.jsonl line 1: ");
+
+    Path template = Files.writeString(folder.resolve("bad.jinja"), "{% if %}");
+    write("data.jsonl", good(0));
+    assertThatThrownBy(() -> prepare(sft("data.template=" + template)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("bad.jinja");
+    assertThatThrownBy(() -> prepare(sft("data.template=nonesuch")))
+        .hasMessageContaining("nonesuch");
+  }
+
+  private static String good(int i) {
+    return "{\"prompt\":\"question %d \",\"completion\":\"answer %d\"}".formatted(i, i);
+  }
+
+  private void write(String name, String... lines) throws IOException {
+    Path source = Files.createDirectories(folder.resolve("source"));
+    Files.write(source.resolve(name), Arrays.asList(lines));
+  }
+
+  private ExampleStageConfig sft(String... more) {
+    return config(SftConfig.class, more);
+  }
+
+  private <C extends Record & StageConfig> C config(Class<C> root, String... more) {
+    List<String> overrides = new ArrayList<>();
+    overrides.add("model.from=" + shared.resolve("model"));
+    overrides.add("data.source=" + folder.resolve("source"));
+    overrides.add("data.path=" + folder.resolve("examples"));
+    overrides.add("data.validation_fraction=0");
+    if (root == PpoConfig.class) {
+      overrides.add("rewards.functions=length");
+    }
+    overrides.addAll(List.of(more));
+    return StartingModel.resolve(ConfigLoader.draft(root, overrides), new Configuration());
+  }
+
+  private ExampleManifest prepare(ExampleStageConfig config) {
+    return ExampleJob.run(spark, config, false, said::add);
+  }
+
+  private List<Example> examples(Part part) {
+    return examples(sft(), part);
+  }
+
+  private static List<Example> examples(ExampleStageConfig config, Part part) {
+    return ExampleDataset.open(
+            new org.apache.hadoop.fs.Path(config.dataFolder()), part, new Configuration())
+        .examples();
+  }
+
+  private Set<String> prompts(Part part) {
+    Set<String> prompts = new HashSet<>();
+    for (Example example : examples(part)) {
+      TrainedTokens document = example.documents().get(0);
+      prompts.add(BYTES.decode(Arrays.copyOf(document.tokens(), document.firstTrained())));
+    }
+    return prompts;
+  }
+}
