@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.TrainedTokens;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -50,7 +51,8 @@ public final class ExampleLine {
   /**
    * The example of a line.
    *
-   * @throws JsonProcessingException if it is not one
+   * @throws JsonProcessingException if it is no JSON
+   * @throws IllegalArgumentException if it is no example
    */
   public static Example parse(String line) throws JsonProcessingException {
     JsonNode node = JSON.readTree(line);
@@ -59,16 +61,23 @@ public final class ExampleLine {
       JsonNode ids = document.path("tokens");
       int[] tokens = new int[ids.size()];
       for (int i = 0; i < tokens.length; i++) {
-        tokens[i] = ids.get(i).intValue();
+        tokens[i] = integer(ids.get(i), Integer.MAX_VALUE);
       }
       boolean[] trained = new boolean[tokens.length];
       for (JsonNode range : document.path("trained")) {
-        for (int i = range.get(0).intValue(); i < range.get(1).intValue(); i++) {
-          trained[i] = true;
-        }
+        int end = integer(range.path(1), tokens.length);
+        Arrays.fill(trained, integer(range.path(0), end), end, true);
       }
       documents.add(new TrainedTokens(tokens, trained));
     }
     return new Example(documents, node.path("fields"));
+  }
+
+  private static int integer(JsonNode node, int most) {
+    if (!node.isInt() || node.intValue() < 0 || node.intValue() > most) {
+      throw new IllegalArgumentException(
+          "a line of an example must have an integer from 0 to " + most + ", got " + node);
+    }
+    return node.intValue();
   }
 }

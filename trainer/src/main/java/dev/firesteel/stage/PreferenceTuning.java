@@ -13,7 +13,6 @@ import dev.firesteel.data.ExampleOrder;
 import dev.firesteel.error.UserException;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.TrainedTokens;
-import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.loss.LossMetrics;
 import dev.firesteel.loss.TokenGroups;
 import dev.firesteel.metrics.Headline;
@@ -221,8 +220,7 @@ final class PreferenceTuning implements Objective {
     AnswerLoss.Batch whole = loss.batch(examples, indices, offset);
     int size = config.training().microBatchSize();
     int parts = (examples.size() + size - 1) / size;
-    double[] losses = new double[parts];
-    LossMeasures mine = null;
+    double[] numbers = new double[2 * parts]; // losses, then shares of the accuracy
     for (int part = 0; part < parts; part++) {
       if (part % context.collective().worldSize() != context.collective().rank()) {
         continue;
@@ -238,23 +236,25 @@ final class PreferenceTuning implements Objective {
               .logProbs();
       TokenGroups groups = TokenGroups.rows(rows.targets(), rows.layout().tokens());
       AnswerLoss.Result result = loss.of(batch, whole, groups, now, this::reference, 0);
-      losses[part] = result.loss();
-      mine = mine == null ? result.measures() : mine.plus(result.measures());
+      numbers[part] = result.loss();
+      numbers[parts + part] =
+          result.measures().measures().get(LossMetrics.REWARDS_ACCURACIES).orElse(0);
     }
-    context.collective().allReduce(losses);
+    context.collective().allReduce(numbers);
+    Measures measured = Measures.of(LossMetrics.VALIDATION_LOSS, sum(numbers, 0, parts));
+    return Optional.of(
+        loss.documents() == 2
+            ? measured.with(VALIDATION_ACCURACY, sum(numbers, parts, 2 * parts))
+            : measured);
+  }
+
+  /** In order, so that the bits do not depend on which rank computed what. */
+  private static double sum(double[] numbers, int begin, int end) {
     double sum = 0;
-    for (double one : losses) {
-      sum += one;
+    for (int i = begin; i < end; i++) {
+      sum += numbers[i];
     }
-    Measures measured = Measures.of(LossMetrics.VALIDATION_LOSS, sum);
-    if (loss.documents() == 2) {
-      double[] correct = {
-        mine == null ? 0 : mine.measures().get(LossMetrics.REWARDS_ACCURACIES).orElse(0)
-      };
-      context.collective().allReduce(correct);
-      measured = measured.with(VALIDATION_ACCURACY, correct[0]);
-    }
-    return Optional.of(measured);
+    return sum;
   }
 
   @Override

@@ -90,13 +90,18 @@ public final class HuggingFaceConfig {
     json.putObject("label2id").put("LABEL_0", 0);
     json.put("problem_type", "regression");
     json.remove("pad_token_id");
+    padding(tokenizer).ifPresent(id -> json.put("pad_token_id", id));
+  }
+
+  /** A token that is for padding alone; empty if the tokenizer has none. */
+  static OptionalInt padding(Tokenizer tokenizer) {
     for (String pad : PADDING) {
       OptionalInt id = tokenizer.id(pad);
       if (id.isPresent() && tokenizer.isSpecial(id.getAsInt())) {
-        json.put("pad_token_id", id.getAsInt());
-        return;
+        return id;
       }
     }
+    return OptionalInt.empty();
   }
 
   /** Whether a {@code config.json} is that of a sequence classifier. */

@@ -33,6 +33,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -104,12 +105,16 @@ public final class ModelDirectory {
     OtherParameters.write(writer, model, weights);
     ObjectNode config = HuggingFaceConfig.write(model.config(), dtype);
     putTokenIds(config, tokenizer);
+    OptionalInt padding = tokenizer.endOfText();
     if (model.parameters().contains(ScoredModel.REWARD_HEAD + ".weight")) {
       HuggingFaceConfig.makeClassifier(config, tokenizer);
+      // The score is that of the last token that is not padding: the end token must not be it.
+      padding = HuggingFaceConfig.padding(tokenizer);
     }
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
-    ObjectNode ofTokenizer = tokenizerConfig(tokenizer, model.config().contextLength());
+    ObjectNode ofTokenizer =
+        tokenizerConfig(tokenizer, padding, model.config().contextLength());
     ObjectNode ofGeneration = generationConfig(tokenizer, sampling);
     if (template.isPresent()) {
       ChatTemplateFiles.write(writer, ofTokenizer, template.get());
@@ -410,7 +415,8 @@ public final class ModelDirectory {
         "%s must be a model directory with a %s, got none".formatted(directory, name), e);
   }
 
-  private static ObjectNode tokenizerConfig(Tokenizer tokenizer, int contextLength) {
+  private static ObjectNode tokenizerConfig(
+      Tokenizer tokenizer, OptionalInt padding, int contextLength) {
     ObjectNode json = Safetensors.JSON.createObjectNode();
     json.put("tokenizer_class", "PreTrainedTokenizerFast");
     json.put("model_max_length", contextLength);
@@ -420,8 +426,9 @@ public final class ModelDirectory {
         .ifPresent(
             id -> {
               String token = tokenizer.token(id);
-              json.put("bos_token", token).put("eos_token", token).put("pad_token", token);
+              json.put("bos_token", token).put("eos_token", token);
             });
+    padding.ifPresent(id -> json.put("pad_token", tokenizer.token(id)));
     return json;
   }
 

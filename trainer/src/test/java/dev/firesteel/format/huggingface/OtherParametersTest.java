@@ -2,6 +2,7 @@ package dev.firesteel.format.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.array.DType;
 import dev.firesteel.array.Shape;
@@ -14,6 +15,7 @@ import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.safetensors.SafetensorsFile;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.TestModels;
@@ -96,14 +98,40 @@ class OtherParametersTest {
   }
 
   @Test
-  void aLanguageModelIsNotReadWithoutItsAdapters() throws IOException {
-    write(model(small(), LORA, "value_head"));
+  void aLanguageModelIsReadWithItsAdaptersMerged() throws IOException {
+    LanguageModel written = model(small(), LORA, "value_head");
+    written.parameters().initialize(3);
+    for (Parameter parameter : written.parameters().parameters()) {
+      if (parameter.name().endsWith(".lora_b.weight")) {
+        backend.fill(written.parameters().weights().view(parameter), 0.03);
+      }
+    }
+    write(written);
+    try (SafetensorsFile file =
+        SafetensorsFile.open(
+            fs, new org.apache.hadoop.fs.Path(path(), OtherParameters.FILE))) {
+      assertThat(file.metadata()).containsEntry("lora_alpha", "4.0");
+    }
 
-    assertThatThrownBy(() -> ModelDirectory.read(fs, path(), backend, notice -> {}))
-        .isInstanceOf(UserException.class)
-        .hasMessage(
-            "the model in %s must have no adapters to be used by itself, got blocks.0.attention.qkv.lora_a.weight: merge them into its weights first"
-                .formatted(folder));
+    int[] ids = {1, 4, 2, 3, 0};
+    List<String> notices = new ArrayList<>();
+    try (LanguageModel read = ModelDirectory.read(fs, path(), backend, notices::add)) {
+      assertThat(read.adapters()).isEmpty();
+      assertThat(read.parameters().parameters())
+          .noneMatch(parameter -> Lora.isAdapter(parameter.name()));
+      float[] merged = TestModels.logits(read, ids, 1, 5);
+      assertThat(merged).containsExactly(TestModels.logits(written, ids, 1, 5), within(2e-6f));
+      LanguageModel plain = model(small(), Projections.DENSE, "value_head");
+      plain.parameters().initialize(3);
+      float[] base = TestModels.logits(plain, ids, 1, 5);
+      double largest = 0;
+      for (int i = 0; i < base.length; i++) {
+        largest = Math.max(largest, Math.abs(base[i] - merged[i]));
+      }
+      assertThat(largest).as("what the adapters change").isGreaterThan(1e-3);
+    }
+    assertThat(notices)
+        .containsExactly("Ignored in %s: value_head.bias, value_head.weight".formatted(folder));
   }
 
   @Test
