@@ -12,6 +12,7 @@ import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunWriter;
 import dev.firesteel.run.StepRows;
+import dev.firesteel.train.HtmlPage.Fact;
 import java.awt.AWTError;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -41,9 +42,6 @@ public final class RunReport {
   /** Numbers of a row that are not metrics. */
   private static final Set<String> COUNTS = Set.of("step", "tokens");
 
-  /** A row of the table. */
-  private record Fact(String name, String value) {}
-
   private RunReport() {}
 
   /**
@@ -58,7 +56,7 @@ public final class RunReport {
     Map<String, Metric> metrics = metrics(rows, facts);
     String headline = headline(metrics, facts);
     List<LineChart> charts = LineChart.of(series(rows, metrics), headline);
-    run.replace(FILE_NAME, bytes(page(run, facts, rows, metrics, charts)));
+    run.replace(FILE_NAME, page(run, facts, rows, metrics, charts));
     Optional<String> svg =
         charts.stream()
             .filter(chart -> chart.has(headline))
@@ -129,51 +127,25 @@ public final class RunReport {
         .toList();
   }
 
-  private static String page(
+  private static byte[] page(
       RunDirectory run,
       JsonNode facts,
       List<JsonNode> rows,
       Map<String, Metric> metrics,
       List<LineChart> charts) {
-    StringBuilder page = new StringBuilder();
-    String title = escape(run.path().getName());
-    page.append(
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <title>%s</title>
-        <style>
-        body { font: 15px/1.5 sans-serif; max-width: 780px; margin: 2em auto; padding: 0 1em; color: #222; }
-        h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-        table { border-collapse: collapse; } th { text-align: left; padding-right: 1.5em; font-weight: normal; color: #666; vertical-align: top; }
-        pre { background: #f6f6f6; padding: 1em; overflow-x: auto; white-space: pre-wrap; }
-        svg { width: 100%%; height: auto; margin-top: 1.5em; }
-        </style>
-        </head>
-        <body>
-        <h1>%s</h1>
-        """
-            .formatted(title, title));
-    table(page, facts(rows, metrics, facts.path("sessions")));
-    charts.forEach(chart -> page.append(chart.html(Theme.PAPER)));
+    HtmlPage page = new HtmlPage(run.path().getName());
+    page.facts(facts(rows, metrics, facts.path("sessions")));
+    charts.forEach(chart -> page.chart(chart.html(Theme.PAPER)));
     List<JsonNode> samples = rows(run, RunDirectory.SAMPLES);
     for (JsonNode sample : samples.subList(Math.max(0, samples.size() - SAMPLES), samples.size())) {
-      page.append("<h2>Sample at step ")
-          .append(sample.get("step").asLong())
-          .append("</h2>\n<pre>")
-          .append(escape(sample.path("text").asText()))
-          .append("</pre>\n");
+      page.heading("Sample at step " + sample.get("step").asLong());
+      page.verbatim(sample.path("text").asText());
     }
     run.read(RunDirectory.CONFIG)
         .ifPresent(
             yaml ->
-                page.append("<h2>Configuration</h2>\n<pre>")
-                    .append(escape(new String(yaml, StandardCharsets.UTF_8)))
-                    .append("</pre>\n"));
-    page.append("</body>\n</html>\n");
-    return page.toString();
+                page.heading("Configuration").verbatim(new String(yaml, StandardCharsets.UTF_8)));
+    return page.bytes();
   }
 
   /**
@@ -257,26 +229,10 @@ public final class RunReport {
     return label.substring(0, 1).toUpperCase(Locale.ROOT) + label.substring(1);
   }
 
-  private static void table(StringBuilder page, List<Fact> facts) {
-    page.append("<table>\n");
-    facts.forEach(
-        fact ->
-            page.append("<tr><th>")
-                .append(escape(fact.name()))
-                .append("</th><td>")
-                .append(escape(fact.value()))
-                .append("</td></tr>\n"));
-    page.append("</table>\n");
-  }
-
   private static List<JsonNode> rows(RunDirectory run, String name) {
     return run.read(name)
         .map(content -> StepRows.parse(content, run.path() + "/" + name))
         .orElse(List.of());
-  }
-
-  private static String escape(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
   }
 
   private static byte[] bytes(String text) {
