@@ -88,8 +88,7 @@ public final class BarChart {
         Math.abs(end - zero),
         BAR,
         theme.line(index),
-        String.format(
-            Locale.ROOT, "%.4g (%.4g to %.4g)", bar.value(), bar.low(), bar.high()));
+        String.format(Locale.ROOT, "%.4g (%.4g to %.4g)", bar.value(), bar.low(), bar.high()));
     line(svg, theme.text(), 0.8, low, middle, high, middle);
     line(svg, theme.text(), 0.8, low, middle - CAP, low, middle + CAP);
     line(svg, theme.text(), 0.8, high, middle - CAP, high, middle + CAP);

@@ -51,8 +51,7 @@ public final class CalibrationChart {
       Svg.horizontal(svg, theme, left, y, accuracies.label(tick));
     }
     for (double tick : confidences.ticks()) {
-      Svg.label(
-          svg, confidences.place(tick, left, Svg.RIGHT), BOTTOM, confidences.label(tick));
+      Svg.label(svg, confidences.place(tick, left, Svg.RIGHT), BOTTOM, confidences.label(tick));
     }
     Svg.append(
         svg,

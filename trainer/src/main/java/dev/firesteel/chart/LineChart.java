@@ -108,7 +108,10 @@ public final class LineChart {
     Axis steps = Axis.ofSteps(points().mapToLong(Point::step).max().orElseThrow());
     Axis values = values();
     double labels =
-        values.ticks().stream().mapToDouble(tick -> Svg.width(values.label(tick))).max().orElseThrow();
+        values.ticks().stream()
+            .mapToDouble(tick -> Svg.width(values.label(tick)))
+            .max()
+            .orElseThrow();
     double left = labels + GAP + (unit().isEmpty() ? GAP : 2 * GAP + FONT);
     List<Entry> legend = legend(left);
     int top = LEGEND_TOP + (1 + legend.get(legend.size() - 1).row()) * LEGEND_ROW;

@@ -85,8 +85,7 @@ public final class PipelineLoader {
     }
     requireEarlier(name, "from", settings.from(), false);
     requireEarlier(name, REWARD, settings.reward(), true);
-    return named(
-        name, () -> new Pipeline.Stage(name, settings, draft(name, settings, root(root))));
+    return named(name, () -> new Pipeline.Stage(name, settings, draft(name, settings, root(root))));
   }
 
   @SuppressWarnings("unchecked") // All roots are records.

@@ -36,8 +36,9 @@ final class SettingTree {
   private final SettingTree root;
 
   /**
-   * In the order of the record; a section's value is a tree, a key's a {@link Key}, that of sections
-   * with names of the user's a {@link Named}, and that of keys of another root a {@link Foreign}.
+   * In the order of the record; a section's value is a tree, a key's a {@link Key}, that of
+   * sections with names of the user's a {@link Named}, and that of keys of another root a {@link
+   * Foreign}.
    */
   private final Map<String, Object> children = new LinkedHashMap<>();
 
@@ -222,8 +223,7 @@ final class SettingTree {
     }
   }
 
-  private static void checkSection(
-      Object child, ObjectNode object, JsonNode texts, String origin) {
+  private static void checkSection(Object child, ObjectNode object, JsonNode texts, String origin) {
     if (child instanceof SettingTree section) {
       section.check(object, texts, origin);
     } else if (child instanceof Named named) {
@@ -276,9 +276,7 @@ final class SettingTree {
           } else if (absent) {
             tree.set(
                 name,
-                child instanceof Key key
-                    ? defaultOf(key)
-                    : JsonNodeFactory.instance.objectNode());
+                child instanceof Key key ? defaultOf(key) : JsonNodeFactory.instance.objectNode());
           }
         });
   }

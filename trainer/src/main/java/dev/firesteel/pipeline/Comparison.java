@@ -81,8 +81,7 @@ public final class Comparison {
       return json.isEmpty()
           ? Optional.empty()
           : Optional.of(
-              new Comparison(
-                  folder, CheckpointManifest.JSON.readValue(json.get(), Content.class)));
+              new Comparison(folder, CheckpointManifest.JSON.readValue(json.get(), Content.class)));
     } catch (IOException e) {
       throw UserException.failure(
           "%s/%s must be JSON as Firesteel writes it, got something else: delete it to compare the models again"
@@ -92,8 +91,7 @@ public final class Comparison {
   }
 
   /** The comparison in a folder, empty if it is not of these settings and prompts. */
-  public static Comparison open(
-      RunDirectory folder, String settings, String prompts, int samples) {
+  public static Comparison open(RunDirectory folder, String settings, String prompts, int samples) {
     return find(folder)
         .filter(
             found ->

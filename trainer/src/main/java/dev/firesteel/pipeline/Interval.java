@@ -3,7 +3,8 @@ package dev.firesteel.pipeline;
 /**
  * A mean with its 95 % interval.
  *
- * @param half width of half the interval: {@code 1.96 s / sqrt(n)}, with the deviation s of a sample
+ * @param half width of half the interval: {@code 1.96 s / sqrt(n)}, with the deviation s of a
+ *     sample
  */
 record Interval(double mean, double half) {
   private static final double Z95 = 1.959964;

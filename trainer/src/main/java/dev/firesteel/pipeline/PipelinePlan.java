@@ -5,8 +5,12 @@ import dev.firesteel.checkpoint.state.TrainingCheckpoint;
 import dev.firesteel.checkpoint.state.TrainingState;
 import dev.firesteel.config.ConfigDraft;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.Pipeline;
+import dev.firesteel.config.PipelineConfig;
 import dev.firesteel.config.PipelineLoader;
+import dev.firesteel.config.PpoConfig;
+import dev.firesteel.config.RolloutConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.run.RunDirectory;
@@ -30,6 +34,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class PipelinePlan {
   private static final Logger LOG = LoggerFactory.getLogger(PipelinePlan.class);
+
+  private static final String EVALUATION = "evaluation";
 
   private final Pipeline pipeline;
   private final PipelineRecord record;
@@ -110,10 +116,7 @@ public final class PipelinePlan {
    * @throws UserException naming the stage
    */
   public static PipelinePlan of(
-      Pipeline pipeline,
-      PipelineRecord record,
-      Configuration hadoop,
-      Consumer<StageConfig> check) {
+      Pipeline pipeline, PipelineRecord record, Configuration hadoop, Consumer<StageConfig> check) {
     PipelinePlan plan = new PipelinePlan(pipeline, record, hadoop);
     for (Pipeline.Stage stage : pipeline.stages()) {
       plan.stages.add(
@@ -126,6 +129,13 @@ public final class PipelinePlan {
                 return planned;
               }));
     }
+    if (pipeline.config().evaluation().isWanted()) {
+      if (plan.answering().isEmpty()) {
+        throw UserException.usage(
+            "an evaluation needs a stage that trains a language model, got only reward models: leave the section evaluation out");
+      }
+      plan.prompts();
+    }
     return plan;
   }
 
@@ -137,6 +147,51 @@ public final class PipelinePlan {
   /** The stage of a name. */
   public Stage stage(String name) {
     return stages.stream().filter(one -> one.name().equals(name)).findFirst().orElseThrow();
+  }
+
+  /** The stages that train language models, which can be compared. */
+  public List<Stage> answering() {
+    return stages.stream().filter(Stage::answers).toList();
+  }
+
+  /**
+   * The held-out prompts of the comparison as the data of a stage: put together as those of the
+   * first stage that is trained on examples, if there is one.
+   *
+   * @throws UserException if the settings of the comparison do not fit the models
+   */
+  public ExampleStageConfig prompts() {
+    PipelineConfig config = pipeline.config();
+    Stage model =
+        answering().stream()
+            .filter(stage -> stage.config() instanceof ExampleStageConfig)
+            .findFirst()
+            .orElseGet(() -> answering().get(0));
+    ConfigDraft<PpoConfig> draft = ConfigLoader.draft(PpoConfig.class, List.of());
+    draft.put("name", config.run(EVALUATION));
+    draft.put("runs_folder", config.runsFolder());
+    draft.put("model", "from", config.runsFolder() + "/" + config.run(model.name()));
+    draft.set("data", config.evaluation().data());
+    int one = 1;
+    draft.set(
+        "rollouts",
+        new RolloutConfig(
+            config.evaluation().batch(),
+            one,
+            config.evaluation().maxTokens(),
+            one,
+            config.evaluation().batch()));
+    draft.put("training", "global_batch_size", Integer.toString(one));
+    draft.put("training", "micro_batch_size", Integer.toString(one));
+    int context = model.config().model().contextLength();
+    if (config.evaluation().maxTokens() >= context) {
+      throw UserException.usage(
+          "evaluation.max_tokens must be below the context of the models (%d tokens), so that there is room for a prompt, got %d"
+              .formatted(context, config.evaluation().maxTokens()));
+    }
+    return model.state() == State.FINISHED
+        ? StartingModel.resolve(draft, hadoop)
+        : StartingModel.expect(draft, model.config().model(), "the stage " + model.name());
   }
 
   /** The identity of the last checkpoint of each stage that a stage is trained from. */
@@ -168,8 +223,7 @@ public final class PipelinePlan {
   }
 
   private Optional<Checkpoint> last(String run) {
-    return RunDirectory.at(
-            new Path(pipeline.config().runsFolder(), run), hadoop)
+    return RunDirectory.at(new Path(pipeline.config().runsFolder(), run), hadoop)
         .checkpoints(notice -> LOG.debug("{}", notice))
         .latest();
   }

@@ -15,8 +15,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * {@code <runs_folder>/<name>/pipeline.json}: from which checkpoints each stage was trained, and how
- * long it took. Without it a stage would be taken for finished after an earlier one was trained
+ * {@code <runs_folder>/<name>/pipeline.json}: from which checkpoints each stage was trained, and
+ * how long it took. Without it a stage would be taken for finished after an earlier one was trained
  * again.
  */
 public final class PipelineRecord {

@@ -41,8 +41,7 @@ public final class PipelineReport {
    */
   public static String write(Pipeline pipeline, PipelinePlan plan, PipelineRecord record) {
     RunDirectory folder = record.folder();
-    folder.replace(
-        RunReport.FILE_NAME, new PipelineReport(pipeline, plan, record).page().bytes());
+    folder.replace(RunReport.FILE_NAME, new PipelineReport(pipeline, plan, record).page().bytes());
     return folder + "/" + RunReport.FILE_NAME;
   }
 

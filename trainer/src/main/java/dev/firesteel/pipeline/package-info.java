@@ -4,7 +4,6 @@
  *
  * <p>Uses {@code array}, {@code backend}, {@code chart}, {@code checkpoint}, {@code
  * checkpoint.state}, {@code config}, {@code error}, {@code example}, {@code generate}, {@code
- * metrics}, {@code model}, {@code run}, {@code stage}, {@code
- * train}.
+ * metrics}, {@code model}, {@code run}, {@code stage}, {@code train}.
  */
 package dev.firesteel.pipeline;

@@ -29,6 +29,7 @@ import dev.firesteel.train.Learner;
 import dev.firesteel.train.LearnerSettings;
 import dev.firesteel.train.MeasureSum;
 import dev.firesteel.train.Objective;
+import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StageData;
 import dev.firesteel.train.StageInfo;
 import dev.firesteel.train.StageModel;
@@ -190,6 +191,9 @@ final class RewardModeling implements Objective {
     HostLoss whole = loss.of(scores, pairs, examples.size());
     double accuracy = whole.measures().measures().get(LossMetrics.ACCURACY).orElseThrow();
     Calibration calibration = Calibration.of(scores, examples);
+    if (context.collective().rank() == 0) {
+      context.run().replace(RunReport.CALIBRATION, calibration.json());
+    }
     double[] interval = Calibration.wilson(accuracy, examples.size());
     return Optional.of(
         Measures.of(LossMetrics.VALIDATION_LOSS, whole.loss())

@@ -68,8 +68,7 @@ public record ScoredAnswer(String prompt, String answer, int tokens, boolean end
     for (int i = 0; i < gold.length; i++) {
       ScoredText text = texts.get(i);
       answers.add(
-          new ScoredAnswer(
-              text.prompt(), text.completion(), text.tokens(), text.ended(), gold[i]));
+          new ScoredAnswer(text.prompt(), text.completion(), text.tokens(), text.ended(), gold[i]));
     }
     return answers;
   }
