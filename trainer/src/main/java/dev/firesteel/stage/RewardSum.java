@@ -44,19 +44,21 @@ final class RewardSum implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.pool = pool;
     this.rows = rows;
-    RewardFailures failures =
-        config.onFailure() == RewardsConfig.OnFailure.STOP
-            ? RewardFailures.stop()
-            : RewardFailures.count(config.failureScore());
-    rewards = Rewards.of(config.functions(), failures);
-    gold =
-        config.gold().isEmpty()
-            ? Optional.empty()
-            : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
+    rewards = functions(config);
+    gold = gold(config);
     int[] prompt = example.documents().get(0).tokens();
     ScoredText made = new ScoredText(tokenizer.decode(prompt), "text", 2, true, example.fields());
     rewards.check(made);
     gold.ifPresent(one -> one.check(made));
+    model = rewards.usesModel() ? Optional.of(read(config.model(), context)) : Optional.empty();
+  }
+
+  private static Rewards functions(RewardsConfig config) {
+    RewardFailures failures =
+        config.onFailure() == RewardsConfig.OnFailure.STOP
+            ? RewardFailures.stop()
+            : RewardFailures.count(config.failureScore());
+    Rewards rewards = Rewards.of(config.functions(), failures);
     if (rewards.usesModel() == config.model().isEmpty()) {
       throw UserException.usage(
           rewards.usesModel()
@@ -64,7 +66,19 @@ final class RewardSum implements AutoCloseable {
               : "rewards.functions must name model, since rewards.model is given, got %s: add it, or leave rewards.model out"
                   .formatted(config.functions()));
     }
-    model = rewards.usesModel() ? Optional.of(read(config.model(), context)) : Optional.empty();
+    return rewards;
+  }
+
+  private static Optional<Rewards> gold(RewardsConfig config) {
+    return config.gold().isEmpty()
+        ? Optional.empty()
+        : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
+  }
+
+  /** Whether all functions can be made; nothing is read. */
+  static void check(RewardsConfig config) {
+    functions(config);
+    gold(config);
   }
 
   private ScoredModel read(String directory, TrainingContext context) {

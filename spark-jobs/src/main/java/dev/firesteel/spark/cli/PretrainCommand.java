@@ -1,8 +1,6 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.config.StageConfig;
-import dev.firesteel.spark.prepare.PrepareJob;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
 import java.io.PrintWriter;
@@ -42,11 +40,7 @@ public final class PretrainCommand implements Callable<Integer> {
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
-      PrepareJob.run(open.session(), config, false, out::println);
-      Configuration hadoop = open.session().sparkContext().hadoopConfiguration();
-      PlannedData data = PlannedData.of(config, hadoop);
-      StageConfig resolved = data.resolveSteps(config, hadoop);
-      return Training.run(open.session(), resolved, data.vocabularySize(), out);
+      return StageTraining.pretrain(open.session(), config, out);
     }
   }
 }
