@@ -53,6 +53,11 @@ final class RewardSum implements AutoCloseable {
         config.gold().isEmpty()
             ? Optional.empty()
             : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
+    if (gold.isPresent() && gold.get().usesModel()) {
+      throw UserException.usage(
+          "rewards.gold must be a class or an expression, got %s: the reward model is what it is compared with"
+              .formatted(config.gold()));
+    }
     int[] prompt = example.documents().get(0).tokens();
     ScoredText made = new ScoredText(tokenizer.decode(prompt), "text", 2, true, example.fields());
     rewards.check(made);
@@ -109,12 +114,13 @@ final class RewardSum implements AutoCloseable {
    * Scores completions.
    *
    * @param examples whose prompts they are of
-   * @param firstPrompt the number of the first prompt in the run, for messages
+   * @param firstPrompt the number of the first prompt, for messages
+   * @param groupSize completions of each prompt
    */
-  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt) {
+  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt, int groupSize) {
     List<ScoredText> texts = Episodes.texts(rollouts, examples, tokenizer);
     long[] prompts = new long[texts.size()];
-    Arrays.setAll(prompts, i -> firstPrompt + i);
+    Arrays.setAll(prompts, i -> firstPrompt + i / groupSize);
     double[] ofModel =
         model
             .map(one -> one.score(pool, rollouts.stream().map(RewardSum::document).toList(), rows))

@@ -9,6 +9,7 @@ import dev.firesteel.loss.ValueLoss;
 import dev.firesteel.random.RandomStream;
 import java.util.Arrays;
 import org.assertj.core.data.Percentage;
+import dev.firesteel.walks.RandomWalks;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -1,4 +1,4 @@
-package dev.firesteel.rl;
+package dev.firesteel.walks;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.example.TrainedTokens;
