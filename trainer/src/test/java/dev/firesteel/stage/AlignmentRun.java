@@ -17,9 +17,8 @@ import dev.firesteel.collective.ThreadCollective;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.ModelConfig;
-import dev.firesteel.data.DatasetManifest;
-import dev.firesteel.data.ExampleLine;
-import dev.firesteel.data.ExampleManifest;
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.data.ExampleFolder;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleKind;
 import dev.firesteel.example.TrainedTokens;
@@ -43,14 +42,11 @@ import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import dev.firesteel.train.TrainingRun;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -113,7 +109,7 @@ final class AlignmentRun {
           new CheckpointWriter(fs, path, Attempt.unfenced(), () -> {}),
           model,
           tokenizer,
-          ConfigLoader.load(dev.firesteel.config.PretrainConfig.class, List.of("data.source=none"))
+          ConfigLoader.load(PretrainConfig.class, List.of("data.source=none"))
               .sample());
     } catch (IOException e) {
       throw HadoopFiles.explain("writing " + path, e);
@@ -148,55 +144,9 @@ final class AlignmentRun {
       ExampleKind kind,
       Tokenizer tokenizer,
       List<Example> train,
-      List<Example> validation)
-      throws IOException {
-    Files.createDirectories(folder);
-    Files.writeString(folder.resolve("tokenizer.json"), tokenizer.toJson());
-    new ExampleManifest(
-            ExampleManifest.VERSION,
-            kind.name(),
-            "none",
-            "00",
-            new DatasetManifest.Inputs(1, 10, "11"),
-            new DatasetManifest.TokenizerInfo(
-                "tokenizer.json", tokenizer.sha256(), tokenizer.vocabularySize()),
-            "",
-            new ExampleManifest.Counts(
-                train.size() + validation.size(),
-                train.size() + validation.size(),
-                Map.of(),
-                Map.of(),
-                0,
-                0,
-                Map.of()),
-            part(folder, "train.jsonl", train),
-            part(folder, "validation.jsonl", validation))
-        .write(new org.apache.hadoop.fs.Path(folder.toUri()), HADOOP);
-  }
-
-  private static ExampleManifest.SplitInfo part(Path folder, String name, List<Example> examples)
-      throws IOException {
-    if (examples.isEmpty()) {
-      return new ExampleManifest.SplitInfo(0, 0, 0, 0, 0, List.of());
-    }
-    StringBuilder lines = new StringBuilder();
-    examples.forEach(example -> lines.append(ExampleLine.write(example)).append('\n'));
-    byte[] bytes = lines.toString().getBytes(StandardCharsets.UTF_8);
-    Files.write(folder.resolve(name), bytes);
-    List<TrainedTokens> documents =
-        examples.stream().flatMap(example -> example.documents().stream()).toList();
-    return new ExampleManifest.SplitInfo(
-        examples.size(),
-        documents.size(),
-        documents.stream().mapToLong(TrainedTokens::length).sum(),
-        documents.stream().mapToLong(TrainedTokens::trainedCount).sum(),
-        documents.stream().mapToInt(TrainedTokens::length).max().orElseThrow(),
-        List.of(
-            new ExampleManifest.FileEntry(
-                name,
-                examples.size(),
-                bytes.length,
-                HexFormat.of().formatHex(HadoopFiles.sha256().digest(bytes)))));
+      List<Example> validation) {
+    ExampleFolder.write(
+        new org.apache.hadoop.fs.Path(folder.toUri()), kind, tokenizer, train, validation, HADOOP);
   }
 
   /** A stage's configuration, with data and runs below {@code folder}. */
