@@ -316,7 +316,8 @@ final class Reinforcement implements Objective {
     int count = limit == 0 ? held.size() : Math.min(limit, held.size());
     List<Example> examples = held.examples().subList(0, count);
     List<Rollout> mine = rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
-    RewardSum.Scored scored = mine.isEmpty() ? null : rewards.score(mine, share.of(examples), share.begin(count), 1);
+    RewardSum.Scored scored =
+        mine.isEmpty() ? null : rewards.score(mine, share.of(examples), share.begin(count), 1);
     double[] totals = share.join(scored == null ? new double[0] : scored.rewards().total());
     Measures measures = Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
     if (rewards.hasGold()) {

@@ -53,6 +53,8 @@ final class UpdateMeans {
 
   /** Without the extremes of minibatches that had nothing in their loss. */
   private static DoubleStream ofSome(List<Double> numbers) {
-    return numbers.stream().mapToDouble(Double::doubleValue).filter(number -> !Double.isNaN(number));
+    return numbers.stream()
+        .mapToDouble(Double::doubleValue)
+        .filter(number -> !Double.isNaN(number));
   }
 }

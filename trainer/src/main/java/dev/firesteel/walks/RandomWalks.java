@@ -24,8 +24,8 @@ import java.util.List;
  * KL(pi, ref)}, which is {@code beta log Z(s)}. As the reward depends on the length alone, all of
  * these are sums over lengths.
  *
- * <p>Tokens are nodes; that of the goal is the end token, and as text each of the others is a letter
- * from {@code b}. A prompt is the start; a completion has at most 9 tokens.
+ * <p>Tokens are nodes; that of the goal is the end token, and as text each of the others is a
+ * letter from {@code b}. A prompt is the start; a completion has at most 9 tokens.
  */
 public final class RandomWalks {
   /** Tokens. */

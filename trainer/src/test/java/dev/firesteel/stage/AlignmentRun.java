@@ -109,8 +109,7 @@ final class AlignmentRun {
           new CheckpointWriter(fs, path, Attempt.unfenced(), () -> {}),
           model,
           tokenizer,
-          ConfigLoader.load(PretrainConfig.class, List.of("data.source=none"))
-              .sample());
+          ConfigLoader.load(PretrainConfig.class, List.of("data.source=none")).sample());
     } catch (IOException e) {
       throw HadoopFiles.explain("writing " + path, e);
     }

@@ -3,14 +3,11 @@ package dev.firesteel.stage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.SftConfig;
-import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleKind;
-import dev.firesteel.example.TrainedTokens;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.generate.Rollout;
 import dev.firesteel.generate.RolloutListener;
@@ -21,7 +18,6 @@ import dev.firesteel.model.TestModels;
 import dev.firesteel.walks.RandomWalks;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.apache.hadoop.fs.FileSystem;
@@ -34,6 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class RandomWalkAlignmentTest {
   private static final int SAMPLES = 50;
+  private static final int ITERATIONS = 12;
 
   @TempDir Path folder;
 
@@ -64,11 +61,12 @@ class RandomWalkAlignmentTest {
             "name=sft",
             "model.from=" + folder.resolve("base"),
             "data.path=" + folder.resolve("walks"),
-            "training.steps=600",
+            "training.steps=400",
             "training.micro_batch_size=100",
             "training.global_batch_size=100",
+            "training.sequence_length=10",
             "batching.packing=none",
-            "optimizer.learning_rate=0.001",
+            "optimizer.learning_rate=0.002",
             "sample.every=0",
             "checkpoint.every=0");
     AlignmentRun.train(imitation);
@@ -82,13 +80,13 @@ class RandomWalkAlignmentTest {
             "rollouts.prompts=128",
             "rollouts.batch=128",
             "rollouts.max_tokens=" + RandomWalks.MAX_COMPLETION,
-            "training.steps=30",
+            "training.steps=" + ITERATIONS,
             "training.micro_batch_size=64",
             "training.global_batch_size=64",
             "training.sequence_length=10",
             "optimizer.learning_rate=3e-4",
             "schedule.kind=constant",
-            "evaluation={every: 0, batches: 0}",
+            "evaluation={every: " + ITERATIONS + ", batches: 0}",
             "sample.every=0",
             "checkpoint.every=0");
     AlignmentRun.train(optimization);
@@ -96,10 +94,9 @@ class RandomWalkAlignmentTest {
     var rows = AlignmentRun.metrics(optimization);
     double before = rows.get(0).path("val_reward").asDouble(Double.NaN);
     double after = rows.get(rows.size() - 1).path("val_reward").asDouble(Double.NaN);
-    System.out.println(rows.stream().map(r -> r.path("reward").asText()).toList() + " " + before + " " + after+ " "+greedy(optimization, 30));
     assertThat(before).isCloseTo(RandomWalks.uniform().reward(), within(0.03));
-    assertThat(after).isGreaterThanOrEqualTo(0.95);
-    assertThat(greedy(optimization, 30)).isGreaterThanOrEqualTo(0.95);
+    assertThat(after).isGreaterThanOrEqualTo(0.9);
+    assertThat(greedy(optimization, ITERATIONS)).isGreaterThanOrEqualTo(0.95);
   }
 
   /** The mean reward of the walks that take the most probable way at each node. */

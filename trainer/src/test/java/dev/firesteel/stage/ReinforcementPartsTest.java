@@ -17,7 +17,6 @@ import dev.firesteel.generate.Rollout;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.LogProbs;
 import dev.firesteel.model.Models;
-import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.nn.Lora;
@@ -25,6 +24,7 @@ import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Projections;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.ArrayList;
@@ -87,7 +87,11 @@ class ReinforcementPartsTest {
   void scoreIsAddedToTheLastActionAndThePenaltyToEach() {
     Credit credit =
         credit(
-            ppo("ppo.lambda=0", "ppo.gamma=0", "ppo.whiten_advantages=false", "kl.coefficient=0.5"));
+            ppo(
+                "ppo.lambda=0",
+                "ppo.gamma=0",
+                "ppo.whiten_advantages=false",
+                "kl.coefficient=0.5"));
     double[] rewards = {-0.1, 0.25, -0.2 + 1, -0.5, 0.5, 2};
     for (int i = 0; i < rewards.length; i++) {
       assertThat(credit.advantages()[i]).isCloseTo(rewards[i] - VALUES[i], within(1e-12));
@@ -202,7 +206,8 @@ class ReinforcementPartsTest {
     var texts =
         Episodes.texts(
             ROLLOUTS,
-            List.of(AlignmentRun.prompt("bc"), AlignmentRun.prompt("fghb"), AlignmentRun.prompt("c")),
+            List.of(
+                AlignmentRun.prompt("bc"), AlignmentRun.prompt("fghb"), AlignmentRun.prompt("c")),
             AlignmentRun.LETTERS);
     assertThat(texts).extracting(one -> one.prompt()).containsExactly("bc", "fghb", "c");
     assertThat(texts).extracting(one -> one.completion()).containsExactly("de", "", "aa");
@@ -235,8 +240,7 @@ class ReinforcementPartsTest {
       int action = 0;
       for (Rollout rollout : ROLLOUTS) {
         int[] tokens =
-            IntStream.concat(
-                    Arrays.stream(rollout.prompt()), Arrays.stream(rollout.completion()))
+            IntStream.concat(Arrays.stream(rollout.prompt()), Arrays.stream(rollout.completion()))
                 .toArray();
         for (int i = rollout.prompt().length; i < tokens.length; i++) {
           int[] state = Arrays.copyOf(tokens, i);

@@ -159,7 +159,8 @@ class ReinforcementTest {
   }
 
   private ExampleStageConfig config(String stage, String name, String... more) {
-    String[] all = Stream.concat(Stream.of("name=" + name), Arrays.stream(more)).toArray(String[]::new);
+    String[] all =
+        Stream.concat(Stream.of("name=" + name), Arrays.stream(more)).toArray(String[]::new);
     return stage.equals("ppo") ? ppo(all) : grpo(all);
   }
 
@@ -234,9 +235,12 @@ class ReinforcementTest {
       if (file.endsWith("state.json")) {
         String state = new String(AlignmentRun.file(parts, 5, file), UTF_8);
         assertThat(state).contains("\"kl_coefficient\"", "\"scores_seen\"", "\"next_prompt\"");
-        assertThat(cursor(state)).isEqualTo(cursor(new String(AlignmentRun.file(whole, 5, file), UTF_8)));
+        assertThat(cursor(state))
+            .isEqualTo(cursor(new String(AlignmentRun.file(whole, 5, file), UTF_8)));
       } else {
-        assertThat(AlignmentRun.file(parts, 5, file)).as(file).isEqualTo(AlignmentRun.file(whole, 5, file));
+        assertThat(AlignmentRun.file(parts, 5, file))
+            .as(file)
+            .isEqualTo(AlignmentRun.file(whole, 5, file));
       }
     }
     List<JsonNode> rows = AlignmentRun.steps(whole);
@@ -261,8 +265,7 @@ class ReinforcementTest {
   @Test
   void refusesAnotherRewardModelAtResume() {
     AlignmentRun.writeRewardModel(folder.resolve("judge"), 3);
-    PpoConfig config =
-        ppo("rewards.functions=model", "rewards.model=" + folder.resolve("judge"));
+    PpoConfig config = ppo("rewards.functions=model", "rewards.model=" + folder.resolve("judge"));
     AlignmentRun.train(config, 1, 1, event -> {});
     AlignmentRun.writeRewardModel(folder.resolve("judge"), 4);
     assertThatThrownBy(() -> AlignmentRun.train(config))
@@ -331,7 +334,10 @@ class ReinforcementTest {
       double failures = number(row, "reward_failures");
       assertThat(number(row, "reward")).isCloseTo(-2 * failures / 8, within(1e-9));
     }
-    assertThat(AlignmentRun.steps(config).stream().mapToDouble(row -> number(row, "reward_failures")).sum())
+    assertThat(
+            AlignmentRun.steps(config).stream()
+                .mapToDouble(row -> number(row, "reward_failures"))
+                .sum())
         .isBetween(1.0, 15.0);
   }
 
@@ -384,7 +390,13 @@ class ReinforcementTest {
   // --- groups ---
 
   @ParameterizedTest
-  @CsvSource({"grpo, false", "grpo, true", "dr_grpo, true", "rloo, false", "reinforce_pp_baseline, false"})
+  @CsvSource({
+    "grpo, false",
+    "grpo, true",
+    "dr_grpo, true",
+    "rloo, false",
+    "reinforce_pp_baseline, false"
+  })
   void equalRewardsTeachNothing(String estimator, boolean skip) throws IOException {
     GrpoConfig config =
         grpo(
@@ -432,7 +444,12 @@ class ReinforcementTest {
 
   @Test
   void completionThatIsOnlyTheEndTokenIsAnAction() {
-    PpoConfig config = ppo("rollouts.prompts=64", "training.global_batch_size=64", "training.micro_batch_size=8", "training.steps=1");
+    PpoConfig config =
+        ppo(
+            "rollouts.prompts=64",
+            "training.global_batch_size=64",
+            "training.micro_batch_size=8",
+            "training.steps=1");
     AlignmentRun.train(config);
     JsonNode row = AlignmentRun.steps(config).get(0);
     assertThat(number(row, "completions_min_length")).isEqualTo(1);
@@ -443,9 +460,12 @@ class ReinforcementTest {
   @Test
   void maxKlEndsTheUpdatesOfAStep() {
     String[] large = {"optimizer.learning_rate=0.03", "update.epochs=4", "training.steps=2"};
-    PpoConfig free = ppo(Stream.concat(Stream.of("name=free"), Arrays.stream(large)).toArray(String[]::new));
+    PpoConfig free =
+        ppo(Stream.concat(Stream.of("name=free"), Arrays.stream(large)).toArray(String[]::new));
     PpoConfig bounded =
-        ppo(Stream.concat(Stream.of("name=bounded", "update.max_kl=0.001"), Arrays.stream(large)).toArray(String[]::new));
+        ppo(
+            Stream.concat(Stream.of("name=bounded", "update.max_kl=0.001"), Arrays.stream(large))
+                .toArray(String[]::new));
     AlignmentRun.train(free);
     AlignmentRun.train(bounded);
     // Two of eight updates: of the first minibatch, and of the second, which shows the distance.
@@ -484,9 +504,15 @@ class ReinforcementTest {
       "optimizer.learning_rate=0.1", "update.epochs=4", "training.steps=3", "update.clip_high=100"
     };
     PpoConfig config =
-        ppo(Stream.concat(Stream.of("update.dual_clip=1.01"), Arrays.stream(large)).toArray(String[]::new));
+        ppo(
+            Stream.concat(Stream.of("update.dual_clip=1.01"), Arrays.stream(large))
+                .toArray(String[]::new));
     AlignmentRun.train(config);
-    assertThat(AlignmentRun.steps(config).stream().mapToDouble(row -> number(row, "policy_dual_clipfrac_avg")).max().orElseThrow())
+    assertThat(
+            AlignmentRun.steps(config).stream()
+                .mapToDouble(row -> number(row, "policy_dual_clipfrac_avg"))
+                .max()
+                .orElseThrow())
         .isPositive();
   }
 
