@@ -70,9 +70,16 @@ final class RewardSum implements AutoCloseable {
   }
 
   private static Optional<Rewards> gold(RewardsConfig config) {
-    return config.gold().isEmpty()
-        ? Optional.empty()
-        : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
+    if (config.gold().isEmpty()) {
+      return Optional.empty();
+    }
+    Rewards gold = Rewards.of(List.of(config.gold()), RewardFailures.stop());
+    if (gold.usesModel()) {
+      throw UserException.usage(
+          "rewards.gold must be a class or an expression, got %s: the reward model is what it is compared with"
+              .formatted(config.gold()));
+    }
+    return Optional.of(gold);
   }
 
   /** Whether all functions can be made; nothing is read. */
@@ -123,12 +130,13 @@ final class RewardSum implements AutoCloseable {
    * Scores completions.
    *
    * @param examples whose prompts they are of
-   * @param firstPrompt the number of the first prompt in the run, for messages
+   * @param firstPrompt the number of the first prompt, for messages
+   * @param groupSize completions of each prompt
    */
-  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt) {
+  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt, int groupSize) {
     List<ScoredText> texts = Episodes.texts(rollouts, examples, tokenizer);
     long[] prompts = new long[texts.size()];
-    Arrays.setAll(prompts, i -> firstPrompt + i);
+    Arrays.setAll(prompts, i -> firstPrompt + i / groupSize);
     double[] ofModel =
         model
             .map(one -> one.score(pool, rollouts.stream().map(RewardSum::document).toList(), rows))
