@@ -48,9 +48,7 @@ class FineTuningTest {
 
   private void randomExamples() throws IOException {
     TinyStage.writeExamples(
-        folder,
-        TinyStage.random(ExampleKind.SFT, 21, 1),
-        TinyStage.random(ExampleKind.SFT, 5, 2));
+        folder, TinyStage.random(ExampleKind.SFT, 21, 1), TinyStage.random(ExampleKind.SFT, 5, 2));
   }
 
   private SftConfig config(String... overrides) {
@@ -189,8 +187,7 @@ class FineTuningTest {
     Example example = TinyStage.answers("question: ", "x");
     examples(example);
     SftConfig config =
-        config(
-            "training.micro_batch_size=1", "training.global_batch_size=1", "training.steps=1");
+        config("training.micro_batch_size=1", "training.global_batch_size=1", "training.steps=1");
     TinyStage.train(config);
     try (Backend backend = new ReferenceBackend();
         LanguageModel base = TinyStage.read(folder.resolve("base"), backend)) {
@@ -232,8 +229,7 @@ class FineTuningTest {
             List.of(new TrainedTokens(tokens, new boolean[3])),
             JsonNodeFactory.instance.objectNode()));
     SftConfig config =
-        config(
-            "training.micro_batch_size=1", "training.global_batch_size=1", "training.steps=2");
+        config("training.micro_batch_size=1", "training.global_batch_size=1", "training.steps=2");
     TinyStage.train(config);
     assertThat(TinyStage.metrics(config).get(0).path("skipped").asBoolean()).isTrue();
     try (Backend backend = new ReferenceBackend();

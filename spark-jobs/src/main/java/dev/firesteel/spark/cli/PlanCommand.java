@@ -113,8 +113,7 @@ public final class PlanCommand implements Callable<Integer> {
               ? ThroughputProbe.decodingFlopsPerSecond(
                   backend, config, rl.rollouts().batch(), PROBE.dividedBy(3))
               : Double.NaN;
-      return new PlanText.Rates(
-          ThroughputProbe.flopsPerSecond(backend, config, PROBE), decoding);
+      return new PlanText.Rates(ThroughputProbe.flopsPerSecond(backend, config, PROBE), decoding);
     }
   }
 

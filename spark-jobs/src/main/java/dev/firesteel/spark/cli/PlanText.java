@@ -52,8 +52,7 @@ final class PlanText {
 
   private PlanText() {}
 
-  static List<String> lines(
-      RunPlan plan, StageConfig config, PlannedData data, Rates rates) {
+  static List<String> lines(RunPlan plan, StageConfig config, PlannedData data, Rates rates) {
     List<String> lines = new ArrayList<>();
     lines.add(format("%s: %,d parameters", plan.name(), plan.parameterCount()));
     for (ParameterPart part : plan.parameters()) {
@@ -88,8 +87,7 @@ final class PlanText {
       lines.add(row("not measured", "omit --no-probe"));
     } else {
       double flopsPerSecond = rates.matmuls();
-      double rollouts =
-          plan.rolloutFlops() == 0 ? 0 : plan.rolloutSeconds(rates.decoding());
+      double rollouts = plan.rolloutFlops() == 0 ? 0 : plan.rolloutSeconds(rates.decoding());
       double step = plan.stepSeconds(flopsPerSecond) + rollouts;
       lines.add(row("matmuls", format("%.0f GFLOP/s, measured just now", flopsPerSecond * 1e-9)));
       if (rollouts > 0) {

@@ -8,8 +8,8 @@ import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.tokenizer.Tokenizers;
 import dev.firesteel.stage.Stages;
+import dev.firesteel.tokenizer.Tokenizers;
 import dev.firesteel.train.TrainingData;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,9 +43,7 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
                     config.model().vocabularySize(),
                     manifest.train().tokens()))
         .orElseGet(
-            () ->
-                new PlannedData(
-                    folder.toString(), false, config.model().vocabularySize(), 0));
+            () -> new PlannedData(folder.toString(), false, config.model().vocabularySize(), 0));
   }
 
   private static PlannedData of(PretrainConfig config, Configuration hadoop) {

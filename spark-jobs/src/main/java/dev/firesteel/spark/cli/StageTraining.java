@@ -31,7 +31,8 @@ final class StageTraining {
   static int pretrain(SparkSession spark, PretrainConfig config, PrintWriter out) {
     PrepareJob.run(spark, config, false, out::println);
     PlannedData data = PlannedData.of(config, hadoop(spark));
-    return Training.run(spark, data.resolveSteps(config, hadoop(spark)), data.vocabularySize(), out);
+    return Training.run(
+        spark, data.resolveSteps(config, hadoop(spark)), data.vocabularySize(), out);
   }
 
   /** Trains on prepared examples. */
