@@ -385,6 +385,9 @@ public final class RunDiagnosis {
   }
 
   private static Verdict gradient(RunCurves curves) {
+    if (curves.has("critic_returns_mean", 1) && !curves.has("loss_policy_avg", 1)) {
+      return null; // Only the value model was trained so far (ppo.value_warmup_steps).
+    }
     Curve norm = curves.of("grad_norm");
     double late = norm.late();
     double largest = norm.values().stream().mapToDouble(Double::doubleValue).max().orElse(0);
