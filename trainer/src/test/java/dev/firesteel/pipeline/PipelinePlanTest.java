@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.fs.FileUtil;
 import org.junit.jupiter.api.BeforeEach;
@@ -101,7 +100,9 @@ class PipelinePlanTest {
 
     record.begin("more", Map.of("base", "another"));
 
-    refuses("stage more: it was trained from the finished stage base, got one that is another", MORE_STEPS);
+    refuses(
+        "stage more: it was trained from the finished stage base, got one that is another",
+        MORE_STEPS);
   }
 
   private void refuses(String message, String... overrides) {
@@ -130,8 +131,7 @@ class PipelinePlanTest {
   }
 
   private Pipeline pipeline(String... overrides) throws IOException {
-    Files.writeString(
-        folder.resolve("tiny.yaml"), ConfigLoader.toYaml(TinyRun.config(folder)));
+    Files.writeString(folder.resolve("tiny.yaml"), ConfigLoader.toYaml(TinyRun.config(folder)));
     Path file =
         Files.writeString(
             folder.resolve("p.yaml"),

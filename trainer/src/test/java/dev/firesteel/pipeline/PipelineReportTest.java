@@ -57,8 +57,7 @@ class PipelineReportTest {
         .isTrue();
     assertThat(Comparison.open(record.folder(), "settings", "prompts", 2).has("base", "b"))
         .isFalse();
-    assertThat(Comparison.open(record.folder(), "others", "prompts", 2).has("base", "a"))
-        .isFalse();
+    assertThat(Comparison.open(record.folder(), "others", "prompts", 2).has("base", "a")).isFalse();
     assertThat(Comparison.open(record.folder(), "settings", "others", 2).has("base", "a"))
         .isFalse();
   }

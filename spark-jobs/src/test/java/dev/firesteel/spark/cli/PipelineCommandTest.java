@@ -30,14 +30,15 @@ class PipelineCommandTest {
     StringBuilder records = new StringBuilder();
     for (int i = 0; i < 60; i++) {
       text.append("line %d says %d\n".formatted(i, i * i % 97));
-      records.append("{\"prompt\": \"line %d\", \"completion\": \"says %d\"}\n".formatted(i, i % 7));
+      records.append(
+          "{\"prompt\": \"line %d\", \"completion\": \"says %d\"}\n".formatted(i, i % 7));
     }
     Files.writeString(folder.resolve("text.txt"), text);
     Files.writeString(folder.resolve("records.jsonl"), records);
     Files.writeString(
         folder.resolve("base.yaml"),
         """
-        data: {source: %s, path: %s, document_unit: line}
+        data: {source: %s, path: %s, document_unit: line, validation_fraction: 0.2}
         tokenizer: {kind: byte}
         model: {layers: 1, width: 16, heads: 2, feed_forward_width: 32, context_length: 32}
         training: {steps: 3, micro_batch_size: 2, global_batch_size: 4}
@@ -88,8 +89,7 @@ class PipelineCommandTest {
 
     assertThat(run()).as(err::toString).isZero();
     assertThat(lines())
-        .contains(
-            "Stage 1 of 2, base: finished at step 3", "Stage 2 of 2, sft: finished at step 2")
+        .contains("Stage 1 of 2, base: finished at step 3", "Stage 2 of 2, sft: finished at step 2")
         .noneMatch(line -> line.startsWith("Evaluation:"));
     assertThat(Files.getLastModifiedTime(folder.resolve("runs/tiny-sft/metrics.jsonl")))
         .isEqualTo(trained);
