@@ -78,7 +78,7 @@ public final class CalibrationChart {
           "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill-opacity=\"0.75\" style=\"fill: %s\"><title>%s</title></circle>\n",
           confidences.place(bin.confidence(), left, Svg.RIGHT),
           accuracies.place(bin.accuracy(), BOTTOM, TOP),
-          Math.max(SMALLEST, LARGEST * Math.sqrt(bin.count() / most)),
+          Math.max(SMALLEST, LARGEST * Math.sqrt((double) bin.count() / most)),
           theme.line(0),
           String.format(
               Locale.ROOT,

@@ -1,6 +1,6 @@
 /**
- * Line charts over the step, as SVG and PNG: one drawing for the report of a run and for the tab of
- * Spark's UI.
+ * Charts as SVG and PNG: curves over the step, the same for the report of a run and for the tab of
+ * Spark's UI, bars with intervals, and the calibration of a model.
  *
  * <p>Uses {@code metrics}.
  */

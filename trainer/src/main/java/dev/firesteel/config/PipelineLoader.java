@@ -108,7 +108,7 @@ public final class PipelineLoader {
     ConfigDraft<C> draft =
         ConfigLoader.draft(
             root,
-            settings.config().isEmpty() ? null : beside(settings.config()),
+            settings.config().isEmpty() ? null : file.resolveSibling(settings.config()),
             keys,
             "stages.%s.keys of %s".formatted(name, file),
             own);
@@ -133,15 +133,6 @@ public final class PipelineLoader {
 
   private String folder(String stage) {
     return config.runsFolder() + "/" + config.run(stage);
-  }
-
-  private Path beside(String name) {
-    Path folder = file.toAbsolutePath().getParent();
-    Path relative = Path.of(name);
-    Path parent = file.getParent();
-    return parent == null || relative.isAbsolute()
-        ? folder.resolve(relative)
-        : parent.resolve(relative);
   }
 
   private static void requireNotGiven(ConfigDraft<?> draft, String key, String instead) {

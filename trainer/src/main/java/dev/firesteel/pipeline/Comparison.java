@@ -127,11 +127,6 @@ public final class Comparison {
     return content.samples;
   }
 
-  /** The models with answers. */
-  List<Model> models() {
-    return content.models;
-  }
-
   /** The answers of a stage's model. */
   Optional<Model> model(String stage) {
     return content.models.stream().filter(model -> model.stage().equals(stage)).findFirst();

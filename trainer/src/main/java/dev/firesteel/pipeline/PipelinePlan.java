@@ -172,17 +172,11 @@ public final class PipelinePlan {
     draft.put("runs_folder", config.runsFolder());
     draft.put("model", "from", config.runsFolder() + "/" + config.run(model.name()));
     draft.set("data", config.evaluation().data());
-    int one = 1;
-    draft.set(
-        "rollouts",
-        new RolloutConfig(
-            config.evaluation().batch(),
-            one,
-            config.evaluation().maxTokens(),
-            one,
-            config.evaluation().batch()));
-    draft.put("training", "global_batch_size", Integer.toString(one));
-    draft.put("training", "micro_batch_size", Integer.toString(one));
+    int rows = config.evaluation().batch();
+    draft.set("rollouts", new RolloutConfig(rows, 1, config.evaluation().maxTokens(), 1, rows));
+    // Nothing is trained, but the batches of a configuration must fit together.
+    draft.put("training", "global_batch_size", Integer.toString(rows));
+    draft.put("training", "micro_batch_size", Integer.toString(rows));
     int context = model.config().model().contextLength();
     if (config.evaluation().maxTokens() >= context) {
       throw UserException.usage(

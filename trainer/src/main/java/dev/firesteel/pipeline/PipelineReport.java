@@ -69,7 +69,7 @@ public final class PipelineReport {
     int samples = comparison.samples();
     page.heading("Gold score");
     page.paragraph(
-        "The mean score (%s) of the answers to %d held-out prompts of %s, %d to each, sampled with the same random numbers. Intervals are of 95 %%, over prompts. The difference is that to the stage that a model was trained from, on the same prompts: an interval without 0 is a change that is not chance."
+        "The mean score (%s) of the answers to %d held-out prompts of %s, %d to each, sampled with the same random numbers. Intervals are of 95 %%, over prompts. The difference is that to the stage that a model was trained from, on the same prompts: an interval without 0 is a change that is unlikely to be chance."
             .formatted(
                 pipeline.config().evaluation().gold(),
                 models.get(0).answers().size() / samples,

@@ -126,7 +126,7 @@ public final class RunDiagnosis {
               1,
               "above 0.05 nats per token; below 0.01 it has collapsed",
               AXOLOTL,
-              "The policy writes the same answers whatever it samples, and cannot explore: raise"
+              "The policy writes nearly the same answer each time, and cannot explore: raise"
                   + " kl.coefficient or update.entropy_coefficient, lower optimizer.learning_rate.",
               RunDiagnosis::entropy),
           new Rule(
@@ -184,7 +184,7 @@ public final class RunDiagnosis {
               "reward_failures",
               1,
               "none",
-              "TRL, pull request 5635 of verl: failures that were taken for scores",
+              "verl, pull request 5635: failures that were taken for scores",
               "Correct the reward function; the notices of the run have an example.",
               RunDiagnosis::failures),
           new Rule(
@@ -385,6 +385,9 @@ public final class RunDiagnosis {
   }
 
   private static Verdict gradient(RunCurves curves) {
+    if (curves.has("critic_returns_mean", 1) && !curves.has("loss_policy_avg", 1)) {
+      return null; // Only the value model was trained so far (ppo.value_warmup_steps).
+    }
     Curve norm = curves.of("grad_norm");
     double late = norm.late();
     double largest = norm.values().stream().mapToDouble(Double::doubleValue).max().orElse(0);

@@ -147,8 +147,9 @@ public final class RunReport {
       Map<String, Metric> metrics,
       List<LineChart> charts) {
     HtmlPage page = new HtmlPage(run.path().getName());
-    page.facts(facts(rows, metrics, facts.path("sessions")));
     diagnosis(page, RunDiagnosis.of(rows));
+    page.heading("Numbers");
+    page.facts(facts(rows, metrics, facts.path("sessions")));
     charts.forEach(chart -> page.chart(chart.html(Theme.PAPER)));
     calibration(run).ifPresent(chart -> page.chart(chart.html(Theme.PAPER)));
     samples(page, rows(run, RunDirectory.SAMPLES));

@@ -3,9 +3,12 @@ package dev.firesteel.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,6 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class ShippedConfigsTest {
   private static final Path FOLDER = Path.of("..", "configs");
+  private static final Pattern COMMAND = Pattern.compile("firesteel (?:prepare|([a-z]+)) ");
 
   static List<Path> files() throws IOException {
     try (Stream<Path> files = Files.walk(FOLDER)) {
@@ -23,13 +27,42 @@ class ShippedConfigsTest {
   @ParameterizedTest
   @MethodSource("files")
   void everyShippedConfigLoadsAndReadsBack(Path file) {
-    PretrainConfig config = ConfigLoader.load(PretrainConfig.class, file, List.of());
+    Class<? extends Record> root = root(file);
+    if (root == PipelineConfig.class) {
+      Pipeline pipeline = PipelineLoader.load(file, List.of(), PipelineLoaderTest.ROOTS);
+      assertThat(pipeline.config().evaluation().isWanted()).isTrue();
+      return;
+    }
+    List<String> model =
+        root == PretrainConfig.class
+            ? List.of()
+            : List.of("model.from=model", "model.context_length=1024");
+    StageConfig config = (StageConfig) ConfigLoader.load(root, file, model);
 
     assertThat(config.name() + ".yaml").isEqualTo(file.getFileName().toString());
     assertThat(
-            ConfigLoader.parse(
-                PretrainConfig.class, ConfigLoader.toYaml(config), "config.yaml", List.of()))
+            (Object)
+                ConfigLoader.parse(root, ConfigLoader.toYaml(config), "config.yaml", List.of()))
         .isEqualTo(config);
+  }
+
+  /** The comment at the top of a file has the command that it is for. */
+  private static Class<? extends Record> root(Path file) {
+    try {
+      Matcher command = COMMAND.matcher(Files.readString(file));
+      assertThat(command.find()).as("a command in %s", file).isTrue();
+      return switch (command.group(1)) {
+        case "sft" -> SftConfig.class;
+        case "reward" -> RewardConfig.class;
+        case "dpo" -> DpoConfig.class;
+        case "ppo" -> PpoConfig.class;
+        case "grpo" -> GrpoConfig.class;
+        case "pipeline" -> PipelineConfig.class;
+        default -> PretrainConfig.class;
+      };
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

@@ -152,6 +152,10 @@ class RunDiagnosisTest {
   void gradientsAreNeitherNothingNorHuge() {
     assertThat(of("Gradient norm", "grad_norm", step -> 1)).isEqualTo(Severity.GOOD);
     assertThat(of("Gradient norm", "grad_norm", step -> 0)).isEqualTo(Severity.SEVERE);
+    assertThat(
+            RunDiagnosis.of(rows(Map.of("grad_norm", step -> 0, "critic_returns_mean", step -> 1))))
+        .as("the policy is not trained yet")
+        .isEmpty();
     assertThat(of("Gradient norm", "grad_norm", step -> 20)).isEqualTo(Severity.WARNING);
     assertThat(of("Gradient norm", "grad_norm", step -> 10.0 * step)).isEqualTo(Severity.SEVERE);
   }

@@ -105,6 +105,45 @@ class RunReportTest {
   }
 
   @Test
+  void beginsWithADiagnosisAndShowsSamplesOfThePromptsBesideEachOther() throws IOException {
+    RunDirectory run = TinyRun.directory(TinyRun.config(folder));
+    try (StepRows rows = run.openRows(RunDirectory.METRICS, -1)) {
+      for (int step = 1; step <= 3; step++) {
+        rows.append(row(step).put("policy_entropy_avg", 0.001).put("grad_norm", 1));
+      }
+    }
+    try (StepRows samples = run.openRows(RunDirectory.SAMPLES, -1)) {
+      for (int step = 1; step <= 7; step++) {
+        samples.append(
+            row(step).put("text", "One: a%d%sTwo: b%d".formatted(step, "\n---\n", step)));
+      }
+    }
+    run.replace(
+        RunReport.CALIBRATION,
+        "{\"bins\": [{\"pairs\": 3, \"confidence\": 0.7, \"accuracy\": 1}, {\"pairs\": 0}]}"
+            .getBytes(StandardCharsets.UTF_8));
+    List<String> notices = new ArrayList<>();
+    RunReport.atEndOf(
+            run,
+            event -> notices.add(((TrainingEvent.Notice) event).line()),
+            Duration.ofSeconds(20))
+        .onEvent(new TrainingEvent.Ended(TrainingOutcome.COMPLETED, 3));
+
+    String page = new String(run.read("report.html").orElseThrow(), StandardCharsets.UTF_8);
+    assertThat(page)
+        .contains("<div class=\"finding severe\">\n<p><b>Severe: Entropy</b></p>")
+        .contains("<p>0.00100 nats per token at the end, 0.00100 at the beginning.</p>")
+        .contains("<td>Gradient norm</td>")
+        .contains("<th>step 1</th><th>step 3</th><th>step 5</th><th>step 7</th>")
+        .contains("<tr><td>One: a1</td><td>One: a3</td><td>One: a5</td><td>One: a7</td></tr>")
+        .contains("<tr><td>Two: b1</td>")
+        .contains("<title>3 pairs: confidence 0.700, right 1.000</title>");
+    assertThat(page.indexOf("<h2>Diagnosis</h2>")).isLessThan(page.indexOf("<svg"));
+    assertThat(notices).hasSize(1);
+    assertThat(notices.get(0)).startsWith("Diagnosis: Entropy: 0.00100 nats per token");
+  }
+
+  @Test
   void saysSoWhereItCannotBeWritten() throws IOException {
     Files.writeString(folder.resolve("runs"), "no folder");
     RunDirectory run = TinyRun.directory(TinyRun.config(folder));

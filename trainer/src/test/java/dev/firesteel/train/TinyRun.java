@@ -35,8 +35,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 
 /** A run small enough for plain loops: text, configuration, and what it leaves. */
-final class TinyRun {
-  static final Configuration HADOOP = new Configuration();
+public final class TinyRun {
+  public static final Configuration HADOOP = new Configuration();
 
   private static final String YAML =
       """
@@ -67,7 +67,7 @@ final class TinyRun {
   private TinyRun() {}
 
   /** The configuration, with data and runs below {@code folder}. */
-  static PretrainConfig config(Path folder, String... overrides) {
+  public static PretrainConfig config(Path folder, String... overrides) {
     List<String> all = new ArrayList<>();
     all.add("data.path=" + folder.resolve("data"));
     all.add("runs_folder=" + folder.resolve("runs"));
@@ -87,7 +87,7 @@ final class TinyRun {
   }
 
   /** Prepares the data of {@link #config}: a text of counted sheep. */
-  static void prepare(Path folder) throws IOException {
+  public static void prepare(Path folder) throws IOException {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < 60; i++) {
       text.append(i).append(" sheep and ").append(i + 1).append(" goats\n");
@@ -166,7 +166,7 @@ final class TinyRun {
     }
   }
 
-  static TrainingOutcome train(PretrainConfig config) {
+  public static TrainingOutcome train(PretrainConfig config) {
     return train(config, event -> {}, new StopSignal());
   }
 
