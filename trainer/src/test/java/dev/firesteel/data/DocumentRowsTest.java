@@ -10,8 +10,7 @@ import org.junit.jupiter.api.Test;
 class DocumentRowsTest {
   @Test
   void aRowHasADocumentWithItsLastToken() {
-    TrainedTokens one =
-        new TrainedTokens(new int[] {5, 6, 7}, new boolean[] {false, false, true});
+    TrainedTokens one = new TrainedTokens(new int[] {5, 6, 7}, new boolean[] {false, false, true});
     TrainedTokens two = new TrainedTokens(new int[] {8, 9}, new boolean[] {true, true});
     DocumentRows rows = DocumentRows.of(List.of(one, two));
     assertThat(rows.count()).isEqualTo(2);

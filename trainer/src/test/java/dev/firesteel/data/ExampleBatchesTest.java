@@ -31,8 +31,7 @@ class ExampleBatchesTest {
 
   @Test
   void targetsAreTheNextTokensThatAreTrained() {
-    ExampleBatches batches =
-        new ExampleBatches(List.of(document(100, 5, 3)), Packing.NONE, 16, 1);
+    ExampleBatches batches = new ExampleBatches(List.of(document(100, 5, 3)), Packing.NONE, 16, 1);
     ExampleBatch batch = batches.read(0, 1);
     assertThat(Arrays.copyOf(batch.inputs(), 5)).containsExactly(100, 101, 102, 103, 0);
     assertThat(Arrays.copyOf(batch.targets(), 5)).containsExactly(-1, -1, 103, 104, -1);
@@ -84,8 +83,16 @@ class ExampleBatchesTest {
         .isEqualTo(
             new ArrayList<>(
                 List.of(
-                    first.get(15), first.get(16), first.get(17), first.get(18), first.get(19),
-                    second.get(0), second.get(1), second.get(2), second.get(3), second.get(4))));
+                    first.get(15),
+                    first.get(16),
+                    first.get(17),
+                    first.get(18),
+                    first.get(19),
+                    second.get(0),
+                    second.get(1),
+                    second.get(2),
+                    second.get(3),
+                    second.get(4))));
     assertThat(firstTokens(new ExampleBatches(documents, Packing.NONE, 16, 6), 0, 20))
         .isNotEqualTo(first);
   }

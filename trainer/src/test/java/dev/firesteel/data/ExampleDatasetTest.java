@@ -121,8 +121,7 @@ class ExampleDatasetTest {
     assertThatThrownBy(this::open)
         .isInstanceOf(UserException.class)
         .hasMessageEndingWith(
-            FILE
-                + ": has a line that is no example; delete their folder and run the stage again");
+            FILE + ": has a line that is no example; delete their folder and run the stage again");
   }
 
   // ---- files

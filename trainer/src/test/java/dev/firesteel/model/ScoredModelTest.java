@@ -19,8 +19,8 @@ import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.Projections;
-import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.ArrayList;
@@ -47,8 +47,7 @@ class ScoredModelTest {
   }
 
   private static ScoredModel reward(ModelConfig config, Backend backend) {
-    ScoredModel model =
-        ScoredModel.reward(TestModels.withInitStd(config, 0.3), Projections.DENSE);
+    ScoredModel model = ScoredModel.reward(TestModels.withInitStd(config, 0.3), Projections.DENSE);
     model.parameters().allocate(backend, DType.F32);
     model.parameters().initialize(3);
     return model;
@@ -115,8 +114,7 @@ class ScoredModelTest {
       double score = model.rawScores(pool, List.of(document), 1)[0];
       try (Tape tape = Tape.inference(backend, pool)) {
         ForwardPass pass = ForwardPass.inference(tape, model.parameters());
-        Tensor all =
-            model.values(pass, tape.constant(ids, Shape.of(1, 6)), RowLayout.whole(1, 6));
+        Tensor all = model.values(pass, tape.constant(ids, Shape.of(1, 6)), RowLayout.whole(1, 6));
         double[] values = new double[6];
         backend.download(all.array(), values, 0);
         assertThat(values[3]).isEqualTo(score);
@@ -170,8 +168,7 @@ class ScoredModelTest {
   void adaptersLeaveTheHeadAloneTrainable() {
     try (ScoredModel model =
         ScoredModel.reward(
-            TestModels.gpt2(1, 16, 2, T, V),
-            new Lora(2, 4, 0, NamePattern.all("*.attention.*")))) {
+            TestModels.gpt2(1, 16, 2, T, V), new Lora(2, 4, 0, NamePattern.all("*.attention.*")))) {
       assertThat(model.parameters().trained())
           .extracting(Parameter::name)
           .allMatch(name -> Lora.isAdapter(name) || name.equals("score.weight"))
@@ -184,8 +181,7 @@ class ScoredModelTest {
   void aValueModelStartsAtZeroAndIsNotNormalized() {
     try (Backend backend = new ReferenceBackend();
         ArrayPool pool = new ArrayPool(backend);
-        ScoredModel model =
-            ScoredModel.value(TestModels.gpt2(1, 16, 2, T, V), Projections.DENSE)) {
+        ScoredModel model = ScoredModel.value(TestModels.gpt2(1, 16, 2, T, V), Projections.DENSE)) {
       model.parameters().allocate(backend, DType.F32);
       model.parameters().initialize(3);
       assertThat(model.score(pool, documents(), 2)).containsOnly(0);

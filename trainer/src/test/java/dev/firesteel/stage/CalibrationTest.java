@@ -49,7 +49,8 @@ class CalibrationTest {
   /** 8 of 10: a published example of the interval, 0.490 to 0.943. */
   @Test
   void theIntervalIsWilsons() {
-    assertThat(Calibration.wilson(0.8, 10)).containsExactly(new double[] {0.4902, 0.9433}, within(1e-4));
+    assertThat(Calibration.wilson(0.8, 10))
+        .containsExactly(new double[] {0.4902, 0.9433}, within(1e-4));
     assertThat(Calibration.wilson(1, 5)[1]).isCloseTo(1, within(1e-12));
     assertThat(Calibration.wilson(0, 5)[0]).isCloseTo(0, within(1e-12));
     double[] many = Calibration.wilson(0.5, 10_000);

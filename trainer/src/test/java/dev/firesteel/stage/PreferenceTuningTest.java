@@ -98,8 +98,7 @@ class PreferenceTuningTest {
   void thePolicyStartsExactlyAtItsReferenceOnTheCpuBackend() throws IOException {
     examples(ExampleKind.PREFERENCE);
     DpoConfig config = config("training.steps=1", "training.micro_batch_size=1");
-    try (Backend backend =
-            Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1));
+    try (Backend backend = Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 1));
         PreferenceTuning stage =
             new PreferenceTuning(
                 config, TinyStage.data(config), TinyStage.context(config, backend))) {
@@ -177,8 +176,7 @@ class PreferenceTuningTest {
 
   @Test
   void refusesExamplesOfAnotherShape() throws IOException {
-    TinyStage.writeExamples(
-        folder, List.of(TinyStage.answers("a", "b", "c", "d")), List.of());
+    TinyStage.writeExamples(folder, List.of(TinyStage.answers("a", "b", "c", "d")), List.of());
     DpoConfig config = config();
     assertThatThrownBy(() -> TinyStage.train(config))
         .isInstanceOf(UserException.class)

@@ -48,8 +48,7 @@ class ResumedStagesTest {
     }
 
     ExampleStageConfig config(Path folder, String... more) {
-      String[] all =
-          Stream.concat(overrides.stream(), Arrays.stream(more)).toArray(String[]::new);
+      String[] all = Stream.concat(overrides.stream(), Arrays.stream(more)).toArray(String[]::new);
       return switch (this) {
         case SFT, SFT_LORA -> TinyStage.config(SftConfig.class, folder, all);
         case REWARD, REWARD_LORA -> TinyStage.config(RewardConfig.class, folder, all);
@@ -65,9 +64,7 @@ class ResumedStagesTest {
 
   private void examples(Kind kind) throws IOException {
     TinyStage.writeExamples(
-        folder,
-        TinyStage.random(kind.examples, 12, 3),
-        TinyStage.random(kind.examples, 4, 4));
+        folder, TinyStage.random(kind.examples, 12, 3), TinyStage.random(kind.examples, 4, 4));
   }
 
   @ParameterizedTest
@@ -171,8 +168,7 @@ class ResumedStagesTest {
     TinyStage.writeModel(folder.resolve("base"), TinyStage.llama(), 6);
     assertThatThrownBy(() -> TinyStage.train(config))
         .isInstanceOf(UserException.class)
-        .hasMessageStartingWith(
-            "the reference model's log-probabilities must have the SHA-256 ")
+        .hasMessageStartingWith("the reference model's log-probabilities must have the SHA-256 ")
         .hasMessageContaining("computed again: restore reference_logprobs.bin");
   }
 

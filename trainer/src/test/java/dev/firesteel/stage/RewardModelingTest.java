@@ -64,8 +64,7 @@ class RewardModelingTest {
     String[] all =
         Stream.of(
                 Stream.of(StepProbe.PLAIN_STEPS.split(" ")),
-                Stream.of(
-                    "training.micro_batch_size=1", "training.global_batch_size=" + examples),
+                Stream.of("training.micro_batch_size=1", "training.global_batch_size=" + examples),
                 Stream.of(overrides))
             .flatMap(one -> one)
             .toArray(String[]::new);

@@ -94,8 +94,7 @@ final class StepProbe {
       wanted += (double) direction[i] * gradient[i];
     }
     length = Math.sqrt(length);
-    assertThat(slope(direction, length))
-        .isCloseTo(wanted / length, within(tolerance * norm));
+    assertThat(slope(direction, length)).isCloseTo(wanted / length, within(tolerance * norm));
   }
 
   /** The loss's slope in a direction of a length. */

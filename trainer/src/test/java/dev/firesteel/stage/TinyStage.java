@@ -105,7 +105,10 @@ final class TinyStage {
       int id = characters.vocabularySize();
       ((ObjectNode) json.path("model").path("vocab")).put(PADDING, id);
       ((ArrayNode) json.path("added_tokens"))
-          .add(((ObjectNode) json.path("added_tokens").get(0).deepCopy()).put("id", id).put("content", PADDING));
+          .add(
+              ((ObjectNode) json.path("added_tokens").get(0).deepCopy())
+                  .put("id", id)
+                  .put("content", PADDING));
       return Tokenizers.load(
           new ByteArrayInputStream(json.toString().getBytes(StandardCharsets.UTF_8)), "test");
     } catch (IOException e) {
@@ -358,8 +361,7 @@ final class TinyStage {
 
   /** The language model of a checkpoint or other directory, adapters merged. */
   static LanguageModel read(Path directory, Backend backend) throws IOException {
-    return ModelDirectory.read(
-        FailingFileSystem.local(), hadoop(directory), backend, notice -> {});
+    return ModelDirectory.read(FailingFileSystem.local(), hadoop(directory), backend, notice -> {});
   }
 
   /** All weights of a checkpoint's language model. */

@@ -133,7 +133,8 @@ class TrlAgreementTest {
   }
 
   private void fineTuning(String model) throws IOException {
-    TinyStage.writeExamples(folder, examples(record -> TinyStage.answers(record[0], record[1])), List.of());
+    TinyStage.writeExamples(
+        folder, examples(record -> TinyStage.answers(record[0], record[1])), List.of());
     for (String packing : List.of("none", "best_fit")) {
       boolean packed = packing.equals("best_fit");
       SftConfig config =
@@ -147,7 +148,13 @@ class TrlAgreementTest {
       assertThat(FineTuning.rows(config, TinyStage.data(config).train()))
           .isEqualTo(config.training().globalBatchSize());
       options.put("completion_only_loss", true).put("packing", packed).put("max_length", 33);
-      add("sft", model + " sft, " + (packed ? "packed" : "padded"), "completions", options, config, FineTuning::new);
+      add(
+          "sft",
+          model + " sft, " + (packed ? "packed" : "padded"),
+          "completions",
+          options,
+          config,
+          FineTuning::new);
     }
   }
 
@@ -177,9 +184,7 @@ class TrlAgreementTest {
         "preference.sft_coefficient=0.7");
     // Of one pair, TRL's "aot" is conservative DPO: its sigmoid takes no smoothing any more.
     TinyStage.writeExamples(
-        folder,
-        List.of(TinyStage.answers(RECORDS[0][0], RECORDS[0][1], RECORDS[0][2])),
-        List.of());
+        folder, List.of(TinyStage.answers(RECORDS[0][0], RECORDS[0][1], RECORDS[0][2])), List.of());
     preference(
         model,
         "conservative, smoothing 0.2",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.array.ArrayPool;
+import dev.firesteel.array.DType;
 import dev.firesteel.array.NdArray;
 import dev.firesteel.array.Shape;
 import dev.firesteel.backend.Backend;
@@ -19,7 +20,6 @@ import dev.firesteel.nn.Initializer;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Segment;
-import dev.firesteel.array.DType;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
@@ -64,8 +64,7 @@ class HostLossesTest {
       sum += part.get(LossMetrics.MARGIN).orElseThrow();
       least = Math.min(least, part.get(LossMetrics.MIN_REWARD).orElseThrow());
     }
-    assertThat(one.get(LossMetrics.MARGIN).orElseThrow())
-        .isCloseTo(sum, within(1e-12));
+    assertThat(one.get(LossMetrics.MARGIN).orElseThrow()).isCloseTo(sum, within(1e-12));
     assertThat(one.get(LossMetrics.MIN_REWARD).orElseThrow()).isEqualTo(least);
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     try {
@@ -119,8 +118,7 @@ class HostLossesTest {
   @Test
   void aLossOfTheHostBeginsBackwardWithItsGradient() {
     double[] ofOutputs = {1, 0.5, -2};
-    assertThat(
-            gradient(weights -> TapeLoss.of(7.25, weights.multiply(weights), ofOutputs), 7.25))
+    assertThat(gradient(weights -> TapeLoss.of(7.25, weights.multiply(weights), ofOutputs), 7.25))
         .containsExactly(4, -1, -12);
   }
 }

@@ -113,8 +113,7 @@ public final class ModelDirectory {
     }
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
-    ObjectNode ofTokenizer =
-        tokenizerConfig(tokenizer, padding, model.config().contextLength());
+    ObjectNode ofTokenizer = tokenizerConfig(tokenizer, padding, model.config().contextLength());
     ObjectNode ofGeneration = generationConfig(tokenizer, sampling);
     if (template.isPresent()) {
       ChatTemplateFiles.write(writer, ofTokenizer, template.get());

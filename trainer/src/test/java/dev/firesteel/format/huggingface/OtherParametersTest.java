@@ -108,8 +108,7 @@ class OtherParametersTest {
     }
     write(written);
     try (SafetensorsFile file =
-        SafetensorsFile.open(
-            fs, new org.apache.hadoop.fs.Path(path(), OtherParameters.FILE))) {
+        SafetensorsFile.open(fs, new org.apache.hadoop.fs.Path(path(), OtherParameters.FILE))) {
       assertThat(file.metadata()).containsEntry("lora_alpha", "4.0");
     }
 
