@@ -47,6 +47,11 @@ class ResumedStagesTest {
       this.overrides = List.of(overrides);
     }
 
+    /** Where it is stopped: with adapters only once. */
+    List<Integer> stops() {
+      return name().endsWith("LORA") ? List.of(2) : List.of(1, 2, 3, 4);
+    }
+
     ExampleStageConfig config(Path folder, String... more) {
       String[] all = Stream.concat(overrides.stream(), Arrays.stream(more)).toArray(String[]::new);
       return switch (this) {
@@ -75,7 +80,7 @@ class ResumedStagesTest {
     assertThat(TinyStage.train(whole)).isEqualTo(TrainingOutcome.COMPLETED);
     List<String> files = files(whole);
     assertThat(files).contains("model.safetensors", "trainer/state.json");
-    for (int stop = 1; stop < STEPS; stop++) {
+    for (int stop : kind.stops()) {
       String name = "name=stopped-" + stop;
       assertThat(TinyStage.trainUntil(kind.config(folder, name), stop))
           .isEqualTo(TrainingOutcome.INTERRUPTED);
