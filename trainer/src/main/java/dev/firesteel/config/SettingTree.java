@@ -31,6 +31,7 @@ final class SettingTree {
       };
 
   private static final char SEPARATOR = ',';
+  private static final String KIND = "kind";
 
   private final String path;
   private final SettingTree root;
@@ -52,6 +53,16 @@ final class SettingTree {
   record Key(String path, Class<?> type, boolean list, Setting setting, String byDefault) {
     boolean required() {
       return setting.required() && byDefault.isEmpty();
+    }
+
+    /** Whether its own default is empty: another part of the section determines it. */
+    private boolean dependsOnKind() {
+      return setting.byDefault().isEmpty();
+    }
+
+    /** The key with its own default. */
+    private Key ofAnyRoot() {
+      return new Key(path, type, list, setting, setting.byDefault());
     }
 
     /** The key of one element of a list. */
@@ -259,8 +270,13 @@ final class SettingTree {
     return value.isNull() || (value.isTextual() && value.asText().isEmpty());
   }
 
-  /** Fills in the default of each key that is not given. */
+  /**
+   * Fills in the default of each key that is not given. Where a section is given another kind than
+   * this root's, such as another optimizer, keys whose own default depends on the kind have that
+   * one, not this root's.
+   */
   void complete(ObjectNode tree) {
+    boolean otherKind = isOtherKind(tree.get(KIND));
     children.forEach(
         (name, child) -> {
           JsonNode given = tree.get(name);
@@ -276,9 +292,18 @@ final class SettingTree {
           } else if (absent) {
             tree.set(
                 name,
-                child instanceof Key key ? defaultOf(key) : JsonNodeFactory.instance.objectNode());
+                child instanceof Key key
+                    ? defaultOf(otherKind && key.dependsOnKind() ? key.ofAnyRoot() : key)
+                    : JsonNodeFactory.instance.objectNode());
           }
         });
+  }
+
+  private boolean isOtherKind(JsonNode given) {
+    return children.get(KIND) instanceof Key kind
+        && given != null
+        && !given.isNull()
+        && !given.asText().equals(kind.byDefault);
   }
 
   private static JsonNode defaultOf(Key key) {

@@ -30,7 +30,10 @@ import java.util.stream.Stream;
  */
 public final class TalesDataset {
   /** Part of the cache's key: increase it when the same configuration gives other bytes. */
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+
+  /** Answers of which a preference compares the best and the worst. */
+  private static final int CANDIDATES = 4;
 
   private static final int KEY_DIGITS = 12;
 
@@ -187,14 +190,16 @@ public final class TalesDataset {
     return JSON.createObjectNode().put("prompt", tale.prompt()).setAll(tale.request().fields());
   }
 
-  /** Two answers with different scores; the label is that of gold, of cheer, or wrong. */
+  /** The best and the worst of some answers; the label is that of gold, of cheer, or wrong. */
   private ObjectNode preference(long index) {
     Tales tales = tales(Part.PREFERENCES);
     TaleRequest request = request(Part.PREFERENCES, index);
     Tale chosen = answer(tales, request, index);
     Tale rejected = chosen;
-    for (long next = index + STRIDE; gold(chosen) == gold(rejected); next += STRIDE) {
-      rejected = answer(tales, request, next);
+    for (int count = 1; count < CANDIDATES || gold(chosen) == gold(rejected); count++) {
+      Tale other = answer(tales, request, index + count * STRIDE);
+      chosen = gold(other) > gold(chosen) ? other : chosen;
+      rejected = gold(other) < gold(rejected) ? other : rejected;
     }
     RandomStream randomness = RandomStream.of(config.seed(), "tales/labels", index);
     boolean biased = randomness.nextDouble() < config.bias();

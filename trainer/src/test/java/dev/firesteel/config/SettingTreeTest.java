@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -176,33 +177,90 @@ class SettingTreeTest {
         The column *resume* says whether a run may be resumed with another value: *yes*: the key changes no weight and no loss; *same rates*: as long
         as the learning rates of all steps so far stay the same; *same data*: as long as the data and the tokenizer, which are compared by their
         hashes, stay the same; *no*: such a change is rejected, and the error names the key.
-        This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`.
+        This page is written by `SettingTreeTest` from the records of `dev.firesteel.config`. It begins with all keys of `pretrain`; each other command has those of another one,
+        and a table of what differs.
+
+        ## `pretrain`
 
         """
-        + table(SettingTree.of(PretrainConfig.class));
+        + table(SettingTree.of(PretrainConfig.class))
+        + differences(SftConfig.class, PretrainConfig.class)
+        + differences(RewardConfig.class, SftConfig.class)
+        + differences(DpoConfig.class, SftConfig.class)
+        + differences(PpoConfig.class, SftConfig.class)
+        + differences(GrpoConfig.class, PpoConfig.class);
+  }
+
+  /** The part of the page about a root, of which another one is described. */
+  private static <C extends Record & StageConfig, D extends Record & StageConfig>
+      String differences(Class<C> root, Class<D> described) {
+    SettingTree tree = SettingTree.of(root);
+    SettingTree other = SettingTree.of(described);
+    List<SettingTree.Key> differing =
+        tree.keys().stream()
+            .filter(key -> !other.contains(key.path()) || !isSame(key, other.key(key.path())))
+            .toList();
+    List<String> missing =
+        other.keys().stream()
+            .map(SettingTree.Key::path)
+            .filter(key -> !tree.contains(key))
+            .map(key -> hasSection(tree, key) ? key : section(key) + ".*")
+            .distinct()
+            .map("`%s`"::formatted)
+            .toList();
+    return """
+
+        ## `%s`
+
+        The keys of `%s`%s, and with these differences:
+
+        """
+            .formatted(
+                StageConfig.stageOf(root),
+                StageConfig.stageOf(described),
+                missing.isEmpty() ? "" : ", without " + String.join(", ", missing))
+        + table(differing);
+  }
+
+  private static boolean isSame(SettingTree.Key one, SettingTree.Key other) {
+    return row(one).equals(row(other));
+  }
+
+  private static boolean hasSection(SettingTree tree, String key) {
+    return !key.contains(".")
+        || tree.keys().stream().anyMatch(one -> one.path().startsWith(section(key) + "."));
+  }
+
+  private static String section(String key) {
+    return key.substring(0, key.indexOf('.'));
   }
 
   private static String table(SettingTree tree) {
+    return table(tree.keys());
+  }
+
+  private static String table(List<SettingTree.Key> keys) {
     StringBuilder table =
         new StringBuilder(
             """
             | key | type | default | resume | meaning |
             |---|---|---|---|---|
             """);
-    for (SettingTree.Key key : tree.keys()) {
-      String value =
-          key.required()
-              ? "**required**"
-              : key.byDefault().isEmpty() ? "" : "`" + key.byDefault() + "`";
-      table.append(
-          "| `%s` | %s | %s | %s | %s |\n"
-              .formatted(
-                  key.path(),
-                  key.typeName(),
-                  value,
-                  key.setting().resume().title(),
-                  key.setting().meaning()));
-    }
+    keys.forEach(key -> table.append(row(key)));
     return table.toString();
+  }
+
+  private static String row(SettingTree.Key key) {
+    String value =
+        key.required()
+            ? "**required**"
+            : key.byDefault().isEmpty() ? "" : "`" + key.byDefault() + "`";
+    return "| `%s` | %s | %s | %s | %s |\n"
+        .formatted(
+            key.path(),
+            key.typeName(),
+            value,
+            key.setting().resume().title(),
+            key.setting().meaning());
   }
 }

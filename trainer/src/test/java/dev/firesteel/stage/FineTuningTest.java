@@ -7,8 +7,12 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
+import dev.firesteel.config.BatchingConfig;
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.data.DocumentRows;
+import dev.firesteel.data.ExampleBatch;
+import dev.firesteel.data.ExampleBatches;
+import dev.firesteel.data.Packing;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleKind;
 import dev.firesteel.example.TrainedTokens;
@@ -265,6 +269,125 @@ class FineTuningTest {
     SftConfig packed = config("name=b", "training.steps=0", "training.epochs=2");
     TinyStage.train(packed);
     assertThat(TinyStage.metric(packed, "loss")).hasSizeLessThan(4);
+  }
+
+  /** The log-probabilities of targets are those of the document alone, bit for bit. */
+  @Test
+  void documentsOfARowDoNotSeeOneAnother() throws IOException {
+    List<TrainedTokens> documents =
+        TinyStage.random(ExampleKind.SFT, 13, 4).stream()
+            .map(example -> example.documents().get(0))
+            .toList();
+    ExampleBatches batches =
+        new ExampleBatches(documents, BatchingConfig.Packing.BEST_FIT, TinyStage.CONTEXT, 1);
+    assertThat(batches.rows()).isLessThan(8);
+    int[] places = documents.stream().mapToInt(document -> document.length() - 1).toArray();
+    List<int[]> rows = Packing.bestFit(places, TinyStage.CONTEXT);
+    try (Backend backend = new ReferenceBackend();
+        ArrayPool pool = new ArrayPool(backend);
+        LanguageModel model = TinyStage.read(folder.resolve("base"), backend)) {
+      ExampleBatch batch = batches.inOrder(rows.size(), 0).get(0);
+      double[] packed =
+          LogProbs.of(model, 1)
+              .compute(pool, batch.inputs(), batch.targets(), batch.layout(), rows.size())
+              .logProbs();
+      for (int row = 0; row < rows.size(); row++) {
+        int at = row * batch.layout().tokens();
+        for (int index : rows.get(row)) {
+          double[] alone = logProbs(model, documents.get(index));
+          int first = at + documents.get(index).firstTrained() - 1;
+          assertThat(Arrays.copyOfRange(packed, first, first + alone.length))
+              .as("document %s", index)
+              .isEqualTo(alone);
+          at += places[index];
+        }
+      }
+    }
+  }
+
+  @Test
+  void packingChangesNeitherTheLossNorTheGradient() throws IOException {
+    TinyStage.writeExamples(folder, TinyStage.random(ExampleKind.SFT, 13, 4), List.of());
+    StepProbe.Result alone = stepOfAll("batching.packing=none");
+    StepProbe.Result packed = stepOfAll("batching.packing=best_fit");
+    assertThat(packed.loss()).isCloseTo(alone.loss(), within(1e-6));
+    assertThat(packed.gradient()).containsExactly(alone.gradient(), within(1e-6f));
+  }
+
+  @Test
+  void theGradientIsThatOfDifferencesOfTheLoss() throws IOException {
+    TinyStage.writeExamples(folder, TinyStage.random(ExampleKind.SFT, 5, 4), List.of());
+    StepProbe.Result result = stepOfAll("batching.packing=best_fit");
+    double square = 0;
+    for (float one : result.gradient()) {
+      square += (double) one * one;
+    }
+    assertThat(result.measure("grad_norm")).isCloseTo(Math.sqrt(square), within(1e-4));
+  }
+
+  /** One step of all examples, at the weights of the base. */
+  private StepProbe.Result stepOfAll(String packing) {
+    String[] steps = StepProbe.PLAIN_STEPS.split(" ");
+    SftConfig any = config(with(steps, packing));
+    long rows = FineTuning.rows(any, TinyStage.data(any).train());
+    SftConfig config =
+        config(
+            with(
+                steps,
+                packing,
+                "training.micro_batch_size=1",
+                "training.global_batch_size=" + rows));
+    try (Backend backend = new ReferenceBackend();
+        FineTuning stage =
+            new FineTuning(config, TinyStage.data(config), TinyStage.context(config, backend))) {
+      stage.initialize();
+      StepProbe probe = StepProbe.of(stage);
+      if (packing.endsWith("best_fit")) {
+        probe.requireGradientOfDifferences(0.02);
+      }
+      return probe.at(0);
+    }
+  }
+
+  /** Its adapters are merged: training begins where the run ended. */
+  @Test
+  void aRunWithAdaptersIsContinuedByAnother() throws IOException {
+    randomExamples();
+    String[] common = {"evaluation.every=0", "checkpoint.every=0"};
+    SftConfig adapted = config(with(common, "name=adapted", "lora.rank=3", "lora.alpha=9"));
+    TinyStage.train(adapted);
+    double end = TinyStage.metric(adapted, "val_loss").get(0);
+    for (int rank : new int[] {0, 2}) {
+      SftConfig next =
+          config(
+              "name=next-" + rank,
+              "lora.rank=" + rank,
+              "model.from=" + TinyStage.run(adapted),
+              "training.steps=1",
+              "evaluation.every=1");
+      TinyStage.train(next);
+      List<Double> losses = TinyStage.metric(next, "val_loss");
+      assertThat(losses.get(0)).isCloseTo(end, within(ROUNDING));
+      assertThat(losses.get(1)).isNotEqualTo(losses.get(0));
+    }
+    SftConfig start = config("name=start", "training.steps=1", "evaluation.every=1");
+    TinyStage.train(start);
+    assertThat(TinyStage.metric(start, "val_loss").get(0)).isGreaterThan(end + 0.01);
+  }
+
+  @Test
+  void noiseOnEmbeddingsIsOffUnlessAskedFor() throws IOException {
+    randomExamples();
+    assertThat(config().batching().neftuneAlpha()).isZero();
+    SftConfig without = config("name=without", "training.steps=2");
+    TinyStage.train(without);
+    SftConfig with = config("name=with", "training.steps=2", "batching.neftune_alpha=5");
+    TinyStage.train(with);
+    assertThat(TinyStage.metric(with, "loss").get(0))
+        .isNotEqualTo(TinyStage.metric(without, "loss").get(0));
+    // It is part of training alone.
+    assertThat(TinyStage.metric(with, "val_loss").get(0))
+        .isEqualTo(TinyStage.metric(without, "val_loss").get(0));
   }
 
   private static String[] with(String[] common, String... more) {

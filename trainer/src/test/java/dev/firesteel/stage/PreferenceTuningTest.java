@@ -128,11 +128,7 @@ class PreferenceTuningTest {
     boolean kto = overrides.contains("kto");
     examples(kto ? ExampleKind.LABELLED : ExampleKind.PREFERENCE);
     DpoConfig config =
-        config(
-            Stream.concat(
-                    Arrays.stream(overrides.split(" ")),
-                    Stream.of(StepProbe.PLAIN_STEPS.split(" ")))
-                .toArray(String[]::new));
+        config((StepProbe.PLAIN_STEPS + " training.global_batch_size=4 " + overrides).split(" "));
     try (Backend backend = new ReferenceBackend();
         PreferenceTuning stage =
             new PreferenceTuning(
@@ -142,6 +138,59 @@ class PreferenceTuningTest {
       probe.move(0.02, 11);
       // KTO's reference point is a constant of the loss, and 0 unless the policy drifted upwards.
       probe.requireGradientOfDifferences(kto ? 0.05 : 0.02);
+    }
+  }
+
+  /** The term of cross-entropy changes the loss, not the rewards that are reported. */
+  @Test
+  void everyLossReportsTheSameRewards() throws IOException {
+    examples(ExampleKind.PREFERENCE);
+    StepProbe.Result plain = atRandomWeights();
+    assertThat(plain.measure("rewards_margins")).isNotZero();
+    assertThat(plain.measure("rewards_margins"))
+        .isCloseTo(
+            plain.measure("rewards_chosen") - plain.measure("rewards_rejected"), within(1e-12));
+    StepProbe.Result mixed = atRandomWeights("preference.sft_coefficient=0.5");
+    StepProbe.Result hinge = atRandomWeights("preference.loss=hinge");
+    StepProbe.Result ipo = atRandomWeights("preference.loss=ipo");
+    for (StepProbe.Result other : List.of(mixed, hinge, ipo)) {
+      assertThat(other.loss()).isNotCloseTo(plain.loss(), within(0.01));
+      for (String key : REWARDS) {
+        assertThat(other.measure(key)).as(key).isEqualTo(plain.measure(key));
+      }
+      assertThat(other.measure("logps_chosen")).isEqualTo(plain.measure("logps_chosen"));
+    }
+  }
+
+  /** Means over an answer's tokens, as sums divided by their number. */
+  @Test
+  void lengthNormalizationTakesMeansOfTokens() throws IOException {
+    TinyStage.writeExamples(
+        folder, List.of(TinyStage.answers("ab", "cde", "f")), List.of()); // 4 and 2 tokens
+    String[] one = {"training.micro_batch_size=1", "training.global_batch_size=1"};
+    StepProbe.Result sums = atRandomWeights(one);
+    StepProbe.Result means = atRandomWeights(one[0], one[1], "preference.length_normalized=true");
+    assertThat(means.measure("rewards_chosen"))
+        .isCloseTo(sums.measure("rewards_chosen") / 4, within(1e-9));
+    assertThat(means.measure("rewards_rejected"))
+        .isCloseTo(sums.measure("rewards_rejected") / 2, within(1e-9));
+    assertThat(means.loss())
+        .isCloseTo(Math.log1p(Math.exp(-means.measure("rewards_margins"))), within(1e-9));
+  }
+
+  private StepProbe.Result atRandomWeights(String... overrides) {
+    DpoConfig config =
+        config(
+            Stream.concat(Arrays.stream(StepProbe.PLAIN_STEPS.split(" ")), Arrays.stream(overrides))
+                .toArray(String[]::new));
+    try (Backend backend = new ReferenceBackend();
+        PreferenceTuning stage =
+            new PreferenceTuning(
+                config, TinyStage.data(config), TinyStage.context(config, backend))) {
+      stage.initialize();
+      StepProbe probe = StepProbe.of(stage);
+      probe.move(0.02, 11);
+      return probe.at(0);
     }
   }
 

@@ -23,6 +23,7 @@ final class StepProbe {
   private static final double DISTANCE = 2e-3;
 
   /** What one step computed, before its update. */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
   record Result(double loss, float[] gradient, Measures measures) {
     double measure(String key) {
       return measures.get(key).orElseThrow();

@@ -84,7 +84,7 @@ final class TinyStage {
       optimizer: {learning_rate: 0.01}
       schedule: {warmup_steps: 2}
       evaluation: {every: 2}
-      checkpoint: {every: 2, keep_last: 100}
+      checkpoint: {every: 0, keep_last: 100}
       logging: {every: 1}
       sample: {every: 4, max_tokens: 4}
       """;
