@@ -31,7 +31,19 @@ public record PpoSection(
             meaning = "How far a value may move from that of the rollout. 0: not limited.")
         double valueClip,
     @Setting(byDefault = "0", meaning = "First steps in which only the value model is updated.")
-        int valueWarmupSteps) {
+        int valueWarmupSteps,
+    @Setting(
+            byDefault = "0.0",
+            meaning =
+                "Coefficient of the language-model loss on pretraining_data, which is added to the"
+                    + " policy's loss (PPO-ptx; Ouyang et al. 2022). 0: none.")
+        double pretrainingCoefficient,
+    @Setting(
+            resume = Resume.SAME_DATA,
+            meaning =
+                "Folder of prepared text (`data.path` of a pretraining run) with the policy's"
+                    + " tokenizer.")
+        String pretrainingData) {
 
   /** What the value model starts from. */
   public enum ValueStart {
@@ -46,5 +58,10 @@ public record PpoSection(
     Require.positive("ppo.value_coefficient", valueCoefficient);
     Require.notNegative("ppo.value_clip", valueClip);
     Require.atLeast("ppo.value_warmup_steps", valueWarmupSteps, 0);
+    Require.notNegative("ppo.pretraining_coefficient", pretrainingCoefficient);
+    Require.that(
+        (pretrainingCoefficient > 0) == !pretrainingData.isEmpty(),
+        "ppo.pretraining_coefficient and ppo.pretraining_data must be given together, got only one:"
+            + " give both or neither");
   }
 }

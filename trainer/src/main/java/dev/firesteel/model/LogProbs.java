@@ -215,6 +215,21 @@ public final class LogProbs {
      *     were not computed
      */
     public void backward(double[] dLogProbs, double[] dEntropies, Consumer<NdArray> complete) {
+      backward(dLogProbs, dEntropies, null, 0, complete);
+    }
+
+    /**
+     * The same with another loss on the same tape.
+     *
+     * @param other a scalar, such as the loss of other rows; null for none
+     * @param dOther the whole loss's gradient of it
+     */
+    public void backward(
+        double[] dLogProbs,
+        double[] dEntropies,
+        Tensor other,
+        double dOther,
+        Consumer<NdArray> complete) {
       int count = values.logProbs().length;
       int size = Math.toIntExact(losses.shape().size());
       if (dLogProbs.length != count || (dEntropies != null && dEntropies.length != count)) {
@@ -229,16 +244,21 @@ public final class LogProbs {
         throw new IllegalArgumentException(
             "logProbs: a gradient of entropies requires LogProbs.withEntropies(), got one without");
       }
-      double[] gradient = new double[size];
+      double[] gradient = new double[other == null ? size : size + 1];
       for (int i = 0; i < count; i++) {
         gradient[i] = -dLogProbs[i];
       }
       if (dEntropies != null) {
         System.arraycopy(dEntropies, 0, gradient, count, count);
       }
+      Tensor outputs = losses;
+      if (other != null) {
+        outputs = losses.reshape(size).concat(0, other.reshape(1));
+        gradient[size] = dOther;
+      }
       Tape tape = losses.tape();
       DType type = losses.array().dtype();
-      tape.backward(losses, tape.constant(gradient, type, losses.shape()).array(), complete);
+      tape.backward(outputs, tape.constant(gradient, type, outputs.shape()).array(), complete);
     }
   }
 }

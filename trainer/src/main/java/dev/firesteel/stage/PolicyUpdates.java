@@ -13,6 +13,7 @@ import dev.firesteel.example.TrainedTokens;
 import dev.firesteel.loss.EntropyBonus;
 import dev.firesteel.loss.HostLoss;
 import dev.firesteel.loss.KlPenalty;
+import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.loss.LossMetrics;
 import dev.firesteel.loss.PolicyLoss;
 import dev.firesteel.loss.TokenGroups;
@@ -46,17 +47,23 @@ final class PolicyUpdates {
   private final LossAverage average;
   private final TrainingContext context;
   private final PolicyLoss policyLoss;
+  private final PretrainingMix mix; // null: none
 
+  /**
+   * @param mixOrNull a language-model loss beside the policy's
+   */
   PolicyUpdates(
       RlConfig config,
       LanguageModel policy,
       Learner learner,
       LossAverage average,
+      PretrainingMix mixOrNull,
       TrainingContext context) {
     this.config = config;
     this.policy = policy;
     this.learner = learner;
     this.average = average;
+    mix = mixOrNull;
     this.context = context;
     UpdateConfig update = config.update();
     policyLoss =
@@ -87,7 +94,8 @@ final class PolicyUpdates {
         Minibatch minibatch =
             new Minibatch(sampled, credit, Arrays.copyOfRange(order, from, from + size), beta);
         if (policyTrains) {
-          Measures measures = policy(step, minibatch, means);
+          int update = (epoch * order.length + from) / size;
+          Measures measures = policy(step, update, minibatch, means);
           skipped |= means.lastSkipped();
           near = isNear(measures);
           if (epoch == 0 && from == 0) {
@@ -180,18 +188,24 @@ final class PolicyUpdates {
   private record Part(
       DocumentRows rows, int[] completions, TokenGroups all, TokenGroups included) {}
 
-  private Measures policy(long step, Minibatch minibatch, UpdateMeans means) {
+  private Measures policy(long step, int number, Minibatch minibatch, UpdateMeans means) {
     MeasureSum sum = new MeasureSum(config.training().microBatches());
     Update update =
         learner.update(
-            step, (passes, microBatch) -> policyLoss(passes.get(0), minibatch, microBatch, sum));
+            step,
+            (passes, microBatch) -> {
+              ForwardPass pass = passes.get(0);
+              Tensor text =
+                  mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
+              return policyLoss(pass, minibatch, microBatch, text, sum);
+            });
     Measures measures = sum.total(context.collective());
     means.add(update.measures().with(measures), update.skipped());
     return measures;
   }
 
   private TapeLoss policyLoss(
-      ForwardPass pass, Minibatch minibatch, int microBatch, MeasureSum sum) {
+      ForwardPass pass, Minibatch minibatch, int microBatch, Tensor textOrNull, MeasureSum sum) {
     Part part = minibatch.part(microBatch);
     DocumentRows rows = part.rows();
     LogProbs.Recorded now =
@@ -220,11 +234,19 @@ final class PolicyUpdates {
     double coefficient = config.update().entropyCoefficient();
     HostLoss bonus =
         new EntropyBonus(coefficient).of(now.values().entropies(), weights, minibatch.denominator);
-    sum.add(loss.measures().and(bonus.measures()));
+    LossMeasures measures = loss.measures().and(bonus.measures());
+    double value = loss.loss() + bonus.loss();
+    double gamma = mix == null ? 0 : mix.coefficient();
+    if (textOrNull != null) {
+      double ofText = textOrNull.item();
+      measures = measures.share(LossMetrics.LOSS_PRETRAINING, ofText);
+      value += gamma * ofText;
+    }
+    sum.add(measures);
     double[] gradient = loss.gradient();
+    double[] ofEntropies = coefficient == 0 ? null : bonus.gradient();
     return TapeLoss.of(
-        loss.loss() + bonus.loss(),
-        complete -> now.backward(gradient, coefficient == 0 ? null : bonus.gradient(), complete));
+        value, complete -> now.backward(gradient, ofEntropies, textOrNull, gamma, complete));
   }
 
   private void value(long step, Minibatch minibatch, Critic critic, UpdateMeans means) {

@@ -57,6 +57,7 @@ final class Reinforcement implements Objective {
 
   private static final String REFERENCE = "reference_crc32c";
   private static final String REWARD = "reward_crc32c";
+  private static final String PRETRAINING = "pretraining_sha256";
 
   private final RlConfig config;
   private final ExampleData data;
@@ -64,6 +65,7 @@ final class Reinforcement implements Objective {
   private final ExampleOrder order;
   private final RankShare share;
   private final CreditAssignment credit;
+  private final PretrainingMix mix; // null: none
   private final PromptSample sample;
 
   // Released by close().
@@ -74,6 +76,7 @@ final class Reinforcement implements Objective {
   private final RewardSum rewards;
   private final ScoredModel value; // null without a value model
   private final Learner valueLearner; // null without a value model
+  private final AveragedModel average; // null: none
 
   private final RolloutPhase rollouts;
   private final PolicyUpdates updates;
@@ -125,7 +128,7 @@ final class Reinforcement implements Objective {
     if (config.kl().place() == KlConfig.Place.LOSS) {
       metrics.add(LossMetrics.KL);
     }
-    if (config instanceof PpoConfig) {
+    if (config instanceof PpoConfig ppo) {
       metrics.addAll(
           List.of(
               LossMetrics.LOSS_VALUE,
@@ -133,6 +136,9 @@ final class Reinforcement implements Objective {
               RlMetrics.RETURNS_MEAN,
               RlMetrics.VALUES_MEAN,
               RlMetrics.EXPLAINED_VARIANCE));
+      if (ppo.ppo().pretrainingCoefficient() > 0) {
+        metrics.add(LossMetrics.LOSS_PRETRAINING);
+      }
     } else {
       metrics.addAll(List.of(RlMetrics.REWARD_STD, RlMetrics.FRAC_REWARD_ZERO_STD));
     }
@@ -169,6 +175,10 @@ final class Reinforcement implements Objective {
     order = new ExampleOrder(data.train(), config.seed());
     share = new RankShare(context.collective());
     credit = new CreditAssignment(config);
+    mix =
+        config instanceof PpoConfig ppo && ppo.ppo().pretrainingCoefficient() > 0
+            ? new PretrainingMix(ppo, data.tokenizer(), context)
+            : null;
     pool = new ArrayPool(context.backend());
     policy = PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
     requireNoDropout();
@@ -203,6 +213,14 @@ final class Reinforcement implements Objective {
       value = null;
       valueLearner = null;
     }
+    double decay = config.update().emaDecay();
+    average =
+        decay == 0
+            ? null
+            : new AveragedModel(
+                policy,
+                PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context),
+                decay);
     double temperature = config.rollouts().temperature();
     rollouts =
         new RolloutPhase(
@@ -216,7 +234,7 @@ final class Reinforcement implements Objective {
             rewards,
             share,
             pool);
-    updates = new PolicyUpdates(config, policy, learner, average(), context);
+    updates = new PolicyUpdates(config, policy, learner, lossAverage(), mix, context);
     sample = new PromptSample(config.sample(), config.seed(), data, policy, pool);
   }
 
@@ -228,7 +246,7 @@ final class Reinforcement implements Objective {
     }
   }
 
-  private LossAverage average() {
+  private LossAverage lossAverage() {
     return config instanceof GrpoConfig grpo
         ? grpo.grpo().estimator().average()
         : LossAverage.TOKENS;
@@ -241,6 +259,9 @@ final class Reinforcement implements Objective {
     if (value != null) {
       models.add(StageModel.trained("value", value.backbone(), valueLearner));
     }
+    if (average != null) {
+      models.add(StageModel.frozen("ema", average.model()));
+    }
     return models;
   }
 
@@ -248,6 +269,9 @@ final class Reinforcement implements Objective {
   public void initialize() {
     PolicyModel.initialize(policy, config.model(), config.seed(), data.tokenizer(), context);
     loadReference();
+    if (average != null) {
+      average.start();
+    }
     if (value != null) {
       value.parameters().initialize(config.seed());
       String from =
@@ -282,6 +306,9 @@ final class Reinforcement implements Objective {
             : credit.withGroups(((GrpoConfig) config).grpo(), sampled);
     long began = System.nanoTime();
     PolicyUpdates.Result result = updates.run(step, sampled, assigned, beta, critic());
+    if (average != null) {
+      average.update();
+    }
     double updateMillis = (System.nanoTime() - began) / 1e6;
     credit.update(assigned.kl(), sampled.episodes().size());
     Measures measures =
@@ -339,6 +366,9 @@ final class Reinforcement implements Objective {
     cursor.put("next_prompt", step * config.rollouts().prompts());
     cursor.put(REFERENCE, checksum(reference));
     cursor.put(REWARD, checksum(rewards.model().map(ScoredModel::backbone).orElse(null)));
+    if (mix != null) {
+      cursor.put(PRETRAINING, mix.sha256());
+    }
     return cursor;
   }
 
@@ -358,6 +388,11 @@ final class Reinforcement implements Objective {
         checksum(rewards.model().map(ScoredModel::backbone).orElse(null)),
         "rewards.model",
         config.rewards().model());
+    if (mix != null && !mix.sha256().equals(cursor.path(PRETRAINING).asText())) {
+      throw UserException.usage(
+          "ppo.pretraining_data must be the text that the run began with, got another one in %s: restore it, or train under another name (name=...)"
+              .formatted(((PpoConfig) config).ppo().pretrainingData()));
+    }
   }
 
   private static void require(
@@ -378,7 +413,8 @@ final class Reinforcement implements Objective {
         reference;
         rewards;
         value;
-        valueLearner) {
+        valueLearner;
+        average) {
       // No other resources are held.
     }
   }
