@@ -195,8 +195,7 @@ final class PolicyUpdates {
             step,
             (passes, microBatch) -> {
               ForwardPass pass = passes.get(0);
-              Tensor text =
-                  mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
+              Tensor text = mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
               return policyLoss(pass, minibatch, microBatch, text, sum);
             });
     Measures measures = sum.total(context.collective());

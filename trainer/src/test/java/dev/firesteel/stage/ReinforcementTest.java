@@ -528,7 +528,9 @@ class ReinforcementTest {
 
   private void writeText() throws IOException {
     AlignmentRun.writeText(
-        folder.resolve("text"), AlignmentRun.LETTERS, "abcdefgh".repeat(40) + "hgfedcba".repeat(40));
+        folder.resolve("text"),
+        AlignmentRun.LETTERS,
+        "abcdefgh".repeat(40) + "hgfedcba".repeat(40));
   }
 
   private String[] withText(String... more) {
@@ -597,8 +599,10 @@ class ReinforcementTest {
   @Test
   void checkpointsHoldTheAverageOfThePolicy() throws IOException {
     String[] all = {"update.ema_decay=0.75", "training.steps=4"};
-    PpoConfig whole = ppo(Stream.concat(Stream.of("name=whole"), Arrays.stream(all)).toArray(String[]::new));
-    PpoConfig parts = ppo(Stream.concat(Stream.of("name=parts"), Arrays.stream(all)).toArray(String[]::new));
+    PpoConfig whole =
+        ppo(Stream.concat(Stream.of("name=whole"), Arrays.stream(all)).toArray(String[]::new));
+    PpoConfig parts =
+        ppo(Stream.concat(Stream.of("name=parts"), Arrays.stream(all)).toArray(String[]::new));
     AlignmentRun.train(whole);
     AlignmentRun.train(parts, 1, 2, event -> {});
     AlignmentRun.train(parts);
