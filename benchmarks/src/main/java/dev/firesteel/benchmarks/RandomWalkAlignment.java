@@ -60,7 +60,8 @@ import org.apache.hadoop.fs.FileSystem;
  *     -Dbenchmark="ppo,grpo,rloo,optimum 1,2,3"
  * }</pre>
  *
- * The arguments are experiments and seeds; {@code optimum} uses the first seed alone. Runs that are
+ * The arguments are experiments and seeds; {@code optimum} uses the first seed alone, and {@code
+ * optimum:0.25} a single coefficient. Runs that are
  * there already are not repeated: delete {@code benchmarks/target/walks} first.
  */
 public final class RandomWalkAlignment {
@@ -91,6 +92,8 @@ public final class RandomWalkAlignment {
           for (double beta : first ? COEFFICIENTS : new double[0]) {
             walks.approach(seed, beta);
           }
+        } else if (experiment.startsWith("optimum:")) {
+          walks.approach(seed, Double.parseDouble(experiment.substring("optimum:".length())));
         } else {
           walks.optimize(experiment, seed);
         }
@@ -232,9 +235,12 @@ public final class RandomWalkAlignment {
             "optimum-" + beta,
             seed,
             "rollouts.prompts=256",
-            "training.steps=60",
+            "training.steps=100",
             "training.global_batch_size=128",
+            "update.epochs=2",
+            "optimizer.learning_rate=6e-4",
             "schedule.kind=linear",
+            "ppo.lambda=1",
             "kl.coefficient=" + beta);
     double seconds = train(config);
     Result result = measure(config, referenceOf(seed));
@@ -302,6 +308,7 @@ public final class RandomWalkAlignment {
             List.of(
                 "data.source=none",
                 "runs_folder=" + folder,
+                "compute.threads=1", // the model is small
                 "sample.every=0",
                 "checkpoint.every=0",
                 "evaluation.every=0"));

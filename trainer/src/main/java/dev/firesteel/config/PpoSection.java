@@ -2,6 +2,12 @@ package dev.firesteel.config;
 
 /** Section {@code ppo}: advantages from a value model. */
 public record PpoSection(
+    @Setting(
+            byDefault = "model",
+            meaning =
+                "Where values come from: a `model` of its own, or a `head` on the policy, which has"
+                    + " one loss and one update with it and needs half the memory.")
+        Critic critic,
     @Setting(byDefault = "1.0", meaning = "Discount of later rewards.") double gamma,
     @Setting(
             byDefault = "0.95",
@@ -45,6 +51,12 @@ public record PpoSection(
                     + " tokenizer.")
         String pretrainingData) {
 
+  /** Where values come from. */
+  public enum Critic {
+    MODEL,
+    HEAD
+  }
+
   /** What the value model starts from. */
   public enum ValueStart {
     POLICY,
@@ -58,6 +70,12 @@ public record PpoSection(
     Require.positive("ppo.value_coefficient", valueCoefficient);
     Require.notNegative("ppo.value_clip", valueClip);
     Require.atLeast("ppo.value_warmup_steps", valueWarmupSteps, 0);
+    Require.that(
+        critic == Critic.MODEL
+            || (valueStart == ValueStart.POLICY && valueLearningRate == 0 && valueWarmupSteps == 0),
+        "ppo.critic=head has no weights apart from the policy's, got ppo.value_start,"
+            + " ppo.value_learning_rate or ppo.value_warmup_steps: leave them out, or set"
+            + " ppo.critic=model");
     Require.notNegative("ppo.pretraining_coefficient", pretrainingCoefficient);
     Require.that(
         (pretrainingCoefficient > 0) == !pretrainingData.isEmpty(),

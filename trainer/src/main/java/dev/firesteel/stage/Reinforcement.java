@@ -74,7 +74,7 @@ final class Reinforcement implements Objective {
   private final Learner learner;
   private final LanguageModel reference; // null: the policy without its adapters
   private final RewardSum rewards;
-  private final ScoredModel value; // null without a value model
+  private final ScoredModel value; // null without values; with a head, the policy's
   private final Learner valueLearner; // null without a value model
   private final AveragedModel average; // null: none
 
@@ -180,7 +180,17 @@ final class Reinforcement implements Objective {
             ? new PretrainingMix(ppo, data.tokenizer(), context)
             : null;
     pool = new ArrayPool(context.backend());
-    policy = PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
+    boolean head =
+        config instanceof PpoConfig ppo && ppo.ppo().critic() == PpoSection.Critic.HEAD;
+    ScoredModel withValues =
+        head
+            ? PolicyModel.createWithValues(
+                config.model(), config.lora(), data.tokenizer(), context)
+            : null;
+    policy =
+        head
+            ? withValues.backbone()
+            : PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
     requireNoDropout();
     learner = new Learner(policy, LearnerSettings.of(config), context, pool);
     boolean adapted = policy.adapters().isPresent();
@@ -197,7 +207,10 @@ final class Reinforcement implements Objective {
             pool,
             config.training().microBatchSize());
     credit.name(rewards.names());
-    if (config instanceof PpoConfig ppo) {
+    if (head) {
+      value = withValues;
+      valueLearner = null;
+    } else if (config instanceof PpoConfig ppo) {
       value =
           ScoredModel.value(
               config.model().forTokenizer(data.tokenizer().vocabularySize()), Projections.DENSE);
@@ -256,7 +269,7 @@ final class Reinforcement implements Objective {
   public List<StageModel> models() {
     List<StageModel> models = new ArrayList<>();
     models.add(StageModel.trained("policy", policy, learner));
-    if (value != null) {
+    if (valueLearner != null) {
       models.add(StageModel.trained("value", value.backbone(), valueLearner));
     }
     if (average != null) {
@@ -272,7 +285,7 @@ final class Reinforcement implements Objective {
     if (average != null) {
       average.start();
     }
-    if (value != null) {
+    if (valueLearner != null) {
       value.parameters().initialize(config.seed());
       String from =
           ((PpoConfig) config).ppo().valueStart() == PpoSection.ValueStart.REWARD
@@ -407,12 +420,13 @@ final class Reinforcement implements Objective {
   @Override
   @SuppressWarnings("try") // Closed in reverse order.
   public void close() {
+    ScoredModel ownValue = valueLearner == null ? null : value;
     try (pool;
         policy;
         learner;
         reference;
         rewards;
-        value;
+        ownValue;
         valueLearner;
         average) {
       // No other resources are held.

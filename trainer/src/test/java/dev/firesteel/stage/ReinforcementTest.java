@@ -524,6 +524,49 @@ class ReinforcementTest {
         .isPositive();
   }
 
+  // --- a head of values on the policy ---
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lora.rank=0", "lora.rank=2"})
+  void valuesOfAHeadHaveOneLossAndOneUpdateWithThePolicy(String adapters) throws IOException {
+    String[] all = {"ppo.critic=head", "training.steps=4", "kl.coefficient=0", adapters};
+    PpoConfig whole =
+        ppo(Stream.concat(Stream.of("name=whole"), Arrays.stream(all)).toArray(String[]::new));
+    PpoConfig parts =
+        ppo(Stream.concat(Stream.of("name=parts"), Arrays.stream(all)).toArray(String[]::new));
+    AlignmentRun.train(whole);
+    AlignmentRun.train(parts, 2, 2, event -> {});
+    AlignmentRun.train(parts);
+    assertThat(AlignmentRun.metrics(parts)).isEqualTo(AlignmentRun.metrics(whole));
+    List<JsonNode> rows = AlignmentRun.steps(whole);
+    for (JsonNode row : rows) {
+      assertThat(number(row, "loss"))
+          .isCloseTo(
+              number(row, "loss_policy_avg") + 0.1 * number(row, "loss_value_avg"), within(1e-6));
+    }
+    assertThat(number(rows.get(0), "critic_values_mean")).isZero();
+    assertThat(number(rows.get(3), "critic_values_mean")).isNotZero();
+    assertThat(AlignmentRun.checkpoint(whole, 4).resolve("models/value")).doesNotExist();
+    assertThat(updates(whole, "policy")).isEqualTo(16);
+    PpoConfig next =
+        AlignmentRun.config(
+            PpoConfig.class,
+            folder,
+            settings("name=next", "model.from=" + folder.resolve("runs/whole")));
+    AlignmentRun.train(next, 1, 1, event -> {});
+    assertThat(number(AlignmentRun.steps(next).get(0), "objective_kl")).isCloseTo(0, within(1e-6));
+  }
+
+  @Test
+  void headHasNoStartOrRateOfItsOwn() {
+    for (String setting :
+        List.of("ppo.value_warmup_steps=2", "ppo.value_learning_rate=0.1")) {
+      assertThatThrownBy(() -> ppo("ppo.critic=head", setting))
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("ppo.critic=head has no weights apart from the policy's");
+    }
+  }
+
   // --- beside the policy's loss ---
 
   private void writeText() throws IOException {
