@@ -53,7 +53,7 @@ import org.apache.hadoop.fs.FileSystem;
 /**
  * The stages sft, ppo and grpo on {@link RandomWalks}, whose optimum is known exactly, as whole
  * runs: fine-tuning must imitate uniform walks, PPO, GRPO and RLOO must find the shortest ones, and
- * with a KL coefficient PPO must end at the optimum of reward and KL. Runs without Spark.
+ * how far PPO ends from the optimum of reward and KL is measured. Runs without Spark.
  *
  * <pre>{@code
  * ./mvnw -q -Pwalks -pl benchmarks -am verify -DskipTests \
@@ -61,8 +61,8 @@ import org.apache.hadoop.fs.FileSystem;
  * }</pre>
  *
  * The arguments are experiments and seeds; {@code optimum} uses the first seed alone, and {@code
- * optimum:0.25} a single coefficient. Runs that are
- * there already are not repeated: delete {@code benchmarks/target/walks} first.
+ * optimum:0.25} a single coefficient. Runs that are there already are not repeated: delete {@code
+ * benchmarks/target/walks} first.
  */
 public final class RandomWalkAlignment {
   private static final Configuration HADOOP = new Configuration();
@@ -228,7 +228,7 @@ public final class RandomWalkAlignment {
         seconds);
   }
 
-  /** To the optimum of a KL coefficient: more completions, and rates that fall to 0. */
+  /** Towards the optimum of a KL coefficient: more completions, and rates that fall to 0. */
   private void approach(String seed, double beta) throws IOException {
     PpoConfig config =
         ppo(
