@@ -180,9 +180,7 @@ public final class LogProbs {
     }
   }
 
-  /**
-   * A tensor on a tape with the loss's gradient of it, element by element.
-   */
+  /** A tensor on a tape with the loss's gradient of it, element by element. */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
   public record Output(Tensor tensor, double[] gradient) {}
 
@@ -239,10 +237,7 @@ public final class LogProbs {
      * @param others such as the values of a head on {@link #hidden}, or a loss of other rows
      */
     public void backward(
-        double[] dLogProbs,
-        double[] dEntropies,
-        List<Output> others,
-        Consumer<NdArray> complete) {
+        double[] dLogProbs, double[] dEntropies, List<Output> others, Consumer<NdArray> complete) {
       int count = values.logProbs().length;
       int size = Math.toIntExact(losses.shape().size());
       if (dLogProbs.length != count || (dEntropies != null && dEntropies.length != count)) {

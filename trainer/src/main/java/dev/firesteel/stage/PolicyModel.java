@@ -38,10 +38,7 @@ final class PolicyModel {
   }
 
   private static LanguageModel declare(
-      ModelConfig config,
-      LoraConfig lora,
-      Tokenizer tokenizer,
-      ParameterSet.Builder parameters) {
+      ModelConfig config, LoraConfig lora, Tokenizer tokenizer, ParameterSet.Builder parameters) {
     Optional<Lora> adapters = lora.adapters();
     LanguageModel model =
         Models.declare(

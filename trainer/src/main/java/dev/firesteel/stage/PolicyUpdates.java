@@ -205,8 +205,7 @@ final class PolicyUpdates {
             step,
             (passes, microBatch) -> {
               ForwardPass pass = passes.get(0);
-              Tensor text =
-                  mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
+              Tensor text = mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
               return policyLoss(pass, minibatch, minibatch.part(microBatch), text, head, sum);
             });
     Measures measures = sum.total(context.collective());
@@ -267,8 +266,7 @@ final class PolicyUpdates {
     sum.add(measures);
     double[] gradient = loss.gradient();
     double[] ofEntropies = coefficient == 0 ? null : bonus.gradient();
-    return TapeLoss.of(
-        value, complete -> now.backward(gradient, ofEntropies, others, complete));
+    return TapeLoss.of(value, complete -> now.backward(gradient, ofEntropies, others, complete));
   }
 
   private void value(long step, Minibatch minibatch, Critic critic, UpdateMeans means) {

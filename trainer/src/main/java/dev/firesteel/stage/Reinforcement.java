@@ -180,12 +180,10 @@ final class Reinforcement implements Objective {
             ? new PretrainingMix(ppo, data.tokenizer(), context)
             : null;
     pool = new ArrayPool(context.backend());
-    boolean head =
-        config instanceof PpoConfig ppo && ppo.ppo().critic() == PpoSection.Critic.HEAD;
+    boolean head = config instanceof PpoConfig ppo && ppo.ppo().critic() == PpoSection.Critic.HEAD;
     ScoredModel withValues =
         head
-            ? PolicyModel.createWithValues(
-                config.model(), config.lora(), data.tokenizer(), context)
+            ? PolicyModel.createWithValues(config.model(), config.lora(), data.tokenizer(), context)
             : null;
     policy =
         head

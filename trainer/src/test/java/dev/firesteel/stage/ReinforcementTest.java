@@ -559,8 +559,7 @@ class ReinforcementTest {
 
   @Test
   void headHasNoStartOrRateOfItsOwn() {
-    for (String setting :
-        List.of("ppo.value_warmup_steps=2", "ppo.value_learning_rate=0.1")) {
+    for (String setting : List.of("ppo.value_warmup_steps=2", "ppo.value_learning_rate=0.1")) {
       assertThatThrownBy(() -> ppo("ppo.critic=head", setting))
           .isInstanceOf(UserException.class)
           .hasMessageContaining("ppo.critic=head has no weights apart from the policy's");
