@@ -53,15 +53,16 @@ import org.apache.hadoop.fs.FileSystem;
 /**
  * The stages sft, ppo and grpo on {@link RandomWalks}, whose optimum is known exactly, as whole
  * runs: fine-tuning must imitate uniform walks, PPO, GRPO and RLOO must find the shortest ones, and
- * with a KL coefficient PPO must end at the optimum of reward and KL. Runs without Spark.
+ * how far PPO ends from the optimum of reward and KL is measured. Runs without Spark.
  *
  * <pre>{@code
  * ./mvnw -q -Pwalks -pl benchmarks -am verify -DskipTests \
  *     -Dbenchmark="ppo,grpo,rloo,optimum 1,2,3"
  * }</pre>
  *
- * The arguments are experiments and seeds; {@code optimum} uses the first seed alone. Runs that are
- * there already are not repeated: delete {@code benchmarks/target/walks} first.
+ * The arguments are experiments and seeds; {@code optimum} uses the first seed alone, and {@code
+ * optimum:0.25} a single coefficient. Runs that are there already are not repeated: delete {@code
+ * benchmarks/target/walks} first.
  */
 public final class RandomWalkAlignment {
   private static final Configuration HADOOP = new Configuration();
@@ -91,6 +92,8 @@ public final class RandomWalkAlignment {
           for (double beta : first ? COEFFICIENTS : new double[0]) {
             walks.approach(seed, beta);
           }
+        } else if (experiment.startsWith("optimum:")) {
+          walks.approach(seed, Double.parseDouble(experiment.substring("optimum:".length())));
         } else {
           walks.optimize(experiment, seed);
         }
@@ -225,16 +228,19 @@ public final class RandomWalkAlignment {
         seconds);
   }
 
-  /** To the optimum of a KL coefficient: more completions, and rates that fall to 0. */
+  /** Towards the optimum of a KL coefficient: more completions, and rates that fall to 0. */
   private void approach(String seed, double beta) throws IOException {
     PpoConfig config =
         ppo(
             "optimum-" + beta,
             seed,
             "rollouts.prompts=256",
-            "training.steps=60",
+            "training.steps=100",
             "training.global_batch_size=128",
+            "update.epochs=2",
+            "optimizer.learning_rate=6e-4",
             "schedule.kind=linear",
+            "ppo.lambda=1",
             "kl.coefficient=" + beta);
     double seconds = train(config);
     Result result = measure(config, referenceOf(seed));
@@ -302,6 +308,7 @@ public final class RandomWalkAlignment {
             List.of(
                 "data.source=none",
                 "runs_folder=" + folder,
+                "compute.threads=1", // the model is small
                 "sample.every=0",
                 "checkpoint.every=0",
                 "evaluation.every=0"));

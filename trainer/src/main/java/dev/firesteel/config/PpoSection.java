@@ -2,6 +2,12 @@ package dev.firesteel.config;
 
 /** Section {@code ppo}: advantages from a value model. */
 public record PpoSection(
+    @Setting(
+            byDefault = "model",
+            meaning =
+                "Where values come from: a `model` of its own, or a `head` on the policy, which has"
+                    + " one loss and one update with it and needs half the memory.")
+        Critic critic,
     @Setting(byDefault = "1.0", meaning = "Discount of later rewards.") double gamma,
     @Setting(
             byDefault = "0.95",
@@ -31,7 +37,25 @@ public record PpoSection(
             meaning = "How far a value may move from that of the rollout. 0: not limited.")
         double valueClip,
     @Setting(byDefault = "0", meaning = "First steps in which only the value model is updated.")
-        int valueWarmupSteps) {
+        int valueWarmupSteps,
+    @Setting(
+            byDefault = "0.0",
+            meaning =
+                "Coefficient of the language-model loss on pretraining_data, which is added to the"
+                    + " policy's loss (PPO-ptx; Ouyang et al. 2022). 0: none.")
+        double pretrainingCoefficient,
+    @Setting(
+            resume = Resume.SAME_DATA,
+            meaning =
+                "Folder of prepared text (`data.path` of a pretraining run) with the policy's"
+                    + " tokenizer.")
+        String pretrainingData) {
+
+  /** Where values come from. */
+  public enum Critic {
+    MODEL,
+    HEAD
+  }
 
   /** What the value model starts from. */
   public enum ValueStart {
@@ -46,5 +70,16 @@ public record PpoSection(
     Require.positive("ppo.value_coefficient", valueCoefficient);
     Require.notNegative("ppo.value_clip", valueClip);
     Require.atLeast("ppo.value_warmup_steps", valueWarmupSteps, 0);
+    Require.that(
+        critic == Critic.MODEL
+            || (valueStart == ValueStart.POLICY && valueLearningRate == 0 && valueWarmupSteps == 0),
+        "ppo.critic=head has no weights apart from the policy's, got ppo.value_start,"
+            + " ppo.value_learning_rate or ppo.value_warmup_steps: leave them out, or set"
+            + " ppo.critic=model");
+    Require.notNegative("ppo.pretraining_coefficient", pretrainingCoefficient);
+    Require.that(
+        (pretrainingCoefficient > 0) == !pretrainingData.isEmpty(),
+        "ppo.pretraining_coefficient and ppo.pretraining_data must be given together, got only one:"
+            + " give both or neither");
   }
 }

@@ -23,7 +23,13 @@ public record UpdateConfig(
             meaning =
                 "Approximate KL of a minibatch from the policy that sampled, above which the updates"
                     + " after it are left out of the step. 0: none.")
-        double maxKl) {
+        double maxKl,
+    @Setting(
+            byDefault = "0.0",
+            meaning =
+                "Decay of the exponential moving average of the policy's weights (0.992 in"
+                    + " DeepSpeed-Chat), which checkpoints hold as the model `ema`. 0: none.")
+        double emaDecay) {
 
   public UpdateConfig {
     Require.atLeast("update.epochs", epochs, 1);
@@ -34,5 +40,6 @@ public record UpdateConfig(
         "update.dual_clip must be 0 or greater than 1, got " + dualClip);
     Require.notNegative("update.entropy_coefficient", entropyCoefficient);
     Require.notNegative("update.max_kl", maxKl);
+    Require.fraction("update.ema_decay", emaDecay);
   }
 }

@@ -122,6 +122,10 @@ public final class LossMetrics {
   /** Mean estimate of the KL from the reference per token. */
   public static final Metric KL = Metric.of("kl", "KL", Unit.NONE);
 
+  /** Mean cross-entropy of the pretraining text that PPO-ptx mixes in. */
+  public static final Metric LOSS_PRETRAINING =
+      Metric.of("loss_pretraining_avg", "pretraining loss", Unit.NONE).offProgressLine();
+
   /** Mean value loss. */
   public static final Metric LOSS_VALUE =
       Metric.of("loss_value_avg", "value loss", Unit.NONE).offProgressLine();

@@ -11,6 +11,7 @@ import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
 import dev.firesteel.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -89,12 +90,9 @@ public final class LogProbs {
             adapted
                 ? ForwardPass.inference(tape, model.parameters())
                 : ForwardPass.withoutAdapters(tape, model.parameters());
-        Tensor losses =
-            losses(
-                pass,
-                Arrays.copyOfRange(ids, start, end),
-                Arrays.copyOfRange(targets, start, end),
-                layout.rows(row, Math.min(rows, row + microBatch)));
+        RowLayout part = layout.rows(row, Math.min(rows, row + microBatch));
+        Tensor hidden = hidden(pass, Arrays.copyOfRange(ids, start, end), part);
+        Tensor losses = losses(pass, hidden, Arrays.copyOfRange(targets, start, end));
         download(losses, start, all);
       }
     }
@@ -123,7 +121,8 @@ public final class LogProbs {
     }
     requireRows(ids, targets, layout);
     boolean dropped = pass.droppedOut();
-    Tensor losses = losses(pass, ids, targets, layout);
+    Tensor hidden = hidden(pass, ids, layout);
+    Tensor losses = losses(pass, hidden, targets);
     if (!dropped && pass.droppedOut()) {
       throw UserException.usage(
           "Training on log-probabilities requires adapters without dropout, because the first"
@@ -133,7 +132,7 @@ public final class LogProbs {
     TokenLogProbs values =
         new TokenLogProbs(new double[ids.length], entropies ? new double[ids.length] : null);
     download(losses, 0, values);
-    return new Recorded(losses, values);
+    return new Recorded(hidden, losses, values);
   }
 
   private static void requireRows(int[] ids, int[] targets, RowLayout layout) {
@@ -153,12 +152,15 @@ public final class LogProbs {
     }
   }
 
-  /** [B, T], or [2, B, T] with entropies. */
-  private Tensor losses(ForwardPass pass, int[] ids, int[] targets, RowLayout layout) {
+  private Tensor hidden(ForwardPass pass, int[] ids, RowLayout layout) {
     Shape shape = Shape.of(layout.batch(), layout.tokens());
-    Tape tape = pass.tape();
-    Tensor hidden = model.hidden(pass, tape.constant(ids, shape), layout);
-    Tensor wanted = tape.constant(targets, shape);
+    return model.hidden(pass, pass.tape().constant(ids, shape), layout);
+  }
+
+  /** [B, T], or [2, B, T] with entropies. */
+  private Tensor losses(ForwardPass pass, Tensor hidden, int... targets) {
+    Shape shape = Shape.of(hidden.shape().dim(0), hidden.shape().dim(1));
+    Tensor wanted = pass.tape().constant(targets, shape);
     return entropies
         ? model.tokenLossesAndEntropies(pass, hidden, wanted, temperature)
         : model.tokenLosses(pass, hidden, wanted, temperature);
@@ -178,16 +180,27 @@ public final class LogProbs {
     }
   }
 
+  /** A tensor on a tape with the loss's gradient of it, element by element. */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  public record Output(Tensor tensor, double[] gradient) {}
+
   /**
    * Log-probabilities on a training tape, whose backward pass begins with gradients of the host.
    */
   public static final class Recorded {
+    private final Tensor hidden;
     private final Tensor losses;
     private final TokenLogProbs values;
 
-    private Recorded(Tensor losses, TokenLogProbs values) {
+    private Recorded(Tensor hidden, Tensor losses, TokenLogProbs values) {
+      this.hidden = hidden;
       this.losses = losses;
       this.values = values;
+    }
+
+    /** The model's last hidden states, [B, T, C]. */
+    public Tensor hidden() {
+      return hidden;
     }
 
     /** The values, with the bits of {@link LogProbs#compute}. */
@@ -215,6 +228,16 @@ public final class LogProbs {
      *     were not computed
      */
     public void backward(double[] dLogProbs, double[] dEntropies, Consumer<NdArray> complete) {
+      backward(dLogProbs, dEntropies, List.of(), complete);
+    }
+
+    /**
+     * The same with other outputs on the same tape, of which the loss is made, too.
+     *
+     * @param others such as the values of a head on {@link #hidden}, or a loss of other rows
+     */
+    public void backward(
+        double[] dLogProbs, double[] dEntropies, List<Output> others, Consumer<NdArray> complete) {
       int count = values.logProbs().length;
       int size = Math.toIntExact(losses.shape().size());
       if (dLogProbs.length != count || (dEntropies != null && dEntropies.length != count)) {
@@ -229,16 +252,29 @@ public final class LogProbs {
         throw new IllegalArgumentException(
             "logProbs: a gradient of entropies requires LogProbs.withEntropies(), got one without");
       }
-      double[] gradient = new double[size];
+      int all = size + others.stream().mapToInt(other -> other.gradient().length).sum();
+      double[] gradient = new double[all];
       for (int i = 0; i < count; i++) {
         gradient[i] = -dLogProbs[i];
       }
       if (dEntropies != null) {
         System.arraycopy(dEntropies, 0, gradient, count, count);
       }
+      Tensor outputs = losses;
+      if (!others.isEmpty()) {
+        Tensor[] parts = new Tensor[others.size()];
+        int at = size;
+        for (int i = 0; i < parts.length; i++) {
+          double[] one = others.get(i).gradient();
+          parts[i] = others.get(i).tensor().reshape(one.length);
+          System.arraycopy(one, 0, gradient, at, one.length);
+          at += one.length;
+        }
+        outputs = losses.reshape(size).concat(0, parts);
+      }
       Tape tape = losses.tape();
       DType type = losses.array().dtype();
-      tape.backward(losses, tape.constant(gradient, type, losses.shape()).array(), complete);
+      tape.backward(outputs, tape.constant(gradient, type, outputs.shape()).array(), complete);
     }
   }
 }

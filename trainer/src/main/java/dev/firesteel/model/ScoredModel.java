@@ -62,6 +62,20 @@ public final class ScoredModel implements AutoCloseable {
     return declare(config, projections, VALUE_HEAD, Initializer.constant(0), true);
   }
 
+  /**
+   * Declares a head of values, which starts at 0, on a language model: its numbers come from the
+   * model's last hidden states, and its parameters are among the model's.
+   *
+   * @param parameters on which the model was declared, before they are built
+   */
+  public static ScoredModel valueHead(LanguageModel model, ParameterSet.Builder parameters) {
+    return new ScoredModel(
+        model,
+        new ScalarHead(
+            parameters, VALUE_HEAD, model.config().width(), true, Initializer.constant(0)),
+        null);
+  }
+
   private static ScoredModel declare(
       ModelConfig config,
       Projections projections,
@@ -102,7 +116,17 @@ public final class ScoredModel implements AutoCloseable {
    * @return [B, T]
    */
   public Tensor values(ForwardPass pass, Tensor ids, RowLayout layout) {
-    return head.apply(pass, backbone.hidden(pass, ids, layout));
+    return values(pass, backbone.hidden(pass, ids, layout));
+  }
+
+  /**
+   * A number for each token.
+   *
+   * @param hidden [B, T, C], from {@link LanguageModel#hidden} of the {@link #backbone}
+   * @return [B, T]
+   */
+  public Tensor values(ForwardPass pass, Tensor hidden) {
+    return head.apply(pass, hidden);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.firesteel.config.LoraConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
+import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Projections;
@@ -21,6 +22,23 @@ final class PolicyModel {
   static LanguageModel create(
       ModelConfig config, LoraConfig lora, Tokenizer tokenizer, TrainingContext context) {
     ParameterSet.Builder parameters = ParameterSet.builder();
+    LanguageModel model = declare(config, lora, tokenizer, parameters);
+    parameters.build().allocate(context.backend(), DType.F32);
+    return model;
+  }
+
+  /** Declares and allocates the model with a head of values, all of which is trained. */
+  static ScoredModel createWithValues(
+      ModelConfig config, LoraConfig lora, Tokenizer tokenizer, TrainingContext context) {
+    ParameterSet.Builder parameters = ParameterSet.builder();
+    ScoredModel model =
+        ScoredModel.valueHead(declare(config, lora, tokenizer, parameters), parameters);
+    parameters.build().allocate(context.backend(), DType.F32);
+    return model;
+  }
+
+  private static LanguageModel declare(
+      ModelConfig config, LoraConfig lora, Tokenizer tokenizer, ParameterSet.Builder parameters) {
     Optional<Lora> adapters = lora.adapters();
     LanguageModel model =
         Models.declare(
@@ -30,7 +48,6 @@ final class PolicyModel {
     if (adapters.isPresent()) {
       Lora.freezeBase(parameters);
     }
-    parameters.build().allocate(context.backend(), DType.F32);
     return model;
   }
 

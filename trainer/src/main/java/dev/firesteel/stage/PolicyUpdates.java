@@ -1,7 +1,6 @@
 package dev.firesteel.stage;
 
 import dev.firesteel.array.Shape;
-import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.config.KlConfig;
 import dev.firesteel.config.PpoSection;
@@ -13,6 +12,7 @@ import dev.firesteel.example.TrainedTokens;
 import dev.firesteel.loss.EntropyBonus;
 import dev.firesteel.loss.HostLoss;
 import dev.firesteel.loss.KlPenalty;
+import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.loss.LossMetrics;
 import dev.firesteel.loss.PolicyLoss;
 import dev.firesteel.loss.TokenGroups;
@@ -46,17 +46,23 @@ final class PolicyUpdates {
   private final LossAverage average;
   private final TrainingContext context;
   private final PolicyLoss policyLoss;
+  private final PretrainingMix mix; // null: none
 
+  /**
+   * @param mixOrNull a language-model loss beside the policy's
+   */
   PolicyUpdates(
       RlConfig config,
       LanguageModel policy,
       Learner learner,
       LossAverage average,
+      PretrainingMix mixOrNull,
       TrainingContext context) {
     this.config = config;
     this.policy = policy;
     this.learner = learner;
     this.average = average;
+    mix = mixOrNull;
     this.context = context;
     UpdateConfig update = config.update();
     policyLoss =
@@ -66,8 +72,17 @@ final class PolicyUpdates {
             update.dualClip() == 0 ? Double.POSITIVE_INFINITY : update.dualClip());
   }
 
-  /** A value model with its learner. */
-  record Critic(PpoSection settings, ScoredModel model, Learner learner) {}
+  /**
+   * What gives values.
+   *
+   * @param model a value model, or the policy with its head
+   * @param learner null with a head, which the policy's learner trains
+   */
+  record Critic(PpoSection settings, ScoredModel model, Learner learner) {
+    boolean isHead() {
+      return learner == null;
+    }
+  }
 
   /**
    * Updates the models.
@@ -87,14 +102,15 @@ final class PolicyUpdates {
         Minibatch minibatch =
             new Minibatch(sampled, credit, Arrays.copyOfRange(order, from, from + size), beta);
         if (policyTrains) {
-          Measures measures = policy(step, minibatch, means);
+          int update = (epoch * order.length + from) / size;
+          Measures measures = policy(step, update, minibatch, critic, means);
           skipped |= means.lastSkipped();
           near = isNear(measures);
           if (epoch == 0 && from == 0) {
             requireSameProbabilities(measures);
           }
         }
-        if (critic != null) {
+        if (critic != null && !critic.isHead()) {
           value(step, minibatch, critic, means);
           skipped |= means.lastSkipped();
         }
@@ -180,19 +196,30 @@ final class PolicyUpdates {
   private record Part(
       DocumentRows rows, int[] completions, TokenGroups all, TokenGroups included) {}
 
-  private Measures policy(long step, Minibatch minibatch, UpdateMeans means) {
+  private Measures policy(
+      long step, int number, Minibatch minibatch, Critic critic, UpdateMeans means) {
     MeasureSum sum = new MeasureSum(config.training().microBatches());
+    Critic head = critic != null && critic.isHead() ? critic : null;
     Update update =
         learner.update(
-            step, (passes, microBatch) -> policyLoss(passes.get(0), minibatch, microBatch, sum));
+            step,
+            (passes, microBatch) -> {
+              ForwardPass pass = passes.get(0);
+              Tensor text = mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
+              return policyLoss(pass, minibatch, minibatch.part(microBatch), text, head, sum);
+            });
     Measures measures = sum.total(context.collective());
     means.add(update.measures().with(measures), update.skipped());
     return measures;
   }
 
   private TapeLoss policyLoss(
-      ForwardPass pass, Minibatch minibatch, int microBatch, MeasureSum sum) {
-    Part part = minibatch.part(microBatch);
+      ForwardPass pass,
+      Minibatch minibatch,
+      Part part,
+      Tensor textOrNull,
+      Critic headOrNull,
+      MeasureSum sum) {
     DocumentRows rows = part.rows();
     LogProbs.Recorded now =
         LogProbs.of(policy, config.rollouts().temperature())
@@ -220,11 +247,26 @@ final class PolicyUpdates {
     double coefficient = config.update().entropyCoefficient();
     HostLoss bonus =
         new EntropyBonus(coefficient).of(now.values().entropies(), weights, minibatch.denominator);
-    sum.add(loss.measures().and(bonus.measures()));
+    LossMeasures measures = loss.measures().and(bonus.measures());
+    double value = loss.loss() + bonus.loss();
+    List<LogProbs.Output> others = new ArrayList<>();
+    if (textOrNull != null) {
+      double ofText = textOrNull.item();
+      measures = measures.share(LossMetrics.LOSS_PRETRAINING, ofText);
+      value += mix.coefficient() * ofText;
+      others.add(new LogProbs.Output(textOrNull, new double[] {mix.coefficient()}));
+    }
+    if (headOrNull != null) {
+      Tensor values = headOrNull.model().values(pass, now.hidden());
+      HostLoss ofValues = valueLoss(values, minibatch, part, headOrNull);
+      measures = measures.and(ofValues.measures());
+      value += ofValues.loss();
+      others.add(new LogProbs.Output(values, ofValues.gradient()));
+    }
+    sum.add(measures);
     double[] gradient = loss.gradient();
-    return TapeLoss.of(
-        loss.loss() + bonus.loss(),
-        complete -> now.backward(gradient, coefficient == 0 ? null : bonus.gradient(), complete));
+    double[] ofEntropies = coefficient == 0 ? null : bonus.gradient();
+    return TapeLoss.of(value, complete -> now.backward(gradient, ofEntropies, others, complete));
   }
 
   private void value(long step, Minibatch minibatch, Critic critic, UpdateMeans means) {
@@ -246,22 +288,24 @@ final class PolicyUpdates {
     Shape shape = Shape.of(rows.count(), rows.layout().tokens());
     Tensor values =
         critic.model().values(pass, pass.tape().constant(rows.ids(), shape), rows.layout());
-    double[] now = new double[rows.ids().length];
-    Backend backend = context.backend();
-    backend.download(values.array(), now, 0);
-    PpoSection settings = critic.settings();
-    HostLoss loss =
-        new ValueLoss(
-                settings.valueClip() == 0 ? Double.POSITIVE_INFINITY : settings.valueClip(),
-                settings.valueCoefficient())
-            .of(
-                now,
-                minibatch.toRows(part, minibatch.sampled.values()),
-                minibatch.toRows(part, minibatch.credit.returns()),
-                part.all().tokenWeights(),
-                minibatch.tokens);
+    HostLoss loss = valueLoss(values, minibatch, part, critic);
     sum.add(loss.measures());
     return TapeLoss.of(loss.loss(), values, loss.gradient());
+  }
+
+  private HostLoss valueLoss(Tensor values, Minibatch minibatch, Part part, Critic critic) {
+    double[] now = new double[part.rows().ids().length];
+    context.backend().download(values.array(), now, 0);
+    PpoSection settings = critic.settings();
+    return new ValueLoss(
+            settings.valueClip() == 0 ? Double.POSITIVE_INFINITY : settings.valueClip(),
+            settings.valueCoefficient())
+        .of(
+            now,
+            minibatch.toRows(part, minibatch.sampled.values()),
+            minibatch.toRows(part, minibatch.credit.returns()),
+            part.all().tokenWeights(),
+            minibatch.tokens);
   }
 
   /**

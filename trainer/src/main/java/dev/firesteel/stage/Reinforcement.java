@@ -57,6 +57,7 @@ final class Reinforcement implements Objective {
 
   private static final String REFERENCE = "reference_crc32c";
   private static final String REWARD = "reward_crc32c";
+  private static final String PRETRAINING = "pretraining_sha256";
 
   private final RlConfig config;
   private final ExampleData data;
@@ -64,6 +65,7 @@ final class Reinforcement implements Objective {
   private final ExampleOrder order;
   private final RankShare share;
   private final CreditAssignment credit;
+  private final PretrainingMix mix; // null: none
   private final PromptSample sample;
 
   // Released by close().
@@ -72,8 +74,9 @@ final class Reinforcement implements Objective {
   private final Learner learner;
   private final LanguageModel reference; // null: the policy without its adapters
   private final RewardSum rewards;
-  private final ScoredModel value; // null without a value model
+  private final ScoredModel value; // null without values; with a head, the policy's
   private final Learner valueLearner; // null without a value model
+  private final AveragedModel average; // null: none
 
   private final RolloutPhase rollouts;
   private final PolicyUpdates updates;
@@ -125,7 +128,7 @@ final class Reinforcement implements Objective {
     if (config.kl().place() == KlConfig.Place.LOSS) {
       metrics.add(LossMetrics.KL);
     }
-    if (config instanceof PpoConfig) {
+    if (config instanceof PpoConfig ppo) {
       metrics.addAll(
           List.of(
               LossMetrics.LOSS_VALUE,
@@ -133,6 +136,9 @@ final class Reinforcement implements Objective {
               RlMetrics.RETURNS_MEAN,
               RlMetrics.VALUES_MEAN,
               RlMetrics.EXPLAINED_VARIANCE));
+      if (ppo.ppo().pretrainingCoefficient() > 0) {
+        metrics.add(LossMetrics.LOSS_PRETRAINING);
+      }
     } else {
       metrics.addAll(List.of(RlMetrics.REWARD_STD, RlMetrics.FRAC_REWARD_ZERO_STD));
     }
@@ -170,8 +176,20 @@ final class Reinforcement implements Objective {
     order = new ExampleOrder(data.train(), config.seed());
     share = new RankShare(context.collective());
     credit = new CreditAssignment(config);
+    mix =
+        config instanceof PpoConfig ppo && ppo.ppo().pretrainingCoefficient() > 0
+            ? new PretrainingMix(ppo, data.tokenizer(), context)
+            : null;
     pool = new ArrayPool(context.backend());
-    policy = PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
+    boolean head = config instanceof PpoConfig ppo && ppo.ppo().critic() == PpoSection.Critic.HEAD;
+    ScoredModel withValues =
+        head
+            ? PolicyModel.createWithValues(config.model(), config.lora(), data.tokenizer(), context)
+            : null;
+    policy =
+        head
+            ? withValues.backbone()
+            : PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context);
     requireNoDropout();
     learner = new Learner(policy, LearnerSettings.of(config), context, pool);
     boolean adapted = policy.adapters().isPresent();
@@ -188,7 +206,10 @@ final class Reinforcement implements Objective {
             pool,
             config.training().microBatchSize());
     credit.name(rewards.names());
-    if (config instanceof PpoConfig ppo) {
+    if (head) {
+      value = withValues;
+      valueLearner = null;
+    } else if (config instanceof PpoConfig ppo) {
       value =
           ScoredModel.value(
               config.model().forTokenizer(data.tokenizer().vocabularySize()), Projections.DENSE);
@@ -204,6 +225,14 @@ final class Reinforcement implements Objective {
       value = null;
       valueLearner = null;
     }
+    double decay = config.update().emaDecay();
+    average =
+        decay == 0
+            ? null
+            : new AveragedModel(
+                policy,
+                PolicyModel.create(config.model(), config.lora(), data.tokenizer(), context),
+                decay);
     double temperature = config.rollouts().temperature();
     rollouts =
         new RolloutPhase(
@@ -217,7 +246,7 @@ final class Reinforcement implements Objective {
             rewards,
             share,
             pool);
-    updates = new PolicyUpdates(config, policy, learner, average(), context);
+    updates = new PolicyUpdates(config, policy, learner, lossAverage(), mix, context);
     sample = new PromptSample(config.sample(), config.seed(), data, policy, pool);
   }
 
@@ -229,7 +258,7 @@ final class Reinforcement implements Objective {
     }
   }
 
-  private LossAverage average() {
+  private LossAverage lossAverage() {
     return config instanceof GrpoConfig grpo
         ? grpo.grpo().estimator().average()
         : LossAverage.TOKENS;
@@ -239,8 +268,11 @@ final class Reinforcement implements Objective {
   public List<StageModel> models() {
     List<StageModel> models = new ArrayList<>();
     models.add(StageModel.trained("policy", policy, learner));
-    if (value != null) {
+    if (valueLearner != null) {
       models.add(StageModel.trained("value", value.backbone(), valueLearner));
+    }
+    if (average != null) {
+      models.add(StageModel.frozen("ema", average.model()));
     }
     return models;
   }
@@ -249,7 +281,10 @@ final class Reinforcement implements Objective {
   public void initialize() {
     PolicyModel.initialize(policy, config.model(), config.seed(), data.tokenizer(), context);
     loadReference();
-    if (value != null) {
+    if (average != null) {
+      average.start();
+    }
+    if (valueLearner != null) {
       value.parameters().initialize(config.seed());
       String from =
           ((PpoConfig) config).ppo().valueStart() == PpoSection.ValueStart.REWARD
@@ -283,6 +318,9 @@ final class Reinforcement implements Objective {
             : credit.withGroups(((GrpoConfig) config).grpo(), sampled);
     long began = System.nanoTime();
     PolicyUpdates.Result result = updates.run(step, sampled, assigned, beta, critic());
+    if (average != null) {
+      average.update();
+    }
     double updateMillis = (System.nanoTime() - began) / 1e6;
     credit.update(assigned.kl(), sampled.episodes().size());
     Measures measures =
@@ -340,6 +378,9 @@ final class Reinforcement implements Objective {
     cursor.put("next_prompt", step * config.rollouts().prompts());
     cursor.put(REFERENCE, checksum(reference));
     cursor.put(REWARD, checksum(rewards.model().map(ScoredModel::backbone).orElse(null)));
+    if (mix != null) {
+      cursor.put(PRETRAINING, mix.sha256());
+    }
     return cursor;
   }
 
@@ -359,6 +400,11 @@ final class Reinforcement implements Objective {
         checksum(rewards.model().map(ScoredModel::backbone).orElse(null)),
         "rewards.model",
         config.rewards().model());
+    if (mix != null && !mix.sha256().equals(cursor.path(PRETRAINING).asText())) {
+      throw UserException.usage(
+          "ppo.pretraining_data must be the text that the run began with, got another one in %s: restore it, or train under another name (name=...)"
+              .formatted(((PpoConfig) config).ppo().pretrainingData()));
+    }
   }
 
   private static void require(
@@ -373,13 +419,15 @@ final class Reinforcement implements Objective {
   @Override
   @SuppressWarnings("try") // Closed in reverse order.
   public void close() {
+    ScoredModel ownValue = valueLearner == null ? null : value;
     try (pool;
         policy;
         learner;
         reference;
         rewards;
-        value;
-        valueLearner) {
+        ownValue;
+        valueLearner;
+        average) {
       // No other resources are held.
     }
   }

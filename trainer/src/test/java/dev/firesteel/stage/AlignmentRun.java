@@ -18,7 +18,10 @@ import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.data.DatasetManifest;
 import dev.firesteel.data.ExampleFolder;
+import dev.firesteel.data.ShardWriter;
+import dev.firesteel.data.TokenEncoding;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleKind;
 import dev.firesteel.example.TrainedTokens;
@@ -146,6 +149,33 @@ final class AlignmentRun {
       List<Example> validation) {
     ExampleFolder.write(
         new org.apache.hadoop.fs.Path(folder.toUri()), kind, tokenizer, train, validation, HADOOP);
+  }
+
+  /** Writes a prepared text, as that of a pretraining run. */
+  static void writeText(Path folder, Tokenizer tokenizer, String text) throws IOException {
+    Files.createDirectories(folder);
+    Files.writeString(folder.resolve("tokenizer.json"), tokenizer.toJson());
+    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(folder.toUri());
+    try (ShardWriter writer =
+        new ShardWriter(
+            HadoopFiles.fileSystem(path, HADOOP), path, "train-00000", TokenEncoding.UINT16)) {
+      int[] tokens = tokenizer.encode(text);
+      writer.add(tokens);
+      new DatasetManifest(
+              DatasetManifest.VERSION,
+              "none",
+              "00",
+              new DatasetManifest.Inputs(1, 10, "11"),
+              new DatasetManifest.TokenizerInfo(
+                  "tokenizer.json", tokenizer.sha256(), tokenizer.vocabularySize()),
+              TokenEncoding.UINT16,
+              "tail",
+              new DatasetManifest.DocumentCounts(1, 0, 0, 0, 0, 0, 1),
+              new DatasetManifest.SplitInfo(
+                  1, tokens.length, text.length(), List.of(writer.finish())),
+              new DatasetManifest.SplitInfo(0, 0, 0, List.of()))
+          .write(path, HADOOP);
+    }
   }
 
   /** A stage's configuration, with data and runs below {@code folder}. */

@@ -8,14 +8,20 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.firesteel.backend.Backend;
+import dev.firesteel.backend.reference.ReferenceBackend;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.GrpoConfig;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleKind;
+import dev.firesteel.format.huggingface.ModelDirectory;
+import dev.firesteel.model.LanguageModel;
+import dev.firesteel.nn.Parameter;
 import dev.firesteel.reward.RewardFunction;
 import dev.firesteel.reward.ScoredText;
+import dev.firesteel.tokenizer.CharTokenizer;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,6 +33,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileSystem;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -514,6 +522,173 @@ class ReinforcementTest {
                 .max()
                 .orElseThrow())
         .isPositive();
+  }
+
+  // --- a head of values on the policy ---
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lora.rank=0", "lora.rank=2"})
+  void valuesOfAHeadHaveOneLossAndOneUpdateWithThePolicy(String adapters) throws IOException {
+    String[] all = {"ppo.critic=head", "training.steps=4", "kl.coefficient=0", adapters};
+    PpoConfig whole =
+        ppo(Stream.concat(Stream.of("name=whole"), Arrays.stream(all)).toArray(String[]::new));
+    PpoConfig parts =
+        ppo(Stream.concat(Stream.of("name=parts"), Arrays.stream(all)).toArray(String[]::new));
+    AlignmentRun.train(whole);
+    AlignmentRun.train(parts, 2, 2, event -> {});
+    AlignmentRun.train(parts);
+    assertThat(AlignmentRun.metrics(parts)).isEqualTo(AlignmentRun.metrics(whole));
+    List<JsonNode> rows = AlignmentRun.steps(whole);
+    for (JsonNode row : rows) {
+      assertThat(number(row, "loss"))
+          .isCloseTo(
+              number(row, "loss_policy_avg") + 0.1 * number(row, "loss_value_avg"), within(1e-6));
+    }
+    assertThat(number(rows.get(0), "critic_values_mean")).isZero();
+    assertThat(number(rows.get(3), "critic_values_mean")).isNotZero();
+    assertThat(AlignmentRun.checkpoint(whole, 4).resolve("models/value")).doesNotExist();
+    assertThat(updates(whole, "policy")).isEqualTo(16);
+    PpoConfig next =
+        AlignmentRun.config(
+            PpoConfig.class,
+            folder,
+            settings("name=next", "model.from=" + folder.resolve("runs/whole")));
+    AlignmentRun.train(next, 1, 1, event -> {});
+    assertThat(number(AlignmentRun.steps(next).get(0), "objective_kl")).isCloseTo(0, within(1e-6));
+  }
+
+  @Test
+  void headHasNoStartOrRateOfItsOwn() {
+    for (String setting : List.of("ppo.value_warmup_steps=2", "ppo.value_learning_rate=0.1")) {
+      assertThatThrownBy(() -> ppo("ppo.critic=head", setting))
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("ppo.critic=head has no weights apart from the policy's");
+    }
+  }
+
+  // --- beside the policy's loss ---
+
+  private void writeText() throws IOException {
+    AlignmentRun.writeText(
+        folder.resolve("text"),
+        AlignmentRun.LETTERS,
+        "abcdefgh".repeat(40) + "hgfedcba".repeat(40));
+  }
+
+  private String[] withText(String... more) {
+    return Stream.concat(
+            Stream.of(
+                "ppo.pretraining_coefficient=0.5",
+                "ppo.pretraining_data=" + folder.resolve("text")),
+            Arrays.stream(more))
+        .toArray(String[]::new);
+  }
+
+  @Test
+  void pretrainingLossIsAddedAndFalls() throws IOException {
+    writeText();
+    PpoConfig config = ppo(withText("training.steps=6", "optimizer.learning_rate=0.01"));
+    AlignmentRun.train(config);
+    List<JsonNode> rows = AlignmentRun.steps(config);
+    for (JsonNode row : rows) {
+      assertThat(number(row, "loss"))
+          .isCloseTo(
+              number(row, "loss_policy_avg") + 0.5 * number(row, "loss_pretraining_avg"),
+              within(1e-6));
+    }
+    assertThat(number(rows.get(5), "loss_pretraining_avg"))
+        .isLessThan(number(rows.get(0), "loss_pretraining_avg") - 0.3);
+    PpoConfig without = ppo("name=without", "training.steps=1");
+    AlignmentRun.train(without);
+    assertThat(AlignmentRun.steps(without).get(0).has("loss_pretraining_avg")).isFalse();
+  }
+
+  @Test
+  void pretrainingLossDependsOnNeitherRanksNorResumes() throws IOException {
+    writeText();
+    PpoConfig one = ppo(withText("name=one"));
+    PpoConfig two = ppo(withText("name=two"));
+    AlignmentRun.train(one);
+    AlignmentRun.train(two, 2, 1, event -> {});
+    AlignmentRun.train(two);
+    assertThat(AlignmentRun.metrics(two)).isEqualTo(AlignmentRun.metrics(one));
+    assertThat(AlignmentRun.file(two, 3, "model.safetensors"))
+        .isEqualTo(AlignmentRun.file(one, 3, "model.safetensors"));
+  }
+
+  @Test
+  void refusesAnotherPretrainingTextAtResume() throws IOException {
+    writeText();
+    PpoConfig config = ppo(withText());
+    AlignmentRun.train(config, 1, 1, event -> {});
+    AlignmentRun.writeText(folder.resolve("text"), AlignmentRun.LETTERS, "abab".repeat(100));
+    assertThatThrownBy(() -> AlignmentRun.train(config))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("ppo.pretraining_data must be the text that the run began with");
+  }
+
+  @Test
+  void refusesAPretrainingTextOfAnotherTokenizer() throws IOException {
+    AlignmentRun.writeText(
+        folder.resolve("text"),
+        CharTokenizer.train(List.of("abc").iterator()).withEndOfText(),
+        "abc".repeat(100));
+    assertThatThrownBy(() -> AlignmentRun.train(ppo(withText())))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("ppo.pretraining_data must be prepared with the policy's tokenizer");
+  }
+
+  @Test
+  void checkpointsHoldTheAverageOfThePolicy() throws IOException {
+    String[] all = {"update.ema_decay=0.75", "training.steps=4"};
+    PpoConfig whole =
+        ppo(Stream.concat(Stream.of("name=whole"), Arrays.stream(all)).toArray(String[]::new));
+    PpoConfig parts =
+        ppo(Stream.concat(Stream.of("name=parts"), Arrays.stream(all)).toArray(String[]::new));
+    AlignmentRun.train(whole);
+    AlignmentRun.train(parts, 1, 2, event -> {});
+    AlignmentRun.train(parts);
+    assertThat(AlignmentRun.file(parts, 4, "models/ema/model.safetensors"))
+        .isEqualTo(AlignmentRun.file(whole, 4, "models/ema/model.safetensors"));
+    float[] average = weights(folder.resolve("model"));
+    for (int step = 1; step <= 4; step++) {
+      float[] policy = weights(AlignmentRun.checkpoint(whole, step));
+      for (int i = 0; i < average.length; i++) {
+        average[i] = (float) (0.75 * average[i] + 0.25 * policy[i]);
+      }
+      assertThat(weights(AlignmentRun.checkpoint(whole, step).resolve("models/ema")))
+          .containsExactly(average, Offset.offset(1e-6f));
+    }
+    PpoConfig plain = ppo("name=plain", "training.steps=4");
+    AlignmentRun.train(plain);
+    assertThat(AlignmentRun.file(plain, 4, "model.safetensors"))
+        .isEqualTo(AlignmentRun.file(whole, 4, "model.safetensors"));
+  }
+
+  private static float[] weights(Path directory) throws IOException {
+    try (Backend backend = new ReferenceBackend();
+        LanguageModel model =
+            ModelDirectory.read(
+                FileSystem.getLocal(AlignmentRun.HADOOP),
+                new org.apache.hadoop.fs.Path(directory.toUri()),
+                backend,
+                notice -> {})) {
+      List<float[]> all = new ArrayList<>();
+      int size = 0;
+      for (Parameter parameter : model.parameters().parameters()) {
+        float[] one = new float[Math.toIntExact(parameter.size())];
+        backend.download(model.parameters().weights().view(parameter), one, 0);
+        all.add(one);
+        size += one.length;
+      }
+      float[] joined = new float[size];
+      int at = 0;
+      for (float[] one : all) {
+        System.arraycopy(one, 0, joined, at, one.length);
+        at += one.length;
+      }
+      return joined;
+    }
   }
 
   @ParameterizedTest
