@@ -7,6 +7,7 @@ import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
+import dev.firesteel.spark.cli.PipelineCommand;
 import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PpoCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
@@ -54,6 +55,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       DpoCommand.class,
       PpoCommand.class,
       GrpoCommand.class,
+      PipelineCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

@@ -67,8 +67,7 @@ class AlignmentStagesTest {
         "lora.rank=4",
         "optimizer.learning_rate=1e-2",
         "training.steps=10");
-    assertThat(text(out))
-        .contains("Read 40 records, kept 40", "[[ab ba");
+    assertThat(text(out)).contains("Read 40 records, kept 40", "[[ab ba");
     assertThat(loss("sft", "val_loss", 10)).isLessThan(loss("sft", "val_loss", 0));
   }
 

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -20,20 +19,15 @@ import java.util.stream.Stream;
  * pixel, the lowest and the highest are drawn: no peak is lost.
  */
 public final class LineChart {
-  static final int WIDTH = 680;
+  static final int WIDTH = Svg.WIDTH;
   static final int MOST_MARKED = 30;
   private static final int PLOT_HEIGHT = 230;
-  private static final int RIGHT = WIDTH - 14;
+  private static final int RIGHT = Svg.RIGHT;
   private static final int LEGEND_TOP = 36;
   private static final int LEGEND_ROW = 18;
-  private static final int FONT = 12;
-  private static final int TITLE_FONT = 14;
-
-  /** Width of a character, on the safe side for common fonts: no text may run into the next. */
-  private static final double CHARACTER = 0.62 * FONT;
-
+  private static final int FONT = Svg.FONT;
   private static final int SWATCH = 18;
-  private static final int GAP = 6;
+  private static final int GAP = Svg.GAP;
 
   private final String title;
   private final List<Series> series;
@@ -114,33 +108,16 @@ public final class LineChart {
     Axis steps = Axis.ofSteps(points().mapToLong(Point::step).max().orElseThrow());
     Axis values = values();
     double labels =
-        values.ticks().stream().mapToDouble(tick -> width(values.label(tick))).max().orElseThrow();
+        values.ticks().stream()
+            .mapToDouble(tick -> Svg.width(values.label(tick)))
+            .max()
+            .orElseThrow();
     double left = labels + GAP + (unit().isEmpty() ? GAP : 2 * GAP + FONT);
     List<Entry> legend = legend(left);
     int top = LEGEND_TOP + (1 + legend.get(legend.size() - 1).row()) * LEGEND_ROW;
     Plot plot = new Plot(steps, values, left, top, top + PLOT_HEIGHT);
     int height = plot.bottom() + 40;
-    StringBuilder svg = new StringBuilder();
-    append(
-        svg,
-        "<svg viewBox=\"0 0 "
-            + WIDTH
-            + " %1$d\""
-            + attributes
-            + " role=\"img\" aria-label=\"%2$s over the step\" font-size=\"%3$d\" style=\"font-family: %4$s; fill: %5$s\">\n",
-        height,
-        escape(title),
-        FONT,
-        theme.font(),
-        theme.text());
-    if (!theme.background().isEmpty()) {
-      append(
-          svg,
-          "<rect width=\"%d\" height=\"%d\" style=\"fill: %s\"/>\n",
-          WIDTH,
-          height,
-          theme.background());
-    }
+    StringBuilder svg = Svg.begin(attributes, theme, height, title + " over the step");
     axes(svg, theme, plot);
     legend.forEach(entry -> legend(svg, theme.line(entry.index()), entry));
     curves(svg, theme, plot);
@@ -149,29 +126,24 @@ public final class LineChart {
 
   /** The title, the grid and what stands beside it. */
   private void axes(StringBuilder svg, Theme theme, Plot plot) {
-    append(
-        svg,
-        "<text x=\"%.1f\" y=\"18\" font-size=\"%d\" font-weight=\"bold\">%s</text>\n",
-        plot.left(),
-        TITLE_FONT,
-        escape(cut(title, (int) ((RIGHT - plot.left()) / (0.75 * TITLE_FONT)))));
+    Svg.title(svg, plot.left(), title);
     if (!unit().isEmpty()) {
-      append(
+      Svg.append(
           svg,
           "<text transform=\"translate(%d %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
           FONT + 2,
           (plot.top() + plot.bottom()) / 2,
-          escape(unit()));
+          Svg.escape(unit()));
     }
     for (double value : plot.values().ticks()) {
       double y = plot.values().place(value, plot.bottom(), plot.top());
-      horizontal(svg, theme, plot.left(), y, plot.values().label(value));
+      Svg.horizontal(svg, theme, plot.left(), y, plot.values().label(value));
     }
     for (double step : plot.steps().ticks()) {
       double x = plot.steps().place(step, plot.left(), RIGHT);
-      step(svg, x, plot.bottom(), plot.steps().label(step));
+      Svg.label(svg, x, plot.bottom(), plot.steps().label(step));
     }
-    append(
+    Svg.append(
         svg,
         "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">step</text>\n",
         (plot.left() + RIGHT) / 2,
@@ -234,8 +206,8 @@ public final class LineChart {
     double room = RIGHT - left - SWATCH - GAP;
     for (Series one : series) {
       double last = one.points().get(one.points().size() - 1).value();
-      String text = shortened(one.metric(), last, (int) (room / CHARACTER));
-      double width = SWATCH + GAP + width(text);
+      String text = shortened(one.metric(), last, (int) (room / Svg.CHARACTER));
+      double width = SWATCH + GAP + Svg.width(text);
       if (x > left && x + width > RIGHT) {
         x = left;
         row++;
@@ -254,20 +226,12 @@ public final class LineChart {
     if (text.length() <= most || label <= 0) {
       return text;
     }
-    return text.replace(metric.label(), cut(metric.label(), label + 1));
-  }
-
-  private static String cut(String text, int most) {
-    return text.length() <= most ? text : text.substring(0, most - 1) + "…";
-  }
-
-  private static double width(String text) {
-    return text.length() * CHARACTER;
+    return text.replace(metric.label(), Svg.cut(metric.label(), label + 1));
   }
 
   private static void legend(StringBuilder svg, String color, Entry entry) {
     int y = LEGEND_TOP + entry.row() * LEGEND_ROW;
-    append(
+    Svg.append(
         svg,
         "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke-width=\"3\" style=\"stroke: %s\"/>\n",
         entry.x(),
@@ -275,42 +239,12 @@ public final class LineChart {
         y - 4,
         y - 4,
         color);
-    append(
+    Svg.append(
         svg,
         "<text x=\"%.1f\" y=\"%d\">%s</text>\n",
         entry.x() + SWATCH + GAP,
         y,
-        escape(entry.text()));
-  }
-
-  private static void horizontal(
-      StringBuilder svg, Theme theme, double left, double y, String label) {
-    append(
-        svg,
-        "<line x1=\"%.1f\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke-opacity=\"0.15\" style=\"stroke: %s\"/>\n",
-        left,
-        RIGHT,
-        y,
-        y,
-        theme.text());
-    append(
-        svg,
-        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-        left - GAP,
-        y + 4,
-        label);
-  }
-
-  /** A label below the plot; one that would stick out on the right ends there. */
-  private static void step(StringBuilder svg, double x, int bottom, String label) {
-    boolean out = x + width(label) / 2 > WIDTH;
-    append(
-        svg,
-        "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>\n",
-        out ? WIDTH - 2 : x,
-        bottom + 16,
-        out ? "end" : "middle",
-        label);
+        Svg.escape(entry.text()));
   }
 
   /** The place of curves. */
@@ -364,7 +298,7 @@ public final class LineChart {
 
     void marks(StringBuilder svg, String color, List<Point> points) {
       for (Point point : points) {
-        LineChart.append(
+        Svg.append(
             svg,
             "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" style=\"fill: %s\"/>\n",
             x(point),
@@ -372,16 +306,5 @@ public final class LineChart {
             color);
       }
     }
-  }
-
-  private static String escape(String text) {
-    return text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("\"", "&quot;");
-  }
-
-  private static void append(StringBuilder svg, String format, Object... values) {
-    svg.append(String.format(Locale.ROOT, format, values));
   }
 }

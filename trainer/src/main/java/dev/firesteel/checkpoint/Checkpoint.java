@@ -75,6 +75,11 @@ public final class Checkpoint {
     return manifest.attempt();
   }
 
+  /** Identifies its content: the CRC-32C of its manifest, which holds those of all files. */
+  public String identity() {
+    return manifest.crc32c();
+  }
+
   /** The score of the headline metric at this step, less is better; empty where not measured. */
   public OptionalDouble score() {
     return manifest.score() == null ? OptionalDouble.empty() : OptionalDouble.of(manifest.score());

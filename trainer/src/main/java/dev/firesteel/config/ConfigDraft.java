@@ -63,6 +63,11 @@ public final class ConfigDraft<T extends Record> {
     section(section).setAll(ConfigLoader.tree(values));
   }
 
+  /** Sets a key outside sections, replacing an existing value. */
+  public void put(String key, String value) {
+    given.put(key, value);
+  }
+
   /** Sets a key of a section, replacing an existing value. */
   public void put(String section, String key, String value) {
     section(section).put(key, value);

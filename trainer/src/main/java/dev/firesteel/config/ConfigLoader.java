@@ -75,7 +75,25 @@ public final class ConfigLoader {
   private ConfigLoader() {}
 
   /** YAML as values, and again with each scalar as written. */
-  private record Parsed(JsonNode values, JsonNode texts) {}
+  private record Scanned(JsonNode values, JsonNode texts) {}
+
+  /** The keys of a section, and again with each scalar as written. */
+  record Parsed(ObjectNode values, JsonNode texts) {
+    static Parsed empty() {
+      return new Parsed(YAML.createObjectNode(), YAML.createObjectNode());
+    }
+
+    void put(String key, String value) {
+      values.put(key, value);
+      ((ObjectNode) texts).put(key, value);
+    }
+
+    /** Adds the keys of another tree, which replace those that are there. */
+    void merge(Parsed more) {
+      ConfigLoader.merge(values, more.values);
+      ConfigLoader.merge((ObjectNode) texts, (ObjectNode) more.texts);
+    }
+  }
 
   private static final class EnumNames extends StdSerializer<Enum<?>> {
     private static final long serialVersionUID = 1L;
@@ -116,7 +134,7 @@ public final class ConfigLoader {
    */
   public static <T extends Record> Optional<T> parseSection(
       Class<T> section, String name, String yaml, String origin) {
-    Parsed parsed = parseTrees(yaml, origin);
+    Scanned parsed = parseTrees(yaml, origin);
     if (!(parsed.values.path(name) instanceof ObjectNode keys)) {
       return Optional.empty();
     }
@@ -142,10 +160,26 @@ public final class ConfigLoader {
     return draft(root, tree, given, overrides);
   }
 
+  /**
+   * The keys set by a file, by further keys and by overrides, each winning over those before.
+   *
+   * @param file null for none
+   * @param origin of the further keys, for messages
+   */
+  static <T extends Record> ConfigDraft<T> draft(
+      Class<T> root, Path file, Parsed keys, String origin, List<String> overrides) {
+    SettingTree tree = SettingTree.of(root);
+    ObjectNode given =
+        file == null ? YAML.createObjectNode() : parse(tree, read(file), file.toString());
+    tree.check(keys.values, keys.texts, origin);
+    merge(given, keys.values);
+    return draft(root, tree, given, overrides);
+  }
+
   private static <T extends Record> ConfigDraft<T> draft(
       Class<T> root, SettingTree tree, ObjectNode given, List<String> overrides) {
     for (String override : overrides) {
-      merge(given, overrideTree(tree, override));
+      merge(given, overrideTree(tree, override).values());
     }
     return new ConfigDraft<>(root, tree, given);
   }
@@ -230,36 +264,37 @@ public final class ConfigLoader {
     }
   }
 
-  private static ObjectNode overrideTree(SettingTree tree, String override) {
+  /** The one key that an override sets. */
+  static Parsed overrideTree(SettingTree tree, String override) {
     int equals = override.indexOf('=');
     if (equals <= 0) {
       throw UserException.usage(
           "an override must have the form key.path=value, got \"" + override + "\"");
     }
     String path = override.substring(0, equals).trim();
-    Parsed parsed = overrideValue(tree, path, override.substring(equals + 1));
-    ObjectNode given = nested(path, parsed.values);
-    tree.check(given, nested(path, parsed.texts), COMMAND_LINE);
+    Scanned parsed = overrideValue(tree, path, override.substring(equals + 1));
+    Parsed given = new Parsed(nested(path, parsed.values), nested(path, parsed.texts));
+    tree.check(given.values, given.texts, COMMAND_LINE);
     return given;
   }
 
-  private static Parsed overrideValue(SettingTree tree, String path, String value) {
+  private static Scanned overrideValue(SettingTree tree, String path, String value) {
     if (!isQuoted(value)) {
       if (tree.isText(path)) {
         return plain(value.strip());
       }
       if (tree.isList(path) && !value.isBlank() && !value.strip().startsWith("[")) {
         ArrayNode elements = SettingTree.elements(path, value, COMMAND_LINE);
-        return new Parsed(elements, elements);
+        return new Scanned(elements, elements);
       }
     }
     return parseTrees(value, "the value of " + path + " in " + COMMAND_LINE);
   }
 
   /** A prompt may begin with what YAML reads as a comment, a list or an alias. */
-  private static Parsed plain(String text) {
+  private static Scanned plain(String text) {
     JsonNode node = YAML.getNodeFactory().textNode(text);
-    return new Parsed(node, node);
+    return new Scanned(node, node);
   }
 
   private static boolean isQuoted(String value) {
@@ -292,13 +327,23 @@ public final class ConfigLoader {
   }
 
   private static ObjectNode parse(SettingTree tree, String yaml, String origin) {
-    Parsed parsed = parseTrees(yaml, origin);
+    Parsed parsed = parse(yaml, origin);
+    tree.check(parsed.values, parsed.texts, origin);
+    return parsed.values;
+  }
+
+  /** The keys of a file, not checked yet. */
+  static Parsed parse(Path file) {
+    return parse(read(file), file.toString());
+  }
+
+  private static Parsed parse(String yaml, String origin) {
+    Scanned parsed = parseTrees(yaml, origin);
     if (parsed.values.isNull()) {
-      return YAML.createObjectNode();
+      return Parsed.empty();
     }
     if (parsed.values instanceof ObjectNode object) {
-      tree.check(object, parsed.texts, origin);
-      return object;
+      return new Parsed(object, parsed.texts);
     }
     throw UserException.usage(
         origin
@@ -306,13 +351,13 @@ public final class ConfigLoader {
             + SettingTree.describe(parsed.values));
   }
 
-  private static Parsed parseTrees(String yaml, String origin) {
+  private static Scanned parseTrees(String yaml, String origin) {
     try (JsonParser parser = YAML.getFactory().createParser(yaml)) {
       JsonNode values = YAML.readTree(yaml);
       // Jackson reads an empty string as a missing node; here, as in YAML, it is null.
       return values.isMissingNode()
-          ? new Parsed(YAML.nullNode(), YAML.nullNode())
-          : new Parsed(values, texts(parser, parser.nextToken()));
+          ? new Scanned(YAML.nullNode(), YAML.nullNode())
+          : new Scanned(values, texts(parser, parser.nextToken()));
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String where =
@@ -368,7 +413,8 @@ public final class ConfigLoader {
     }
   }
 
-  private static String stem(Path file) {
+  /** The name of a file without its extension. */
+  static String stem(Path file) {
     String name = file.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return dot > 0 ? name.substring(0, dot) : name;

@@ -1,6 +1,7 @@
 package dev.firesteel.config;
 
 import dev.firesteel.example.ExampleKind;
+import dev.firesteel.rl.GroupAdvantages;
 
 /**
  * The configuration of GRPO and its relatives. As in {@link PretrainConfig}, a value of this type
@@ -62,6 +63,7 @@ public record GrpoConfig(
     training = training.orSteps(100).resolved(model.contextLength());
     schedule = schedule.resolved(training.steps());
     RlConfig.requireBatches(training, rollouts);
+    GroupAdvantages.requireGroup(grpo.estimator(), rollouts.groupSize());
     data =
         data.resolved(
             ExampleKind.PROMPT, model.from(), training.sequenceLength() - rollouts.maxTokens());

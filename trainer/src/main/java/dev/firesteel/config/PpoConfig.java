@@ -66,6 +66,10 @@ public record PpoConfig(
     training = training.orSteps(100).resolved(model.contextLength());
     schedule = schedule.resolved(training.steps());
     RlConfig.requireBatches(training, rollouts);
+    Require.that(
+        ppo.valueStart() != PpoSection.ValueStart.REWARD || !rewards.model().isEmpty(),
+        "ppo.value_start=reward needs a reward model, got an empty rewards.model: name one, or set"
+            + " ppo.value_start=policy");
     data =
         data.resolved(
             ExampleKind.PROMPT, model.from(), training.sequenceLength() - rollouts.maxTokens());

@@ -36,7 +36,11 @@ final class SettingTree {
   private final String path;
   private final SettingTree root;
 
-  /** In the order of the record; a section's value is a tree, a key's a {@link Key}. */
+  /**
+   * In the order of the record; a section's value is a tree, a key's a {@link Key}, that of
+   * sections with names of the user's a {@link Named}, and that of keys of another root a {@link
+   * Foreign}.
+   */
   private final Map<String, Object> children = new LinkedHashMap<>();
 
   /**
@@ -84,6 +88,16 @@ final class SettingTree {
     }
   }
 
+  /** Sections of one record under names that the user chooses: a {@code Map}. */
+  private record Named(String path, Class<?> record) {
+    SettingTree section(String name) {
+      return new SettingTree(path + "." + name, record, null, Map.of());
+    }
+  }
+
+  /** A section whose keys are those of another root, which checks them: a {@code JsonNode}. */
+  private record Foreign(String path) {}
+
   /** The keys of a root record. */
   static SettingTree of(Class<? extends Record> root) {
     return ROOTS.get(root);
@@ -103,13 +117,20 @@ final class SettingTree {
       String full = path.isEmpty() ? name : path + "." + name;
       Map<String, String> defaults = new LinkedHashMap<>(inherited);
       defaults.putAll(defaults(component, full));
-      Class<?> type = component.getType();
-      children.put(
-          name,
-          type.isRecord()
-              ? new SettingTree(full, type, root, defaults)
-              : key(full, component, defaults));
+      children.put(name, child(full, component, defaults));
     }
+  }
+
+  private Object child(String full, RecordComponent component, Map<String, String> defaults) {
+    Class<?> type = component.getType();
+    if (type.isRecord()) {
+      return new SettingTree(full, type, root, defaults);
+    }
+    if (type == Map.class) {
+      ParameterizedType map = (ParameterizedType) component.getGenericType();
+      return new Named(full, (Class<?>) map.getActualTypeArguments()[1]);
+    }
+    return type == JsonNode.class ? new Foreign(full) : key(full, component, defaults);
   }
 
   private static Key key(String path, RecordComponent component, Map<String, String> defaults) {
@@ -145,8 +166,8 @@ final class SettingTree {
     for (Object child : children.values()) {
       if (child instanceof SettingTree section) {
         keys.addAll(section.keys());
-      } else {
-        keys.add((Key) child);
+      } else if (child instanceof Key key) {
+        keys.add(key);
       }
     }
     return keys;
@@ -203,21 +224,45 @@ final class SettingTree {
         tree.set(name, list(key, elements, origin));
         continue;
       }
-      if (child instanceof SettingTree section) {
-        if (!(value instanceof ObjectNode object)) {
-          throw UserException.usage(
-              "%s must be a section with keys (%s), got %s in %s"
-                  .formatted(
-                      section.path,
-                      String.join(", ", section.children.keySet()),
-                      describe(value),
-                      origin));
-        }
-        section.check(object, texts.path(name), origin);
+      if (child instanceof Key key) {
+        tree.set(name, typed(key, value, origin));
+      } else if (value instanceof ObjectNode object) {
+        checkSection(child, object, texts.path(name), origin);
       } else {
-        tree.set(name, typed((Key) child, value, origin));
+        throw notASection(child, value, origin);
       }
     }
+  }
+
+  private static void checkSection(Object child, ObjectNode object, JsonNode texts, String origin) {
+    if (child instanceof SettingTree section) {
+      section.check(object, texts, origin);
+    } else if (child instanceof Named named) {
+      object
+          .fieldNames()
+          .forEachRemaining(
+              name -> {
+                SettingTree section = named.section(name);
+                if (!(object.get(name) instanceof ObjectNode keys)) {
+                  throw notASection(section, object.get(name), origin);
+                }
+                section.check(keys, texts.path(name), origin);
+              });
+    }
+  }
+
+  private static UserException notASection(Object child, JsonNode got, String origin) {
+    String path;
+    String keys;
+    if (child instanceof SettingTree section) {
+      path = section.path;
+      keys = "keys (" + String.join(", ", section.children.keySet()) + ")";
+    } else {
+      path = child instanceof Named named ? named.path : ((Foreign) child).path;
+      keys = child instanceof Named ? "a section under each name" : "keys";
+    }
+    return UserException.usage(
+        "%s must be a section with %s, got %s in %s".formatted(path, keys, describe(got), origin));
   }
 
   /** A key without a value is null or, as Jackson reads some of them, an empty string. */
@@ -238,9 +283,18 @@ final class SettingTree {
           boolean absent = given == null || given.isNull();
           if (child instanceof SettingTree section) {
             section.complete(absent ? tree.putObject(name) : (ObjectNode) given);
+          } else if (child instanceof Named named) {
+            ObjectNode sections = absent ? tree.putObject(name) : (ObjectNode) given;
+            sections
+                .fieldNames()
+                .forEachRemaining(
+                    one -> named.section(one).complete((ObjectNode) sections.get(one)));
           } else if (absent) {
-            Key key = (Key) child;
-            tree.set(name, defaultOf(otherKind && key.dependsOnKind() ? key.ofAnyRoot() : key));
+            tree.set(
+                name,
+                child instanceof Key key
+                    ? defaultOf(otherKind && key.dependsOnKind() ? key.ofAnyRoot() : key)
+                    : JsonNodeFactory.instance.objectNode());
           }
         });
   }

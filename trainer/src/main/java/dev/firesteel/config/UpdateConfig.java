@@ -21,8 +21,8 @@ public record UpdateConfig(
     @Setting(
             byDefault = "0.0",
             meaning =
-                "Approximate KL from the policy that sampled, above which the rest of a step's updates"
-                    + " is left out. 0: none.")
+                "Approximate KL of a minibatch from the policy that sampled, above which the updates"
+                    + " after it are left out of the step. 0: none.")
         double maxKl) {
 
   public UpdateConfig {

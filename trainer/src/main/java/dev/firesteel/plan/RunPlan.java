@@ -1,8 +1,8 @@
 package dev.firesteel.plan;
 
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.StageConfig;
-import dev.firesteel.model.Models;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.optim.Optimizers;
@@ -28,6 +28,7 @@ import java.util.Map;
  * @param checkpointBytes size of one checkpoint: weights and the optimizer's state in float32,
  *     excluding the tokenizer
  * @param checkpoints number of checkpoints that the run keeps
+ * @param rolloutFlops operations of a step's rollouts; 0 unless the stage samples
  */
 public record RunPlan(
     String name,
@@ -42,7 +43,8 @@ public record RunPlan(
     double optimizerFlops,
     MemoryPlan memory,
     long checkpointBytes,
-    int checkpoints) {
+    int checkpoints,
+    double rolloutFlops) {
 
   /**
    * Forward and backward through norms, attention, activations and losses, by one thread: measured
@@ -76,18 +78,19 @@ public record RunPlan(
       MemoryPart process,
       long largestHeapBytes) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
-    ParameterSet declared = Models.declare(model).parameters();
-    DryRun run = new DryRun(config, model, Heap.of(largestHeapBytes), threads);
-    MemoryPlan memory = memory(run, process);
+    ParameterSet declared = OtherModels.trained(config, model).parameters();
+    DryRun run = dryRun(config, model, Heap.of(largestHeapBytes), threads);
+    List<MemoryPart> others = OtherModels.parts(config, model, Heap.of(largestHeapBytes));
+    MemoryPlan memory = memory(run, others, process);
     if (largestHeapBytes == 0) {
       Heap heap = Heap.of(memory.recommendedHeapBytes());
-      memory = memory(new DryRun(config, model, heap, threads), process);
+      memory = memory(dryRun(config, model, heap, threads), others, process);
     }
     return new RunPlan(
         config.name(),
         parameterParts(declared),
         declared.count(),
-        config.training().tokensPerStep(),
+        OtherModels.tokensPerStep(config),
         config.training().microBatches(),
         config.training().steps(),
         threads,
@@ -96,7 +99,8 @@ public record RunPlan(
         Optimizers.flops(config.optimizer(), declared),
         memory,
         Float.BYTES * (declared.count() + run.stateElements()),
-        config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0));
+        config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0),
+        rolloutFlops(config, model));
   }
 
   /**
@@ -108,7 +112,13 @@ public record RunPlan(
    */
   public double stepSeconds(double flopsPerSecond) {
     return stepSeconds(
-        flops, optimizerFlops, tokensPerStep, parameterCount, threads, trainers, flopsPerSecond);
+        flops,
+        optimizerFlops,
+        flops.perStep() / (flops.perToken() + flops.recomputedPerToken()),
+        parameterCount,
+        threads,
+        trainers,
+        flopsPerSecond);
   }
 
   /**
@@ -121,11 +131,11 @@ public record RunPlan(
   public static double stepSeconds(
       StageConfig config, int vocabularySize, int threads, int trainers, double flopsPerSecond) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
-    ParameterSet declared = Models.declare(model).parameters();
+    ParameterSet declared = OtherModels.trained(config, model).parameters();
     return stepSeconds(
         flops(config, model),
         Optimizers.flops(config.optimizer(), declared),
-        config.training().tokensPerStep(),
+        OtherModels.tokensPerStep(config) * OtherModels.passes(config),
         declared.count(),
         threads,
         trainers,
@@ -135,7 +145,7 @@ public record RunPlan(
   private static double stepSeconds(
       FlopPlan flops,
       double optimizerFlops,
-      long tokensPerStep,
+      double tokensPerStep,
       long parameterCount,
       int threads,
       int trainers,
@@ -150,12 +160,36 @@ public record RunPlan(
     return FlopPlan.of(
         model,
         config.training().sequenceLength(),
-        config.training().tokensPerStep(),
+        Math.round(OtherModels.tokensPerStep(config) * OtherModels.passes(config)),
         config.compute().recompute());
   }
 
-  private static MemoryPlan memory(DryRun run, MemoryPart process) {
+  private static DryRun dryRun(StageConfig config, ModelConfig model, Heap heap, int threads) {
+    return new DryRun(config, () -> OtherModels.trained(config, model), heap, threads);
+  }
+
+  /** Of a token of a completion, one forward pass. */
+  private static double rolloutFlops(StageConfig config, ModelConfig model) {
+    return config instanceof RlConfig rl
+        ? 2.0
+            * flops(config, model).productWeights()
+            * rl.rollouts().completions()
+            * rl.rollouts().maxTokens()
+        : 0;
+  }
+
+  /**
+   * Estimated duration of a step's rollouts in seconds, if all completions have the maximum length.
+   *
+   * @param flopsPerSecond of matmuls with as many rows as completions are decoded together
+   */
+  public double rolloutSeconds(double flopsPerSecond) {
+    return rolloutFlops / flopsPerSecond / trainers;
+  }
+
+  private static MemoryPlan memory(DryRun run, List<MemoryPart> others, MemoryPart process) {
     List<MemoryPart> parts = new ArrayList<>(run.parts());
+    parts.addAll(others);
     parts.add(process);
     return MemoryPlan.of(parts);
   }

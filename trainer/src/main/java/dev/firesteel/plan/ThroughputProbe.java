@@ -71,6 +71,13 @@ public final class ThroughputProbe {
         atMost);
   }
 
+  /** The same of matmuls with few rows, as in decoding. */
+  public static double decodingFlopsPerSecond(
+      Backend backend, StageConfig config, int rows, Duration atMost) {
+    return flopsPerSecond(
+        backend, rows, config.model().width(), config.model().feedForwardWidth(), atMost);
+  }
+
   private static int rows(StageConfig config) {
     return config.training().microBatchSize() * config.training().sequenceLength();
   }

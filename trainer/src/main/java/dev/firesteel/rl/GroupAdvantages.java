@@ -44,6 +44,20 @@ public final class GroupAdvantages {
       RewardScale scale,
       double epsilon,
       double gamma) {
+    requireGroup(estimator, groupSize);
+    this.estimator = estimator;
+    this.groupSize = groupSize;
+    this.scale = scale;
+    this.epsilon = Checks.notNegative("the epsilon of advantages", epsilon);
+    toGo = new GeneralizedAdvantages(gamma, 1);
+  }
+
+  /**
+   * Requires that an estimator has completions to compare.
+   *
+   * @throws UserException if it compares completions of a group and has only one
+   */
+  public static void requireGroup(AdvantageEstimator estimator, int groupSize) {
     if (groupSize < 1 || (estimator.needsGroup() && groupSize < 2)) {
       throw UserException.usage(
           "rollouts.group_size must be at least "
@@ -57,11 +71,6 @@ public final class GroupAdvantages {
                       + " or a larger group"
                   : ""));
     }
-    this.estimator = estimator;
-    this.groupSize = groupSize;
-    this.scale = scale;
-    this.epsilon = Checks.notNegative("the epsilon of advantages", epsilon);
-    toGo = new GeneralizedAdvantages(gamma, 1);
   }
 
   /** The rewards R of completions: scores and the penalties of their actions. */

@@ -1,8 +1,12 @@
 package dev.firesteel.stage;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.example.Example;
 import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Unit;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -85,6 +89,19 @@ record Calibration(int[] pairs, double[] confidence, double[] accuracy) {
       all += pairs[bin];
     }
     return all == 0 ? 0 : error / all;
+  }
+
+  /** The bins as the report reads them. */
+  byte[] json() {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode bins = json.putArray("bins");
+    for (int bin = 0; bin < BINS; bin++) {
+      bins.addObject()
+          .put("pairs", pairs[bin])
+          .put("confidence", confidence[bin])
+          .put("accuracy", accuracy[bin]);
+    }
+    return (json.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   /** The 95 % interval of a share of {@code count} observations (Wilson 1927). */

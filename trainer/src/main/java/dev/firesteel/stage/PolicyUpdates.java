@@ -80,14 +80,16 @@ final class PolicyUpdates {
     boolean skipped = false;
     int size = config.training().globalBatchSize();
     boolean policyTrains = critic == null || step >= critic.settings().valueWarmupSteps();
-    for (int epoch = 0; epoch < config.update().epochs(); epoch++) {
+    boolean near = true;
+    for (int epoch = 0; near && epoch < config.update().epochs(); epoch++) {
       int[] order = order(sampled.episodes().size(), step, epoch);
-      for (int from = 0; from < order.length; from += size) {
+      for (int from = 0; near && from < order.length; from += size) {
         Minibatch minibatch =
             new Minibatch(sampled, credit, Arrays.copyOfRange(order, from, from + size), beta);
         if (policyTrains) {
           Measures measures = policy(step, minibatch, means);
           skipped |= means.lastSkipped();
+          near = isNear(measures);
           if (epoch == 0 && from == 0) {
             requireSameProbabilities(measures);
           }
@@ -97,12 +99,14 @@ final class PolicyUpdates {
           skipped |= means.lastSkipped();
         }
       }
-      double maxKl = config.update().maxKl();
-      if (maxKl > 0 && means.last(LossMetrics.APPROX_KL) > maxKl) {
-        break;
-      }
     }
     return new Result(means.measures(), skipped);
+  }
+
+  /** Whether the policy was, before an update, still within update.max_kl of that which sampled. */
+  private boolean isNear(Measures measures) {
+    double maxKl = config.update().maxKl();
+    return maxKl == 0 || measures.get(LossMetrics.APPROX_KL).orElse(0) <= maxKl;
   }
 
   /**

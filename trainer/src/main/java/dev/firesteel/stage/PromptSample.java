@@ -12,6 +12,7 @@ import dev.firesteel.model.LanguageModel;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.ExampleData;
+import dev.firesteel.train.RunReport;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -59,7 +60,7 @@ final class PromptSample {
     List<Completion> answers = generator.generateFromIds(prompts, options, TokenListener.NONE);
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < answers.size(); i++) {
-      text.append(i == 0 ? "" : "\n---\n")
+      text.append(i == 0 ? "" : RunReport.SAMPLE_SEPARATOR)
           .append(tokenizer.decode(prompts.get(i)))
           .append(answers.get(i).text());
     }

@@ -253,7 +253,7 @@ final class Reinforcement implements Objective {
       value.parameters().initialize(config.seed());
       String from =
           ((PpoConfig) config).ppo().valueStart() == PpoSection.ValueStart.REWARD
-              ? requireRewardModel()
+              ? config.rewards().model()
               : config.model().from();
       StartingModel.load(
           from,
@@ -262,14 +262,6 @@ final class Reinforcement implements Objective {
           context.collective(),
           context.run().configuration());
     }
-  }
-
-  private String requireRewardModel() {
-    if (config.rewards().model().isEmpty()) {
-      throw UserException.usage(
-          "ppo.value_start=reward needs a reward model, got an empty rewards.model: name one, or set ppo.value_start=policy");
-    }
-    return config.rewards().model();
   }
 
   private void loadReference() {
@@ -325,7 +317,8 @@ final class Reinforcement implements Objective {
     int count = limit == 0 ? held.size() : Math.min(limit, held.size());
     List<Example> examples = held.examples().subList(0, count);
     List<Rollout> mine = rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
-    RewardSum.Scored scored = mine.isEmpty() ? null : rewards.score(mine, share.of(examples), 0);
+    RewardSum.Scored scored =
+        mine.isEmpty() ? null : rewards.score(mine, share.of(examples), share.begin(count), 1);
     double[] totals = share.join(scored == null ? new double[0] : scored.rewards().total());
     Measures measures = Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
     if (rewards.hasGold()) {

@@ -29,6 +29,7 @@ import dev.firesteel.train.Learner;
 import dev.firesteel.train.LearnerSettings;
 import dev.firesteel.train.MeasureSum;
 import dev.firesteel.train.Objective;
+import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StageData;
 import dev.firesteel.train.StageInfo;
 import dev.firesteel.train.StageModel;
@@ -191,6 +192,9 @@ final class RewardModeling implements Objective {
     Calibration calibration = Calibration.of(scores, examples);
     double accuracy = calibration.rightShare();
     double[] interval = Calibration.wilson(accuracy, calibration.pairCount());
+    if (context.collective().rank() == 0) {
+      context.run().replace(RunReport.CALIBRATION, calibration.json());
+    }
     return Optional.of(
         Measures.of(LossMetrics.VALIDATION_LOSS, whole.loss())
             .with(VALIDATION_ACCURACY, accuracy)

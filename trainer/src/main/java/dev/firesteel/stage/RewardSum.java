@@ -44,19 +44,21 @@ final class RewardSum implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.pool = pool;
     this.rows = rows;
-    RewardFailures failures =
-        config.onFailure() == RewardsConfig.OnFailure.STOP
-            ? RewardFailures.stop()
-            : RewardFailures.count(config.failureScore());
-    rewards = Rewards.of(config.functions(), failures);
-    gold =
-        config.gold().isEmpty()
-            ? Optional.empty()
-            : Optional.of(Rewards.of(List.of(config.gold()), RewardFailures.stop()));
+    rewards = functions(config);
+    gold = gold(config);
     int[] prompt = example.documents().get(0).tokens();
     ScoredText made = new ScoredText(tokenizer.decode(prompt), "text", 2, true, example.fields());
     rewards.check(made);
     gold.ifPresent(one -> one.check(made));
+    model = rewards.usesModel() ? Optional.of(read(config.model(), context)) : Optional.empty();
+  }
+
+  private static Rewards functions(RewardsConfig config) {
+    RewardFailures failures =
+        config.onFailure() == RewardsConfig.OnFailure.STOP
+            ? RewardFailures.stop()
+            : RewardFailures.count(config.failureScore());
+    Rewards rewards = Rewards.of(config.functions(), failures);
     if (rewards.usesModel() == config.model().isEmpty()) {
       throw UserException.usage(
           rewards.usesModel()
@@ -64,7 +66,26 @@ final class RewardSum implements AutoCloseable {
               : "rewards.functions must name model, since rewards.model is given, got %s: add it, or leave rewards.model out"
                   .formatted(config.functions()));
     }
-    model = rewards.usesModel() ? Optional.of(read(config.model(), context)) : Optional.empty();
+    return rewards;
+  }
+
+  private static Optional<Rewards> gold(RewardsConfig config) {
+    if (config.gold().isEmpty()) {
+      return Optional.empty();
+    }
+    Rewards gold = Rewards.of(List.of(config.gold()), RewardFailures.stop());
+    if (gold.usesModel()) {
+      throw UserException.usage(
+          "rewards.gold must be a class or an expression, got %s: the reward model is what it is compared with"
+              .formatted(config.gold()));
+    }
+    return Optional.of(gold);
+  }
+
+  /** Whether all functions can be made; nothing is read. */
+  static void check(RewardsConfig config) {
+    functions(config);
+    gold(config);
   }
 
   private ScoredModel read(String directory, TrainingContext context) {
@@ -109,12 +130,13 @@ final class RewardSum implements AutoCloseable {
    * Scores completions.
    *
    * @param examples whose prompts they are of
-   * @param firstPrompt the number of the first prompt in the run, for messages
+   * @param firstPrompt the number of the first prompt, for messages
+   * @param groupSize completions of each prompt
    */
-  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt) {
+  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt, int groupSize) {
     List<ScoredText> texts = Episodes.texts(rollouts, examples, tokenizer);
     long[] prompts = new long[texts.size()];
-    Arrays.setAll(prompts, i -> firstPrompt + i);
+    Arrays.setAll(prompts, i -> firstPrompt + i / groupSize);
     double[] ofModel =
         model
             .map(one -> one.score(pool, rollouts.stream().map(RewardSum::document).toList(), rows))

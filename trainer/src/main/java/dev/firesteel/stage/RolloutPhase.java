@@ -107,7 +107,8 @@ final class RolloutPhase {
         rewards.score(
             mine,
             myExamples,
-            firstPrompt + share.begin(all.size()) / config.rollouts().groupSize());
+            firstPrompt + share.begin(all.size()) / config.rollouts().groupSize(),
+            config.rollouts().groupSize());
     List<TrainedTokens> documents = new Episodes(mine).documents();
     double[] old =
         numbers.logProbs(LogProbs.of(policy, config.rollouts().temperature()), documents);

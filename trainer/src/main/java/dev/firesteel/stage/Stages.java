@@ -3,6 +3,7 @@ package dev.firesteel.stage;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.GrpoConfig;
+import dev.firesteel.config.PipelineEvaluation;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.RewardConfig;
@@ -15,6 +16,7 @@ import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingRun;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -43,6 +45,25 @@ public final class Stages {
   }
 
   private Stages() {}
+
+  /** The root record of each stage's configuration. */
+  public static List<Class<? extends StageConfig>> roots() {
+    List<Class<? extends StageConfig>> roots = new ArrayList<>();
+    ALL.forEach(stage -> roots.add(stage.root()));
+    return List.copyOf(roots);
+  }
+
+  /**
+   * Finds mistakes in a configuration that its records cannot find: reward functions that do not
+   * exist.
+   *
+   * @throws dev.firesteel.error.UserException naming the function or the key
+   */
+  public static void check(StageConfig config) {
+    if (config instanceof RlConfig rl) {
+      RewardSum.check(rl.rewards());
+    }
+  }
 
   /**
    * Opens the run that a configuration describes.
@@ -122,6 +143,18 @@ public final class Stages {
         context,
         Reinforcement.info(resolved, examples),
         () -> new Reinforcement(resolved, examples, context));
+  }
+
+  /**
+   * Finds mistakes in the comparison of a pipeline that its record cannot find: a gold score that
+   * does not exist.
+   *
+   * @throws dev.firesteel.error.UserException naming the function
+   */
+  public static void check(PipelineEvaluation evaluation) {
+    if (evaluation.isWanted()) {
+      ScoredAnswer.gold(evaluation);
+    }
   }
 
   /** A pretraining run on data that is already open. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 
 /** What the updates of a step report: means over the updates, and extremes of extremes. */
 final class UpdateMeans {
@@ -27,12 +28,6 @@ final class UpdateMeans {
     return lastSkipped;
   }
 
-  /** A metric of the last update that reported it; 0 if none did. */
-  double last(Metric metric) {
-    List<Double> all = values.getOrDefault(metric, List.of());
-    return all.isEmpty() ? 0 : all.get(all.size() - 1);
-  }
-
   /** The measures of the step. */
   Measures measures() {
     Measures measures = Measures.none();
@@ -44,15 +39,22 @@ final class UpdateMeans {
 
   private static double combined(Metric metric, List<Double> numbers) {
     if (metric.equals(LossMetrics.RATIO_MIN)) {
-      return numbers.stream().mapToDouble(Double::doubleValue).min().orElseThrow();
+      return ofSome(numbers).min().orElse(Double.NaN);
     }
     if (metric.equals(LossMetrics.RATIO_MAX)) {
-      return numbers.stream().mapToDouble(Double::doubleValue).max().orElseThrow();
+      return ofSome(numbers).max().orElse(Double.NaN);
     }
     double sum = 0;
     for (double number : numbers) {
       sum += number;
     }
     return sum / numbers.size();
+  }
+
+  /** Without the extremes of minibatches that had nothing in their loss. */
+  private static DoubleStream ofSome(List<Double> numbers) {
+    return numbers.stream()
+        .mapToDouble(Double::doubleValue)
+        .filter(number -> !Double.isNaN(number));
   }
 }

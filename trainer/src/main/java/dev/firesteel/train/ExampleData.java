@@ -66,10 +66,24 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
         : Optional.of(ChatTemplate.of("of the prepared examples", source));
   }
 
-  /** The tokens that end an answer: generation stops at each of them. */
+  /**
+   * The tokens that end an answer: generation stops at each of them. Without a template that is the
+   * tokenizer's end-of-text token.
+   *
+   * @throws UserException if there is neither
+   */
   public Set<Integer> endTokens() {
-    ChatTemplate template = template().or(() -> ChatTemplate.builtIn("plain")).orElseThrow();
-    return ChatTokens.of(template, tokenizer).endTokens();
+    Optional<ChatTemplate> template = template();
+    if (template.isPresent()) {
+      return ChatTokens.of(template.get(), tokenizer).endTokens();
+    }
+    return Set.of(
+        tokenizer
+            .endOfText()
+            .orElseThrow(
+                () ->
+                    UserException.usage(
+                        "answers need a tokenizer with an end-of-text token, got one without: name it as eos_token in tokenizer_config.json")));
   }
 
   /** Identifies all examples: SHA-256 of the hashes of their files, in order. */

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * error names the key. One exception, with a warning: on a different backend or device, results are
  * equal only up to rounding.
  */
-final class ResumeCheck {
+public final class ResumeCheck {
   private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
 
   private ResumeCheck() {}
@@ -33,6 +33,28 @@ final class ResumeCheck {
       String stage,
       String dataSha256,
       String tokenizerSha256) {
+    StageConfig saved = keys(checkpoint, state, config, stage);
+    if (saved.compute().backend() != config.compute().backend()
+        || !saved.compute().device().equals(config.compute().device())) {
+      LOG.warn(
+          "The checkpoint {} was computed on {} and continues on {}: equal up to rounding, but"
+              + " not bit-identical",
+          checkpoint,
+          where(saved.compute()),
+          where(config.compute()));
+    }
+    same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
+    same("text", state.dataSha256(), dataSha256, checkpoint, config);
+  }
+
+  /**
+   * Compares the keys of a configuration with those of a checkpoint's.
+   *
+   * @return the checkpoint's configuration
+   * @throws UserException naming a key that may not differ
+   */
+  public static StageConfig keys(
+      Checkpoint checkpoint, TrainingState state, StageConfig config, String stage) {
     requireStage(checkpoint, state, config.name(), stage);
     StageConfig saved = TrainingCheckpoint.config(checkpoint, config.getClass());
     Map<String, String> before =
@@ -53,17 +75,7 @@ final class ResumeCheck {
           "training.steps must be at least %d, the step of the checkpoint %s, got %d"
               .formatted(state.step(), checkpoint, config.training().steps()));
     }
-    if (saved.compute().backend() != config.compute().backend()
-        || !saved.compute().device().equals(config.compute().device())) {
-      LOG.warn(
-          "The checkpoint {} was computed on {} and continues on {}: equal up to rounding, but"
-              + " not bit-identical",
-          checkpoint,
-          where(saved.compute()),
-          where(config.compute()));
-    }
-    same("tokenizer", state.tokenizerSha256(), tokenizerSha256, checkpoint, config);
-    same("text", state.dataSha256(), dataSha256, checkpoint, config);
+    return saved;
   }
 
   static void requireStage(Checkpoint checkpoint, TrainingState state, String run, String stage) {

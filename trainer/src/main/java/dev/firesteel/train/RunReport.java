@@ -2,17 +2,22 @@ package dev.firesteel.train;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.chart.CalibrationChart;
 import dev.firesteel.chart.Curve.Point;
 import dev.firesteel.chart.LineChart;
 import dev.firesteel.chart.PngImage;
 import dev.firesteel.chart.Theme;
 import dev.firesteel.checkpoint.CheckpointManifest;
+import dev.firesteel.error.UserException;
 import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunWriter;
 import dev.firesteel.run.StepRows;
+import dev.firesteel.train.HtmlPage.Cell;
+import dev.firesteel.train.HtmlPage.Fact;
 import java.awt.AWTError;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,21 +33,27 @@ import java.util.stream.Stream;
 
 /**
  * Writes a run's {@code report.html}, a self-contained file with the run's key facts, the curves of
- * all metrics in {@code metrics.jsonl}, the last samples and the configuration; and the chart of
- * the stage's headline as {@code loss.svg} and {@code loss.png}. Labels and units are those
- * declared in {@code run.json}. It is generated from the other files of the run directory, so it
- * can be regenerated at any time.
+ * all metrics in {@code metrics.jsonl}, the {@linkplain RunDiagnosis diagnosis}, samples over the
+ * steps and the configuration; and the chart of the stage's headline as {@code loss.svg} and {@code
+ * loss.png}. Labels and units are those declared in {@code run.json}. It is generated from the
+ * other files of the run directory, so it can be regenerated at any time.
  */
 public final class RunReport {
   public static final String FILE_NAME = "report.html";
-  private static final int SAMPLES = 3;
+
+  /**
+   * Bins of a reward model's last evaluation: {@code {"bins": [{pairs, confidence, accuracy}]}}.
+   */
+  public static final String CALIBRATION = "calibration.json";
+
+  /** Between the answers of one sample. */
+  public static final String SAMPLE_SEPARATOR = "\n---\n";
+
+  private static final int SAMPLES = 4;
   private static final int PNG_SCALE = 2;
 
   /** Numbers of a row that are not metrics. */
   private static final Set<String> COUNTS = Set.of("step", "tokens");
-
-  /** A row of the table. */
-  private record Fact(String name, String value) {}
 
   private RunReport() {}
 
@@ -58,7 +69,7 @@ public final class RunReport {
     Map<String, Metric> metrics = metrics(rows, facts);
     String headline = headline(metrics, facts);
     List<LineChart> charts = LineChart.of(series(rows, metrics), headline);
-    run.replace(FILE_NAME, bytes(page(run, facts, rows, metrics, charts)));
+    run.replace(FILE_NAME, page(run, facts, rows, metrics, charts));
     Optional<String> svg =
         charts.stream()
             .filter(chart -> chart.has(headline))
@@ -129,51 +140,130 @@ public final class RunReport {
         .toList();
   }
 
-  private static String page(
+  private static byte[] page(
       RunDirectory run,
       JsonNode facts,
       List<JsonNode> rows,
       Map<String, Metric> metrics,
       List<LineChart> charts) {
-    StringBuilder page = new StringBuilder();
-    String title = escape(run.path().getName());
-    page.append(
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <title>%s</title>
-        <style>
-        body { font: 15px/1.5 sans-serif; max-width: 780px; margin: 2em auto; padding: 0 1em; color: #222; }
-        h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-        table { border-collapse: collapse; } th { text-align: left; padding-right: 1.5em; font-weight: normal; color: #666; vertical-align: top; }
-        pre { background: #f6f6f6; padding: 1em; overflow-x: auto; white-space: pre-wrap; }
-        svg { width: 100%%; height: auto; margin-top: 1.5em; }
-        </style>
-        </head>
-        <body>
-        <h1>%s</h1>
-        """
-            .formatted(title, title));
-    table(page, facts(rows, metrics, facts.path("sessions")));
-    charts.forEach(chart -> page.append(chart.html(Theme.PAPER)));
-    List<JsonNode> samples = rows(run, RunDirectory.SAMPLES);
-    for (JsonNode sample : samples.subList(Math.max(0, samples.size() - SAMPLES), samples.size())) {
-      page.append("<h2>Sample at step ")
-          .append(sample.get("step").asLong())
-          .append("</h2>\n<pre>")
-          .append(escape(sample.path("text").asText()))
-          .append("</pre>\n");
-    }
+    HtmlPage page = new HtmlPage(run.path().getName());
+    page.facts(facts(rows, metrics, facts.path("sessions")));
+    diagnosis(page, RunDiagnosis.of(rows));
+    charts.forEach(chart -> page.chart(chart.html(Theme.PAPER)));
+    calibration(run).ifPresent(chart -> page.chart(chart.html(Theme.PAPER)));
+    samples(page, rows(run, RunDirectory.SAMPLES));
     run.read(RunDirectory.CONFIG)
         .ifPresent(
             yaml ->
-                page.append("<h2>Configuration</h2>\n<pre>")
-                    .append(escape(new String(yaml, StandardCharsets.UTF_8)))
-                    .append("</pre>\n"));
-    page.append("</body>\n</html>\n");
-    return page.toString();
+                page.heading("Configuration").verbatim(new String(yaml, StandardCharsets.UTF_8)));
+    return page.bytes();
+  }
+
+  /** What the numbers say, the worst first, in full where it is not good. */
+  private static void diagnosis(HtmlPage page, List<RunDiagnosis.Finding> findings) {
+    if (findings.isEmpty()) {
+      return;
+    }
+    page.heading("Diagnosis");
+    List<List<Cell>> good = new ArrayList<>();
+    for (RunDiagnosis.Finding finding : findings) {
+      if (finding.severity() == RunDiagnosis.Severity.GOOD) {
+        good.add(
+            List.of(
+                Cell.text(finding.title()),
+                Cell.text(finding.found()),
+                Cell.text(finding.healthy() + " (" + finding.source() + ")")));
+        continue;
+      }
+      String severity = finding.severity().name().toLowerCase(Locale.ROOT);
+      page.box(
+          severity,
+          capitalized(severity) + ": " + finding.title(),
+          List.of(
+              capitalized(finding.found()) + ".",
+              "Healthy: %s (%s).".formatted(finding.healthy(), finding.source()),
+              finding.advice()));
+    }
+    if (!good.isEmpty()) {
+      page.table(List.of("healthy", "found", "range"), good);
+    }
+  }
+
+  /** The last calibration of a reward model. */
+  private static Optional<CalibrationChart> calibration(RunDirectory run) {
+    List<CalibrationChart.Bin> bins = new ArrayList<>();
+    Optional<byte[]> json = run.read(CALIBRATION);
+    if (json.isPresent()) {
+      try {
+        for (JsonNode bin : CheckpointManifest.JSON.readTree(json.get()).path("bins")) {
+          if (bin.path("pairs").asLong() > 0) {
+            bins.add(
+                new CalibrationChart.Bin(
+                    bin.path("pairs").asLong(),
+                    bin.path("confidence").asDouble(),
+                    bin.path("accuracy").asDouble()));
+          }
+        }
+      } catch (IOException e) {
+        throw UserException.failure(
+            "%s/%s must be JSON as Firesteel writes it, got something else: delete it"
+                .formatted(run, CALIBRATION),
+            e);
+      }
+    }
+    return bins.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new CalibrationChart("Calibration on held-out pairs", bins));
+  }
+
+  /**
+   * The text of samples beside each other, from the first to the last. Answers to several prompts
+   * are a row each, if all samples have as many.
+   */
+  private static void samples(HtmlPage page, List<JsonNode> samples) {
+    if (samples.isEmpty()) {
+      return;
+    }
+    List<JsonNode> shown = spread(samples);
+    page.heading(
+        shown.size() == 1
+            ? "Sample at step " + shown.get(0).get("step").asLong()
+            : "Samples at the same prompts");
+    List<List<String>> parts =
+        shown.stream()
+            .map(sample -> List.of(sample.path("text").asText().split(SAMPLE_SEPARATOR, -1)))
+            .toList();
+    if (shown.size() == 1) {
+      parts.get(0).forEach(page::verbatim);
+      return;
+    }
+    int rows = parts.get(0).size();
+    boolean alike = parts.stream().allMatch(texts -> texts.size() == rows);
+    List<List<String>> table = new ArrayList<>();
+    for (int i = 0; i < (alike ? rows : 1); i++) {
+      int row = i;
+      table.add(
+          alike
+              ? parts.stream().map(texts -> texts.get(row)).toList()
+              : shown.stream().map(sample -> sample.path("text").asText()).toList());
+    }
+    page.sideBySide(
+        shown.stream()
+            .map(sample -> String.format(Locale.ROOT, "step %,d", sample.get("step").asLong()))
+            .toList(),
+        table);
+  }
+
+  /** At most {@link #SAMPLES}, the first and the last among them. */
+  private static List<JsonNode> spread(List<JsonNode> samples) {
+    if (samples.size() <= SAMPLES) {
+      return samples;
+    }
+    List<JsonNode> some = new ArrayList<>();
+    for (int i = 0; i < SAMPLES; i++) {
+      some.add(samples.get((int) ((long) i * (samples.size() - 1) / (SAMPLES - 1))));
+    }
+    return some;
   }
 
   /**
@@ -197,6 +287,7 @@ public final class RunReport {
     AtomicReference<Optional<String>> undrawn = new AtomicReference<>(Optional.empty());
     try (RunWriter writer = new RunWriter(limit)) {
       writer.submit("writing the report", () -> undrawn.set(write(run)));
+      writer.submit("looking at the metrics", () -> severe(run, notices));
       writer.finish();
       undrawn
           .get()
@@ -210,6 +301,13 @@ public final class RunReport {
     } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
       notices.notice("The report of " + run + " could not be written: " + e);
     }
+  }
+
+  /** What a user should know without opening the report. */
+  private static void severe(RunDirectory run, TrainingListener notices) {
+    RunDiagnosis.of(rows(run, RunDirectory.METRICS)).stream()
+        .filter(finding -> finding.severity() == RunDiagnosis.Severity.SEVERE)
+        .forEach(finding -> notices.notice("Diagnosis: " + finding.line()));
   }
 
   private static List<Fact> facts(
@@ -257,26 +355,10 @@ public final class RunReport {
     return label.substring(0, 1).toUpperCase(Locale.ROOT) + label.substring(1);
   }
 
-  private static void table(StringBuilder page, List<Fact> facts) {
-    page.append("<table>\n");
-    facts.forEach(
-        fact ->
-            page.append("<tr><th>")
-                .append(escape(fact.name()))
-                .append("</th><td>")
-                .append(escape(fact.value()))
-                .append("</td></tr>\n"));
-    page.append("</table>\n");
-  }
-
   private static List<JsonNode> rows(RunDirectory run, String name) {
     return run.read(name)
         .map(content -> StepRows.parse(content, run.path() + "/" + name))
         .orElse(List.of());
-  }
-
-  private static String escape(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
   }
 
   private static byte[] bytes(String text) {

@@ -79,6 +79,20 @@ public final class StartingModel {
     return start(draft, from, hadoop);
   }
 
+  /**
+   * The configuration of a draft whose model has not been trained yet, to find mistakes early.
+   *
+   * @param model what the model will be
+   * @param owner of the model, for messages
+   * @throws UserException if a given key contradicts the model, or is wrong itself
+   */
+  public static <C extends Record & StageConfig> C expect(
+      ConfigDraft<C> draft, ModelConfig model, String owner) {
+    ConfigDraft<C> copy = draft.copy();
+    copy.require("model", model, FREE, owner);
+    return copy.resolve();
+  }
+
   private static <C extends Record & StageConfig> void resume(
       ConfigDraft<C> draft, String from, Checkpoint own, Configuration hadoop) {
     ResumeCheck.requireStage(

@@ -7,6 +7,7 @@ import dev.firesteel.loss.PolicyLoss;
 import dev.firesteel.loss.TokenGroups;
 import dev.firesteel.loss.ValueLoss;
 import dev.firesteel.random.RandomStream;
+import dev.firesteel.walks.RandomWalks;
 import java.util.Arrays;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;

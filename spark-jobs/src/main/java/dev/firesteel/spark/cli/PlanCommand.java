@@ -6,15 +6,19 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.choice.Backends;
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.RlConfig;
+import dev.firesteel.config.StageConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.spark.driver.TrainerProcess;
 import dev.firesteel.spark.executor.TrainTask;
+import dev.firesteel.stage.Stages;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -45,6 +49,12 @@ public final class PlanCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments arguments;
 
+  @Option(
+      names = "--stage",
+      defaultValue = "pretrain",
+      description = "The stage to plan: pretrain (default), sft, reward, dpo, ppo or grpo.")
+  private String stage;
+
   @Option(names = "--json", description = "One JSON object instead of text.")
   private boolean json;
 
@@ -55,28 +65,55 @@ public final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    PretrainConfig given = arguments.load();
+    StageConfig given = load();
     SparkConf spark = new SparkConf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     TrainerProcess process = TrainerProcess.of(spark);
     PlannedData data = PlannedData.of(given, hadoop);
-    PretrainConfig config = data.resolveSteps(given);
+    StageConfig config = data.resolveSteps(given, hadoop);
     RunPlan plan = process.plan(config, data.vocabularySize());
-    Double flopsPerSecond = noProbe ? null : probe(config, spark);
+    PlanText.Rates rates = noProbe ? null : probe(config, spark);
+    Double flopsPerSecond = rates == null ? null : rates.matmuls();
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(json(new PlanText.Document(plan, data, process.heapBytes(), flopsPerSecond)));
     } else {
-      PlanText.lines(plan, config, data, flopsPerSecond).forEach(out::println);
+      PlanText.lines(plan, config, data, rates).forEach(out::println);
       process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
     }
     return 0;
   }
 
-  private static double probe(PretrainConfig config, SparkConf spark) {
+  private StageConfig load() {
+    return Stages.roots().stream()
+        .filter(root -> StageConfig.stageOf(root).equals(stage))
+        .findFirst()
+        .map(this::load)
+        .orElseThrow(
+            () ->
+                UserException.usage(
+                    "--stage must be one of %s, got %s"
+                        .formatted(
+                            Stages.roots().stream()
+                                .map(StageConfig::stageOf)
+                                .collect(Collectors.joining(", ")),
+                            stage)));
+  }
+
+  @SuppressWarnings("unchecked") // Every root is a record.
+  private <C extends Record & StageConfig> StageConfig load(Class<? extends StageConfig> root) {
+    return arguments.load((Class<C>) root);
+  }
+
+  private static PlanText.Rates probe(StageConfig config, SparkConf spark) {
     try (Backend backend =
         Backends.create(TrainTask.options(config.compute(), List.of(), TrainTask.cores(spark)))) {
-      return ThroughputProbe.flopsPerSecond(backend, config, PROBE);
+      double decoding =
+          config instanceof RlConfig rl
+              ? ThroughputProbe.decodingFlopsPerSecond(
+                  backend, config, rl.rollouts().batch(), PROBE.dividedBy(3))
+              : Double.NaN;
+      return new PlanText.Rates(ThroughputProbe.flopsPerSecond(backend, config, PROBE), decoding);
     }
   }
 

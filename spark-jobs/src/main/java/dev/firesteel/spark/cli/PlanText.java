@@ -1,6 +1,6 @@
 package dev.firesteel.spark.cli;
 
-import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.plan.FlopPlan;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.ParameterPart;
@@ -41,10 +41,18 @@ final class PlanText {
     }
   }
 
+  /**
+   * Measured speeds of matmuls in operations per second.
+   *
+   * @param matmuls of training
+   * @param decoding of as many rows as completions are decoded together; NaN unless the stage
+   *     samples
+   */
+  record Rates(double matmuls, double decoding) {}
+
   private PlanText() {}
 
-  static List<String> lines(
-      RunPlan plan, PretrainConfig config, PlannedData data, Double flopsPerSecond) {
+  static List<String> lines(RunPlan plan, StageConfig config, PlannedData data, Rates rates) {
     List<String> lines = new ArrayList<>();
     lines.add(format("%s: %,d parameters", plan.name(), plan.parameterCount()));
     for (ParameterPart part : plan.parameters()) {
@@ -75,11 +83,21 @@ final class PlanText {
                 "%s, of which the run keeps up to %d",
                 Quantities.bytes(plan.checkpointBytes()), plan.checkpoints())));
     lines.add("Estimated time");
-    if (flopsPerSecond == null) {
+    if (rates == null) {
       lines.add(row("not measured", "omit --no-probe"));
     } else {
-      double step = plan.stepSeconds(flopsPerSecond);
+      double flopsPerSecond = rates.matmuls();
+      double rollouts = plan.rolloutFlops() == 0 ? 0 : plan.rolloutSeconds(rates.decoding());
+      double step = plan.stepSeconds(flopsPerSecond) + rollouts;
       lines.add(row("matmuls", format("%.0f GFLOP/s, measured just now", flopsPerSecond * 1e-9)));
+      if (rollouts > 0) {
+        lines.add(
+            row(
+                "rollouts of a step",
+                format(
+                    "%s at most, at %.0f GFLOP/s",
+                    Quantities.duration(rollouts), rates.decoding() * 1e-9)));
+      }
       lines.add(
           row(
               "a step",

@@ -1,10 +1,14 @@
 package dev.firesteel.spark.cli;
 
+import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.StageConfig;
 import dev.firesteel.config.TokenizerConfig;
 import dev.firesteel.data.DatasetManifest;
+import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.tokenizer.Tokenizers;
 import dev.firesteel.train.TrainingData;
 import java.io.IOException;
@@ -25,7 +29,24 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
 
   private static final int BYTES = 256;
 
-  static PlannedData of(PretrainConfig config, Configuration hadoop) {
+  static PlannedData of(StageConfig config, Configuration hadoop) {
+    if (config instanceof PretrainConfig pretraining) {
+      return of(pretraining, hadoop);
+    }
+    Path folder = new Path(config.dataFolder());
+    return ExampleManifest.find(folder, hadoop)
+        .map(
+            manifest ->
+                new PlannedData(
+                    folder.toString(),
+                    true,
+                    config.model().vocabularySize(),
+                    manifest.train().tokens()))
+        .orElseGet(
+            () -> new PlannedData(folder.toString(), false, config.model().vocabularySize(), 0));
+  }
+
+  private static PlannedData of(PretrainConfig config, Configuration hadoop) {
     Path folder = new Path(config.data().path());
     if (exists(new Path(folder, DatasetManifest.FILE_NAME), hadoop)) {
       DatasetManifest manifest = DatasetManifest.read(folder, hadoop);
@@ -43,17 +64,19 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
    *
    * @throws UserException if that is not known yet
    */
-  PretrainConfig resolveSteps(PretrainConfig config) {
+  StageConfig resolveSteps(StageConfig config, Configuration hadoop) {
     if (config.training().epochs() == 0) {
       return config;
     }
     if (!prepared) {
       throw UserException.usage(
           "a plan needs the number of steps, which training.epochs gives only for prepared data, got none in "
-              + config.data().path()
-              + ": run prepare first, or give training.steps instead");
+              + config.dataFolder()
+              + ": run prepare first (sft --prepare-only, ...), or give training.steps instead");
     }
-    return TrainingData.resolveSteps(config, trainingTokens);
+    return config instanceof PretrainConfig pretraining
+        ? TrainingData.resolveSteps(pretraining, trainingTokens)
+        : Stages.resolveSteps((ExampleStageConfig) config, hadoop);
   }
 
   private static int rows(PretrainConfig config, int tokens) {

@@ -1,7 +1,6 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.spark.prepare.PrepareJob;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
 import java.io.PrintWriter;
@@ -40,11 +39,7 @@ public final class PretrainCommand implements Callable<Integer> {
     try (SparkSessions.OpenSession open =
         SparkSessions.open("pretrain " + config.name(), Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
-      PrepareJob.run(open.session(), config, false, out::println);
-      PlannedData data =
-          PlannedData.of(config, open.session().sparkContext().hadoopConfiguration());
-      PretrainConfig resolved = data.resolveSteps(config);
-      return Training.run(open.session(), resolved, data.vocabularySize(), out);
+      return StageTraining.pretrain(open.session(), config, out);
     }
   }
 }

@@ -5,7 +5,6 @@ import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
-import dev.firesteel.stage.Stages;
 import java.io.PrintWriter;
 import java.util.Map;
 import picocli.CommandLine.Mixin;
@@ -34,13 +33,7 @@ final class StageRun {
     try (SparkSessions.OpenSession open = SparkSessions.open(title, Map.of())) {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       ExampleManifest manifest = Examples.prepare(open.session(), config, rebuild, out);
-      return prepareOnly
-          ? 0
-          : Training.run(
-              open.session(),
-              Stages.resolveSteps(config, open.session().sparkContext().hadoopConfiguration()),
-              manifest.tokenizer().vocabularySize(),
-              out);
+      return prepareOnly ? 0 : StageTraining.onExamples(open.session(), config, manifest, out);
     }
   }
 }

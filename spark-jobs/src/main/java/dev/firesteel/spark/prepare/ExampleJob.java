@@ -68,6 +68,15 @@ public final class ExampleJob {
     }
   }
 
+  /**
+   * Finds the records of a source, and makes those of a recipe, without reading them.
+   *
+   * @throws UserException if there are none, or they have another format
+   */
+  public static void requireSource(SparkSession spark, String source, Consumer<String> progress) {
+    ExampleRecords.read(spark, source, progress);
+  }
+
   @SuppressWarnings("try") // The lock is held, not used.
   private ExampleManifest run(boolean rebuild) throws IOException {
     ExampleRecords records = ExampleRecords.read(spark, config.data().source(), progress);

@@ -1,10 +1,13 @@
-package dev.firesteel.rl;
+package dev.firesteel.walks;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.firesteel.example.Example;
 import dev.firesteel.example.TrainedTokens;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.reward.RewardFunction;
 import dev.firesteel.reward.ScoredText;
+import dev.firesteel.tokenizer.CharTokenizer;
+import dev.firesteel.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,8 +24,8 @@ import java.util.List;
  * KL(pi, ref)}, which is {@code beta log Z(s)}. As the reward depends on the length alone, all of
  * these are sums over lengths.
  *
- * <p>Tokens are nodes; that of the goal is the end token, and as text each is a letter from {@code
- * a}. A prompt is the start; a completion has at most 9 tokens.
+ * <p>Tokens are nodes; that of the goal is the end token, and as text each of the others is a
+ * letter from {@code b}. A prompt is the start; a completion has at most 9 tokens.
  */
 public final class RandomWalks {
   /** Tokens. */
@@ -60,6 +63,9 @@ public final class RandomWalks {
     {10},
     {1, 8, 18}
   };
+
+  private static final Tokenizer TOKENIZER =
+      CharTokenizer.train(List.of("bcdefghijklmnopqrstu").iterator()).withEndOfText();
 
   private RandomWalks() {}
 
@@ -189,6 +195,51 @@ public final class RandomWalks {
       walks.add(new TrainedTokens(Arrays.copyOf(nodes, length), trained));
     }
     return walks;
+  }
+
+  /** Uniform walks as examples of fine-tuning, see {@link #walks}; in tokens. */
+  public static List<Example> examples(int count, long seed) {
+    List<Example> examples = new ArrayList<>();
+    for (TrainedTokens walk : walks(count, seed)) {
+      boolean[] trained = new boolean[walk.length()];
+      Arrays.fill(trained, true);
+      examples.add(example(new TrainedTokens(tokens(walk.tokens()), trained)));
+    }
+    return examples;
+  }
+
+  /**
+   * The starts as prompts, in tokens.
+   *
+   * @param times how often each
+   */
+  public static List<Example> prompts(int times) {
+    List<Example> prompts = new ArrayList<>();
+    for (int time = 0; time < times; time++) {
+      for (int start : starts()) {
+        prompts.add(example(new TrainedTokens(tokens(start), new boolean[1])));
+      }
+    }
+    return prompts;
+  }
+
+  private static Example example(TrainedTokens document) {
+    return new Example(List.of(document), JsonNodeFactory.instance.objectNode());
+  }
+
+  /** Letters from {@code b} for the nodes from 1, and the end token for the goal. */
+  public static Tokenizer tokenizer() {
+    return TOKENIZER;
+  }
+
+  /** The tokens of nodes. */
+  public static int[] tokens(int... nodes) {
+    return Arrays.stream(nodes).map(node -> node == GOAL ? VOCABULARY - 1 : node - 1).toArray();
+  }
+
+  /** The nodes of tokens. */
+  public static int[] ofTokens(int... tokens) {
+    return Arrays.stream(tokens).map(token -> token == VOCABULARY - 1 ? GOAL : token + 1).toArray();
   }
 
   /** The text of nodes, a letter each. */

@@ -1,4 +1,4 @@
-package dev.firesteel.rl;
+package dev.firesteel.walks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
