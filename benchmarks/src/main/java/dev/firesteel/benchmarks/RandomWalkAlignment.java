@@ -82,10 +82,10 @@ public final class RandomWalkAlignment {
 
   /** Runs experiments; the arguments are the folder to write to, experiments and seeds. */
   public static void main(String[] arguments) throws IOException {
-    List<String> experiments = List.of(arguments[1].split(","));
+    List<String> experiments = List.of(arguments[1].split(",", -1));
     RandomWalkAlignment walks = new RandomWalkAlignment(Path.of(arguments[0]).toAbsolutePath());
     boolean first = true;
-    for (String seed : arguments[2].split(",")) {
+    for (String seed : arguments[2].split(",", -1)) {
       walks.fineTune(seed);
       for (String experiment : experiments) {
         if (experiment.equals("optimum")) {
