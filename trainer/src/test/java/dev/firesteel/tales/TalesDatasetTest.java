@@ -54,7 +54,7 @@ class TalesDatasetTest {
             Map.of(
                 "stories", "21397f8ddfafb1f6",
                 "instructions", "65b9e0f8f7abefd0",
-                "preferences", "6ebaa0c69834df6e",
+                "preferences", "62a9f8b6cb7f5581",
                 "prompts", "67f1ee0811f5b788",
                 "prompts-test", "4c9727145d6e8617"));
   }
@@ -213,17 +213,17 @@ class TalesDatasetTest {
   void readsTheRecipe() throws IOException {
     TalesConfig config = TalesConfig.read(Path.of("../datasets/tales/tales.yaml"));
     assertThat(config)
-        .isEqualTo(new TalesConfig(1, 20_000, 4000, 4000, 2000, 200, 0.3, 0.18, 0.3, 0.05, 0.2));
+        .isEqualTo(new TalesConfig(1, 20_000, 4000, 4000, 2000, 200, 0.3, 0.5, 0.1, 0.05, 0.1));
   }
 
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
-        "bias: 0.2 | bias: 1.5 | : bias must be in 0 .. 1, got 1.5: give a probability",
+        "bias: 0.1 | bias: 1.5 | : bias must be in 0 .. 1, got 1.5: give a probability",
         "stories: 20000 | stories: -1 | : stories must be 0 or more, got -1: give a number of records",
-        "bias: 0.2 | | must have exactly the keys [answer_flaws, answer_misses, bias, instructions, label_noise,",
-        "bias: 0.2 | biased: 0.2 | got [answer_flaws, answer_misses, biased,",
+        "bias: 0.1 | | must have exactly the keys [answer_flaws, answer_misses, bias, instructions, label_noise,",
+        "bias: 0.1 | biased: 0.2 | got [answer_flaws, answer_misses, biased,",
         "seed: 1 | seed: one | must be YAML with a number for each key, got: Cannot deserialize value of type `long`",
         "seed: 1 | seed: | must be YAML with a number for each key, got: Cannot map `null` into type `long`",
         "seed: 1 | seed: [ | must be YAML with a number for each key",
