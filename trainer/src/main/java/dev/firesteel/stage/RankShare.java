@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * Work on a list that the ranks share in equal parts, in their order, so that joined results are in
- * the order of the list, whatever their number.
+ * the order of the list for any number of ranks.
  */
 final class RankShare {
   private final Collective collective;

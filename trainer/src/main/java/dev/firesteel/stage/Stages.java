@@ -13,11 +13,14 @@ import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.ExampleDataset;
 import dev.firesteel.train.ExampleData;
+import dev.firesteel.train.Objective;
+import dev.firesteel.train.StageInfo;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingRun;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -26,11 +29,11 @@ public final class Stages {
   private static final List<Stage<?>> ALL =
       List.of(
           new Stage<>(PretrainConfig.class, Stages::pretrain),
-          new Stage<>(SftConfig.class, Stages::fineTune),
-          new Stage<>(RewardConfig.class, Stages::reward),
-          new Stage<>(DpoConfig.class, Stages::dpo),
-          new Stage<>(PpoConfig.class, Stages::reinforce),
-          new Stage<>(GrpoConfig.class, Stages::reinforce));
+          onExamples(SftConfig.class, FineTuning::info, FineTuning::new),
+          onExamples(RewardConfig.class, RewardModeling::info, RewardModeling::new),
+          onExamples(DpoConfig.class, PreferenceTuning::info, PreferenceTuning::new),
+          onExamples(PpoConfig.class, Reinforcement::info, Reinforcement::new),
+          onExamples(GrpoConfig.class, Reinforcement::info, Reinforcement::new));
 
   /** Opens a stage's data and creates its run. */
   @FunctionalInterface
@@ -101,60 +104,25 @@ public final class Stages {
     return pretrain(config, TrainingData.open(data, hadoop), context);
   }
 
-  private static TrainingRun fineTune(
-      SftConfig config, Path data, Configuration hadoop, TrainingContext context) {
-    ExampleData examples = ExampleData.open(data, hadoop);
-    SftConfig resolved = (SftConfig) resolveSteps(config, examples.train());
-    return new TrainingRun(
-        resolved,
-        context,
-        FineTuning.info(resolved, examples),
-        () -> new FineTuning(resolved, examples, context));
+  /** Makes a stage's objective on opened examples. */
+  @FunctionalInterface
+  private interface Maker<C> {
+    Objective make(C config, ExampleData examples, TrainingContext context);
   }
 
-  private static TrainingRun reward(
-      RewardConfig config, Path data, Configuration hadoop, TrainingContext context) {
-    ExampleData examples = ExampleData.open(data, hadoop);
-    RewardConfig resolved = (RewardConfig) resolveSteps(config, examples.train());
-    return new TrainingRun(
-        resolved,
-        context,
-        RewardModeling.info(resolved, examples),
-        () -> new RewardModeling(resolved, examples, context));
-  }
-
-  private static TrainingRun dpo(
-      DpoConfig config, Path data, Configuration hadoop, TrainingContext context) {
-    ExampleData examples = ExampleData.open(data, hadoop);
-    DpoConfig resolved = (DpoConfig) resolveSteps(config, examples.train());
-    return new TrainingRun(
-        resolved,
-        context,
-        PreferenceTuning.info(resolved, examples),
-        () -> new PreferenceTuning(resolved, examples, context));
-  }
-
-  private static TrainingRun reinforce(
-      RlConfig config, Path data, Configuration hadoop, TrainingContext context) {
-    ExampleData examples = ExampleData.open(data, hadoop);
-    RlConfig resolved = (RlConfig) resolveSteps(config, examples.train());
-    return new TrainingRun(
-        resolved,
-        context,
-        Reinforcement.info(resolved, examples),
-        () -> new Reinforcement(resolved, examples, context));
-  }
-
-  /**
-   * Finds mistakes in the comparison of a pipeline that its record cannot find: a gold score that
-   * does not exist.
-   *
-   * @throws dev.firesteel.error.UserException naming the function
-   */
-  public static void check(PipelineEvaluation evaluation) {
-    if (evaluation.isWanted()) {
-      ScoredAnswer.gold(evaluation);
-    }
+  private static <C extends ExampleStageConfig> Stage<C> onExamples(
+      Class<C> root, BiFunction<C, ExampleData, StageInfo> info, Maker<C> maker) {
+    return new Stage<>(
+        root,
+        (config, data, hadoop, context) -> {
+          ExampleData examples = ExampleData.open(data, hadoop);
+          C resolved = root.cast(resolveSteps(config, examples.train()));
+          return new TrainingRun(
+              resolved,
+              context,
+              info.apply(resolved, examples),
+              () -> maker.make(resolved, examples, context));
+        });
   }
 
   /** A pretraining run on data that is already open. */

@@ -21,7 +21,7 @@ import java.util.Optional;
  *
  * <p>A sentence <em>fits</em> if the grammar accepts it and its role (introduction, detail, wish,
  * obstacle, attempt, outcome, feeling) comes after that of all fitting sentences before it. Without
- * fitting sentences the score is 0 whatever else the text has, so neither the ending alone nor the
+ * fitting sentences the score is 0 even if the text has more, so neither the ending alone nor the
  * request repeated is worth anything. Any text has a score, in time linear in its length.
  *
  * @param completeness share of the four required sentences that fit: introduction, wish, obstacle,
