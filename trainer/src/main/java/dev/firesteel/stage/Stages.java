@@ -3,7 +3,6 @@ package dev.firesteel.stage;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.GrpoConfig;
-import dev.firesteel.config.PipelineEvaluation;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.RewardConfig;

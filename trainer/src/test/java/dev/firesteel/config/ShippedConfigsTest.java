@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -33,10 +34,13 @@ class ShippedConfigsTest {
       assertThat(pipeline.config().evaluation().isWanted()).isTrue();
       return;
     }
-    List<String> model =
-        root == PretrainConfig.class
-            ? List.of()
-            : List.of("model.from=model", "model.context_length=1024");
+    List<String> model = new ArrayList<>();
+    if (root != PretrainConfig.class) {
+      model.addAll(List.of("model.from=model", "model.context_length=1024"));
+    }
+    if (root == PpoConfig.class) {
+      model.add("rewards.model=judge"); // Of the run that the command names.
+    }
     StageConfig config = (StageConfig) ConfigLoader.load(root, file, model);
 
     assertThat(config.name() + ".yaml").isEqualTo(file.getFileName().toString());

@@ -299,7 +299,13 @@ public final class ModelDirectory {
         more.remove(names.stored(tensor.name()));
       }
       // The embedding is the first in the order of the network.
-      boolean tied = HuggingFaceConfig.read(configJson(fs, directory)).tieEmbeddings();
+      JsonNode config = configJson(fs, directory);
+      boolean tied = HuggingFaceConfig.read(config).tieEmbeddings();
+      if (HuggingFaceConfig.isClassifier(config) && more.remove(PublishedNames.REWARD_HEAD)) {
+        notices.accept(
+            "Ignored in %s: %s, the head of a reward model"
+                .formatted(directory, PublishedNames.REWARD_HEAD));
+      }
       String ignored = ignored(directory, tensors, more, wanted.get(0), names, tied);
       for (ParameterTensor tensor : wanted) {
         tensor.load(tensors, names.stored(tensor.name()));
@@ -333,8 +339,7 @@ public final class ModelDirectory {
       Optional<String> buffer = names.buffer(name, tensors.shape(name));
       if (buffer.isPresent()) {
         buffers.merge(buffer.get(), 1, Integer::sum);
-      } else if (name.equals(PublishedNames.REWARD_HEAD)
-          || (name.equals(PublishedNames.HEAD) && !tied)) {
+      } else if (name.equals(PublishedNames.HEAD) && !tied) {
         ignored.add("%s, which this model does not have".formatted(name));
       } else if (name.equals(PublishedNames.HEAD)) {
         String tiedTo = names.stored(embedding.name());
