@@ -72,7 +72,7 @@ record PlannedData(String folder, boolean prepared, int vocabularySize, long tra
       throw UserException.usage(
           "a plan needs the number of steps, which training.epochs gives only for prepared data, got none in "
               + config.dataFolder()
-              + ": run prepare first (sft --prepare-only, ...), or give training.steps instead");
+              + ": run prepare first, or give training.steps instead");
     }
     return config instanceof PretrainConfig pretraining
         ? TrainingData.resolveSteps(pretraining, trainingTokens)
