@@ -3,6 +3,7 @@ package dev.firesteel.stage;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.GrpoConfig;
+import dev.firesteel.config.PipelineEvaluation;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.RewardConfig;
@@ -101,6 +102,18 @@ public final class Stages {
   private static TrainingRun pretrain(
       PretrainConfig config, Path data, Configuration hadoop, TrainingContext context) {
     return pretrain(config, TrainingData.open(data, hadoop), context);
+  }
+
+  /**
+   * Finds mistakes in the comparison of a pipeline that its record cannot find: a gold score that
+   * does not exist.
+   *
+   * @throws dev.firesteel.error.UserException naming the function
+   */
+  public static void check(PipelineEvaluation evaluation) {
+    if (evaluation.isWanted()) {
+      ScoredAnswer.gold(evaluation);
+    }
   }
 
   /** Makes a stage's objective on opened examples. */
