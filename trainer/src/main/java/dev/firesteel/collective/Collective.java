@@ -1,5 +1,7 @@
 package dev.firesteel.collective;
 
+import java.nio.ByteBuffer;
+
 /**
  * The ranks of one training run, as seen by one of them: {@link #worldSize()} processes, numbered
  * from 0, that hold the same weights and compute different micro-batches of each global batch.
@@ -66,6 +68,19 @@ public interface Collective extends AutoCloseable {
    * lists of files.
    */
   byte[][] allGather(byte[] mine);
+
+  /** Every rank's numbers, in order of rank; their counts may differ. */
+  default double[][] allGather(double[] mine) {
+    ByteBuffer bytes = ByteBuffer.allocate(mine.length * Double.BYTES);
+    bytes.asDoubleBuffer().put(mine);
+    byte[][] all = allGather(bytes.array());
+    double[][] numbers = new double[all.length][];
+    for (int rank = 0; rank < all.length; rank++) {
+      numbers[rank] = new double[all[rank].length / Double.BYTES];
+      ByteBuffer.wrap(all[rank]).asDoubleBuffer().get(numbers[rank]);
+    }
+    return numbers;
+  }
 
   /** A barrier: returns when every rank has called it. */
   void barrier();

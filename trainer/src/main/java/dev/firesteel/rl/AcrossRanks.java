@@ -1,8 +1,6 @@
 package dev.firesteel.rl;
 
 import dev.firesteel.collective.Collective;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Numbers of the whole batch from those of each rank, combined in the tree's order. Every rank must
@@ -27,15 +25,10 @@ public final class AcrossRanks {
   }
 
   private static double[][] gathered(Collective ranks, double[] mine) {
-    ByteBuffer bytes = ByteBuffer.allocate(mine.length * Double.BYTES);
-    bytes.order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer().put(mine);
-    byte[][] all = ranks.allGather(bytes.array());
-    double[][] numbers = new double[all.length][];
+    double[][] all = ranks.allGather(mine);
     for (int i = 0; i < all.length; i++) {
-      Checks.size("the numbers of rank " + i, all[i].length / Double.BYTES, mine.length);
-      numbers[i] = new double[mine.length];
-      ByteBuffer.wrap(all[i]).order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer().get(numbers[i]);
+      Checks.size("the numbers of rank " + i, all[i].length, mine.length);
     }
-    return numbers;
+    return all;
   }
 }

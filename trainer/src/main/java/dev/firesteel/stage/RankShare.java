@@ -4,6 +4,7 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.generate.Rollout;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -34,20 +35,7 @@ final class RankShare {
 
   /** The numbers of all ranks, in their order. */
   double[] join(double[] mine) {
-    ByteBuffer bytes = ByteBuffer.allocate(mine.length * Double.BYTES);
-    bytes.asDoubleBuffer().put(mine);
-    byte[][] all = collective.allGather(bytes.array());
-    int size = 0;
-    for (byte[] part : all) {
-      size += part.length / Double.BYTES;
-    }
-    double[] joined = new double[size];
-    int at = 0;
-    for (byte[] part : all) {
-      ByteBuffer.wrap(part).asDoubleBuffer().get(joined, at, part.length / Double.BYTES);
-      at += part.length / Double.BYTES;
-    }
-    return joined;
+    return Arrays.stream(collective.allGather(mine)).flatMapToDouble(Arrays::stream).toArray();
   }
 
   /** The completions of all ranks, in their order. */

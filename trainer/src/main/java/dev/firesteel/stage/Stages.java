@@ -12,6 +12,7 @@ import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.ExampleDataset;
+import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.Objective;
 import dev.firesteel.train.StageInfo;
@@ -87,10 +88,13 @@ public final class Stages {
 
   /** The configuration with the number of steps that {@code training.epochs} takes. */
   public static ExampleStageConfig resolveSteps(ExampleStageConfig config, Configuration hadoop) {
-    return config.training().epochs() == 0
-        ? config
-        : resolveSteps(
-            config, ExampleDataset.open(new Path(config.dataFolder()), Part.TRAIN, hadoop));
+    if (config.training().epochs() == 0) {
+      return config;
+    }
+    Path folder = new Path(config.dataFolder());
+    return config instanceof SftConfig sft
+        ? resolveSteps(sft, ExampleDataset.open(folder, Part.TRAIN, hadoop))
+        : config.withSamples(ExampleManifest.read(folder, hadoop).train().examples());
   }
 
   private static ExampleStageConfig resolveSteps(

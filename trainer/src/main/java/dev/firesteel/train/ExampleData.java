@@ -7,9 +7,7 @@ import dev.firesteel.data.ExampleDataset;
 import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.tokenizer.Tokenizer;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
@@ -44,18 +42,12 @@ public record ExampleData(Tokenizer tokenizer, ExampleDataset train, ExampleData
   }
 
   private static Tokenizer tokenizer(Path folder, ExampleManifest manifest, Configuration hadoop) {
-    Path file = new Path(folder, manifest.tokenizer().file());
-    try {
-      Tokenizer tokenizer = TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
-      if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
-        throw UserException.failure(
-            "the tokenizer %s must be that of the examples in the same folder (SHA-256 %s), got %s: delete the folder and run the stage again"
-                .formatted(file, manifest.tokenizer().sha256(), tokenizer.sha256()));
-      }
-      return tokenizer;
-    } catch (IOException e) {
-      throw HadoopFiles.explain("reading the tokenizer " + file, e);
-    }
+    return PreparedTokenizer.read(
+        folder,
+        manifest.tokenizer(),
+        "examples",
+        "delete the folder and run the stage again",
+        hadoop);
   }
 
   /** The chat template of the examples; empty if they were put together without one. */

@@ -4,7 +4,6 @@ import dev.firesteel.collective.Collective;
 import dev.firesteel.collective.TreeSum;
 import dev.firesteel.loss.LossMeasures;
 import dev.firesteel.metrics.Measures;
-import java.nio.ByteBuffer;
 
 /**
  * Adds up the measures of a global batch's micro-batches, on all ranks, in the order of {@link
@@ -33,14 +32,10 @@ public final class MeasureSum {
 
   /** The measures of all ranks together, of which each has a part. */
   public static LossMeasures sum(LossMeasures part, Collective collective) {
-    ByteBuffer bytes = ByteBuffer.allocate(part.values().length * Double.BYTES);
-    bytes.asDoubleBuffer().put(part.values());
-    byte[][] all = collective.allGather(bytes.array());
+    double[][] all = collective.allGather(part.values());
     TreeSum<LossMeasures> ranks = new TreeSum<>(LossMeasures::plus, all.length);
-    for (byte[] values : all) {
-      double[] numbers = new double[values.length / Double.BYTES];
-      ByteBuffer.wrap(values).asDoubleBuffer().get(numbers);
-      ranks.add(part.withValues(numbers));
+    for (double[] values : all) {
+      ranks.add(part.withValues(values));
     }
     return ranks.total();
   }

@@ -64,7 +64,6 @@ public final class StartingModel {
       return draft.resolve();
     }
     StageConfig.requirePlace(draft.value("name"), draft.value("runs_folder"));
-    boolean rewarded = RlConfig.class.isAssignableFrom(draft.root());
     Path run = new Path(draft.value("runs_folder"), draft.value("name"));
     Optional<Checkpoint> own =
         RunDirectory.at(run, hadoop).checkpoints(notice -> LOG.debug("{}", notice)).latest();
@@ -72,7 +71,7 @@ public final class StartingModel {
       resume(draft, from, own.get(), hadoop);
       return draft.resolve();
     }
-    if (rewarded && !draft.value(REWARD_MODEL).isEmpty()) {
+    if (RlConfig.class.isAssignableFrom(draft.root()) && !draft.value(REWARD_MODEL).isEmpty()) {
       Path model = SavedModel.find(new Path(draft.value(REWARD_MODEL)), hadoop);
       draft.put("rewards", "model", qualified(model, hadoop).toString());
     }
@@ -106,11 +105,11 @@ public final class StartingModel {
     }
     draft.require("model", saved.model(), FREE, "the checkpoint " + own);
     draft.put("model", "from", source);
-    if (saved instanceof RlConfig rl) {
+    if (saved instanceof RlConfig rl && !rl.rewards().model().isEmpty()) {
+      String was = rl.rewards().model();
       String given = draft.value(REWARD_MODEL);
-      Path was = new Path(rl.rewards().model().isEmpty() ? "none" : rl.rewards().model());
-      if (!given.isEmpty() && isWithin(was, qualified(new Path(given), hadoop))) {
-        draft.put("rewards", "model", was.toString());
+      if (!given.isEmpty() && isWithin(new Path(was), qualified(new Path(given), hadoop))) {
+        draft.put("rewards", "model", was);
       }
     }
     if (saved instanceof PretrainConfig pretraining) {

@@ -9,9 +9,7 @@ import dev.firesteel.data.SampleOrder;
 import dev.firesteel.data.TokenDataset;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.tokenizer.Tokenizer;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
@@ -42,7 +40,9 @@ public record TrainingData(
   public static TrainingData open(Path folder, Configuration hadoop) {
     TokenDataset train = TokenDataset.open(folder, Part.TRAIN, hadoop);
     DatasetManifest manifest = train.manifest();
-    Tokenizer tokenizer = tokenizer(folder, manifest, hadoop);
+    Tokenizer tokenizer =
+        PreparedTokenizer.read(
+            folder, manifest.tokenizer(), "shards", "prepare the data again", hadoop);
     Optional<TokenDataset> validation =
         manifest.validation().shards().isEmpty()
             ? Optional.empty()
@@ -100,22 +100,6 @@ public record TrainingData(
                 trainingTokens,
                 config.training().sequenceLength())
             .samplesPerEpoch());
-  }
-
-  private static Tokenizer tokenizer(Path folder, DatasetManifest manifest, Configuration hadoop) {
-    Path file = new Path(folder, manifest.tokenizer().file());
-    Tokenizer tokenizer;
-    try {
-      tokenizer = TokenizerFiles.read(HadoopFiles.fileSystem(folder, hadoop), file);
-    } catch (IOException e) {
-      throw HadoopFiles.explain("reading the tokenizer " + file, e);
-    }
-    if (!tokenizer.sha256().equals(manifest.tokenizer().sha256())) {
-      throw UserException.failure(
-          "the tokenizer %s must be that of the shards in the same folder (SHA-256 %s), got %s: prepare the data again"
-              .formatted(file, manifest.tokenizer().sha256(), tokenizer.sha256()));
-    }
-    return tokenizer;
   }
 
   /**

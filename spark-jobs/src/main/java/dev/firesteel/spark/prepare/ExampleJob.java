@@ -82,34 +82,22 @@ public final class ExampleJob {
     ExampleRecords records = ExampleRecords.read(spark, config.data().source(), progress);
     FileSystem fs = HadoopFiles.fileSystem(folder, conf);
     Optional<ExampleManifest> existing = ExampleManifest.find(folder, conf);
-    if (existing.isPresent() && !rebuild) {
-      requireSame(existing.get(), records.inputs());
-      return existing.get();
-    }
     PreparedFolder own = new PreparedFolder(fs, folder);
+    if (existing.isPresent() && !rebuild) {
+      ExampleManifest manifest = existing.get();
+      own.requireSame(
+          "examples that were",
+          manifest.settingsSha256(),
+          config.preparation().hash(),
+          manifest.inputs(),
+          records.inputs());
+      requireFewBad(manifest.counts());
+      return manifest;
+    }
     own.require();
     try (FolderLock lock = own.lock()) {
       return build(records, own);
     }
-  }
-
-  private void requireSame(ExampleManifest existing, DatasetManifest.Inputs inputs) {
-    if (!existing.settingsSha256().equals(config.preparation().hash())) {
-      throw UserException.usage(
-          "%s holds examples that were prepared with other settings: set data.path to another folder, or prepare with --rebuild"
-              .formatted(folder));
-    }
-    if (!existing.inputs().equals(inputs)) {
-      throw UserException.usage(
-          "%s holds examples that were prepared from other files (%d files, %d bytes) than those of data.source now (%d files, %d bytes, or changed since): set data.path to another folder, or prepare with --rebuild"
-              .formatted(
-                  folder,
-                  existing.inputs().files(),
-                  existing.inputs().bytes(),
-                  inputs.files(),
-                  inputs.bytes()));
-    }
-    requireFewBad(existing.counts());
   }
 
   private ExampleManifest build(ExampleRecords records, PreparedFolder own) {

@@ -88,11 +88,13 @@ public final class PrepareJob {
 
     FileSystem fs = HadoopFiles.fileSystem(folder, conf);
     Optional<DatasetManifest> existing = DatasetManifest.find(folder, conf);
-    if (existing.isPresent() && !rebuild) {
-      requireSame(existing.get(), settings, inputs);
-      return new Prepared(existing.get(), true);
-    }
     PreparedFolder own = new PreparedFolder(fs, folder);
+    if (existing.isPresent() && !rebuild) {
+      DatasetManifest manifest = existing.get();
+      own.requireSame(
+          "data that was", manifest.settingsSha256(), settings, manifest.inputs(), inputs);
+      return new Prepared(manifest, true);
+    }
     own.require();
     try (FolderLock lock = own.lock()) {
       return new Prepared(build(source, inputs, settings, given, own), false);
@@ -115,25 +117,6 @@ public final class PrepareJob {
 
   private boolean exists(Path file) throws IOException {
     return HadoopFiles.fileSystem(file, conf).exists(file);
-  }
-
-  private void requireSame(
-      DatasetManifest existing, String settings, DatasetManifest.Inputs inputs) {
-    if (!existing.settingsSha256().equals(settings)) {
-      throw UserException.usage(
-          "%s holds data that was prepared with other settings: set data.path to another folder, or prepare with --rebuild"
-              .formatted(folder));
-    }
-    if (!existing.inputs().equals(inputs)) {
-      throw UserException.usage(
-          "%s holds data that was prepared from other files (%d files, %d bytes) than those of data.source now (%d files, %d bytes, or changed since): set data.path to another folder, or prepare with --rebuild"
-              .formatted(
-                  folder,
-                  existing.inputs().files(),
-                  existing.inputs().bytes(),
-                  inputs.files(),
-                  inputs.bytes()));
-    }
   }
 
   private DatasetManifest build(

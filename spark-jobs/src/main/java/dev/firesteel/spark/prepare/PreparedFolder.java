@@ -38,6 +38,29 @@ final class PreparedFolder {
     return FolderLock.take(fs, folder, "set data.path to another folder");
   }
 
+  /**
+   * Requires that data which is there was prepared with these settings and from these files.
+   *
+   * @param what it is, with its verb: {@code data that was}, {@code examples that were}
+   */
+  void requireSame(
+      String what,
+      String settingsThen,
+      String settingsNow,
+      DatasetManifest.Inputs then,
+      DatasetManifest.Inputs now) {
+    if (!settingsThen.equals(settingsNow)) {
+      throw UserException.usage(
+          "%s holds %s prepared with other settings: set data.path to another folder, or prepare with --rebuild"
+              .formatted(folder, what));
+    }
+    if (!then.equals(now)) {
+      throw UserException.usage(
+          "%s holds %s prepared from other files (%d files, %d bytes) than those of data.source now (%d files, %d bytes, or changed since): set data.path to another folder, or prepare with --rebuild"
+              .formatted(folder, what, then.files(), then.bytes(), now.files(), now.bytes()));
+    }
+  }
+
   /** Requires a folder that is writable and contains no other files, or makes one. */
   void require() {
     Path probe = new Path(folder, "_writable");
