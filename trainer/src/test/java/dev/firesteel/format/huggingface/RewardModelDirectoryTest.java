@@ -220,7 +220,7 @@ class RewardModelDirectoryTest {
       ModelDirectory.readBackbone(fs, path(), plain, notices::add);
     }
     assertThat(String.join("\n", notices))
-        .contains("score.weight, which this model does not have")
+        .contains("score.weight, the head of a reward model")
         .contains("score_normalization");
   }
 }
