@@ -14,14 +14,14 @@ public enum Flaw {
   HERO_CHANGES,
   /** One sentence occurs twice. */
   REPEATED_SENTENCE,
-  /** "The end." is missing. */
-  NO_ENDING,
+  /** The tale breaks off before its outcome. */
+  BREAKS_OFF,
   /** One sentence lacks a word, has one twice, or has two in the wrong order. */
   BROKEN_SENTENCE;
 
   /** The flaws that a text has regardless of what was asked. */
   public static final List<Flaw> OF_TEXT =
-      List.of(HERO_CHANGES, REPEATED_SENTENCE, NO_ENDING, BROKEN_SENTENCE);
+      List.of(HERO_CHANGES, REPEATED_SENTENCE, BREAKS_OFF, BROKEN_SENTENCE);
 
   /** The flaws that a text has only compared with the request. */
   public static final List<Flaw> OF_ANSWER = List.of(OTHER_HERO, OTHER_WISH, OTHER_OUTCOME);

@@ -125,7 +125,12 @@ public final class Tales {
       replace(facts, "wish", stream(index, "other wish"));
     }
     List<String> sentences = new ArrayList<>();
-    for (Role role : roles(index)) {
+    boolean breaksOff = flaws.contains(Flaw.BREAKS_OFF);
+    List<Role> roles = roles(index);
+    for (Role role : roles) {
+      if (breaksOff && role.compareTo(Role.OUTCOME) >= 0) {
+        break;
+      }
       if (role == CHANGE && flaws.contains(Flaw.HERO_CHANGES)) {
         RandomStream randomness = stream(index, "another hero");
         replace(facts, "hero", randomness);
@@ -135,17 +140,23 @@ public final class Tales {
     }
     if (flaws.contains(Flaw.BROKEN_SENTENCE)) {
       RandomStream randomness = stream(index, "broken sentence");
-      int broken = randomness.nextInt(sentences.size());
+      int broken = lastAtMost(randomness.nextInt(roles.size()), sentences);
       sentences.set(broken, breakGrammar(sentences.get(broken), randomness));
     }
     if (flaws.contains(Flaw.REPEATED_SENTENCE)) {
-      int repeated = stream(index, "repeated sentence").nextInt(sentences.size());
+      int repeated =
+          lastAtMost(stream(index, "repeated sentence").nextInt(roles.size()), sentences);
       sentences.add(repeated + 1, sentences.get(repeated));
     }
-    if (!flaws.contains(Flaw.NO_ENDING)) {
+    if (!breaksOff) {
       sentences.add(Grammar.ENDING);
     }
     return String.join(" ", sentences);
+  }
+
+  /** A sentence that a tale that breaks off does not have is replaced by its last one. */
+  private static int lastAtMost(int chosen, List<String> sentences) {
+    return Math.min(chosen, sentences.size() - 1);
   }
 
   /** The required roles and one of the others, or none. */

@@ -52,9 +52,9 @@ class TalesDatasetTest {
     assertThat(hashes)
         .isEqualTo(
             Map.of(
-                "stories", "21397f8ddfafb1f6",
-                "instructions", "65b9e0f8f7abefd0",
-                "preferences", "62a9f8b6cb7f5581",
+                "stories", "91dba5fe21ee6346",
+                "instructions", "5c912d74908c4552",
+                "preferences", "178930bb5b62eaed",
                 "prompts", "67f1ee0811f5b788",
                 "prompts-test", "4c9727145d6e8617"));
   }
@@ -213,7 +213,7 @@ class TalesDatasetTest {
   void readsTheRecipe() throws IOException {
     TalesConfig config = TalesConfig.read(Path.of("../datasets/tales/tales.yaml"));
     assertThat(config)
-        .isEqualTo(new TalesConfig(1, 20_000, 4000, 4000, 2000, 200, 0.3, 0.5, 0.1, 0.05, 0.1));
+        .isEqualTo(new TalesConfig(1, 20_000, 12_000, 16_000, 2000, 200, 0.3, 0.5, 0.1, 0.05, 0.1));
   }
 
   @ParameterizedTest

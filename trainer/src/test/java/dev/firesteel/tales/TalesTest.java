@@ -59,7 +59,7 @@ class TalesTest {
             case OTHER_OUTCOME -> score.outcome();
             case HERO_CHANGES -> score.consistency();
             case REPEATED_SENTENCE -> score.repetition();
-            case NO_ENDING -> score.ending();
+            case BREAKS_OFF -> score.ending() + score.outcome();
             case BROKEN_SENTENCE -> score.grammar() - 0.5;
           };
       assertThat(part).as("%s: %s", flawed.request(), flawed.text()).isZero();
