@@ -216,6 +216,29 @@ class ClusterTrainingIT {
     assertThat(FileUtil.fullyDelete(new File(told.group("folder")))).isTrue();
   }
 
+  /** Policy, value model, both optimizers and the KL coefficient, after an executor's death. */
+  @Test
+  void ppoOnTwoExecutorsOfWhichOneIsKilledGivesTheBitsOfOneProcess() throws Exception {
+    int steps = 6;
+    TinyTraining.Ended alone = runs.run("ppo-alone", runs.ppo("ppo-alone", "undisturbed", steps));
+    assertThat(alone.exitCode()).as(alone.err()).isZero();
+
+    FaultInjection.Plan kill = fault(Fault.SIGKILL, 1, "REDUCE_SCATTER", 5);
+    String name = kill.run().getFileName().toString();
+    SparkCluster.Outcome outcome =
+        cluster.submit(
+            options(List.of(kill.option())),
+            runs.ppo(name, "undisturbed", steps, "cluster.trainers=2", "cluster.silence_seconds=5"),
+            TinyTraining.LIMIT);
+
+    assertThat(kill.happened()).as("the fault was injected").exists();
+    assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
+    assertThat(outcome.out()).contains("2 trainers").containsPattern("Attempt 1 ended: ");
+    Map<String, String> numbers = runs.numbers(name);
+    assertThat(numbers).containsKey("models/value/model.safetensors");
+    assertThat(numbers).isEqualTo(runs.numbers("ppo-alone"));
+  }
+
   /** The writer that was left behind tried all it could, and what it completed was not used. */
   private static void assertRefused(FaultInjection.Plan plan, SparkCluster.Outcome outcome)
       throws Exception {

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Runs of a model small enough for tests, as a user starts them, and what is left of them. */
@@ -76,12 +77,22 @@ final class TinyTraining {
     return await(name, start(name, overrides));
   }
 
+  /** Runs a command by its arguments. */
+  Ended run(String name, List<String> arguments) throws Exception {
+    return await(name, start(name, Map.of(), arguments));
+  }
+
   Process start(String name, String... overrides) throws IOException {
     return start(name, Map.of(), overrides);
   }
 
   /** With variables of the environment besides those of this process. */
   Process start(String name, Map<String, String> environment, String... overrides)
+      throws IOException {
+    return start(name, environment, arguments(name, overrides));
+  }
+
+  private Process start(String name, Map<String, String> environment, List<String> arguments)
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -94,7 +105,7 @@ final class TinyTraining {
             + File.pathSeparator
             + SparkCluster.built("firesteel.spark.home").resolve("jars/*"));
     command.add(Firesteel.class.getName());
-    command.addAll(arguments(name, overrides));
+    command.addAll(arguments);
     ProcessBuilder builder =
         new ProcessBuilder(command)
             .directory(folder.toFile())
@@ -111,6 +122,26 @@ final class TinyTraining {
     List<String> arguments = new ArrayList<>();
     arguments.addAll(List.of("pretrain", "--config", folder.resolve("tiny.yaml").toString()));
     arguments.add("name=" + name);
+    arguments.addAll(List.of(overrides));
+    return arguments;
+  }
+
+  /** The arguments of a PPO run that starts from another run's model. */
+  List<String> ppo(String name, String from, int steps, String... overrides) throws IOException {
+    Path prompts = folder.resolve("prompts.jsonl");
+    Files.write(
+        prompts,
+        IntStream.range(0, 12).mapToObj("{\"prompt\":\"line %d says\"}"::formatted).toList());
+    List<String> arguments = new ArrayList<>();
+    arguments.addAll(List.of("ppo", "name=" + name, "runs_folder=" + folder.resolve("runs")));
+    arguments.add("model.from=" + folder.resolve("runs").resolve(from));
+    arguments.addAll(List.of("data.source=" + prompts, "data.path=" + folder.resolve("prompts")));
+    arguments.add("data.validation_fraction=0");
+    arguments.add("rewards.functions=[\"count('1') - 0.1 * length\"]");
+    arguments.addAll(List.of("rollouts.prompts=8", "rollouts.max_tokens=8", "kl.target=0.1"));
+    arguments.addAll(List.of("training.micro_batch_size=2", "training.global_batch_size=8"));
+    arguments.addAll(List.of("training.steps=" + steps, "checkpoint.every=2"));
+    arguments.addAll(List.of("logging.every=1", "evaluation.every=0", "sample.every=0"));
     arguments.addAll(List.of(overrides));
     return arguments;
   }
