@@ -150,6 +150,28 @@ class AlignmentStagesTest {
 
   @Test
   @Order(6)
+  void plansTheModelsOfAStage() {
+    assertThat(
+            firesteel(
+                "plan",
+                "--stage=ppo",
+                "--no-probe",
+                "model.from=" + folder.resolve("runs/sft"),
+                "rewards.model=" + folder.resolve("runs/reward"),
+                "data.source=" + folder.resolve("prompts.jsonl"),
+                "data.path=" + folder.resolve("prompts-data"),
+                "rollouts.max_tokens=8"))
+        .as(text(err))
+        .isZero();
+    assertThat(text(out))
+        .containsPattern("reference model, weights ")
+        .containsPattern("reward model, weights ")
+        .containsPattern("examples ")
+        .doesNotContain("if it is as large");
+  }
+
+  @Test
+  @Order(7)
   void mistakesAreOneSentence() {
     assertThat(firesteel("sft", "data.source=x.jsonl")).isEqualTo(2);
     assertThat(text(err))

@@ -42,9 +42,13 @@ final class OtherModels {
     return declared;
   }
 
-  /** Memory of a stage's models beside the one that it trains. */
-  static List<MemoryPart> parts(StageConfig config, ModelConfig model, Heap heap) {
+  /** Memory of a stage's examples, and of its models beside the one that it trains. */
+  static List<MemoryPart> parts(
+      StageConfig config, ModelConfig model, Heap heap, StageInputs inputs) {
     List<MemoryPart> parts = new ArrayList<>();
+    if (inputs.examples() > 0) {
+      parts.add(new MemoryPart("examples", inputs.exampleBytes(), 0));
+    }
     if (!(config instanceof RlConfig rl)) {
       return parts;
     }
@@ -53,7 +57,11 @@ final class OtherModels {
       parts.add(new MemoryPart("reference model, weights", weights, 0));
     }
     if (!rl.rewards().model().isEmpty()) {
-      parts.add(new MemoryPart("reward model, weights, if it is as large", weights, 0));
+      parts.add(
+          inputs.rewardParameters().isPresent()
+              ? new MemoryPart(
+                  "reward model, weights", bytes(heap, inputs.rewardParameters().getAsLong()), 0)
+              : new MemoryPart("reward model, weights, if it is as large", weights, 0));
     }
     if (rl instanceof PpoConfig) {
       long value = ScoredModel.value(model, Projections.DENSE).parameters().count();

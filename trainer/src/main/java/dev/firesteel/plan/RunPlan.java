@@ -70,17 +70,19 @@ public record RunPlan(
    * @param process memory of the process without the model: the JVM, Spark
    * @param largestHeapBytes the process's {@code -Xmx}, which determines how arrays are laid out on
    *     the heap; 0 for the recommended one
+   * @param inputs what the stage reads beside its model
    */
   public static RunPlan of(
       StageConfig config,
       int vocabularySize,
       int threads,
       MemoryPart process,
-      long largestHeapBytes) {
+      long largestHeapBytes,
+      StageInputs inputs) {
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = OtherModels.trained(config, model).parameters();
     DryRun run = dryRun(config, model, Heap.of(largestHeapBytes), threads);
-    List<MemoryPart> others = OtherModels.parts(config, model, Heap.of(largestHeapBytes));
+    List<MemoryPart> others = OtherModels.parts(config, model, Heap.of(largestHeapBytes), inputs);
     MemoryPlan memory = memory(run, others, process);
     if (largestHeapBytes == 0) {
       Heap heap = Heap.of(memory.recommendedHeapBytes());

@@ -70,7 +70,7 @@ public final class RlMetrics {
 
   /** Standard deviation of one reward function's scores, without its weight. */
   public static Metric functionDeviation(String name) {
-    return Metric.of("rewards_" + name + "_std", name.replace('_', ' '), Unit.NONE)
+    return Metric.of("rewards_" + name + "_std", name.replace('_', ' ') + " deviation", Unit.NONE)
         .in("Deviation of reward functions")
         .startingAtZero()
         .offProgressLine();

@@ -3,6 +3,7 @@ package dev.firesteel.stage;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.GrpoConfig;
+import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PipelineEvaluation;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
@@ -13,14 +14,23 @@ import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DatasetManifest.Part;
 import dev.firesteel.data.ExampleDataset;
 import dev.firesteel.data.ExampleManifest;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.ModelDirectory;
+import dev.firesteel.model.ScoredModel;
+import dev.firesteel.nn.Projections;
+import dev.firesteel.plan.StageInputs;
+import dev.firesteel.run.SavedModel;
 import dev.firesteel.train.ExampleData;
 import dev.firesteel.train.Objective;
 import dev.firesteel.train.StageInfo;
 import dev.firesteel.train.TrainingContext;
 import dev.firesteel.train.TrainingData;
 import dev.firesteel.train.TrainingRun;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.BiFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -95,6 +105,32 @@ public final class Stages {
     return config instanceof SftConfig sft
         ? resolveSteps(sft, ExampleDataset.open(folder, Part.TRAIN, hadoop))
         : config.withSamples(ExampleManifest.read(folder, hadoop).train().examples());
+  }
+
+  /** What a stage reads beside its model, as far as it is there already. */
+  public static StageInputs inputs(StageConfig config, Configuration hadoop) {
+    if (!(config instanceof ExampleStageConfig)) {
+      return StageInputs.NONE;
+    }
+    Optional<ExampleManifest> data = ExampleManifest.find(new Path(config.dataFolder()), hadoop);
+    return new StageInputs(
+        data.map(each -> each.train().examples() + each.validation().examples()).orElse(0L),
+        data.map(each -> each.train().tokens() + each.validation().tokens()).orElse(0L),
+        config instanceof RlConfig rl ? rewardParameters(rl, hadoop) : OptionalLong.empty());
+  }
+
+  private static OptionalLong rewardParameters(RlConfig config, Configuration hadoop) {
+    if (config.rewards().model().isEmpty()) {
+      return OptionalLong.empty();
+    }
+    Path model = SavedModel.find(new Path(config.rewards().model()), hadoop);
+    try {
+      ModelConfig saved =
+          ModelDirectory.readRewardConfig(HadoopFiles.fileSystem(model, hadoop), model);
+      return OptionalLong.of(ScoredModel.reward(saved, Projections.DENSE).parameters().count());
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the reward model " + model, e);
+    }
   }
 
   private static ExampleStageConfig resolveSteps(

@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
@@ -29,7 +33,7 @@ class RunPlanTest {
                 "training.global_batch_size=1"));
     all.addAll(List.of(overrides));
     PretrainConfig config = ConfigLoader.load(PretrainConfig.class, all);
-    return RunPlan.of(config, VOCABULARY, 2, NOTHING, 0);
+    return RunPlan.of(config, VOCABULARY, 2, NOTHING, 0, StageInputs.NONE);
   }
 
   @Test
@@ -44,6 +48,45 @@ class RunPlanTest {
             new ParameterPart("feed-forward", 12 * (8 * 768 * 768 + 5 * 768)),
             new ParameterPart("norms", 25 * 2 * 768));
     assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
+  }
+
+  @Test
+  void countsTheModelsAndTheExamplesOfPpo() {
+    PpoConfig config =
+        ConfigLoader.load(
+            PpoConfig.class,
+            List.of(
+                "data.source=none",
+                "model.from=none",
+                "model.architecture=gpt2",
+                "model.layers=2",
+                "model.heads=2",
+                "model.width=64",
+                "model.context_length=32",
+                "rewards.model=none",
+                "rollouts.max_tokens=8",
+                "rollouts.batch=16"));
+    long trained = 4 * RunPlan.of(config, 100, 2, NOTHING, 0, StageInputs.NONE).parameterCount();
+    assertThat(parts(config, StageInputs.NONE))
+        .hasEntrySatisfying("reference model, weights", isAbout(trained))
+        .hasEntrySatisfying("reward model, weights, if it is as large", isAbout(trained))
+        .hasEntrySatisfying("keys and values of rollouts", isAbout(4L * 2 * 2 * 64 * 16 * 32))
+        .containsKey("value model, weights, gradients and at most two moments")
+        .doesNotContainKey("examples");
+    assertThat(parts(config, new StageInputs(10, 1000, OptionalLong.of(77))))
+        .hasEntrySatisfying("reward model, weights", isAbout(4 * 77L))
+        .doesNotContainKey("reward model, weights, if it is as large")
+        .hasEntrySatisfying("examples", bytes -> assertThat(bytes).isBetween(5_000L, 20_000L));
+  }
+
+  /** With the header of the array. */
+  private static Consumer<Long> isAbout(long bytes) {
+    return actual -> assertThat(actual).isBetween(bytes, bytes + 32);
+  }
+
+  private static Map<String, Long> parts(PpoConfig config, StageInputs inputs) {
+    return RunPlan.of(config, 100, 2, NOTHING, 1L << 40, inputs).memory().parts().stream()
+        .collect(Collectors.toMap(MemoryPart::name, MemoryPart::heapBytes));
   }
 
   /** Llama-2-7B: its weights are four arrays. */

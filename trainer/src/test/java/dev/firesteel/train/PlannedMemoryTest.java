@@ -13,6 +13,7 @@ import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.StageInputs;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -68,7 +69,8 @@ class PlannedMemoryTest {
             VOCABULARY,
             2,
             new MemoryPart("process", 0, 0),
-            Runtime.getRuntime().maxMemory());
+            Runtime.getRuntime().maxMemory(),
+            StageInputs.NONE);
     try (Backend backend = backend(precision)) {
       long[] atStep = new long[1];
       TrainingListener listener =

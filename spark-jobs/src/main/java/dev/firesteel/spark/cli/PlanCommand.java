@@ -10,6 +10,7 @@ import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.StageInputs;
 import dev.firesteel.plan.ThroughputProbe;
 import dev.firesteel.spark.driver.TrainerProcess;
 import dev.firesteel.spark.executor.TrainTask;
@@ -71,7 +72,8 @@ public final class PlanCommand implements Callable<Integer> {
     TrainerProcess process = TrainerProcess.of(spark);
     PlannedData data = PlannedData.of(given, hadoop);
     StageConfig config = data.resolveSteps(given, hadoop);
-    RunPlan plan = process.plan(config, data.vocabularySize());
+    StageInputs inputs = Stages.inputs(config, hadoop);
+    RunPlan plan = process.plan(config, data.vocabularySize(), inputs);
     PlanText.Rates rates = noProbe ? null : probe(config, spark);
     Double flopsPerSecond = rates == null ? null : rates.matmuls();
     PrintWriter out = spec.commandLine().getOut();
@@ -79,7 +81,7 @@ public final class PlanCommand implements Callable<Integer> {
       out.println(json(new PlanText.Document(plan, data, process.heapBytes(), flopsPerSecond)));
     } else {
       PlanText.lines(plan, config, data, rates).forEach(out::println);
-      process.warning(plan, config, data.vocabularySize()).ifPresent(out::println);
+      process.warning(plan, config, data.vocabularySize(), inputs).ifPresent(out::println);
     }
     return 0;
   }

@@ -3,6 +3,7 @@ package dev.firesteel.spark.cli;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.StageInputs;
 import dev.firesteel.spark.driver.TrainerProcess;
 import dev.firesteel.spark.driver.TrainingJob;
 import dev.firesteel.spark.process.Failures;
@@ -37,14 +38,15 @@ final class Training {
   private static void tellMemory(
       SparkSession spark, StageConfig config, int vocabularySize, PrintWriter out) {
     TrainerProcess process = TrainerProcess.of(spark.sparkContext().conf());
-    RunPlan plan = process.planWithin(config, vocabularySize);
+    StageInputs inputs = Stages.inputs(config, spark.sparkContext().hadoopConfiguration());
+    RunPlan plan = process.planWithin(config, vocabularySize, inputs);
     out.println(
         "Memory: "
             + Quantities.bytes(plan.memory().peakHeapBytes())
             + " of heap expected, of "
             + Quantities.bytes(process.heapBytes())
             + " allowed; ./firesteel plan shows the parts");
-    process.warning(plan, config, vocabularySize).ifPresent(out::println);
+    process.warning(plan, config, vocabularySize, inputs).ifPresent(out::println);
   }
 
   /** The launcher checks this: {@code System.console()} behaves differently across JDKs. */

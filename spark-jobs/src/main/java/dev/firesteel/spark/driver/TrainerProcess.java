@@ -6,6 +6,7 @@ import dev.firesteel.nn.Recompute;
 import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.Quantities;
 import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.StageInputs;
 import dev.firesteel.spark.executor.TrainTask;
 import java.util.List;
 import java.util.Locale;
@@ -45,27 +46,29 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
   }
 
   /** The plan of a run in this process, with the heap that the plan recommends. */
-  public RunPlan plan(StageConfig config, int vocabularySize) {
-    return plan(config, vocabularySize, 0);
+  public RunPlan plan(StageConfig config, int vocabularySize, StageInputs inputs) {
+    return plan(config, vocabularySize, inputs, 0);
   }
 
   /** The plan of a run in this process as it is. */
-  public RunPlan planWithin(StageConfig config, int vocabularySize) {
-    return plan(config, vocabularySize, heapBytes);
+  public RunPlan planWithin(StageConfig config, int vocabularySize, StageInputs inputs) {
+    return plan(config, vocabularySize, inputs, heapBytes);
   }
 
-  private RunPlan plan(StageConfig config, int vocabularySize, long heap) {
+  private RunPlan plan(StageConfig config, int vocabularySize, StageInputs inputs, long heap) {
     int computing = config.compute().threads() == 0 ? threads : config.compute().threads();
     return RunPlan.of(
         config,
         vocabularySize,
         computing,
         new MemoryPart("JVM and Spark", SPARK_HEAP_BYTES, SPARK_NATIVE_BYTES),
-        heap);
+        heap,
+        inputs);
   }
 
   /** A sentence for a run that this process's heap is too small for. */
-  public Optional<String> warning(RunPlan plan, StageConfig config, int vocabularySize) {
+  public Optional<String> warning(
+      RunPlan plan, StageConfig config, int vocabularySize, StageInputs inputs) {
     long needed = plan.memory().recommendedHeapBytes();
     if (needed <= heapBytes) {
       return Optional.empty();
@@ -86,16 +89,16 @@ public record TrainerProcess(boolean embedded, long heapBytes, int threads) {
             + Quantities.bytes(heapBytes)
             + ": "
             + way
-            + smaller(config, vocabularySize));
+            + smaller(config, vocabularySize, inputs));
   }
 
   /** The choices of recomputation that fit, if any. */
-  private String smaller(StageConfig config, int vocabularySize) {
+  private String smaller(StageConfig config, int vocabularySize, StageInputs inputs) {
     for (Recompute recompute : List.of(Recompute.ATTENTION, Recompute.BLOCK)) {
       if (recompute.compareTo(config.compute().recompute()) > 0) {
         String override = "compute.recompute=" + recompute.name().toLowerCase(Locale.ROOT);
         StageConfig changed = ConfigLoader.with(config, override);
-        if (plan(changed, vocabularySize).memory().recommendedHeapBytes() <= heapBytes) {
+        if (plan(changed, vocabularySize, inputs).memory().recommendedHeapBytes() <= heapBytes) {
           return ", or with " + override;
         }
       }

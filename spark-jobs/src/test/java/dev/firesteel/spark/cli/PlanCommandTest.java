@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.plan.RunPlan;
+import dev.firesteel.plan.StageInputs;
 import dev.firesteel.spark.Firesteel;
 import dev.firesteel.spark.driver.TrainerProcess;
 import dev.firesteel.tokenizer.BpeTokenizer;
@@ -157,8 +158,8 @@ class PlanCommandTest {
             .set("spark.master", "spark://host:7077")
             .set("spark.executor.memory", "4g");
     TrainerProcess executor = TrainerProcess.of(cluster);
-    RunPlan plan = executor.plan(config, 50257);
-    assertThat(executor.warning(plan, config, 50257))
+    RunPlan plan = executor.plan(config, 50257, StageInputs.NONE);
+    assertThat(executor.warning(plan, config, 50257, StageInputs.NONE))
         .hasValueSatisfying(
             warning ->
                 assertThat(warning)

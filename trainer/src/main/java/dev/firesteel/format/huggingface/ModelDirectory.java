@@ -160,6 +160,21 @@ public final class ModelDirectory {
   }
 
   /**
+   * Reads the architecture and the sizes of a reward model.
+   *
+   * @throws UserException if the directory holds none, or one that cannot be loaded
+   */
+  public static ModelConfig readRewardConfig(FileSystem fs, Path directory) {
+    JsonNode json = configJson(fs, directory);
+    if (!HuggingFaceConfig.isClassifier(json)) {
+      throw UserException.usage(
+          "%s must be a reward model, got a model of the class %s: train one with the command reward"
+              .formatted(directory, json.path("architectures").path(0).asText("unknown")));
+    }
+    return HuggingFaceConfig.read(json);
+  }
+
+  /**
    * Reads a reward model with its head and its normalization; adapters are merged.
    *
    * @param notices receives a line about tensors that are ignored, if any are
@@ -167,13 +182,7 @@ public final class ModelDirectory {
    */
   public static ScoredModel readReward(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
-    JsonNode json = configJson(fs, directory);
-    if (!HuggingFaceConfig.isClassifier(json)) {
-      throw UserException.usage(
-          "%s must be a reward model, got a model of the class %s: train one with the command reward"
-              .formatted(directory, json.path("architectures").path(0).asText("unknown")));
-    }
-    ModelConfig config = HuggingFaceConfig.read(json);
+    ModelConfig config = readRewardConfig(fs, directory);
     ScoredModel plain = ScoredModel.reward(config, Projections.DENSE);
     plain.parameters().allocate(backend, DType.F32);
     try {
