@@ -14,6 +14,7 @@ import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
 import dev.firesteel.spark.cli.RewardCommand;
 import dev.firesteel.spark.cli.SftCommand;
+import dev.firesteel.spark.cli.SweepCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
 import dev.firesteel.spark.cli.Version;
 import dev.firesteel.spark.process.Failures;
@@ -56,6 +57,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PpoCommand.class,
       GrpoCommand.class,
       PipelineCommand.class,
+      SweepCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

@@ -92,7 +92,8 @@ final class TinyTraining {
     return start(name, environment, arguments(name, overrides));
   }
 
-  private Process start(String name, Map<String, String> environment, List<String> arguments)
+  /** Starts a command by its arguments. */
+  Process start(String name, Map<String, String> environment, List<String> arguments)
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

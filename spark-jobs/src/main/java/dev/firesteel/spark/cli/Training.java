@@ -9,6 +9,7 @@ import dev.firesteel.spark.driver.TrainingJob;
 import dev.firesteel.spark.process.Failures;
 import dev.firesteel.spark.process.Interruption;
 import dev.firesteel.spark.rpc.TrainingPlugin;
+import dev.firesteel.stage.Stages;
 import dev.firesteel.train.ProgressLine;
 import dev.firesteel.train.TrainingOutcome;
 import java.io.PrintWriter;

@@ -3,6 +3,6 @@
  *
  * <p>Uses {@code checkpoint}, {@code config}, {@code error}, {@code files}, {@code nn}, {@code
  * plan}, {@code run}, {@code spark.executor}, {@code spark.monitor}, {@code spark.process}, {@code
- * spark.rpc}, {@code train}.
+ * spark.rpc}, {@code sweep}, {@code train}.
  */
 package dev.firesteel.spark.driver;

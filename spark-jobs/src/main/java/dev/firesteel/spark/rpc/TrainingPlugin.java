@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -34,6 +35,7 @@ public final class TrainingPlugin implements SparkPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingPlugin.class);
   private static final String TIME_QUESTION = "firesteel:time?";
   private static final String HEARTBEAT = "firesteel:heartbeat ";
+  private static final String SWEEP = "firesteel:sweep ";
   private static final String REPORT = "firesteel:report ";
   private static final String RANK = "firesteel:rank ";
   private static final AtomicReference<Driver> DRIVER = new AtomicReference<>();
@@ -82,6 +84,11 @@ public final class TrainingPlugin implements SparkPlugin {
     return Order.valueOf((String) ask(HEARTBEAT + JsonLines.write(heartbeat)));
   }
 
+  /** Reports the state of a run of a sweep to the driver, and returns the driver's order. */
+  public static Order beat(SweepBeat beat) {
+    return Order.valueOf((String) ask(SWEEP + JsonLines.write(beat)));
+  }
+
   /** Reports to the driver how a rank ended. */
   public static void sendReport(TrainReport report) {
     ask(REPORT + JsonLines.write(report));
@@ -118,6 +125,7 @@ public final class TrainingPlugin implements SparkPlugin {
     private volatile RunGauges gauges;
     private volatile TrainingListener listener = event -> {};
     private volatile AttemptWatch watch = new AttemptWatch(0);
+    private volatile Consumer<SweepBeat> sweep = beat -> {};
     private volatile boolean stop;
 
     @Override
@@ -159,6 +167,12 @@ public final class TrainingPlugin implements SparkPlugin {
             JsonLines.read(line.substring(HEARTBEAT.length()), Heartbeat.class, "a heartbeat");
         return watch.heard(beat).name();
       }
+      if (line.startsWith(SWEEP)) {
+        sweep.accept(
+            JsonLines.read(
+                line.substring(SWEEP.length()), SweepBeat.class, "a report of a sweep's run"));
+        return (stop ? Order.STOP : Order.GO_ON).name();
+      }
       if (line.startsWith(REPORT)) {
         watch.reported(
             JsonLines.read(
@@ -185,6 +199,11 @@ public final class TrainingPlugin implements SparkPlugin {
     /** Sets the receiver of events, which arrive in order on Spark's RPC thread. */
     public void listen(TrainingListener newListener) {
       listener = newListener;
+    }
+
+    /** Sets the receiver of what the runs of a sweep report; called on Spark's RPC threads. */
+    public void hearSweep(Consumer<SweepBeat> receiver) {
+      sweep = receiver;
     }
 
     /** The status of the current run. */

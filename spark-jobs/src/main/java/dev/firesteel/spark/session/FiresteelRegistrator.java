@@ -7,6 +7,7 @@ import dev.firesteel.spark.prepare.PreparedRecord;
 import dev.firesteel.spark.prepare.Tally;
 import dev.firesteel.spark.prepare.TokenizedDocument;
 import dev.firesteel.spark.rpc.Heartbeat;
+import dev.firesteel.spark.rpc.SweepReport;
 import dev.firesteel.spark.rpc.TrainAssignment;
 import dev.firesteel.spark.rpc.TrainReport;
 import dev.firesteel.train.RankPhase;
@@ -39,5 +40,7 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(TrainAssignment.class);
     kryo.register(TrainReport.class);
     kryo.register(TrainReport[].class);
+    kryo.register(SweepReport.class);
+    kryo.register(SweepReport[].class);
   }
 }

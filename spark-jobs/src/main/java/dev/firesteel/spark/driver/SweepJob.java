@@ -1,0 +1,110 @@
+package dev.firesteel.spark.driver;
+
+import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.files.FolderLock;
+import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.run.RunDirectory;
+import dev.firesteel.spark.executor.SweepTask;
+import dev.firesteel.spark.rpc.SweepReport;
+import dev.firesteel.spark.rpc.TrainAssignment;
+import dev.firesteel.spark.rpc.TrainingPlugin;
+import dev.firesteel.sweep.SweepPlan;
+import dev.firesteel.sweep.SweepProgress;
+import dev.firesteel.sweep.SweepRun;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Trains the runs of a sweep as independent tasks of one Spark job, as many at a time as Spark has
+ * cores, the most expensive first.
+ *
+ * <p>Runs on the driver.
+ */
+public final class SweepJob {
+  private final SparkContext context;
+  private final Configuration hadoop;
+  private final SweepPlan plan;
+  private final TrainingPlugin.Driver plugin = TrainingPlugin.driver();
+
+  /** A job that trains the runs of a plan that are not finished. */
+  public SweepJob(SparkSession spark, SweepPlan plan) {
+    this.context = spark.sparkContext();
+    this.hadoop = context.hadoopConfiguration();
+    this.plan = plan;
+  }
+
+  /**
+   * Trains until all runs have ended, or until {@link TrainingPlugin.Driver#requestStop}: then all
+   * save checkpoints and end.
+   *
+   * @param progress hears of each run
+   * @return why runs failed, by name
+   */
+  @SuppressWarnings("try") // The lock is held, not used.
+  public Map<String, String> run(SweepProgress progress) {
+    List<TrainAssignment> assignments = new ArrayList<>();
+    for (SweepRun run : plan.left()) {
+      assignments.add(assignment(run.config()));
+    }
+    Map<String, String> failures = new LinkedHashMap<>();
+    if (assignments.isEmpty()) {
+      return failures;
+    }
+    context.setInterruptOnCancel(true);
+    context.setJobGroup("firesteel-sweep", "sweep " + plan.sweep().config().name(), true);
+    plugin.hearSweep(beat -> progress.heard(beat.run(), beat.step(), beat.loss()));
+    try (FolderLock lock = folder().lock()) {
+      // Results arrive in the order of the partitions, each as soon as those before are there.
+      Iterator<SweepReport> reports =
+          JavaSparkContext.fromSparkContext(context)
+              .parallelize(assignments, assignments.size())
+              .map(new SweepTask())
+              .collect()
+              .iterator();
+      while (reports.hasNext()) {
+        SweepReport report = reports.next();
+        if (!report.failure().isEmpty()) {
+          failures.put(report.run(), report.failure());
+        }
+      }
+    } finally {
+      plugin.hearSweep(beat -> {});
+      context.clearJobGroup();
+    }
+    return failures;
+  }
+
+  private RunDirectory folder() {
+    return RunDirectory.at(new Path(plan.sweep().config().folder()), hadoop);
+  }
+
+  private TrainAssignment assignment(PretrainConfig config) {
+    return new TrainAssignment(
+        config,
+        qualified(new Path(config.data().path())),
+        qualified(RunDirectory.of(config, hadoop).path()),
+        1,
+        1,
+        0,
+        new byte[0],
+        "");
+  }
+
+  /** With scheme and full path: an executor has another working directory. */
+  private String qualified(Path path) {
+    try {
+      return HadoopFiles.fileSystem(path, hadoop).makeQualified(path).toString();
+    } catch (IOException e) {
+      throw HadoopFiles.explain("finding the file system of " + path, e);
+    }
+  }
+}

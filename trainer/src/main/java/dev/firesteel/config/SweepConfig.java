@@ -1,0 +1,47 @@
+package dev.firesteel.config;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/**
+ * The configuration of a sweep: pretraining runs that differ in size, length and any other keys.
+ * {@link SweepLoader} reads it and makes the runs.
+ */
+public record SweepConfig(
+    @Setting(
+            byDefault = "sweep",
+            meaning =
+                "Name of the sweep and of its folder. Default: the name of the file without its"
+                    + " extension.")
+        String name,
+    @Setting(
+            byDefault = "runs",
+            meaning =
+                "Folder that contains the sweep's folder, which contains its runs: a local path, or"
+                    + " a hdfs:/s3a: URI.")
+        String runsFolder,
+    @Setting(
+            required = true,
+            meaning =
+                "Configuration of pretraining that the runs vary, relative to the sweep's file.")
+        String config,
+    @Setting(
+            meaning =
+                "Keys of pretraining for all runs, which win over those of the configuration.")
+        JsonNode keys,
+    SweepSizes sizes,
+    SweepLengths lengths,
+    @Setting(
+            meaning =
+                "Keys of pretraining by their full name (`optimizer.learning_rate`), each with a"
+                    + " list of values or a grid: all combinations are trained.")
+        JsonNode axes) {
+
+  public SweepConfig {
+    StageConfig.requirePlace(name, runsFolder);
+  }
+
+  /** The folder of the sweep, which contains its runs. */
+  public String folder() {
+    return runsFolder + "/" + name;
+  }
+}

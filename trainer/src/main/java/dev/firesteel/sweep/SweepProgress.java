@@ -1,0 +1,163 @@
+package dev.firesteel.sweep;
+
+import dev.firesteel.plan.Quantities;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Shows how far a sweep is: on a terminal a table of the runs in training that is overwritten, with
+ * a line of totals; otherwise a line when a run begins and when it ends.
+ *
+ * <pre>
+ * 3 of 24 runs finished · 2 in training · 41 % of the FLOPs · 12 min 5 s left
+ *   layers-4_flops-1e13        step 410/900    46 %  loss 3.412  9,120 tokens/s
+ * </pre>
+ *
+ * <p>Thread-safe: runs are heard of on Spark's threads.
+ */
+public final class SweepProgress {
+  private static final long REFRESH_NANOS = 1_000_000_000L;
+
+  private final PrintStream out;
+  private final boolean terminal;
+  private final Map<String, SweepRun> runs = new LinkedHashMap<>();
+  private final Map<String, Standing> standings = new LinkedHashMap<>();
+  private final long start = System.nanoTime();
+  private final double flopsBefore;
+  private final double flopsOfAll;
+  private int finished;
+  private int shownLines;
+  private long shownAt;
+
+  /** A run in training. */
+  private static final class Standing {
+    private final long since = System.nanoTime();
+    private final long from;
+    private long step;
+    private double loss;
+    private boolean ended;
+
+    Standing(long from) {
+      this.from = from;
+      this.step = from;
+    }
+  }
+
+  /**
+   * @param terminal whether {@code out} is a terminal, so that lines can be overwritten
+   */
+  public SweepProgress(SweepPlan plan, PrintStream out, boolean terminal) {
+    this.out = out;
+    this.terminal = terminal;
+    plan.runs().forEach(run -> runs.put(run.name(), run));
+    finished = plan.runs().size() - plan.left().size();
+    flopsBefore = plan.runs().stream().mapToDouble(run -> done(run, run.step())).sum();
+    flopsOfAll = plan.runs().stream().mapToDouble(SweepRun::flops).sum();
+  }
+
+  private static double done(SweepRun run, long step) {
+    return run.flops() * Math.min(1, (double) step / run.config().training().steps());
+  }
+
+  /**
+   * A run was heard of.
+   *
+   * @param loss last training loss; NaN before the first
+   */
+  public synchronized void heard(String name, long step, double loss) {
+    SweepRun run = runs.get(name);
+    if (run == null) {
+      return;
+    }
+    Standing standing = standings.get(name);
+    if (standing == null) {
+      standing = new Standing(run.step());
+      standings.put(name, standing);
+      if (!terminal) {
+        out.println(
+            "Training " + name + (run.step() == 0 ? "" : ", resumed at step " + run.step()));
+      }
+    }
+    standing.step = Math.max(standing.step, step);
+    standing.loss = loss;
+    if (!standing.ended && step >= run.config().training().steps()) {
+      standing.ended = true;
+      finished++;
+      if (!terminal) {
+        out.println("Finished " + line(run, standing) + "; " + totals());
+      }
+    }
+    if (terminal && System.nanoTime() - shownAt >= REFRESH_NANOS) {
+      show();
+    }
+  }
+
+  /** The last state, which stays on the screen. */
+  public synchronized void close() {
+    if (terminal) {
+      show();
+    }
+  }
+
+  private void show() {
+    StringBuilder text = new StringBuilder();
+    if (shownLines > 0) {
+      text.append("\033[").append(shownLines).append("A\033[J");
+    }
+    List<String> lines = new ArrayList<>();
+    lines.add(totals());
+    standings.forEach(
+        (name, standing) -> {
+          if (!standing.ended) {
+            lines.add("  " + line(runs.get(name), standing));
+          }
+        });
+    lines.forEach(line -> text.append(line).append('\n'));
+    out.print(text);
+    out.flush();
+    shownLines = lines.size();
+    shownAt = System.nanoTime();
+  }
+
+  private String totals() {
+    double now =
+        runs.values().stream()
+            .mapToDouble(
+                run ->
+                    done(
+                        run,
+                        standings.containsKey(run.name())
+                            ? standings.get(run.name()).step
+                            : run.step()))
+            .sum();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    double rate = (now - flopsBefore) / seconds;
+    long training = standings.values().stream().filter(standing -> !standing.ended).count();
+    return String.format(
+        Locale.ROOT,
+        "%d of %d runs finished · %d in training · %.0f %% of the FLOPs · %s left",
+        finished,
+        runs.size(),
+        training,
+        100 * now / flopsOfAll,
+        rate > 0 ? Quantities.duration((flopsOfAll - now) / rate) : "unknown time");
+  }
+
+  private static String line(SweepRun run, Standing standing) {
+    double seconds = (System.nanoTime() - standing.since) / 1e9;
+    double tokens =
+        (double) (standing.step - standing.from) * run.config().training().tokensPerStep();
+    return String.format(
+        Locale.ROOT,
+        "%-40s  step %d/%d  loss %s  %,.0f tokens/s",
+        run.name(),
+        standing.step,
+        run.config().training().steps(),
+        Double.isNaN(standing.loss) ? "-" : String.format(Locale.ROOT, "%.4f", standing.loss),
+        tokens / seconds);
+  }
+}
