@@ -66,6 +66,13 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
+   * Whether {@link #read} can read a tensor: its type is {@code F32}, {@code BF16} or {@code F16}.
+   */
+  public static boolean isFloat(TensorInfo info) {
+    return Safetensors.FLOATS.contains(info.dtype());
+  }
+
+  /**
    * The entry of a tensor that {@link #read} can read.
    *
    * @throws UserException if the file has no such tensor, or its element type is not one of {@link
@@ -76,7 +83,7 @@ public final class SafetensorsFile implements AutoCloseable {
     if (info == null) {
       throw UserException.failure("%s must hold the tensor %s, and does not".formatted(path, name));
     }
-    if (!Safetensors.FLOATS.contains(info.dtype())) {
+    if (!isFloat(info)) {
       throw UserException.failure(
           "tensor %s of %s must have the element type F32, BF16 or F16, got %s: convert it to one of them"
               .formatted(name, path, info.dtype()));
