@@ -122,7 +122,7 @@ public final class HostileCases {
     String message = e.getMessage();
     if (message.codePoints().anyMatch(Character::isISOControl)) {
       fail(index, "control characters at " + place(e), trace(e));
-    } else if (message.length() > 2000) {
+    } else if (message.length() > 2100) {
       fail(
           index,
           "length at " + place(e),

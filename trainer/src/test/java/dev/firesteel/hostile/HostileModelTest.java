@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.array.DType;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.checkpoint.FailingFileSystem;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.RopeScalingConfig;
@@ -27,12 +26,11 @@ import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,11 +38,11 @@ import org.junit.jupiter.api.io.TempDir;
 class HostileModelTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  @TempDir private Path folder;
+  @TempDir private java.nio.file.Path folder;
 
   @Test
   void withADamagedConfigurationAreReadOrRefused() throws Exception {
-    FileSystem fs = FailingFileSystem.local();
+    MemoryFiles fs = new MemoryFiles();
     List<ModelConfig> configs = new ArrayList<>();
     ModelConfig llama = TestModels.llama(2, 8, 2, 1, 12, 5, 11);
     configs.add(TestModels.gpt2(2, 8, 2, 5, 11));
@@ -59,14 +57,11 @@ class HostileModelTest {
         llama.toBuilder()
             .ropeScaling(new RopeScalingConfig(RopeScalingConfig.Type.YARN, 4, 4, 1, 32, 1.1, true))
             .build());
-    List<Path> models = new ArrayList<>();
     List<String> valid = new ArrayList<>();
     for (ModelConfig config : configs) {
-      Path model = Files.createDirectory(folder.resolve("model-" + models.size()));
-      StoredTensor.write(model.resolve("model.safetensors"), tensors(config));
+      fs.put(valid.size() + "/model.safetensors", file(tensors(config)));
       ObjectNode json = HuggingFaceConfig.write(config, FloatType.F32);
       valid.add(json.put("eos_token_id", 10).put("bos_token_id", 0).toString());
-      models.add(model);
     }
     Tokenizer tokenizer = BpeTokenizer.bytes();
 
@@ -75,9 +70,8 @@ class HostileModelTest {
           "config.json",
           3,
           mutator -> {
-            int which = mutator.below(models.size());
-            Files.write(models.get(which).resolve("config.json"), mutator.json(valid.get(which)));
-            var path = new org.apache.hadoop.fs.Path(models.get(which).toUri());
+            int which = mutator.below(valid.size());
+            Path path = fs.put(which + "/config.json", mutator.json(valid.get(which))).getParent();
             ModelDirectory.readConfig(fs, path);
             boolean fits = ModelCheck.of(fs, path).problems().isEmpty();
             TokenizerFiles.documentTokens(fs, path, tokenizer);
@@ -91,26 +85,24 @@ class HostileModelTest {
 
   @Test
   void withADamagedIndexAreReadOrRefused() throws Exception {
-    FileSystem fs = FailingFileSystem.local();
+    MemoryFiles fs = new MemoryFiles();
     Map<String, StoredTensor> first =
         Map.of("a", StoredTensor.ofValues("F32", 1, 2), "b", StoredTensor.zeros("BF16", 3));
     Map<String, StoredTensor> second = Map.of("c", StoredTensor.ofValues("F16", 1, 1));
-    StoredTensor.write(folder.resolve("model-00001-of-00002.safetensors"), first);
-    StoredTensor.write(folder.resolve("model-00002-of-00002.safetensors"), second);
+    fs.put("m/model-00001-of-00002.safetensors", file(first));
+    fs.put("m/model-00002-of-00002.safetensors", file(second));
     ObjectNode index = JSON.createObjectNode();
     index.putObject("metadata").put("total_size", 16);
     ObjectNode map = index.putObject("weight_map");
     first.keySet().forEach(name -> map.put(name, "model-00001-of-00002.safetensors"));
     second.keySet().forEach(name -> map.put(name, "model-00002-of-00002.safetensors"));
     String valid = index.toString();
-    Path file = folder.resolve("model.safetensors.index.json");
-    var path = new org.apache.hadoop.fs.Path(folder.toUri());
 
     HostileCases.run(
         "model.safetensors.index.json",
         4,
         mutator -> {
-          Files.write(file, mutator.json(valid));
+          Path path = fs.put("m/model.safetensors.index.json", mutator.json(valid)).getParent();
           try (ModelTensors tensors = ModelTensors.open(fs, path)) {
             for (String name : tensors.names()) {
               int size = Math.toIntExact(tensors.shape(name).size());
@@ -122,9 +114,9 @@ class HostileModelTest {
 
   @Test
   void withADamagedFileOfTheTokenizerAreReadOrRefused() throws Exception {
-    FileSystem fs = FailingFileSystem.local();
-    Files.writeString(folder.resolve("tokenizer.json"), BpeTokenizer.bytes().toJson());
-    var path = new org.apache.hadoop.fs.Path(folder.toUri());
+    MemoryFiles fs = new MemoryFiles();
+    byte[] tokenizerJson = BpeTokenizer.bytes().toJson().getBytes(StandardCharsets.UTF_8);
+    Path path = fs.put("m/tokenizer.json", tokenizerJson).getParent();
     Map<String, String> valid =
         Map.of(
             "tokenizer_config.json",
@@ -141,14 +133,20 @@ class HostileModelTest {
         mutator -> {
           for (Map.Entry<String, String> file : new TreeMap<>(valid).entrySet()) {
             byte[] bytes = file.getValue().getBytes(StandardCharsets.UTF_8);
-            Files.write(
-                folder.resolve(file.getKey()),
+            fs.put(
+                "m/" + file.getKey(),
                 mutator.below(2) == 0 ? mutator.json(file.getValue()) : bytes);
           }
           Tokenizer tokenizer = ModelDirectory.readTokenizer(fs, path);
           TokenizerFiles.documentTokens(fs, path, tokenizer);
           ChatTemplateFiles.read(fs, path);
         });
+  }
+
+  private byte[] file(Map<String, StoredTensor> tensors) throws IOException {
+    java.nio.file.Path file = folder.resolve("x.safetensors");
+    StoredTensor.write(file, tensors);
+    return Files.readAllBytes(file);
   }
 
   private static Map<String, StoredTensor> tensors(ModelConfig config) throws IOException {

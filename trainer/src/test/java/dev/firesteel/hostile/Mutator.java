@@ -187,7 +187,7 @@ public final class Mutator {
       return bytes(valid.getBytes(StandardCharsets.UTF_8));
     }
     Tree tree = new Tree(valid);
-    for (int i = below(3); i >= 0; i--) {
+    for (int i = below(2) * below(3); i >= 0; i--) { // mostly one
       tree.mutate();
     }
     return tree.text().getBytes(StandardCharsets.UTF_8);
