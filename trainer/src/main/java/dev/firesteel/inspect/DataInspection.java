@@ -14,6 +14,7 @@ import dev.firesteel.train.TrainingData;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
 import org.apache.hadoop.fs.Path;
@@ -160,10 +161,9 @@ final class DataInspection {
 
     Ids of(TokenDataset data, long start, long length) {
       int[] buffer = new int[StoredTensor.PART];
-      boolean[] seen = new boolean[vocabularySize];
+      BitSet seen = new BitSet();
       long least = Long.MAX_VALUE;
       long greatest = Long.MIN_VALUE;
-      long distinct = 0;
       for (long done = 0; done < length; ) {
         int count = (int) Math.min(buffer.length, length - done);
         data.read(start + done, buffer, 0, count);
@@ -173,15 +173,14 @@ final class DataInspection {
           greatest = Math.max(greatest, id);
           if (id < 0 || id >= vocabularySize) {
             beyond++;
-          } else if (!seen[id]) {
-            seen[id] = true;
-            distinct++;
+          } else {
+            seen.set(id);
           }
         }
         done += count;
       }
       tokens += length;
-      return new Ids(least, greatest, distinct);
+      return new Ids(least, greatest, seen.cardinality());
     }
 
     void check(Inspection into) {

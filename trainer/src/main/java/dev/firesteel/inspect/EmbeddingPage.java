@@ -96,7 +96,7 @@ public final class EmbeddingPage {
                         100 * components.share(0),
                         100 * components.share(1)))))
         .paragraph(
-            "The first two principal components. Tokens that share an axis are alike in it; most of the variance is on the others. Scroll to zoom, drag to move.")
+            "The first two principal components: the directions in which these embeddings vary most. Tokens that are near each other here may be far apart on the other axes. Scroll to zoom, drag to move.")
         .chart(PageData.part("embeddings.html", data))
         .bytes();
   }
