@@ -54,7 +54,8 @@ public final class MemoryFiles extends FileSystem {
     String folder = path.toUri().getPath();
     return files.entrySet().stream()
         .filter(file -> new Path(file.getKey()).getParent().toString().equals(folder))
-        .map(file -> new FileStatus(file.getValue().length, false, 1, 1, 0, new Path(file.getKey())))
+        .map(
+            file -> new FileStatus(file.getValue().length, false, 1, 1, 0, new Path(file.getKey())))
         .toArray(FileStatus[]::new);
   }
 

@@ -277,8 +277,7 @@ public final class HuggingFaceConfig {
     boolean attentionBias = flag(json, "attention_bias", false);
     AttentionBias all = attentionBias ? AttentionBias.ALL : AttentionBias.NONE;
     switch (form.architecture()) {
-      case LLAMA ->
-          model.attentionBias(all).feedForwardBias(flag(json, "mlp_bias", false));
+      case LLAMA -> model.attentionBias(all).feedForwardBias(flag(json, "mlp_bias", false));
       case MISTRAL -> model.window(window(json, MISTRAL_WINDOW));
       case QWEN2 -> model.window(qwenWindow(json, plain.layers()));
       case QWEN3 -> model.attentionBias(all).window(qwenWindow(json, plain.layers()));
@@ -352,9 +351,7 @@ public final class HuggingFaceConfig {
   /** True or false, as {@link #integer}. */
   static boolean flag(JsonNode json, String key, boolean byDefault) {
     JsonNode value = json.path(key);
-    return given(value, key, value.isBoolean(), "true or false")
-        ? value.booleanValue()
-        : byDefault;
+    return given(value, key, value.isBoolean(), "true or false") ? value.booleanValue() : byDefault;
   }
 
   private static boolean given(JsonNode value, String key, boolean valid, String required) {

@@ -91,14 +91,16 @@ final class HuggingFaceRope {
                 .formatted(key, entry.getKey()));
       }
     }
-    double rotated = HuggingFaceConfig.number(rope, PARTIAL, HuggingFaceConfig.number(json, PARTIAL, 1));
+    double rotated =
+        HuggingFaceConfig.number(rope, PARTIAL, HuggingFaceConfig.number(json, PARTIAL, 1));
     if (rotated != 1) {
       throw UserException.usage(
           "config.json: %s must be 1, got %s: heads that are rotated in part cannot be loaded"
               .formatted(PARTIAL, rotated));
     }
     String type = rope.path("rope_type").asText(rope.path("type").asText("default"));
-    int original = HuggingFaceConfig.integer(
+    int original =
+        HuggingFaceConfig.integer(
             json, ORIGINAL, HuggingFaceConfig.integer(rope, ORIGINAL, contextLength));
     return switch (type) {
       case "default" -> RopeScalingConfig.NONE;
