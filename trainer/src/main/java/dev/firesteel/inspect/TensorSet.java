@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.Set;
 import java.util.TreeSet;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -118,8 +119,8 @@ final class TensorSet implements AutoCloseable {
             : listed(bad));
   }
 
-  private TreeSet<String> types() {
-    TreeSet<String> types = new TreeSet<>();
+  private Set<String> types() {
+    Set<String> types = new TreeSet<>();
     tensors.forEach(tensor -> types.add(tensor.type()));
     return types;
   }
