@@ -20,7 +20,7 @@ public final class TensorComparison {
 
   /**
    * Compares the tensors of two checkpoints, model directories or files. Tensors of one name are
-   * compared whatever their types; in which file of a folder they lie does not matter.
+   * compared, also if their types or their files in a folder differ.
    *
    * @throws dev.firesteel.error.UserException if one of the two has no tensors
    */

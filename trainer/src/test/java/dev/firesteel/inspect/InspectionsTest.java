@@ -194,7 +194,7 @@ class InspectionsTest {
             JSON.createObjectNode());
     ExampleFolder.write(
         new org.apache.hadoop.fs.Path(folder.toUri()),
-        ExampleKind.values()[0],
+        ExampleKind.SFT,
         BpeTokenizer.bytes(),
         List.of(example),
         List.of(),

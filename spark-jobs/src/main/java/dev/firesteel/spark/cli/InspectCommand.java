@@ -48,8 +48,8 @@ import picocli.CommandLine.Spec;
       "  ./firesteel inspect runs/base runs/sft",
       "  ./firesteel inspect tokenizer.json --tokens \"Hello, world\"",
       "  ./firesteel inspect runs/quickstart --next \"public static \" --steps 5 --top 4",
-      "  ./firesteel inspect runs/quickstart --attention \"int x = x + 1;\" --out attention.html",
-      "  ./firesteel inspect runs/quickstart --embeddings --out embeddings.html"
+      "  ./firesteel inspect runs/quickstart --attention \"x = x + 1\" --out page.html",
+      "  ./firesteel inspect runs/quickstart --embeddings --out map.html"
     })
 public final class InspectCommand implements Callable<Integer> {
   private static final String OVERRIDE = "compute\\.[\\w.]+=.*";
