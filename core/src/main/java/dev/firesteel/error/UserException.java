@@ -1,5 +1,7 @@
 package dev.firesteel.error;
 
+import java.util.Locale;
+
 /**
  * An error that the user can fix: its message is shown as it is, without a stack trace (unless
  * {@code --verbose}), and says in one line what was required, what was got and what to do.
@@ -8,6 +10,9 @@ package dev.firesteel.error;
  */
 public final class UserException extends RuntimeException {
   private static final long serialVersionUID = 1L;
+
+  /** A message may quote a file, which may hold anything; beyond this it says nothing more. */
+  private static final int LONGEST_MESSAGE = 2000;
 
   /** The kind of error, which decides the exit code of the process. */
   public enum Kind {
@@ -30,8 +35,31 @@ public final class UserException extends RuntimeException {
   private final Kind kind;
 
   private UserException(Kind kind, String message, Throwable cause) {
-    super(message, cause);
+    super(line(message), cause);
     this.kind = kind;
+  }
+
+  /**
+   * One line that cannot steer a terminal: what a message quotes of a damaged file has its control
+   * characters escaped, and the end of a long message is cut off.
+   */
+  private static String line(String message) {
+    StringBuilder line = new StringBuilder();
+    message
+        .codePoints()
+        .limit(LONGEST_MESSAGE)
+        .forEach(
+            c -> {
+              if (Character.isISOControl(c)) {
+                line.append(String.format(Locale.ROOT, "\\u%04x", c));
+              } else {
+                line.appendCodePoint(c);
+              }
+            });
+    if (message.length() <= LONGEST_MESSAGE && line.length() <= LONGEST_MESSAGE) {
+      return line.toString();
+    }
+    return line.substring(0, Math.min(line.length(), LONGEST_MESSAGE)) + "...";
   }
 
   /** Wrong usage or configuration; the process ends with exit code 2. */

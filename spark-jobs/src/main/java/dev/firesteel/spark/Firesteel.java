@@ -7,6 +7,7 @@ import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
+import dev.firesteel.spark.cli.InspectCommand;
 import dev.firesteel.spark.cli.PipelineCommand;
 import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PpoCommand;
@@ -60,6 +61,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       SweepCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      InspectCommand.class,
       PlanCommand.class,
       DoctorCommand.class
     },

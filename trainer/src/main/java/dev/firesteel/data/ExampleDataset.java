@@ -14,12 +14,16 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /** One split of prepared examples, in memory, in the order of its files. Immutable. */
 public final class ExampleDataset {
+  /** File names are chosen by the writer; any other in a manifest could point elsewhere. */
+  private static final Pattern FILE_NAME = Pattern.compile("[\\w-]+\\.jsonl");
+
   private final ExampleManifest manifest;
   private final List<Example> examples;
 
@@ -37,6 +41,11 @@ public final class ExampleDataset {
     ExampleManifest manifest = ExampleManifest.read(folder, conf);
     List<Example> examples = new ArrayList<>();
     for (ExampleManifest.FileEntry file : manifest.part(part).files()) {
+      if (!FILE_NAME.matcher(file.name()).matches()) {
+        throw UserException.failure(
+            "the manifest of %s must name files in its own folder, got \"%s\": delete the folder and run the stage again"
+                .formatted(folder, file.name()));
+      }
       Path path = new Path(folder, file.name());
       try {
         read(HadoopFiles.fileSystem(folder, conf), path, file, examples);

@@ -90,6 +90,36 @@ public final class Generator {
     return completions;
   }
 
+  /**
+   * The most likely next tokens after a prompt and, greedily, after each of the tokens that follow:
+   * {@code softmax(logits)} over the tokenizer's vocabulary, in double precision.
+   *
+   * @param prompt an empty one stands for the start of a document
+   * @param steps the most positions to look at; fewer if the document ends or the context is full
+   * @param top how many tokens of each
+   * @return for each position its tokens, most likely first; the first of them comes next
+   * @throws UserException when the prompt leaves no room for a token
+   */
+  public List<NextTokens> nextTokens(String prompt, int steps, int top) {
+    int[] ids = prompt.isEmpty() ? documentStart() : tokenizer.encodeWithSpecialTokens(prompt);
+    requireRoom(0, ids.length);
+    int room = Math.min(steps, model.config().contextLength() - ids.length);
+    int vocabulary = tokenizer.vocabularySize();
+    List<NextTokens> positions = new ArrayList<>();
+    try (CachedScores scores =
+        new CachedScores(model, pool, List.of(ids), ids.length + room, vocabulary)) {
+      float[] logits = scores.first()[0];
+      while (true) {
+        NextTokens next = NextTokens.of(logits, Math.min(top, vocabulary));
+        positions.add(next);
+        if (positions.size() >= room || endsDocument(next.first())) {
+          return positions;
+        }
+        logits = scores.next(new int[] {0}, new int[] {next.first()})[0];
+      }
+    }
+  }
+
   private int[] documentStart() {
     OptionalInt start = documents.start();
     if (start.isEmpty()) {

@@ -250,11 +250,7 @@ final class ExpressionParser {
         return constant(Text.own(text.toString()));
       }
       case INTEGER -> {
-        try {
-          return constant(Long.parseLong(token.text()));
-        } catch (NumberFormatException e) {
-          throw new JinjaException(token.line(), token.text() + " does not fit in 64 bits");
-        }
+        return constant(Values.integer(token.text(), token.line()));
       }
       case FLOAT -> {
         return constant(Double.parseDouble(token.text()));
@@ -347,7 +343,7 @@ final class ExpressionParser {
         Token name = tokens.next();
         called = name.text();
         if (name.kind() == Kind.INTEGER) {
-          long index = Long.parseLong(name.text());
+          long index = Values.integer(name.text(), line);
           found = at(line, frame -> Operators.item(base.evaluate(frame), index));
         } else if (name.kind() == Kind.NAME) {
           found = at(line, frame -> Operators.attribute(base.evaluate(frame), name.text()));

@@ -197,7 +197,7 @@ final class Filters {
     Object found = value;
     for (String name : names.characters().split("\\.", -1)) {
       boolean index = !name.isEmpty() && name.chars().allMatch(Character::isDigit);
-      found = Operators.item(found, index ? (Object) Long.parseLong(name) : Text.own(name));
+      found = Operators.item(found, index ? (Object) Values.integer(name, 0) : Text.own(name));
     }
     return found;
   }

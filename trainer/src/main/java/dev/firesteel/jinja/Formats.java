@@ -30,8 +30,10 @@ final class Formats {
       if (next == all.size()) {
         throw new JinjaException(0, "not enough values for the format " + format);
       }
-      Text one = converted(matcher, all.get(next++));
-      int width = matcher.group(3).isEmpty() ? 0 : Integer.parseInt(matcher.group(3));
+      int digits = matcher.group(4) == null ? 6 : Values.size(matcher.group(4));
+      frame.sized(digits);
+      Text one = converted(matcher, digits, all.get(next++));
+      int width = matcher.group(3).isEmpty() ? 0 : Values.size(matcher.group(3));
       frame.sized(width);
       Text pad =
           Text.own(
@@ -44,8 +46,7 @@ final class Formats {
     return built.add(format.part(done, format.length())).text();
   }
 
-  private static Text converted(Matcher matcher, Object value) {
-    int digits = matcher.group(4) == null ? 6 : Integer.parseInt(matcher.group(4));
+  private static Text converted(Matcher matcher, int digits, Object value) {
     return switch (matcher.group(5)) {
       case "s" -> Values.string(value);
       case "r" -> Values.repr(value, 0);
@@ -76,7 +77,7 @@ final class Formats {
         throw new JinjaException(0, "the format %s is not supported".formatted(format));
       }
       boolean numbered = name.isEmpty() || Character.isDigit(name.charAt(0));
-      int index = name.isEmpty() ? next++ : numbered ? Integer.parseInt(name) : 0;
+      int index = name.isEmpty() ? next++ : numbered ? Values.size(name) : 0;
       Object value =
           !numbered
               ? arguments.named().get(name)

@@ -308,6 +308,20 @@ final class Values {
     return value instanceof Number || value instanceof Boolean;
   }
 
+  /** The number that digits of a template stand for, at a line. */
+  static long integer(String digits, int line) {
+    try {
+      return Long.parseLong(digits);
+    } catch (NumberFormatException e) {
+      throw new JinjaException(line, digits + " does not fit in 64 bits");
+    }
+  }
+
+  /** A width or an index of a format; what is beyond an int is beyond any limit. */
+  static int size(String digits) {
+    return (int) Math.min(integer(digits, 0), Integer.MAX_VALUE);
+  }
+
   static double number(Object value) {
     if (value instanceof Double number) {
       return number;

@@ -65,7 +65,9 @@ public final class CausalSelfAttention {
    * @param rows what each token sees, and where it stands
    */
   public Tensor attend(ForwardPass pass, Tensor x, Rows rows) {
-    return packed(pass, x, rows).attention(spec, rows.ranges());
+    Tensor packed = packed(pass, x, rows);
+    pass.showAttention(spec, packed, rows);
+    return packed.attention(spec, rows.ranges());
   }
 
   /** Queries, keys and values, [B, T, (H + 2G) K]. */

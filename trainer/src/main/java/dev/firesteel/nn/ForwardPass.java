@@ -1,5 +1,6 @@
 package dev.firesteel.nn;
 
+import dev.firesteel.backend.AttentionSpec;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.tensor.RowLayout;
 import dev.firesteel.tensor.Tape;
@@ -20,6 +21,7 @@ public final class ForwardPass {
   private final boolean adapted;
   private long dropoutSite;
   private double embeddingNoise;
+  private AttentionWatch attentionWatch;
 
   private ForwardPass(
       Tape tape,
@@ -144,6 +146,24 @@ public final class ForwardPass {
       }
     }
     return x.add(tape.constant(noise, x.array().dtype(), x.shape()));
+  }
+
+  /**
+   * Shows the operands of attention in this pass to an observer, which computes nothing of the
+   * model.
+   *
+   * @return this
+   */
+  public ForwardPass withAttentionWatch(AttentionWatch watch) {
+    attentionWatch = watch;
+    return this;
+  }
+
+  /** Shows a layer's operands to the observer, if there is one. */
+  void showAttention(AttentionSpec spec, Tensor packed, Rows rows) {
+    if (attentionWatch != null) {
+      attentionWatch.attend(spec, packed, rows.ranges());
+    }
   }
 
   /** Whether dropout was applied in this pass. */

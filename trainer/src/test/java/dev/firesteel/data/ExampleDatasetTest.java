@@ -149,6 +149,19 @@ class ExampleDatasetTest {
   }
 
   @Test
+  void refusesAManifestThatNamesAFileElsewhere() throws IOException {
+    write(examples(3));
+    Path manifest = folder.resolve(ExampleManifest.FILE_NAME);
+    String valid = Files.readString(manifest);
+    for (String name : List.of("../" + FILE, "hdfs:x.jsonl", "/etc/passwd")) {
+      Files.writeString(manifest, valid.replace(FILE, name));
+      assertThatThrownBy(this::open)
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("must name files in its own folder, got \"" + name + "\": ");
+    }
+  }
+
+  @Test
   void refusesAFileThatWasCut() throws IOException {
     write(examples(3));
     Path file = folder.resolve(FILE);

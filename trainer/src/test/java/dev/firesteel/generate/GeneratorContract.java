@@ -217,6 +217,28 @@ abstract class GeneratorContract {
   }
 
   @Test
+  void nextTokensAreThoseOfTheModelsDistribution() {
+    try (LanguageModel model = Models.create(TestModels.gpt2(2, 16, 2, CONTEXT, 13), backend, 3)) {
+      Generator generator = new Generator(model, TOKENIZER, pool);
+      GenerationOptions greedy = GenerationOptions.builder().maxTokens(6).build();
+      List<NextTokens> positions = generator.nextTokens("abc", 6, TOKENIZER.vocabularySize());
+
+      assertThat(positions.stream().map(NextTokens::first).toList())
+          .isEqualTo(generator.generate("abc", greedy).tokens());
+      for (NextTokens next : positions) {
+        double sum =
+            next.candidates().stream().mapToDouble(NextTokens.Candidate::probability).sum();
+        assertThat(sum).isCloseTo(1, within(1e-12));
+        assertThat(next.candidates())
+            .isSortedAccordingTo((a, b) -> Double.compare(b.probability(), a.probability()));
+      }
+      assertThat(generator.nextTokens("abc", 2, 3).get(1).candidates())
+          .isEqualTo(positions.get(1).candidates().subList(0, 3));
+      assertThat(generator.nextTokens("a".repeat(CONTEXT - 2), 9, 1)).hasSizeLessThanOrEqualTo(2);
+    }
+  }
+
+  @Test
   void aSeedReproducesAndAnotherDiffers() {
     Generator generator = generator(models().findFirst().orElseThrow());
 

@@ -111,7 +111,13 @@ class TemplateTest {
         "{% raw %}x¦1¦{% raw %} has no {% endraw %}",
         "{# x¦1¦a comment {# has no #}",
         "{{ 'x'.replace('x') }}¦1¦replace needs the argument new",
-        "{{ 'x'|trim(1, 2) }}¦1¦trim takes at most 1 arguments, got 2"
+        "{{ 'x'|trim(1, 2) }}¦1¦trim takes at most 1 arguments, got 2",
+        "{{ 99999999999999999999 }}¦1¦99999999999999999999 does not fit in 64 bits",
+        "{{ [1].99999999999999999999 }}¦1¦99999999999999999999 does not fit in 64 bits",
+        "{{ [[1]]|map(attribute='99999999999999999999')|list }}¦1¦9999 does not fit in 64 bits",
+        "{{ '%99999999999999999999s' % 1 }}¦1¦99999999999999999999 does not fit in 64 bits",
+        "{{ '%.99999999999999999999f' % 1 }}¦1¦99999999999999999999 does not fit in 64 bits",
+        "{{ '{99999999999}'.format(1) }}¦1¦no value for {99999999999} of the format"
       })
   void saysWhereAndWhyItFails(String source, int line, String reason) {
     assertThatThrownBy(() -> text(source))
@@ -131,6 +137,8 @@ class TemplateTest {
         "{{ [1] * 99999 }}¦longer than the 10,000",
         "{{ ('a' * 200).replace('a', 'b' * 200) }}¦longer than the 10,000",
         "{{ '%99999d' % 1 }}¦longer than the 10,000",
+        "{{ '%9999999999d' % 1 }}¦longer than the 10,000",
+        "{{ '%.2147483647f' % 1 }}¦longer than the 10,000",
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}¦macros call one another more than 50 deep"
       })
   void boundsItsWork(String source, String reason) {

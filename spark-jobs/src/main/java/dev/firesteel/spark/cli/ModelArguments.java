@@ -34,13 +34,22 @@ final class ModelArguments {
 
   /** Reads the model, runs the work, and releases all memory. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
-    try (Backend computing = Backends.create(options());
+    return with(model, overrides, hadoop, work);
+  }
+
+  /** The same for a command with arguments of its own. */
+  static <T> T with(
+      String model,
+      List<String> overrides,
+      Configuration hadoop,
+      BiFunction<SavedModel, Backend, T> work) {
+    try (Backend computing = Backends.create(options(overrides));
         SavedModel saved = SavedModel.open(new Path(model), hadoop, computing)) {
       return work.apply(saved, computing);
     }
   }
 
-  private BackendOptions options() {
+  private static BackendOptions options(List<String> overrides) {
     ComputeConfig compute = ConfigLoader.load(InferenceConfig.class, overrides).compute();
     return compute.options(Runtime.getRuntime().availableProcessors(), compute.device());
   }

@@ -45,6 +45,7 @@ public final class HuggingFaceConfig {
           new Form(Architecture.QWEN2, "qwen2", "Qwen2ForCausalLM", 32, 0),
           new Form(Architecture.QWEN3, "qwen3", "Qwen3ForCausalLM", 32, 128));
 
+  private static final String KV_HEADS = "num_key_value_heads";
   private static final String CLASSIFIER = "ForSequenceClassification";
 
   /** Usual names of a padding token. */
@@ -151,7 +152,7 @@ public final class HuggingFaceConfig {
     json.put("intermediate_size", config.feedForwardWidth());
     json.put("num_hidden_layers", config.layers());
     json.put("num_attention_heads", config.heads());
-    json.put("num_key_value_heads", config.kvHeads());
+    json.put(KV_HEADS, config.kvHeads());
     json.put("head_dim", config.headWidth());
     json.put("hidden_act", "silu");
     json.put("rms_norm_eps", config.normEpsilon());
@@ -214,8 +215,8 @@ public final class HuggingFaceConfig {
     require(json, "scale_attn_weights", true, true);
     require(json, "scale_attn_by_inverse_layer_idx", false, false);
     require(json, "add_cross_attention", false, false);
-    double dropout = json.path("resid_pdrop").asDouble(0.1);
-    double embeddingDropout = json.path("embd_pdrop").asDouble(0.1);
+    double dropout = number(json, "resid_pdrop", 0.1);
+    double embeddingDropout = number(json, "embd_pdrop", 0.1);
     if (dropout != embeddingDropout) {
       throw UserException.usage(
           "config.json: resid_pdrop and embd_pdrop must be equal, got "
@@ -231,17 +232,17 @@ public final class HuggingFaceConfig {
         required(json, "n_head"),
         0,
         0,
-        json.path("n_inner").asInt(0),
+        integer(json, "n_inner", 0),
         required(json, "n_positions"),
         required(json, "vocab_size"),
-        json.path("bias").asBoolean(true),
+        flag(json, "bias", true),
         gelu(json.path("activation_function").asText("gelu_new")),
         dropout,
-        json.path("layer_norm_epsilon").asDouble(1e-5),
+        number(json, "layer_norm_epsilon", 1e-5),
         1e4,
         RopeSpec.Layout.HALF,
-        json.path("tie_word_embeddings").asBoolean(true),
-        json.path("initializer_range").asDouble(0.02));
+        flag(json, "tie_word_embeddings", true),
+        number(json, "initializer_range", 0.02));
   }
 
   private static ModelConfig readLlama(JsonNode json, Form form) {
@@ -251,33 +252,32 @@ public final class HuggingFaceConfig {
           "config.json: hidden_act must be silu, got \"" + activation + "\": it cannot be loaded");
     }
     int heads = required(json, "num_attention_heads");
-    JsonNode kvHeads = json.path("num_key_value_heads");
+    JsonNode kvHeads = json.path(KV_HEADS);
     ModelConfig plain =
         new ModelConfig(
             form.architecture(),
             required(json, "num_hidden_layers"),
             required(json, "hidden_size"),
             heads,
-            kvHeads.isMissingNode() ? form.kvHeads() : kvHeads.asInt(0),
-            json.path("head_dim").asInt(form.headWidth()),
+            kvHeads.isMissingNode() ? form.kvHeads() : integer(json, KV_HEADS, 0),
+            integer(json, "head_dim", form.headWidth()),
             required(json, "intermediate_size"),
             required(json, "max_position_embeddings"),
             required(json, "vocab_size"),
             false,
             Activation.SWIGLU,
-            json.path("dropout").asDouble(0),
-            json.path("rms_norm_eps").asDouble(1e-6),
+            number(json, "dropout", 0),
+            number(json, "rms_norm_eps", 1e-6),
             HuggingFaceRope.theta(json),
             RopeSpec.Layout.HALF,
-            json.path("tie_word_embeddings").asBoolean(false),
-            json.path("initializer_range").asDouble(0.02));
+            flag(json, "tie_word_embeddings", false),
+            number(json, "initializer_range", 0.02));
     ModelConfigBuilder model =
         plain.toBuilder().ropeScaling(HuggingFaceRope.scaling(json, plain.contextLength()));
-    boolean attentionBias = json.path("attention_bias").asBoolean(false);
+    boolean attentionBias = flag(json, "attention_bias", false);
     AttentionBias all = attentionBias ? AttentionBias.ALL : AttentionBias.NONE;
     switch (form.architecture()) {
-      case LLAMA ->
-          model.attentionBias(all).feedForwardBias(json.path("mlp_bias").asBoolean(false));
+      case LLAMA -> model.attentionBias(all).feedForwardBias(flag(json, "mlp_bias", false));
       case MISTRAL -> model.window(window(json, MISTRAL_WINDOW));
       case QWEN2 -> model.window(qwenWindow(json, plain.layers()));
       case QWEN3 -> model.attentionBias(all).window(qwenWindow(json, plain.layers()));
@@ -289,13 +289,13 @@ public final class HuggingFaceConfig {
   /** An absent key has a default, a null says that there is no window. */
   private static int window(JsonNode json, int byDefault) {
     JsonNode window = json.path("sliding_window");
-    return window.isMissingNode() ? byDefault : window.asInt(0);
+    return window.isMissingNode() ? byDefault : integer(json, "sliding_window", 0);
   }
 
   /** The window if all layers have it, 0 if none has. */
   private static int qwenWindow(JsonNode json, int layers) {
     int window = window(json, QWEN_WINDOW);
-    if (!json.path("use_sliding_window").asBoolean(false) || window == 0) {
+    if (!flag(json, "use_sliding_window", false) || window == 0) {
       return 0;
     }
     int sliding = 0;
@@ -304,7 +304,7 @@ public final class HuggingFaceConfig {
       boolean slides =
           kinds.isArray()
               ? kinds.path(i).asText().equals(SLIDING)
-              : i >= json.path("max_window_layers").asInt(QWEN_FULL_LAYERS);
+              : i >= integer(json, "max_window_layers", QWEN_FULL_LAYERS);
       sliding += slides ? 1 : 0;
     }
     if (sliding > 0 && sliding < layers) {
@@ -335,9 +335,39 @@ public final class HuggingFaceConfig {
     };
   }
 
+  /** An integer; an absent key or a null has a default, and no other value stands for it. */
+  static int integer(JsonNode json, String key, int byDefault) {
+    JsonNode value = json.path(key);
+    boolean integer = value.isIntegralNumber() && value.canConvertToInt();
+    return given(value, key, integer, "an integer") ? value.intValue() : byDefault;
+  }
+
+  /** A number, as {@link #integer}. */
+  static double number(JsonNode json, String key, double byDefault) {
+    JsonNode value = json.path(key);
+    return given(value, key, value.isNumber(), "a number") ? value.doubleValue() : byDefault;
+  }
+
+  /** True or false, as {@link #integer}. */
+  static boolean flag(JsonNode json, String key, boolean byDefault) {
+    JsonNode value = json.path(key);
+    return given(value, key, value.isBoolean(), "true or false") ? value.booleanValue() : byDefault;
+  }
+
+  private static boolean given(JsonNode value, String key, boolean valid, String required) {
+    if (value.isMissingNode() || value.isNull()) {
+      return false;
+    }
+    if (!valid) {
+      throw UserException.usage(
+          "config.json: %s must be %s, got %s: correct the file".formatted(key, required, value));
+    }
+    return true;
+  }
+
   private static int required(JsonNode json, String key) {
     JsonNode value = json.path(key);
-    if (!value.canConvertToInt()) {
+    if (!value.isIntegralNumber() || !value.canConvertToInt()) {
       throw UserException.usage(
           "config.json: "
               + key
@@ -349,7 +379,7 @@ public final class HuggingFaceConfig {
   }
 
   private static void require(JsonNode json, String key, boolean wanted, boolean byDefault) {
-    if (json.path(key).asBoolean(byDefault) != wanted) {
+    if (flag(json, key, byDefault) != wanted) {
       throw UserException.usage(
           "config.json: "
               + key

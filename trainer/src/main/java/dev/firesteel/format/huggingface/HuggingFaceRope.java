@@ -59,20 +59,21 @@ final class HuggingFaceRope {
   static double theta(JsonNode json) {
     Map<String, Double> given = new LinkedHashMap<>();
     for (String key : new String[] {PARAMETERS, SCALING}) {
-      JsonNode theta = json.path(key).path(THETA);
-      if (theta.isNumber()) {
-        given.put(key + "." + THETA, theta.asDouble());
-      }
+      put(given, key + "." + THETA, json.path(key));
     }
-    if (json.path(THETA).isNumber()) {
-      given.put(THETA, json.path(THETA).asDouble());
-    }
+    put(given, THETA, json);
     if (given.values().stream().distinct().count() > 1) {
       throw UserException.usage(
           "config.json: the rotary base must be the same everywhere, got %s: correct the wrong one"
               .formatted(given));
     }
     return given.values().stream().findFirst().orElse(1e4);
+  }
+
+  private static void put(Map<String, Double> given, String as, JsonNode json) {
+    if (json.hasNonNull(THETA)) {
+      given.put(as, HuggingFaceConfig.number(json, THETA, Double.NaN));
+    }
   }
 
   /**
@@ -90,14 +91,17 @@ final class HuggingFaceRope {
                 .formatted(key, entry.getKey()));
       }
     }
-    double rotated = rope.path(PARTIAL).asDouble(json.path(PARTIAL).asDouble(1));
+    double rotated =
+        HuggingFaceConfig.number(rope, PARTIAL, HuggingFaceConfig.number(json, PARTIAL, 1));
     if (rotated != 1) {
       throw UserException.usage(
           "config.json: %s must be 1, got %s: heads that are rotated in part cannot be loaded"
               .formatted(PARTIAL, rotated));
     }
     String type = rope.path("rope_type").asText(rope.path("type").asText("default"));
-    int original = json.path(ORIGINAL).asInt(rope.path(ORIGINAL).asInt(contextLength));
+    int original =
+        HuggingFaceConfig.integer(
+            json, ORIGINAL, HuggingFaceConfig.integer(rope, ORIGINAL, contextLength));
     return switch (type) {
       case "default" -> RopeScalingConfig.NONE;
       case "linear" ->
@@ -123,7 +127,7 @@ final class HuggingFaceRope {
             orDefault(rope, "beta_slow", 1),
             orDefault(rope, "beta_fast", 32),
             magnitude(rope, factor),
-            rope.path("truncate").asBoolean(true));
+            HuggingFaceConfig.flag(rope, "truncate", true));
       }
       default ->
           throw UserException.usage(
@@ -145,12 +149,12 @@ final class HuggingFaceRope {
 
   /** YaRN's factor on cosines and sines: given, or derived from the scaling (equation 22). */
   private static double magnitude(JsonNode rope, double factor) {
-    JsonNode given = rope.path("attention_factor");
-    if (given.isNumber()) {
-      return given.asDouble();
+    double given = HuggingFaceConfig.number(rope, "attention_factor", Double.NaN);
+    if (!Double.isNaN(given)) {
+      return given;
     }
-    double all = rope.path("mscale").asDouble(0);
-    double denominator = rope.path("mscale_all_dim").asDouble(0);
+    double all = HuggingFaceConfig.number(rope, "mscale", 0);
+    double denominator = HuggingFaceConfig.number(rope, "mscale_all_dim", 0);
     return all != 0 && denominator != 0
         ? magnitude(factor, all) / magnitude(factor, denominator)
         : magnitude(factor, 1);
@@ -162,7 +166,7 @@ final class HuggingFaceRope {
 
   /** As transformers, where 0 also stands for the default. */
   private static double orDefault(JsonNode rope, String key, double byDefault) {
-    double value = rope.path(key).asDouble(0);
+    double value = HuggingFaceConfig.number(rope, key, 0);
     return value == 0 ? byDefault : value;
   }
 

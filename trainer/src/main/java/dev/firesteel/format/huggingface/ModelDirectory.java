@@ -133,7 +133,9 @@ public final class ModelDirectory {
    */
   public static LanguageModel read(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
-    LanguageModel model = Models.declare(readConfig(fs, directory));
+    ModelConfig config = readConfig(fs, directory);
+    requireStored(fs, directory, config, false);
+    LanguageModel model = Models.declare(config);
     model.parameters().allocate(backend, DType.F32);
     try {
       readBackbone(fs, directory, model, notices);
@@ -183,6 +185,7 @@ public final class ModelDirectory {
   public static ScoredModel readReward(
       FileSystem fs, Path directory, Backend backend, Consumer<String> notices) {
     ModelConfig config = readRewardConfig(fs, directory);
+    requireStored(fs, directory, config, true);
     ScoredModel plain = ScoredModel.reward(config, Projections.DENSE);
     plain.parameters().allocate(backend, DType.F32);
     try {
@@ -206,7 +209,7 @@ public final class ModelDirectory {
     }
   }
 
-  private static JsonNode configJson(FileSystem fs, Path directory) {
+  static JsonNode configJson(FileSystem fs, Path directory) {
     try {
       return Safetensors.JSON.readTree(text(fs, directory, CONFIG));
     } catch (JsonProcessingException e) {
@@ -403,6 +406,21 @@ public final class ModelDirectory {
       throw missing(directory, TokenizerFiles.TOKENIZER, e);
     } catch (IOException e) {
       throw HadoopFiles.explain("reading " + file, e);
+    }
+  }
+
+  /**
+   * Checks that the directory holds the tensors that it describes, before memory is taken for them.
+   */
+  private static void requireStored(
+      FileSystem fs, Path directory, ModelConfig config, boolean classifier) {
+    try (ModelTensors tensors = ModelTensors.open(fs, directory)) {
+      PublishedNames names = new PublishedNames(config, tensors.names());
+      for (HuggingFaceTensor tensor : ModelCheck.declared(directory, config, classifier, tensors)) {
+        tensors.require(names.stored(tensor.name()), tensor.shape());
+      }
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the model in " + directory, e);
     }
   }
 

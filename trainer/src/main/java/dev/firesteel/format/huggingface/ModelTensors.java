@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -36,6 +37,9 @@ public final class ModelTensors implements AutoCloseable {
 
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
+
+  /** Of a file in the same folder: nothing that leads elsewhere, nor a scheme. */
+  private static final Pattern FILE_NAME = Pattern.compile("(?!\\.{1,2}$)[^/\\\\:\\p{Cntrl}]+");
 
   private final Path directory;
   private final List<SafetensorsFile> files = new ArrayList<>();
@@ -150,7 +154,7 @@ public final class ModelTensors implements AutoCloseable {
     Map<String, SafetensorsFile> byFile = new LinkedHashMap<>();
     for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
       String file = entry.getValue().asText();
-      if (file.isEmpty() || file.contains("/") || file.contains("\\")) {
+      if (!FILE_NAME.matcher(file).matches()) {
         throw UserException.failure(
             "%s must name files in its own folder, got \"%s\"".formatted(index, file));
       }

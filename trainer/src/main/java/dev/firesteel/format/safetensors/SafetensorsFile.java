@@ -1,8 +1,11 @@
 package dev.firesteel.format.safetensors;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -66,6 +69,13 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
+   * Whether {@link #read} can read a tensor: its type is {@code F32}, {@code BF16} or {@code F16}.
+   */
+  public static boolean isFloat(TensorInfo info) {
+    return Safetensors.FLOATS.contains(info.dtype());
+  }
+
+  /**
    * The entry of a tensor that {@link #read} can read.
    *
    * @throws UserException if the file has no such tensor, or its element type is not one of {@link
@@ -76,7 +86,7 @@ public final class SafetensorsFile implements AutoCloseable {
     if (info == null) {
       throw UserException.failure("%s must hold the tensor %s, and does not".formatted(path, name));
     }
-    if (!Safetensors.FLOATS.contains(info.dtype())) {
+    if (!isFloat(info)) {
       throw UserException.failure(
           "tensor %s of %s must have the element type F32, BF16 or F16, got %s: convert it to one of them"
               .formatted(name, path, info.dtype()));
@@ -131,6 +141,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /** Reads and checks the header. */
   private static final class Header {
+    /** Metadata of a model may hold its training's settings; a tensor's entry is far smaller. */
+    private static final int LARGEST_ENTRY = 1 << 24;
+
     private final Path path;
     private final ElementBytes bytes;
     private final long length;
@@ -167,25 +180,56 @@ public final class SafetensorsFile implements AutoCloseable {
       if (json.length == 0 || json[0] != '{') {
         throw wrong("must have a header that begins with '{'");
       }
-      ObjectNode root;
-      try {
-        root = (ObjectNode) Safetensors.JSON.readTree(json);
+      if (json.length > 1 && json[1] == 0) {
+        throw wrong("must have a header in UTF-8");
+      }
+      Map<String, String> metadata = Map.of();
+      List<TensorInfo> infos = new ArrayList<>();
+      try (JsonParser parser = Safetensors.JSON.createParser(json)) {
+        parser.nextToken();
+        while (parser.nextToken() == JsonToken.FIELD_NAME) {
+          String name = parser.currentName();
+          JsonNode entry = entry(parser, name, json);
+          if (name.equals(Safetensors.METADATA)) {
+            metadata = metadata(entry);
+          } else {
+            infos.add(info(name, entry));
+          }
+        }
+        if (parser.nextToken() != null) {
+          throw wrong("has more than one object in its header");
+        }
       } catch (JsonProcessingException e) {
         throw UserException.failure(
             "%s is not a valid safetensors file: its header is not valid JSON (%s)"
                 .formatted(path, e.getOriginalMessage().lines().findFirst().orElse("")),
             e);
       }
-      Map<String, String> metadata = metadata(root.remove(Safetensors.METADATA));
-      List<TensorInfo> infos = new ArrayList<>();
-      for (Map.Entry<String, JsonNode> entry : root.properties()) {
-        infos.add(info(entry.getKey(), entry.getValue()));
-      }
       infos.sort(Comparator.comparingLong(TensorInfo::begin).thenComparing(TensorInfo::end));
       checkCover(infos, length - dataStart);
       Map<String, TensorInfo> tensors = new LinkedHashMap<>();
       infos.forEach(info -> tensors.put(info.name(), info));
       return new SafetensorsFile(path, bytes, dataStart, tensors, metadata);
+    }
+
+    /**
+     * The next value. A tree of it takes many times its text, so that only one is in memory at a
+     * time, and a large one never.
+     */
+    private JsonNode entry(JsonParser parser, String name, byte[] json) throws IOException {
+      JsonToken first = parser.nextToken();
+      if (!first.isStructStart()) {
+        return first == JsonToken.VALUE_NULL ? NullNode.getInstance() : MissingNode.getInstance();
+      }
+      int from = (int) parser.currentTokenLocation().getByteOffset();
+      parser.skipChildren();
+      int length = (int) parser.currentLocation().getByteOffset() - from;
+      if (length > LARGEST_ENTRY) {
+        throw wrong(
+            "must have at most %d bytes for an entry of its header, got %d for %s"
+                .formatted(LARGEST_ENTRY, length, name));
+      }
+      return Safetensors.JSON.readTree(json, from, length);
     }
 
     private Map<String, String> metadata(JsonNode node) {

@@ -76,6 +76,10 @@ class HuggingFaceConfigTest {
           """
           {"model_type": "bert"} | model_type must be gpt2, llama, mistral, qwen2, qwen3, got "bert": no other
           {"model_type": "gpt2", "n_embd": 8} | n_layer must be an integer, got no such key
+          {"model_type": "gpt2", "n_layer": 2.5} | n_layer must be an integer, got 2.5
+          {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "n_inner": "abc"} | n_inner must be an integer, got "abc"
+          {"model_type": "gpt2", "resid_pdrop": "0.1"} | resid_pdrop must be a number, got "0.1"
+          {"model_type": "gpt2", "scale_attn_weights": "yes"} | scale_attn_weights must be true or false, got "yes"
           {"model_type": "gpt2", "embd_pdrop": 0} | resid_pdrop and embd_pdrop must be equal
           {"model_type": "llama", "hidden_act": "gelu"} | hidden_act must be silu, got "gelu"
           """)

@@ -88,11 +88,14 @@ class ModelTensorsTest {
         .hasMessage(
             index
                 + " says that model-00002-of-00002.safetensors holds the tensor d, and it does not");
-    Files.writeString(index, "{\"weight_map\": {\"a\": \"../elsewhere/model.safetensors\"}}");
-    assertThatThrownBy(this::open)
-        .isInstanceOf(UserException.class)
-        .hasMessage(
-            index + " must name files in its own folder, got \"../elsewhere/model.safetensors\"");
+    for (String name : List.of("../elsewhere/model.safetensors", "hdfs:x", "..", "a\\\\b", "")) {
+      Files.writeString(index, "{\"weight_map\": {\"a\": \"%s\"}}".formatted(name));
+      assertThatThrownBy(this::open)
+          .isInstanceOf(UserException.class)
+          .hasMessage(
+              "%s must name files in its own folder, got \"%s\""
+                  .formatted(index, name.replace("\\\\", "\\")));
+    }
   }
 
   private void write(long maxFileBytes) throws IOException {

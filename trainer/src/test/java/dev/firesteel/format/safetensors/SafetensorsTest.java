@@ -11,6 +11,7 @@ import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -173,6 +174,35 @@ class SafetensorsTest {
         .hasMessageStartingWith(
             folder.resolve("x.safetensors") + " is not a valid safetensors file: it")
         .hasMessageContaining(said);
+  }
+
+  @Test
+  void refusesAHeaderInAnotherEncoding() throws IOException {
+    String header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}";
+    for (String encoding : List.of("UTF-16LE", "UTF-32LE")) {
+      byte[] bytes = header.getBytes(Charset.forName(encoding));
+      Files.write(
+          folder.resolve("x"),
+          ByteBuffer.allocate(8 + bytes.length + 4)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putLong(bytes.length)
+              .put(bytes)
+              .array());
+      assertThatThrownBy(() -> open("x"))
+          .isInstanceOf(UserException.class)
+          .hasMessageEndingWith("must have a header in UTF-8");
+    }
+  }
+
+  /** A tree of it would take many times the memory of its text. */
+  @Test
+  void refusesALargeEntryOfAHeaderUnread() throws IOException {
+    String bomb = "[" + "1,".repeat(9_000_000) + "1]";
+    write("x", "{\"a\":{\"dtype\":\"F32\",\"shape\":" + bomb + "}}", new byte[0]);
+
+    assertThatThrownBy(() -> open("x"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("must have at most 16777216 bytes for an entry of its header, got ");
   }
 
   @Test
