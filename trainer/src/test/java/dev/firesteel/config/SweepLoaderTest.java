@@ -41,7 +41,7 @@ class SweepLoaderTest {
         load(
             """
             keys: {optimizer: {weight_decay: 0.2}}
-            sizes: {layers: [2, 3], width_per_layer: 32, head_width: 16}
+            sizes: {layers: [2, 3], width_per_layer: 32, head_width: 16, feed_forward_ratio: 2.5}
             axes:
               optimizer.learning_rate: log:1e-4:1e-2:3
               seed: [5]
@@ -65,6 +65,7 @@ class SweepLoaderTest {
     assertThat(config.model().layers()).isEqualTo(3);
     assertThat(config.model().width()).isEqualTo(96);
     assertThat(config.model().heads()).isEqualTo(6);
+    assertThat(config.model().feedForwardWidth()).isEqualTo(240);
     assertThat(config.optimizer().learningRate()).isEqualTo(0.01);
     assertThat(config.optimizer().weightDecay()).isEqualTo(0.2);
     assertThat(config.seed()).isEqualTo(5);
