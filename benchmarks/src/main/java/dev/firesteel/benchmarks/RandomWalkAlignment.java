@@ -74,6 +74,9 @@ public final class RandomWalkAlignment {
   private static final double EXPECTED = 0.95;
   private static final double[] COEFFICIENTS = {0.1, 0.25, 0.5, 1};
 
+  /** With smaller coefficients the optimum is further from the reference. */
+  private static final double FAR = 0.5;
+
   private final Path folder;
 
   private RandomWalkAlignment(Path folder) {
@@ -228,18 +231,25 @@ public final class RandomWalkAlignment {
         seconds);
   }
 
-  /** Towards the optimum of a KL coefficient: more completions, and rates that fall to 0. */
+  /**
+   * Towards the optimum of a KL coefficient: many completions, one pass, small rates that fall to
+   * 0, and advantages as they are. Whitened, those near the optimum would be noise of variance 1.
+   */
   private void approach(String seed, double beta) throws IOException {
     PpoConfig config =
         ppo(
             "optimum-" + beta,
             seed,
-            "rollouts.prompts=256",
-            "training.steps=100",
-            "training.global_batch_size=128",
-            "update.epochs=2",
-            "optimizer.learning_rate=6e-4",
+            "rollouts.prompts=512",
+            "training.steps=300",
+            "training.micro_batch_size=128",
+            "training.global_batch_size=512",
+            "update.epochs=1",
+            "optimizer.learning_rate=" + (beta < FAR ? 2e-4 : 1e-4),
             "schedule.kind=linear",
+            "ppo.whiten_advantages=false",
+            "ppo.value_learning_rate=1e-3",
+            "ppo.value_warmup_steps=10",
             "ppo.lambda=1",
             "kl.coefficient=" + beta);
     double seconds = train(config);

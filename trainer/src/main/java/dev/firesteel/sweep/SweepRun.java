@@ -2,6 +2,7 @@ package dev.firesteel.sweep;
 
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.ScheduleConfig;
 import java.util.Map;
 
 /**
@@ -48,6 +49,17 @@ public record SweepRun(
   /** Tokens that it is trained on. */
   public long tokens() {
     return config.training().tokensPerStep() * config.training().steps();
+  }
+
+  /** Tokens at which its schedule ends: those of the run, unless decay_steps says otherwise. */
+  public long horizonTokens() {
+    ScheduleConfig schedule = config.schedule();
+    return switch (schedule.kind()) {
+      case LINEAR, COSINE ->
+          config.training().tokensPerStep()
+              * ((long) schedule.warmupSteps() + schedule.decaySteps());
+      case CONSTANT, WSD -> tokens();
+    };
   }
 
   /** Operations of the whole run, counted exactly. */

@@ -23,9 +23,11 @@ import org.apache.hadoop.fs.Path;
  *   <caption>Columns</caption>
  *   <tr><td>{@code name}, {@code hash}<td>of the run, of its configuration without the name
  *   <tr><td>{@code state}, {@code error}<td>new, interrupted, finished or failed; why it failed
- *   <tr><td>{@code parameters}, {@code non_embedding_parameters}, {@code matmul_parameters}<td>three
+ *   <tr><td>{@code parameters}, {@code parameters_non_embedding}, {@code parameters_matmul}<td>three
  *       counts, see {@link SweepRun.Size}
- *   <tr><td>{@code tokens}, {@code steps}<td>that the run is trained on
+ *   <tr><td>{@code steps}, {@code tokens}, {@code horizon_tokens}<td>that the run is trained on;
+ *       tokens at which its schedule ends
+ *   <tr><td>{@code learning_rate}, {@code batch_tokens}<td>peak learning rate, tokens of a step
  *   <tr><td>{@code flops}, {@code flops_6nd}<td>exact, and 6 N D
  *   <tr><td>{@code loss}, {@code train_loss}<td>last validation loss, last logged training loss, in
  *       nats per token
@@ -63,8 +65,9 @@ public final class SweepTable {
     StringBuilder schema =
         new StringBuilder(
             "name STRING, hash STRING, state STRING, error STRING, parameters BIGINT,"
-                + " non_embedding_parameters BIGINT, matmul_parameters BIGINT, steps BIGINT,"
-                + " tokens BIGINT, flops DOUBLE, flops_6nd DOUBLE, loss DOUBLE, train_loss DOUBLE,"
+                + " parameters_non_embedding BIGINT, parameters_matmul BIGINT, steps BIGINT,"
+                + " tokens BIGINT, horizon_tokens BIGINT, learning_rate DOUBLE,"
+                + " batch_tokens BIGINT, flops DOUBLE, flops_6nd DOUBLE, loss DOUBLE, train_loss DOUBLE,"
                 + " seconds DOUBLE");
     for (String key : plan.runs().get(0).axes().keySet()) {
       boolean numbers =
@@ -101,10 +104,13 @@ public final class SweepTable {
     row.put("state", failure.isPresent() ? "failed" : run.state().name().toLowerCase(Locale.ROOT));
     row.put("error", failure.orElse(null));
     row.put("parameters", run.size().parameters());
-    row.put("non_embedding_parameters", run.size().nonEmbedding());
-    row.put("matmul_parameters", run.size().matmul());
+    row.put("parameters_non_embedding", run.size().nonEmbedding());
+    row.put("parameters_matmul", run.size().matmul());
     row.put("steps", run.config().training().steps());
     row.put("tokens", run.tokens());
+    row.put("horizon_tokens", run.horizonTokens());
+    row.put("learning_rate", run.config().optimizer().learningRate());
+    row.put("batch_tokens", run.config().training().tokensPerStep());
     row.put("flops", run.flops());
     row.put("flops_6nd", run.flops6nd());
     Results results = results(run, hadoop);

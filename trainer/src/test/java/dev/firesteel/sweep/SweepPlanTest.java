@@ -61,6 +61,7 @@ class SweepPlanTest {
       assertThat(run.flops()).isCloseTo(Double.parseDouble(run.axes().get("flops")), within(half));
       assertThat(size.parameters() - size.nonEmbedding())
           .isEqualTo(100L * run.config().model().width());
+      assertThat(run.horizonTokens()).isEqualTo(run.tokens());
       assertThat(run.flops6nd()).isEqualTo(6.0 * size.parameters() * run.tokens());
     }
     assertThat(plan.runs())
