@@ -5,6 +5,7 @@ import dev.firesteel.files.LocalNames;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
+import dev.firesteel.spark.cli.FitCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
 import dev.firesteel.spark.cli.PipelineCommand;
@@ -56,6 +57,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PpoCommand.class,
       GrpoCommand.class,
       PipelineCommand.class,
+      FitCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

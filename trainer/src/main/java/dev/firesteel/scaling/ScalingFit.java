@@ -3,6 +3,7 @@ package dev.firesteel.scaling;
 import dev.firesteel.scaling.ParametricLaw.Allocation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * All fits of one table of runs, with intervals, and what {@link FitDiagnosis} finds in them.
@@ -307,6 +308,23 @@ public record ScalingFit(
 
   private static double[] constants(CriticalBatch fit) {
     return new double[] {fit.leastSteps(), fit.leastTokens(), fit.tokens()};
+  }
+
+  /** Sentences of the fits that were refused, the law that forecasts need first. */
+  public List<String> refusals() {
+    return outcomes()
+        .flatMap(outcome -> outcome.refusal().stream())
+        .map(Refusal::getMessage)
+        .toList();
+  }
+
+  /** Whether there is no fit at all. */
+  public boolean isEmpty() {
+    return outcomes().noneMatch(outcome -> outcome.fit().isPresent());
+  }
+
+  private Stream<Outcome<?>> outcomes() {
+    return Stream.of(parametric, isoFlop, envelope, kaplan, hyperparameters, criticalBatch);
   }
 
   /** The largest budget of the runs. */
