@@ -6,6 +6,7 @@ import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
 import dev.firesteel.spark.cli.FitCommand;
+import dev.firesteel.spark.cli.ForecastCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
 import dev.firesteel.spark.cli.PipelineCommand;
@@ -58,6 +59,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       GrpoCommand.class,
       PipelineCommand.class,
       FitCommand.class,
+      ForecastCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       PlanCommand.class,

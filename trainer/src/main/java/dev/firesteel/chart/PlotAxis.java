@@ -1,8 +1,9 @@
 package dev.firesteel.chart;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * An axis of an {@link XyChart}: linear, with the ticks of {@link Axis}, or logarithmic, with ticks
@@ -14,9 +15,13 @@ import java.util.Locale;
  * @param high at the end
  */
 record PlotAxis(String title, Axis linear, double low, double high) {
+  private static final String[] UNITS = {"", "k", "M", "G", "T"};
   private static final int FEW_DECADES = 3;
   private static final int MOST_TICKS = 9;
   private static final double EQUAL = 1e-9;
+
+  /** Between two ticks, as a share of the axis: labels must not touch. */
+  private static final double LEAST_DISTANCE = 0.06;
 
   /** Space around the values, as a share of their range. */
   private static final double MARGIN = 0.03;
@@ -61,15 +66,18 @@ record PlotAxis(String title, Axis linear, double low, double high) {
     int last = (int) Math.ceil(Math.log10(high));
     double decades = Math.log10(high / low);
     int[] steps =
-        decades < 0.7
-            ? new int[] {10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90}
+        decades < 1
+            ? new int[] {10, 12, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90}
             : decades < FEW_DECADES ? new int[] {10, 20, 50} : new int[] {10};
     int every = Math.max(1, (int) Math.ceil(decades / MOST_TICKS));
     List<Double> ticks = new ArrayList<>();
     for (int power = first; power <= last; power++) {
       for (int step : steps) {
         double tick = step * Math.pow(10, power - 1.0);
-        if (contains(tick) && Math.floorMod(power, every) == 0) {
+        boolean apart =
+            ticks.isEmpty()
+                || place(tick, 0, 1) - place(ticks.get(ticks.size() - 1), 0, 1) > LEAST_DISTANCE;
+        if (contains(tick) && apart && Math.floorMod(power, every) == 0) {
           ticks.add(tick);
         }
       }
@@ -82,23 +90,25 @@ record PlotAxis(String title, Axis linear, double low, double high) {
     return linear != null ? linear.label(value) : number(value);
   }
 
-  /** A number with two digits at most: 20M, 1e19, 0.05. */
+  /** A number with three digits at most: 20M, 1e19, 0.05. */
   static String number(double value) {
     if (value == 0) {
       return "0";
     }
     double size = Math.abs(value);
     if (size >= 1e15 || size < 1e-3) {
-      String text = String.format(Locale.ROOT, "%.1e", value).replace("e+", "e");
-      return text.replace(".0e", "e").replace("e0", "e").replace("e-0", "e-");
+      int exponent = (int) Math.floor(Math.log10(size) + EQUAL);
+      return plain(value / Math.pow(10, exponent)) + "e" + exponent;
     }
-    String[] units = {"", "k", "M", "G", "T"};
     int unit = size < 1e4 ? 0 : (int) Math.floor(Math.log10(size) / 3 + EQUAL);
-    double scaled = value / Math.pow(1000, unit);
-    String text = String.format(Locale.ROOT, "%.3g", scaled);
-    if (text.contains(".")) {
-      text = text.replaceFirst("0+$", "").replaceFirst("\\.$", "");
-    }
-    return text + units[unit];
+    return plain(value / Math.pow(1000, unit)) + UNITS[unit];
+  }
+
+  /** Without zeros at the end. */
+  private static String plain(double value) {
+    return new BigDecimal(value)
+        .round(new MathContext(3))
+        .stripTrailingZeros()
+        .toPlainString();
   }
 }

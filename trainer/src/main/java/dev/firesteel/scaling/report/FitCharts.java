@@ -182,6 +182,13 @@ final class FitCharts {
     double low = least(ScalingRun::flops);
     double high = FORECAST * most(ScalingRun::flops);
     int coefficient = ofParameters ? 0 : 2;
+    chart.points(
+        "runs",
+        "#888888",
+        0.35,
+        runs().stream()
+            .map(run -> new Point(run.flops(), ofParameters ? run.parameters() : run.tokens()))
+            .toList());
     fit.envelope()
         .fit()
         .ifPresent(
@@ -235,15 +242,7 @@ final class FitCharts {
                               ? found.fit().law().optimum(flops).parameters()
                               : found.fit().law().optimum(flops).tokens()));
             });
-    double end = most(ScalingRun::flops);
-    return chart.points(
-        "runs",
-        "#888888",
-        0.35,
-        runs().stream()
-            .filter(run -> run.flops() <= end)
-            .map(run -> new Point(run.flops(), ofParameters ? run.parameters() : run.tokens()))
-            .toList());
+    return chart;
   }
 
   private static void powers(
@@ -325,7 +324,7 @@ final class FitCharts {
 
   private XyChart residuals(ParametricLaw law) {
     XyChart chart =
-        XyChart.semiLogarithmic("Errors of approach 3", FLOPS, "law above the run, %");
+        XyChart.semiLogarithmic("Errors of approach 3; dark: small models", FLOPS, "law above the run, %");
     double[] residuals = fit.residuals(law);
     for (int i = 0; i < residuals.length; i++) {
       ScalingRun run = runs().get(i);
