@@ -10,14 +10,14 @@ import java.util.Set;
 /**
  * Chinchilla's approach 1 (Hoffmann et al. 2022, section 3.1): of each model size the loss over the
  * FLOPs, interpolated between its runs on logarithmic axes; at {@value #POINTS} budgets the size
- * with the lowest loss; power laws through these.
+ * with the lowest loss; power laws through these. Where the smallest or the largest size has it, the
+ * best size may lie beyond, and the power laws leave these budgets out.
  *
  * @param points the lower envelope, in the order of FLOPs
  * @param parameters {@code N* = coefficient C^exponent}
  * @param tokens {@code D* = coefficient C^exponent}
- * @param sizes model sizes that have the lowest loss somewhere
- * @param atEdge share of the envelope that the smallest and the largest size have, whose optimum may
- *     lie beyond
+ * @param sizes model sizes between them that have the lowest loss somewhere
+ * @param atEdge share of the envelope that the smallest and the largest size have
  */
 public record EnvelopeFit(
     List<Point> points, PowerLaw parameters, PowerLaw tokens, int sizes, double atEdge) {
@@ -65,24 +65,24 @@ public record EnvelopeFit(
         points.add(best);
       }
     }
-    Set<Double> winners = new HashSet<>();
-    int edge = 0;
     double smallest = curves.get(0).get(0).parameters();
     double largest = curves.get(curves.size() - 1).get(0).parameters();
-    for (Point point : points) {
-      winners.add(point.parameters());
-      edge += point.parameters() == smallest || point.parameters() == largest ? 1 : 0;
-    }
+    List<Point> inside =
+        points.stream()
+            .filter(point -> point.parameters() > smallest && point.parameters() < largest)
+            .toList();
+    Set<Double> winners = new HashSet<>();
+    inside.forEach(point -> winners.add(point.parameters()));
     if (winners.size() < LEAST_SIZES) {
       throw new Refusal(
           Reason.TOO_FEW_HORIZONS,
-          "approach 1 needs at least %d model sizes with the lowest loss of some budget, got %d: train more sizes, or over a wider range of budgets"
+          "approach 1 needs at least %d model sizes between the smallest and the largest that have the lowest loss of some budget, got %d: train more sizes, or over a wider range of budgets"
               .formatted(LEAST_SIZES, winners.size()));
     }
-    double[] flops = points.stream().mapToDouble(Point::flops).toArray();
-    double[] sizes = points.stream().mapToDouble(Point::parameters).toArray();
+    double[] flops = inside.stream().mapToDouble(Point::flops).toArray();
+    double[] sizes = inside.stream().mapToDouble(Point::parameters).toArray();
     double[] tokens =
-        points.stream()
+        inside.stream()
             .mapToDouble(
                 point ->
                     point.flops()
@@ -93,7 +93,7 @@ public record EnvelopeFit(
         PowerLaw.fit(flops, sizes),
         PowerLaw.fit(flops, tokens),
         winners.size(),
-        (double) edge / points.size());
+        1 - (double) inside.size() / points.size());
   }
 
   /** Of each size its runs in the order of FLOPs; only sizes with at least two. */

@@ -11,6 +11,7 @@ import java.util.Set;
  * @param fixedAlpha alpha of the variant with fixed exponents
  * @param fixedBeta beta of it
  * @param fixedIrreducible E of the variant with a fixed irreducible loss
+ * @param gridStep approach 3 searches from each start of its grid whose index is a multiple of this
  * @param given constants to judge, of another fit of the same runs; null for none
  */
 public record FitSettings(
@@ -20,6 +21,7 @@ public record FitSettings(
     double fixedAlpha,
     double fixedBeta,
     double fixedIrreducible,
+    int gridStep,
     ParametricLaw given) {
   /** Copies the set. */
   public FitSettings {
@@ -38,6 +40,7 @@ public record FitSettings(
         ParametricLaw.EPOCH.alpha(),
         ParametricLaw.EPOCH.beta(),
         0,
+        1,
         null);
   }
 }

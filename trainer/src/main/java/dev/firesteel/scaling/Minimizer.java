@@ -3,7 +3,6 @@ package dev.firesteel.scaling;
 import java.util.Arrays;
 import org.ddogleg.optimization.FactoryOptimization;
 import org.ddogleg.optimization.UnconstrainedMinimization;
-import org.ddogleg.optimization.UtilOptimize;
 import org.ddogleg.optimization.functions.FunctionNtoN;
 import org.ddogleg.optimization.functions.FunctionNtoS;
 import org.ddogleg.optimization.quasinewton.ConfigQuasiNewton;
@@ -17,6 +16,9 @@ final class Minimizer {
   private static final double VALUE_TOLERANCE = 1e-15;
   private static final double GRADIENT_TOLERANCE = 1e-14;
   private static final int MOST_ITERATIONS = 1000;
+
+  /** A sum of squares of relative errors of about 1e-13. */
+  private static final double NOTHING = 1e-24;
 
   private Minimizer() {}
 
@@ -42,7 +44,13 @@ final class Minimizer {
         FactoryOptimization.quasiNewtonBfgs(new ConfigQuasiNewton());
     search.setFunction(evaluated, evaluated, 0);
     search.initialize(start.clone(), valueTolerance, gradientTolerance);
-    UtilOptimize.process(search, MOST_ITERATIONS);
+    // A value of 0, of losses without noise, is never reached up to a share of itself.
+    int iterations = 0;
+    while (iterations++ < MOST_ITERATIONS
+        && evaluated.value > NOTHING
+        && !search.iterate()) {
+      // Each iteration is one line search.
+    }
     double[] end = Arrays.copyOf(search.getParameters(), start.length);
     double value = evaluated.process(end);
     return value <= atStart ? new Minimum(end, value) : new Minimum(start.clone(), atStart);

@@ -51,9 +51,15 @@ public record ParametricFit(
    */
   public static ParametricFit fit(RunTable table, ParametricVariant variant, int threads)
       throws Refusal {
+    return fit(table, variant, threads, 1);
+  }
+
+  /** The same from a part of the starts: those whose index is a multiple of a step. */
+  static ParametricFit fit(RunTable table, ParametricVariant variant, int threads, int step)
+      throws Refusal {
     require(table, variant);
     ParametricObjective objective = new ParametricObjective(table, variant);
-    List<double[]> starts = starts(objective);
+    List<double[]> starts = starts(objective, step);
     Minimizer.Minimum[] ends = new Minimizer.Minimum[starts.size()];
     new Bootstrap(0, 0, threads)
         .run(
@@ -92,7 +98,7 @@ public record ParametricFit(
   }
 
   /** The grid of Hoffmann et al. 2022, section D.4, of the constants that are free. */
-  private static List<double[]> starts(ParametricObjective objective) {
+  private static List<double[]> starts(ParametricObjective objective, int step) {
     Set<List<Double>> different = new LinkedHashSet<>();
     for (double alpha : EXPONENTS) {
       for (double beta : EXPONENTS) {
@@ -110,9 +116,12 @@ public record ParametricFit(
         }
       }
     }
-    return different.stream()
-        .map(start -> start.stream().mapToDouble(Double::doubleValue).toArray())
-        .toList();
+    List<List<Double>> all = List.copyOf(different);
+    List<double[]> chosen = new ArrayList<>();
+    for (int i = 0; i < all.size(); i += step) {
+      chosen.add(all.get(i).stream().mapToDouble(Double::doubleValue).toArray());
+    }
+    return chosen;
   }
 
   private static void require(RunTable table, ParametricVariant variant) throws Refusal {

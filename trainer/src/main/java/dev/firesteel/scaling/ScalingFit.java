@@ -128,7 +128,7 @@ public record ScalingFit(
         wanted(
             settings,
             Approach.PARAMETRIC,
-            () -> parametric(table, ParametricVariant.FREE, settings.bootstrap()));
+            () -> parametric(table, ParametricVariant.FREE, settings.bootstrap(), settings.gridStep()));
     List<Outcome<Parametric>> variants = new ArrayList<>();
     if (parametric.fit().isPresent()) {
       Bootstrap fewer =
@@ -141,7 +141,7 @@ public record ScalingFit(
               ParametricVariant.TIED,
               ParametricVariant.fixedExponents(settings.fixedAlpha(), settings.fixedBeta()),
               ParametricVariant.fixedIrreducible(settings.fixedIrreducible()))) {
-        variants.add(Outcome.of(() -> parametric(table, variant, fewer)));
+        variants.add(Outcome.of(() -> parametric(table, variant, fewer, settings.gridStep())));
       }
     }
     return new ScalingFit(
@@ -217,8 +217,9 @@ public record ScalingFit(
   }
 
   private static Parametric parametric(
-      RunTable table, ParametricVariant variant, Bootstrap bootstrap) throws Refusal {
-    ParametricFit fit = ParametricFit.fit(table, variant, bootstrap.threads());
+      RunTable table, ParametricVariant variant, Bootstrap bootstrap, int gridStep)
+      throws Refusal {
+    ParametricFit fit = ParametricFit.fit(table, variant, bootstrap.threads(), gridStep);
     List<double[]> resamples =
         bootstrap.resample(
             table, resample -> constants(ParametricFit.refit(resample, variant, fit.law())));

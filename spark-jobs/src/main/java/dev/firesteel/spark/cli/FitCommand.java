@@ -189,6 +189,7 @@ public final class FitCommand implements Callable<Integer> {
         irreducible != null
             ? irreducible
             : entropy != null ? entropy : standard.fixedIrreducible(),
+        standard.gridStep(),
         judged.isEmpty() ? null : judged());
   }
 
