@@ -113,16 +113,17 @@ final class RunTableFile {
       }
     }
     CsvParserSettings settings = new CsvParserSettings();
-    settings.setLineSeparatorDetectionEnabled(true);
+    settings.getFormat().setLineSeparator("\n");
     settings.setSkipEmptyLines(true);
     settings.setMaxCharsPerColumn(-1);
     CsvParser parser = new CsvParser(settings);
     List<Row> rows = new ArrayList<>();
     List<String> header = null;
     try {
-      // A byte-order mark is no part of the first name.
+      // A byte-order mark is no part of the first name; lines may end differently in one file.
       parser.beginParsing(
-          new StringReader(text.toString().startsWith("\ufeff") ? text.substring(1) : text.toString()));
+          new StringReader(
+              text.toString().replaceFirst("^\ufeff", "").replace("\r\n", "\n").replace('\r', '\n')));
       for (String[] cells = parser.parseNext(); cells != null; cells = parser.parseNext()) {
         // Lines are counted as they end; a cell may contain some.
         long line = parser.getContext().currentLine();
