@@ -175,9 +175,7 @@ final class HipparchusFits {
       double size = Math.abs(residual);
       double delta = ParametricFit.HUBER_DELTA;
       double root =
-          size <= delta
-              ? residual
-              : Math.copySign(Math.sqrt(delta * (2 * size - delta)), residual);
+          size <= delta ? residual : Math.copySign(Math.sqrt(delta * (2 * size - delta)), residual);
       double slope = (size <= delta ? 1 : delta / Math.abs(root)) / sum;
       roots[i] = root;
       jacobian[i] =
@@ -189,7 +187,6 @@ final class HipparchusFits {
             -slope * b * logTokens[i]
           };
     }
-    return new Pair<>(
-        new ArrayRealVector(roots, false), new Array2DRowRealMatrix(jacobian, false));
+    return new Pair<>(new ArrayRealVector(roots, false), new Array2DRowRealMatrix(jacobian, false));
   }
 }

@@ -93,8 +93,7 @@ public final class ScalingFits {
     print("%d resamples: %.2f s; standard errors", RESAMPLES, seconds(began));
     for (int i = 0; i < CONSTANTS.length; i++) {
       print(
-          " %s %.4g",
-          CONSTANTS[i], Estimate.of(0, Bootstrap.column(resamples, i)).standardError());
+          " %s %.4g", CONSTANTS[i], Estimate.of(0, Bootstrap.column(resamples, i)).standardError());
     }
     print("%n");
   }

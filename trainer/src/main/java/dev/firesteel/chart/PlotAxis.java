@@ -106,9 +106,6 @@ record PlotAxis(String title, Axis linear, double low, double high) {
 
   /** Without zeros at the end. */
   private static String plain(double value) {
-    return new BigDecimal(value)
-        .round(new MathContext(3))
-        .stripTrailingZeros()
-        .toPlainString();
+    return new BigDecimal(value).round(new MathContext(3)).stripTrailingZeros().toPlainString();
   }
 }

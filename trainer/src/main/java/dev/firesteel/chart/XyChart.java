@@ -18,7 +18,11 @@ public final class XyChart {
 
   /** From dark blue to yellow-green, of even brightness steps, readable on white. */
   private static final int[][] RAMP = {
-    {0x3b, 0x0f, 0x70}, {0x2c, 0x5a, 0xa0}, {0x1b, 0x8a, 0x8f}, {0x3f, 0xa8, 0x5b}, {0xb8, 0xb4, 0x1f}
+    {0x3b, 0x0f, 0x70},
+    {0x2c, 0x5a, 0xa0},
+    {0x1b, 0x8a, 0x8f},
+    {0x3f, 0xa8, 0x5b},
+    {0xb8, 0xb4, 0x1f}
   };
 
   /** A point. */
@@ -373,7 +377,9 @@ public final class XyChart {
     }
 
     private void band(StringBuilder svg, Layer layer, String color) {
-      svg.append("<polygon style=\"fill: ").append(color).append("; stroke: none\" fill-opacity=\"");
+      svg.append("<polygon style=\"fill: ")
+          .append(color)
+          .append("; stroke: none\" fill-opacity=\"");
       svg.append(layer.opacity()).append("\" points=\"");
       for (Point point : layer.points()) {
         Svg.append(

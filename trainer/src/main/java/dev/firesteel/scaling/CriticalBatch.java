@@ -28,8 +28,8 @@ public record CriticalBatch(double leastSteps, double leastTokens) {
    * The fit to runs that all reached the same loss. The curve is {@code S = Smin + Emin / B}, which
    * is linear in both constants; they are those with the least squares of relative errors.
    *
-   * @throws Refusal without the columns, or with fewer than three batch sizes, or if fewer steps are
-   *     taken with smaller batches
+   * @throws Refusal without the columns, or with fewer than three batch sizes, or if fewer steps
+   *     are taken with smaller batches
    */
   public static CriticalBatch fit(RunTable table) throws Refusal {
     if (!table.has(ScalingRun::steps) || !table.has(ScalingRun::batchTokens)) {
@@ -68,8 +68,8 @@ public record CriticalBatch(double leastSteps, double leastTokens) {
   }
 
   /**
-   * The simple noise scale {@code tr(Sigma) / |G|^2} from squared norms of the gradient at two batch
-   * sizes (McCandlish et al. 2018, appendix A.1), in the unit of the batch sizes:
+   * The simple noise scale {@code tr(Sigma) / |G|^2} from squared norms of the gradient at two
+   * batch sizes (McCandlish et al. 2018, appendix A.1), in the unit of the batch sizes:
    *
    * <pre>
    * |G|^2     = (Bbig |Gbig|^2 - Bsmall |Gsmall|^2) / (Bbig - Bsmall)

@@ -10,8 +10,8 @@ import java.util.Set;
 /**
  * Chinchilla's approach 1 (Hoffmann et al. 2022, section 3.1): of each model size the loss over the
  * FLOPs, interpolated between its runs on logarithmic axes; at {@value #POINTS} budgets the size
- * with the lowest loss; power laws through these. Where the smallest or the largest size has it, the
- * best size may lie beyond, and the power laws leave these budgets out.
+ * with the lowest loss; power laws through these. Where the smallest or the largest size has it,
+ * the best size may lie beyond, and the power laws leave these budgets out.
  *
  * @param points the lower envelope, in the order of FLOPs
  * @param parameters {@code N* = coefficient C^exponent}
@@ -85,8 +85,7 @@ public record EnvelopeFit(
         inside.stream()
             .mapToDouble(
                 point ->
-                    point.flops()
-                        / (ScalingRun.FLOPS_PER_PARAMETER_AND_TOKEN * point.parameters()))
+                    point.flops() / (ScalingRun.FLOPS_PER_PARAMETER_AND_TOKEN * point.parameters()))
             .toArray();
     return new EnvelopeFit(
         points,

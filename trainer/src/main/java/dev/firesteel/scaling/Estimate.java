@@ -18,9 +18,7 @@ public record Estimate(double value, double standardError, double low, double hi
     return new Estimate(value, Double.NaN, Double.NaN, Double.NaN);
   }
 
-  /**
-   * A constant with its values in the resamples, of which those that are NaN do not count.
-   */
+  /** A constant with its values in the resamples, of which those that are NaN do not count. */
   public static Estimate of(double value, double[] resampled) {
     double[] sorted = Arrays.stream(resampled).filter(Double::isFinite).sorted().toArray();
     if (sorted.length < 2) {

@@ -173,7 +173,8 @@ public final class FitDiagnosis {
               "unmatched_schedules",
               "Schedules and horizons",
               "the schedule of each run ends with its tokens, within 5 %",
-              HOFFMANN + ", appendix B: a schedule 25 % too long costs more than a better size wins",
+              HOFFMANN
+                  + ", appendix B: a schedule 25 % too long costs more than a better size wins",
               "Losses in the middle of a schedule are too high: train each length with its own"
                   + " schedule, or branch decays from one constant rate (wsd).",
               FitDiagnosis::schedules),
@@ -286,7 +287,8 @@ public final class FitDiagnosis {
             .collect(Collectors.joining(", "));
     return which.isEmpty()
         ? new Verdict(Severity.GOOD, "none of %d budgets".formatted(budgets.size()))
-        : new Verdict(Severity.WARNING, "of %d budgets those of %s FLOPs".formatted(budgets.size(), which));
+        : new Verdict(
+            Severity.WARNING, "of %d budgets those of %s FLOPs".formatted(budgets.size(), which));
   }
 
   private static Verdict parabolaBias(ScalingFit fit) {
@@ -372,11 +374,7 @@ public final class FitDiagnosis {
     String shortest = Double.toString(value);
     int exponent = shortest.indexOf('E');
     String mantissa = exponent < 0 ? shortest : shortest.substring(0, exponent);
-    return mantissa
-        .replace(".", "")
-        .replaceFirst("^-?0*", "")
-        .replaceFirst("0+$", "")
-        .length();
+    return mantissa.replace(".", "").replaceFirst("^-?0*", "").replaceFirst("0+$", "").length();
   }
 
   private static Verdict belowEntropy(ScalingFit fit) {
@@ -410,8 +408,7 @@ public final class FitDiagnosis {
             Severity.WARNING,
             text("the lowest loss, %.4g, is below the fitted E of %.4g", lowest, e.value()))
         : new Verdict(
-            Severity.GOOD,
-            text("the lowest loss is %.4g, the fitted E %.4g", lowest, e.value()));
+            Severity.GOOD, text("the lowest loss is %.4g, the fitted E %.4g", lowest, e.value()));
   }
 
   private static Verdict vanishing(ScalingFit fit) {
@@ -450,8 +447,7 @@ public final class FitDiagnosis {
             .collect(Collectors.joining(", "));
     long count = Arrays.stream(residuals).filter(one -> Math.abs(one) > bound).count();
     return count == 0
-        ? new Verdict(
-            Severity.GOOD, text("none; the robust deviation is %.2f %%", 100 * deviation))
+        ? new Verdict(Severity.GOOD, text("none; the robust deviation is %.2f %%", 100 * deviation))
         : new Verdict(
             Severity.WARNING,
             "%d, with the error of the law in rows %s%s"
@@ -509,14 +505,17 @@ public final class FitDiagnosis {
   private static Verdict agreement(ScalingFit fit) {
     List<Estimate> exponents = new ArrayList<>();
     List<String> names = new ArrayList<>();
-    fit.envelope().map(Allocated::parameterExponent).ifPresent(one -> add("1", one, names, exponents));
-    fit.isoFlop().map(Allocated::parameterExponent).ifPresent(one -> add("2", one, names, exponents));
+    fit.envelope()
+        .map(Allocated::parameterExponent)
+        .ifPresent(one -> add("1", one, names, exponents));
+    fit.isoFlop()
+        .map(Allocated::parameterExponent)
+        .ifPresent(one -> add("2", one, names, exponents));
     fit.parametric().map(Parametric::exponent).ifPresent(one -> add("3", one, names, exponents));
     if (exponents.size() < 2 || exponents.stream().noneMatch(Estimate::hasInterval)) {
       return null;
     }
-    boolean apart =
-        exponents.stream().anyMatch(a -> exponents.stream().anyMatch(a::isApartFrom));
+    boolean apart = exponents.stream().anyMatch(a -> exponents.stream().anyMatch(a::isApartFrom));
     return new Verdict(
         apart ? Severity.WARNING : Severity.GOOD, "a of approach " + String.join(", of ", names));
   }

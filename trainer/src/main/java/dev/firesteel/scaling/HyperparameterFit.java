@@ -9,9 +9,9 @@ import java.util.function.ToDoubleFunction;
 
 /**
  * The learning rate and the batch size with the lowest loss, in the form of Step Law (Li et al.
- * 2025, arXiv:2503.04715): {@code lr = c N^a D^b}, {@code B = c D^b}, by least squares of logarithms
- * through the best run of each cell (N, D). A cell whose best run has the smallest or the largest
- * learning rate or batch size of the cell is left out: its optimum may lie beyond.
+ * 2025, arXiv:2503.04715): {@code lr = c N^a D^b}, {@code B = c D^b}, by least squares of
+ * logarithms through the best run of each cell (N, D). A cell whose best run has the smallest or
+ * the largest learning rate or batch size of the cell is left out: its optimum may lie beyond.
  *
  * @param cells cells that count
  * @param edgeCells cells that were left out

@@ -4,10 +4,10 @@ import dev.firesteel.scaling.ParametricLaw.Allocation;
 
 /**
  * The model that costs least over its life (Sardana et al. 2024, arXiv:2401.00448): of those that
- * reach the loss of the compute-optimal model of a budget, the one with the fewest FLOPs of training
- * and inference together, {@code 6 N D + 2 N T} for T tokens of inference. It is smaller, and
- * trained for longer, than the compute-optimal one: LLaMA's argument (Touvron et al. 2023, section
- * 1).
+ * reach the loss of the compute-optimal model of a budget, the one with the fewest FLOPs of
+ * training and inference together, {@code 6 N D + 2 N T} for T tokens of inference. It is smaller,
+ * and trained for longer, than the compute-optimal one: LLaMA's argument (Touvron et al. 2023,
+ * section 1).
  *
  * @param inferenceTokens T
  * @param optimal the compute-optimal allocation of the budget
@@ -64,7 +64,6 @@ public record InferenceAdvice(
   private static double cost(
       ParametricLaw law, double loss, double logParameters, double inferenceTokens) {
     double parameters = Math.exp(logParameters);
-    return parameters
-        * (TRAINING * law.tokensFor(parameters, loss) + INFERENCE * inferenceTokens);
+    return parameters * (TRAINING * law.tokensFor(parameters, loss) + INFERENCE * inferenceTokens);
   }
 }

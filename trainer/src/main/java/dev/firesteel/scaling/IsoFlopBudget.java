@@ -3,8 +3,8 @@ package dev.firesteel.scaling;
 import java.util.List;
 
 /**
- * Losses of model sizes at one compute budget, and the parabola through them: {@code L = c0 + c1 x +
- * c2 x^2} with {@code x = log(N / center)}.
+ * Losses of model sizes at one compute budget, and the parabola through them: {@code L = c0 + c1 x
+ * + c2 x^2} with {@code x = log(N / center)}.
  *
  * @param flops the budget: the geometric mean of its runs
  * @param spread largest over smallest budget of its runs

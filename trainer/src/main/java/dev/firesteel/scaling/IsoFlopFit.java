@@ -71,8 +71,7 @@ public record IsoFlopFit(
     return new IsoFlopFit(
         budgets,
         interpolated,
-        PowerLaw.fit(
-            flops, usable.stream().mapToDouble(IsoFlopBudget::vertexParameters).toArray()),
+        PowerLaw.fit(flops, usable.stream().mapToDouble(IsoFlopBudget::vertexParameters).toArray()),
         PowerLaw.fit(flops, usable.stream().mapToDouble(IsoFlopBudget::vertexTokens).toArray()));
   }
 
@@ -144,7 +143,8 @@ public record IsoFlopFit(
   /**
    * How far a parabola's vertex is from the optimum without any noise, since the loss over log N is
    * no parabola: the fit of the same runs with the losses of a law, relative to the law's optimum
-   * at the middle budget. Wider ranges of sizes have more of it (Open-Athena, scaling-law-analysis).
+   * at the middle budget. Wider ranges of sizes have more of it (Open-Athena,
+   * scaling-law-analysis).
    *
    * @return {@code N*(parabola) / N*(law) - 1}; NaN if that fit is refused
    */

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Kaplan's laws (Kaplan et al. 2020, section 1.2): powers of one number alone, through the runs that
- * no run with less of it beats, and the joint law through all runs.
+ * Kaplan's laws (Kaplan et al. 2020, section 1.2): powers of one number alone, through the runs
+ * that no run with less of it beats, and the joint law through all runs.
  *
  * @param ofParameters L(N), where tokens do not limit the loss
  * @param ofTokens L(D), where parameters do not
@@ -17,11 +17,7 @@ import java.util.function.ToDoubleFunction;
  * @param objective sum of Huber's function of the joint law's errors, as in approach 3
  */
 public record KaplanFit(
-    PowerLaw ofParameters,
-    PowerLaw ofTokens,
-    PowerLaw ofFlops,
-    KaplanLaw joint,
-    double objective) {
+    PowerLaw ofParameters, PowerLaw ofTokens, PowerLaw ofFlops, KaplanLaw joint, double objective) {
   private static final int LEAST_FRONTIER = 3;
   private static final double[] TOKEN_EXPONENTS = {0.05, 0.1, 0.2, 0.4, 0.8};
   private static final double[] RATIOS = {0.5, 1, 2};

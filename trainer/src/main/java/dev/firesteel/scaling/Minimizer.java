@@ -8,9 +8,9 @@ import org.ddogleg.optimization.functions.FunctionNtoS;
 import org.ddogleg.optimization.quasinewton.ConfigQuasiNewton;
 
 /**
- * Minimizes smooth functions of a few arguments by BFGS with the line search of Moré and Thuente, as
- * DDogleg has it: with so few arguments the whole matrix is as cheap as that of limited memory. The
- * tolerances are those of double precision, since the sums here are of the order of 0.001.
+ * Minimizes smooth functions of a few arguments by BFGS with the line search of Moré and Thuente,
+ * as DDogleg has it: with so few arguments the whole matrix is as cheap as that of limited memory.
+ * The tolerances are those of double precision, since the sums here are of the order of 0.001.
  */
 final class Minimizer {
   private static final double VALUE_TOLERANCE = 1e-15;
@@ -40,15 +40,12 @@ final class Minimizer {
       SmoothFunction function, double[] start, double valueTolerance, double gradientTolerance) {
     Evaluated evaluated = new Evaluated(function);
     double atStart = evaluated.process(start);
-    UnconstrainedMinimization search =
-        FactoryOptimization.quasiNewtonBfgs(new ConfigQuasiNewton());
+    UnconstrainedMinimization search = FactoryOptimization.quasiNewtonBfgs(new ConfigQuasiNewton());
     search.setFunction(evaluated, evaluated, 0);
     search.initialize(start.clone(), valueTolerance, gradientTolerance);
     // A value of 0, of losses without noise, is never reached up to a share of itself.
     int iterations = 0;
-    while (iterations++ < MOST_ITERATIONS
-        && evaluated.value > NOTHING
-        && !search.iterate()) {
+    while (iterations++ < MOST_ITERATIONS && evaluated.value > NOTHING && !search.iterate()) {
       // Each iteration is one line search.
     }
     double[] end = Arrays.copyOf(search.getParameters(), start.length);

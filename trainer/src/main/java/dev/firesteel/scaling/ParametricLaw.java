@@ -85,7 +85,8 @@ public record ParametricLaw(double irreducible, double a, double b, double alpha
     Allocation best = optimum(flops);
     double bound = (1 + share) * best.loss();
     return new Range(
-        crossing(flops, bound, best.parameters(), 0.5), crossing(flops, bound, best.parameters(), 2));
+        crossing(flops, bound, best.parameters(), 0.5),
+        crossing(flops, bound, best.parameters(), 2));
   }
 
   /** The size, outwards from the optimum, at which the loss of a budget reaches a bound. */
@@ -111,9 +112,7 @@ public record ParametricLaw(double irreducible, double a, double b, double alpha
     return inside;
   }
 
-  /**
-   * Tokens after which a model of N parameters reaches a loss; infinite if it never does.
-   */
+  /** Tokens after which a model of N parameters reaches a loss; infinite if it never does. */
   public double tokensFor(double parameters, double loss) {
     double left = loss - irreducible - a * Math.pow(parameters, -alpha);
     return left <= 0 ? Double.POSITIVE_INFINITY : Math.pow(b / left, 1 / beta);

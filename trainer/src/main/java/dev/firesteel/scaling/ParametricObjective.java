@@ -113,11 +113,7 @@ final class ParametricObjective implements SmoothFunction {
   /** The arguments of a law. */
   double[] arguments(ParametricLaw law) {
     return arguments(
-        Math.log(law.a()),
-        Math.log(law.b()),
-        Math.log(law.irreducible()),
-        law.alpha(),
-        law.beta());
+        Math.log(law.a()), Math.log(law.b()), Math.log(law.irreducible()), law.alpha(), law.beta());
   }
 
   /** The law of arguments. */
@@ -194,10 +190,8 @@ final class ParametricObjective implements SmoothFunction {
   static double of(ParametricLaw law, RunTable table) {
     double sum = 0;
     for (ScalingRun run : table.runs()) {
-      double residual =
-          Math.abs(Math.log(law.loss(run.parameters(), run.tokens()) / run.loss()));
-      sum +=
-          residual <= DELTA ? 0.5 * residual * residual : DELTA * (residual - 0.5 * DELTA);
+      double residual = Math.abs(Math.log(law.loss(run.parameters(), run.tokens()) / run.loss()));
+      sum += residual <= DELTA ? 0.5 * residual * residual : DELTA * (residual - 0.5 * DELTA);
     }
     return sum;
   }

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The final loss that a running run heads for: of its evaluations so far the law {@code L(D) = E + A
- * D^-p}, extrapolated to the tokens at its end. The interval holds the 95 % of forecasts that the
+ * The final loss that a running run heads for: of its evaluations so far the law {@code L(D) = E +
+ * A D^-p}, extrapolated to the tokens at its end. The interval holds the 95 % of forecasts that the
  * noise of the evaluations allows, by refits to the law with resampled errors.
  *
  * <p>The law knows nothing of the schedule: while the learning rate is high, losses are above what
@@ -80,8 +80,7 @@ public record RunForecast(double loss, double low, double high, int evaluations)
       for (int i = 0; i < loss.length; i++) {
         resampled[i] = fitted[i] + errors[random.nextInt(loss.length)] - mean;
       }
-      ends[resample] =
-          fit(powers, resampled).at(1) + errors[random.nextInt(loss.length)] - mean;
+      ends[resample] = fit(powers, resampled).at(1) + errors[random.nextInt(loss.length)] - mean;
     }
     Arrays.sort(ends);
     double expected = curve.at(1);

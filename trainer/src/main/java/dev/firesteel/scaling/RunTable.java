@@ -117,8 +117,7 @@ public record RunTable(String origin, Derived derived, List<ScalingRun> runs) {
             .formatted(origin, wanted, String.join(", ", header), column.title()));
   }
 
-  private static double number(
-      String origin, String unit, Row row, String column, Object cell) {
+  private static double number(String origin, String unit, Row row, String column, Object cell) {
     String text = cell == null ? "" : String.valueOf(cell).strip();
     double value;
     try {
@@ -180,8 +179,7 @@ public record RunTable(String origin, Derived derived, List<ScalingRun> runs) {
     double[] losses = column(ScalingRun::loss);
     Arrays.sort(losses);
     double bound = losses[losses.length - count];
-    return new RunTable(
-        origin, derived, runs.stream().filter(run -> run.loss() < bound).toList());
+    return new RunTable(origin, derived, runs.stream().filter(run -> run.loss() < bound).toList());
   }
 
   /** The runs at some indices, which may repeat. */

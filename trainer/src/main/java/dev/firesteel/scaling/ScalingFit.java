@@ -128,7 +128,9 @@ public record ScalingFit(
         wanted(
             settings,
             Approach.PARAMETRIC,
-            () -> parametric(table, ParametricVariant.FREE, settings.bootstrap(), settings.gridStep()));
+            () ->
+                parametric(
+                    table, ParametricVariant.FREE, settings.bootstrap(), settings.gridStep()));
     List<Outcome<Parametric>> variants = new ArrayList<>();
     if (parametric.fit().isPresent()) {
       Bootstrap fewer =
@@ -153,9 +155,7 @@ public record ScalingFit(
         variants,
         wanted(settings, Approach.KAPLAN, () -> kaplan(table, settings.bootstrap())),
         wanted(
-            settings,
-            Approach.HYPERPARAMETERS,
-            () -> hyperparameters(table, settings.bootstrap())),
+            settings, Approach.HYPERPARAMETERS, () -> hyperparameters(table, settings.bootstrap())),
         wanted(settings, Approach.CRITICAL_BATCH, () -> critical(table, settings.bootstrap())));
   }
 
@@ -179,8 +179,7 @@ public record ScalingFit(
             }));
   }
 
-  private static Allocated<IsoFlopFit> isoFlop(RunTable table, Bootstrap bootstrap)
-      throws Refusal {
+  private static Allocated<IsoFlopFit> isoFlop(RunTable table, Bootstrap bootstrap) throws Refusal {
     IsoFlopFit fit = IsoFlopFit.fit(table);
     return allocated(
         fit,
@@ -204,8 +203,7 @@ public record ScalingFit(
       F fit, PowerLaw parameters, PowerLaw tokens, List<double[]> resamples) {
     double[] values = constants(parameters, tokens);
     Estimate[] estimates = estimates(values, resamples);
-    return new Allocated<>(
-        fit, estimates[0], estimates[1], estimates[2], estimates[3], resamples);
+    return new Allocated<>(fit, estimates[0], estimates[1], estimates[2], estimates[3], resamples);
   }
 
   private static Estimate[] estimates(double[] values, List<double[]> resamples) {
@@ -217,8 +215,7 @@ public record ScalingFit(
   }
 
   private static Parametric parametric(
-      RunTable table, ParametricVariant variant, Bootstrap bootstrap, int gridStep)
-      throws Refusal {
+      RunTable table, ParametricVariant variant, Bootstrap bootstrap, int gridStep) throws Refusal {
     ParametricFit fit = ParametricFit.fit(table, variant, bootstrap.threads(), gridStep);
     List<double[]> resamples =
         bootstrap.resample(
@@ -245,8 +242,7 @@ public record ScalingFit(
     KaplanFit fit = KaplanFit.fit(table);
     Estimate[] estimates =
         estimates(
-            constants(fit),
-            bootstrap.resample(table, resample -> constants(fit.refit(resample))));
+            constants(fit), bootstrap.resample(table, resample -> constants(fit.refit(resample))));
     return new Kaplan(
         fit,
         estimates[0],
@@ -349,6 +345,9 @@ public record ScalingFit(
   public static Estimate optimalTokens(Parametric fit, double flops) {
     return Estimate.of(
         fit.fit().law().optimum(flops).tokens(),
-        fit.laws().stream().map(law -> law.optimum(flops)).mapToDouble(Allocation::tokens).toArray());
+        fit.laws().stream()
+            .map(law -> law.optimum(flops))
+            .mapToDouble(Allocation::tokens)
+            .toArray());
   }
 }

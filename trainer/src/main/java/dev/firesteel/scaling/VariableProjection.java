@@ -8,9 +8,9 @@ import java.util.Arrays;
  * that only alpha and beta are searched for. The objective is that of {@link ParametricObjective},
  * so that both ways must find the same minimum; that one of them stopped early shows at once.
  *
- * <p>The inner problem is solved by iteratively reweighted least squares without negative constants:
- * {@code log(E + A x + B y)} is linearized in (E, A, B) and Huber's function is a weighted square,
- * {@code w = min(1, delta / |r|)}.
+ * <p>The inner problem is solved by iteratively reweighted least squares without negative
+ * constants: {@code log(E + A x + B y)} is linearized in (E, A, B) and Huber's function is a
+ * weighted square, {@code w = min(1, delta / |r|)}.
  */
 final class VariableProjection implements SmoothFunction {
   private static final int MOST_ITERATIONS = 500;
@@ -48,8 +48,7 @@ final class VariableProjection implements SmoothFunction {
     double least = Double.POSITIVE_INFINITY;
     for (double alpha : STARTS) {
       for (double beta : STARTS) {
-        Minimizer.Minimum found =
-            Minimizer.minimize(projection, new double[] {alpha, beta});
+        Minimizer.Minimum found = Minimizer.minimize(projection, new double[] {alpha, beta});
         ParametricLaw law = projection.law(found.x());
         double objective = ParametricObjective.of(law, table);
         if (objective < least) {
@@ -105,8 +104,7 @@ final class VariableProjection implements SmoothFunction {
       double[][] normal = new double[3][4];
       for (int i = 0; i < loss.length; i++) {
         double residual = Math.log(predicted[i] / loss[i]);
-        double weight =
-            Math.min(1, DELTA / Math.abs(residual)) / (predicted[i] * predicted[i]);
+        double weight = Math.min(1, DELTA / Math.abs(residual)) / (predicted[i] * predicted[i]);
         double target = predicted[i] * (1 - residual);
         double[] row = {1, x[i], y[i]};
         for (int j = 0; j < 3; j++) {

@@ -16,7 +16,10 @@ class XyChartTest {
     String svg =
         XyChart.logarithmic("Loss <over> compute", "C", "L")
             .points(
-                "runs", "#123456", 1, List.of(new Point(1e18, 2), new Point(1e19, 4), new Point(1e20, 8)))
+                "runs",
+                "#123456",
+                1,
+                List.of(new Point(1e18, 2), new Point(1e19, 4), new Point(1e20, 8)))
             .html(Theme.PAPER);
 
     List<Double> x = numbers(svg, "<circle cx=\"([0-9.]+)\" cy=\"[0-9.]+\" r=\"2.5\"");

@@ -47,8 +47,7 @@ class ApproachesTest {
             refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_INTERIOR_MINIMUM))
         .hasMessageContaining("got 0 of 3: add smaller or larger models");
     assertThatThrownBy(
-            () ->
-                IsoFlopFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs.subList(0, 6))))
+            () -> IsoFlopFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs.subList(0, 6))))
         .isInstanceOfSatisfying(
             Refusal.class,
             refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOO_FEW_BUDGETS))
@@ -67,8 +66,7 @@ class ApproachesTest {
     }
     RunTable table = new RunTable("x", RunTable.Derived.FLOPS, runs);
     EnvelopeFit fit = EnvelopeFit.fit(table);
-    assertThat(fit.parameters().exponent())
-        .isCloseTo(Runs.LAW.parameterExponent(), within(0.02));
+    assertThat(fit.parameters().exponent()).isCloseTo(Runs.LAW.parameterExponent(), within(0.02));
     assertThat(fit.points()).hasSizeGreaterThan(1400);
     assertThatThrownBy(() -> EnvelopeFit.fit(Runs.isoFlop(Runs.LAW, 4)))
         .isInstanceOfSatisfying(
@@ -122,8 +120,7 @@ class ApproachesTest {
         }
       }
     }
-    HyperparameterFit fit =
-        HyperparameterFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs));
+    HyperparameterFit fit = HyperparameterFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs));
     assertThat(fit.cells()).isEqualTo(9);
     assertThat(fit.rateOfParameters()).isCloseTo(-.713, within(1e-9));
     assertThat(fit.rateOfTokens()).isCloseTo(.307, within(1e-9));
@@ -144,8 +141,7 @@ class ApproachesTest {
     for (double batch = 1e4; batch < 1e7; batch *= 2) {
       double steps = 2000 + 1e9 / batch;
       runs.add(
-          new ScalingRun(
-              1, 1e8, steps * batch, 1e18, 3, Double.NaN, batch, steps, Double.NaN));
+          new ScalingRun(1, 1e8, steps * batch, 1e18, 3, Double.NaN, batch, steps, Double.NaN));
       assertThat((steps / 2000 - 1) * (steps * batch / 1e9 - 1)).isCloseTo(1, within(1e-9));
     }
     CriticalBatch fit = CriticalBatch.fit(new RunTable("x", RunTable.Derived.NONE, runs));
@@ -159,8 +155,7 @@ class ApproachesTest {
     double squaredNorm = 0.04;
     double trace = 12;
     assertThat(
-            CriticalBatch.noiseScale(
-                32, squaredNorm + trace / 32, 512, squaredNorm + trace / 512))
+            CriticalBatch.noiseScale(32, squaredNorm + trace / 32, 512, squaredNorm + trace / 512))
         .isCloseTo(trace / squaredNorm, within(1e-6));
     assertThat(CriticalBatch.noiseScale(32, 1.0, 512, 0.01)).isNaN();
   }
@@ -168,7 +163,8 @@ class ApproachesTest {
   @Test
   void theOptimumIsTheLowestLossOfItsBudget() {
     ParametricLaw.Allocation best = Runs.LAW.optimum(1e20);
-    assertThat(6 * best.parameters() * best.tokens()).isCloseTo(1e20, Percentage.withPercentage(1e-9));
+    assertThat(6 * best.parameters() * best.tokens())
+        .isCloseTo(1e20, Percentage.withPercentage(1e-9));
     for (double factor : new double[] {0.9, 1.1}) {
       double parameters = best.parameters() * factor;
       assertThat(Runs.LAW.loss(parameters, 1e20 / 6 / parameters)).isGreaterThan(best.loss());
@@ -177,8 +173,7 @@ class ApproachesTest {
     assertThat(flat.low()).isLessThan(best.parameters() / 1.5);
     assertThat(flat.high()).isGreaterThan(best.parameters() * 1.5);
     for (double end : new double[] {flat.low(), flat.high()}) {
-      assertThat(Runs.LAW.loss(end, 1e20 / 6 / end))
-          .isCloseTo(1.005 * best.loss(), within(1e-9));
+      assertThat(Runs.LAW.loss(end, 1e20 / 6 / end)).isCloseTo(1.005 * best.loss(), within(1e-9));
     }
   }
 

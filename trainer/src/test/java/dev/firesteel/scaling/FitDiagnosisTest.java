@@ -65,7 +65,10 @@ class FitDiagnosisTest {
     RunTable table =
         changed(
             Runs.isoFlop(Runs.LAW, 4, 0.001, 1),
-            run -> run.row() == 20 ? ScalingRun.of(20, run.parameters(), run.tokens(), 1.1 * run.loss()) : run);
+            run ->
+                run.row() == 20
+                    ? ScalingRun.of(20, run.parameters(), run.tokens(), 1.1 * run.loss())
+                    : run);
     Finding found = of(table, standard(NONE)).get("outliers");
     assertThat(found.severity()).isEqualTo(Severity.WARNING);
     assertThat(found.found()).startsWith("1, with the error of the law in rows 20 (-9.");
@@ -75,7 +78,10 @@ class FitDiagnosisTest {
   void schedulesMustEndWithTheTokens() {
     RunTable table = Runs.grid(Runs.LAW);
     assertThat(of(table, only3())).doesNotContainKey("unmatched_schedules");
-    assertThat(of(changed(table, run -> horizon(run, 1)), only3()).get("unmatched_schedules").severity())
+    assertThat(
+            of(changed(table, run -> horizon(run, 1)), only3())
+                .get("unmatched_schedules")
+                .severity())
         .isEqualTo(Severity.GOOD);
     Finding found =
         of(changed(table, run -> horizon(run, run.row() < 12 ? 1 : 2)), only3())
@@ -128,8 +134,7 @@ class FitDiagnosisTest {
     for (int i = 1; i < 12; i++) {
       runs.add(ScalingRun.of(i, 1e8, 1e9 * i, Runs.LAW.loss(1e8, 1e9 * i)));
     }
-    ScalingFit fit =
-        ScalingFit.of(new RunTable("x", RunTable.Derived.FLOPS, runs), standard(NONE));
+    ScalingFit fit = ScalingFit.of(new RunTable("x", RunTable.Derived.FLOPS, runs), standard(NONE));
     assertThat(fit.isEmpty()).isTrue();
     assertThat(fit.refusals().get(0))
         .startsWith("approach 3 needs runs of at least 2 model sizes, got one of 1.000e+08");

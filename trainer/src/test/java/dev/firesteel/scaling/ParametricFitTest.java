@@ -82,8 +82,8 @@ class ParametricFitTest {
   }
 
   /**
-   * Standard errors of 1,000 resamples in research/llm.md, section 3. That of B has a heavy tail: it
-   * is between 1,100 and 1,650 for single seeds, which more resamples even out.
+   * Standard errors of 1,000 resamples in research/llm.md, section 3. That of B has a heavy tail:
+   * it is between 1,100 and 1,650 for single seeds, which more resamples even out.
    */
   @Test
   void standardErrorsAreThoseOfTheReplication() throws Refusal {
@@ -146,7 +146,8 @@ class ParametricFitTest {
         ParametricFit.fit(table, ParametricVariant.fixedIrreducible(1.69), THREADS, STEP);
     assertLaw(given.law(), Runs.LAW, 1e-4);
 
-    ParametricFit pure = ParametricFit.fit(table, ParametricVariant.fixedIrreducible(0), THREADS, STEP);
+    ParametricFit pure =
+        ParametricFit.fit(table, ParametricVariant.fixedIrreducible(0), THREADS, STEP);
     assertThat(pure.law().irreducible()).isZero();
     assertThat(pure.law().alpha()).isLessThan(.34);
   }
@@ -158,9 +159,7 @@ class ParametricFitTest {
         .isEqualTo(ParametricFit.fit(table, ParametricVariant.TIED, 2, STEP));
     Bootstrap.Refit refit =
         resample ->
-            new double[] {
-              ParametricFit.refit(resample, ParametricVariant.FREE, Runs.LAW).alpha()
-            };
+            new double[] {ParametricFit.refit(resample, ParametricVariant.FREE, Runs.LAW).alpha()};
     double[] one = Bootstrap.column(new Bootstrap(20, 5, 1).resample(table, refit), 0);
     assertThat(Bootstrap.column(new Bootstrap(20, 5, 2).resample(table, refit), 0)).isEqualTo(one);
     assertThat(Bootstrap.column(new Bootstrap(20, 6, 2).resample(table, refit), 0))
@@ -184,8 +183,7 @@ class ParametricFitTest {
                         ParametricFit.refit(resample, ParametricVariant.FREE, law)
                             .parameterExponent()
                       });
-      Estimate exponent =
-          Estimate.of(law.parameterExponent(), Bootstrap.column(resamples, 0));
+      Estimate exponent = Estimate.of(law.parameterExponent(), Bootstrap.column(resamples, 0));
       double truth = Runs.LAW.parameterExponent();
       covered += exponent.low() <= truth && truth <= exponent.high() ? 1 : 0;
     }

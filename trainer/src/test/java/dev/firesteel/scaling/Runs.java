@@ -52,8 +52,8 @@ final class Runs {
   }
 
   /**
-   * IsoFLOP runs without noise: 15 sizes at each of the budgets 1e17 to 1e21, at equal ratios around
-   * the optimum of the law.
+   * IsoFLOP runs without noise: 15 sizes at each of the budgets 1e17 to 1e21, at equal ratios
+   * around the optimum of the law.
    *
    * @param width largest and smallest size are the optimum times and divided by it
    */
@@ -90,8 +90,7 @@ final class Runs {
       for (int length = 0; length < 6; length++) {
         double parameters = 1e7 * Math.pow(2.5, size);
         double tokens = parameters * 2 * Math.pow(3, length);
-        runs.add(
-            ScalingRun.of(runs.size() + 2, parameters, tokens, law.loss(parameters, tokens)));
+        runs.add(ScalingRun.of(runs.size() + 2, parameters, tokens, law.loss(parameters, tokens)));
       }
     }
     return new RunTable("grid", RunTable.Derived.FLOPS, runs);

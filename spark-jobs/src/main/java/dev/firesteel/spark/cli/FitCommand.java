@@ -186,9 +186,7 @@ public final class FitCommand implements Callable<Integer> {
         entropy == null ? standard.entropy() : entropy,
         fixed ? exponents.get(0) : standard.fixedAlpha(),
         fixed ? exponents.get(1) : standard.fixedBeta(),
-        irreducible != null
-            ? irreducible
-            : entropy != null ? entropy : standard.fixedIrreducible(),
+        irreducible != null ? irreducible : entropy != null ? entropy : standard.fixedIrreducible(),
         standard.gridStep(),
         judged.isEmpty() ? null : judged());
   }

@@ -61,8 +61,7 @@ public final class ForecastCommand implements Callable<Integer> {
   @Option(
       names = "--config",
       paramLabel = "FILE",
-      description =
-          "A configuration of pretraining that the run is like; its sizes are replaced.")
+      description = "A configuration of pretraining that the run is like; its sizes are replaced.")
   private java.nio.file.Path config;
 
   @Option(

@@ -38,8 +38,8 @@ import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Type;
 
 /**
- * A file of runs: CSV with a header, JSONL with an object a line, or Parquet (a file, or a folder of
- * them as Spark writes it). Read with Spark's own parsers, but without a session, which takes
+ * A file of runs: CSV with a header, JSONL with an object a line, or Parquet (a file, or a folder
+ * of them as Spark writes it). Read with Spark's own parsers, but without a session, which takes
  * longer to start than most fits take.
  */
 final class RunTableFile {
@@ -68,7 +68,8 @@ final class RunTableFile {
     try {
       FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
       if (!fs.exists(path)) {
-        throw UserException.usage("--data must name a file of runs, got %s, which does not exist".formatted(file));
+        throw UserException.usage(
+            "--data must name a file of runs, got %s, which does not exist".formatted(file));
       }
       return new RunTableFile(file, path, fs, names).read();
     } catch (CharacterCodingException e) {
@@ -123,7 +124,10 @@ final class RunTableFile {
       // A byte-order mark is no part of the first name; lines may end differently in one file.
       parser.beginParsing(
           new StringReader(
-              text.toString().replaceFirst("^\ufeff", "").replace("\r\n", "\n").replace('\r', '\n')));
+              text.toString()
+                  .replaceFirst("^\ufeff", "")
+                  .replace("\r\n", "\n")
+                  .replace('\r', '\n')));
       for (String[] cells = parser.parseNext(); cells != null; cells = parser.parseNext()) {
         // Lines are counted as they end; a cell may contain some.
         long line = parser.getContext().currentLine();
@@ -139,7 +143,8 @@ final class RunTableFile {
       }
     } catch (TextParsingException e) {
       throw UserException.usage(
-          "%s must be CSV, got something else in line %d".formatted(shown, e.getLineIndex() + 1), e);
+          "%s must be CSV, got something else in line %d".formatted(shown, e.getLineIndex() + 1),
+          e);
     } finally {
       parser.stopParsing();
     }
@@ -155,7 +160,8 @@ final class RunTableFile {
 
   private UserException empty() {
     return UserException.usage(
-        "%s must hold a header and at least one row with a run, got an empty file".formatted(shown));
+        "%s must hold a header and at least one row with a run, got an empty file"
+            .formatted(shown));
   }
 
   private RunTable jsonLines() throws IOException {

@@ -98,7 +98,8 @@ class FitCommandTest {
     assertThat(folder.resolve("fit-runs.csv"))
         .isDirectoryContaining(file -> file.endsWith("report.html"))
         .isDirectoryContaining(file -> file.endsWith("contour.png"));
-    assertThat(text(out)).contains("Approach 3: L(N, D) = E + A / N^alpha + B / D^beta", "Report: ");
+    assertThat(text(out))
+        .contains("Approach 3: L(N, D) = E + A / N^alpha + B / D^beta", "Report: ");
   }
 
   @Test

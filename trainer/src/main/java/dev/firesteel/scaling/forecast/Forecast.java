@@ -128,8 +128,7 @@ public record Forecast(
     ParametricLaw.Allocation best = law.optimum(flops);
     ParametricLaw.Range flat = law.within(flops, FitDocument.FLAT);
     ModelConfig model =
-        ShapeSearch.find(
-            base.model().withVocabularySize(vocabularySize), count, best.parameters());
+        ShapeSearch.find(base.model().withVocabularySize(vocabularySize), count, best.parameters());
     long parameters = count.of(model);
     double tokens = flops / (ScalingRun.FLOPS_PER_PARAMETER_AND_TOKEN * parameters);
     List<String> notes = new ArrayList<>();
@@ -290,7 +289,8 @@ public record Forecast(
             tokens,
             (double) tokens / parameters));
     lines.add(text("%,d tokens a step, learning rate %.4g", batchTokens, learningRate));
-    lines.add(text("expected loss %.4f, in 95 %% of cases from %.4f to %.4f", loss, lossLow, lossHigh));
+    lines.add(
+        text("expected loss %.4f, in 95 %% of cases from %.4f to %.4f", loss, lossLow, lossHigh));
     notes.forEach(note -> lines.add("Note: " + note));
     return lines;
   }

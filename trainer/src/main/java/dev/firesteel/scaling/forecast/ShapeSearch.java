@@ -7,8 +7,8 @@ import java.util.Locale;
 
 /**
  * A model of about N parameters in the image of another: the width of a head, the ratio of heads to
- * key-value heads and that of the feed-forward width to the width stay; layers and heads grow so that
- * width over layers stays as near as it can; and the feed-forward width, a multiple of {@value
+ * key-value heads and that of the feed-forward width to the width stay; layers and heads grow so
+ * that width over layers stays as near as it can; and the feed-forward width, a multiple of {@value
  * #FEED_FORWARD_UNIT}, is adjusted last, to meet N.
  */
 final class ShapeSearch {

@@ -133,7 +133,8 @@ final class FitCharts {
                 chart.dashes(
                     "Kaplan's L(C)", "#1f77b4", curve(low, high, found.fit().ofFlops()::at)));
     return chart.yFrom(
-        0.97 * least(ScalingRun::loss), Math.min(most(ScalingRun::loss), 2.2 * least(ScalingRun::loss)));
+        0.97 * least(ScalingRun::loss),
+        Math.min(most(ScalingRun::loss), 2.2 * least(ScalingRun::loss)));
   }
 
   private XyChart isoFlop(IsoFlopFit found) {
@@ -273,7 +274,8 @@ final class FitCharts {
     List<Point> above = new ArrayList<>();
     for (int i = 0; i < SAMPLES; i++) {
       double flops = between(low, high, i, SAMPLES);
-      double[] sorted = Arrays.stream(resampled.at(flops)).filter(Double::isFinite).sorted().toArray();
+      double[] sorted =
+          Arrays.stream(resampled.at(flops)).filter(Double::isFinite).sorted().toArray();
       if (sorted.length > 1) {
         below.add(new Point(flops, Estimate.quantile(sorted, TAIL)));
         above.add(new Point(flops, Estimate.quantile(sorted, 1 - TAIL)));
@@ -304,8 +306,7 @@ final class FitCharts {
           line.add(new Point(parameters, tokens));
         }
       }
-      chart.contour(
-          FitText.text("%.2f", loss), XyChart.ramp(1 - i / (CONTOURS + 1.0)), line);
+      chart.contour(FitText.text("%.2f", loss), XyChart.ramp(1 - i / (CONTOURS + 1.0)), line);
     }
     chart.points(
         "runs",
@@ -324,7 +325,8 @@ final class FitCharts {
 
   private XyChart residuals(ParametricLaw law) {
     XyChart chart =
-        XyChart.semiLogarithmic("Errors of approach 3; dark: small models", FLOPS, "law above the run, %");
+        XyChart.semiLogarithmic(
+            "Errors of approach 3; dark: small models", FLOPS, "law above the run, %");
     double[] residuals = fit.residuals(law);
     for (int i = 0; i < residuals.length; i++) {
       ScalingRun run = runs().get(i);

@@ -105,8 +105,7 @@ public record FitDocument(
   /** Why there is no fit. */
   public record Refused(String reason, String sentence) {
     static Refused of(Refusal refusal) {
-      return new Refused(
-          refusal.reason().name().toLowerCase(Locale.ROOT), refusal.getMessage());
+      return new Refused(refusal.reason().name().toLowerCase(Locale.ROOT), refusal.getMessage());
     }
   }
 

@@ -21,7 +21,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** {@code report.html} of a fit, and its charts as files: what was fitted, how well, and what not. */
+/**
+ * {@code report.html} of a fit, and its charts as files: what was fitted, how well, and what not.
+ */
 public final class FitReport {
   /** The name of the page. */
   public static final String FILE_NAME = "report.html";
@@ -139,8 +141,7 @@ public final class FitReport {
   private static String loss(FitDocument.Constant constant) {
     return constant.low() == null
         ? FitText.text("%.4f", constant.value())
-        : FitText.text(
-            "%.4f (%.4f to %.4f)", constant.value(), constant.low(), constant.high());
+        : FitText.text("%.4f (%.4f to %.4f)", constant.value(), constant.low(), constant.high());
   }
 
   private void exponents(HtmlPage page) {
@@ -191,8 +192,7 @@ public final class FitReport {
     List<List<Cell>> rows = new ArrayList<>();
     rows.add(variant(free));
     fit.variants().forEach(outcome -> outcome.fit().ifPresent(one -> rows.add(variant(one))));
-    page.table(
-        List.of("variant", "sum", "E", "A", "B", "alpha", "beta", "a", "L* at 10 C"), rows);
+    page.table(List.of("variant", "sum", "E", "A", "B", "alpha", "beta", "a", "L* at 10 C"), rows);
   }
 
   private List<Cell> variant(Parametric one) {
@@ -216,11 +216,20 @@ public final class FitReport {
         .ifPresent(
             found -> {
               rows.add(
-                  row("L(N) = (Nc / N)^alpha", FitText.interval(found.alphaN()), FitText.interval(found.criticalN())));
+                  row(
+                      "L(N) = (Nc / N)^alpha",
+                      FitText.interval(found.alphaN()),
+                      FitText.interval(found.criticalN())));
               rows.add(
-                  row("L(D) = (Dc / D)^alpha", FitText.interval(found.alphaD()), FitText.interval(found.criticalD())));
+                  row(
+                      "L(D) = (Dc / D)^alpha",
+                      FitText.interval(found.alphaD()),
+                      FitText.interval(found.criticalD())));
               rows.add(
-                  row("L(C) = (Cc / C)^alpha", FitText.interval(found.alphaC()), FitText.interval(found.criticalC())));
+                  row(
+                      "L(C) = (Cc / C)^alpha",
+                      FitText.interval(found.alphaC()),
+                      FitText.interval(found.criticalC())));
               rows.add(
                   row(
                       "L(N, D), alpha of N and of D",

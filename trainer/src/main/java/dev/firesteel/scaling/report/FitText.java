@@ -85,8 +85,7 @@ public final class FitText {
     fit.criticalBatch()
         .fit()
         .ifPresent(
-            found ->
-                lines.add("Critical batch size in tokens: " + interval(found.tokens())));
+            found -> lines.add("Critical batch size in tokens: " + interval(found.tokens())));
     for (FitDiagnosis.Finding finding : FitDiagnosis.of(fit)) {
       if (finding.severity() != FitDiagnosis.Severity.GOOD) {
         lines.add(

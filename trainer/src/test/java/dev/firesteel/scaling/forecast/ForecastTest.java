@@ -125,19 +125,16 @@ class ForecastTest {
       for (ParameterCount count : ParameterCount.values()) {
         var model = base().model().withVocabularySize(VOCABULARY);
         var shape = ShapeSearch.find(model, count, parameters);
-        assertThat((double) count.of(shape))
-            .isCloseTo(parameters, Percentage.withPercentage(2));
+        assertThat((double) count.of(shape)).isCloseTo(parameters, Percentage.withPercentage(2));
         assertThat(shape.headWidth()).isEqualTo(32);
         assertThat(shape.width()).isEqualTo(32 * shape.heads());
         assertThat((double) shape.width() / shape.layers()).isBetween(15.0, 110.0);
       }
     }
     var grouped = base("model.heads=6", "model.width=192", "model.kv_heads=2").model();
-    var shape =
-        ShapeSearch.find(grouped.withVocabularySize(VOCABULARY), ParameterCount.ALL, 2e7);
+    var shape = ShapeSearch.find(grouped.withVocabularySize(VOCABULARY), ParameterCount.ALL, 2e7);
     assertThat(shape.heads()).isEqualTo(3 * shape.kvHeads());
-    assertThatThrownBy(
-            () -> ShapeSearch.find(model(50257), ParameterCount.ALL, 1e5))
+    assertThatThrownBy(() -> ShapeSearch.find(model(50257), ParameterCount.ALL, 1e5))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("use a smaller vocabulary or head width");
   }
@@ -164,8 +161,7 @@ class ForecastTest {
   void aFitWithoutResamplesOrLawHasNoForecast() {
     assertThatThrownBy(
             () ->
-                Forecast.of(
-                    fit(0), "fit.json", 1e16, base(), VOCABULARY, ParameterCount.ALL, "x"))
+                Forecast.of(fit(0), "fit.json", 1e16, base(), VOCABULARY, ParameterCount.ALL, "x"))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("fit with --bootstrap 400");
   }

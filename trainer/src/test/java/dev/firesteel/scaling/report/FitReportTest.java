@@ -76,7 +76,8 @@ class FitReportTest {
 
   @Test
   void otherFilesAreNoDocuments() {
-    for (String other : List.of("{}", "[]", "null", "no json", "{\"format\":\"x\",\"version\":1}")) {
+    for (String other :
+        List.of("{}", "[]", "null", "no json", "{\"format\":\"x\",\"version\":1}")) {
       assertThatThrownBy(
               () -> FitDocument.parse(other.getBytes(StandardCharsets.UTF_8), "fit.json"))
           .isInstanceOf(UserException.class)
@@ -125,7 +126,8 @@ class FitReportTest {
   @Test
   void theLinesHaveConstantsAndWarnings() {
     List<String> lines = FitText.lines(fit, FitDocument.of(fit));
-    assertThat(lines.get(0)).isEqualTo("60 runs of 10 sizes: 10.0M to 5.12G parameters, 1.80e15 to 4.83e23 FLOPs");
+    assertThat(lines.get(0))
+        .isEqualTo("60 runs of 10 sizes: 10.0M to 5.12G parameters, 1.80e15 to 4.83e23 FLOPs");
     assertThat(lines).anyMatch(line -> line.startsWith("  alpha  0.3"));
     assertThat(lines).anyMatch(line -> line.startsWith("Warning: Resamples: 30"));
   }
