@@ -6,7 +6,7 @@ import dev.firesteel.scaling.Estimate;
 import dev.firesteel.scaling.ParametricFit;
 import dev.firesteel.scaling.ParametricLaw;
 import dev.firesteel.scaling.ParametricVariant;
-import dev.firesteel.scaling.Refusal;
+import dev.firesteel.scaling.RefusedException;
 import dev.firesteel.scaling.RunColumn;
 import dev.firesteel.scaling.RunTable;
 import dev.firesteel.scaling.ScalingRun;
@@ -44,7 +44,7 @@ public final class ScalingFits {
   private ScalingFits() {}
 
   /** Measures and prints Markdown. */
-  public static void main(String... arguments) throws IOException, Refusal {
+  public static void main(String... arguments) throws IOException, RefusedException {
     RunTable table = read(Path.of(arguments[0]));
     int threads = Integer.parseInt(arguments[1]);
     for (int round = 0; round < 2; round++) { // The first one compiles.
@@ -71,7 +71,7 @@ public final class ScalingFits {
         .dropHighest(DROPPED);
   }
 
-  private static void speed(RunTable table, int threads) throws Refusal {
+  private static void speed(RunTable table, int threads) throws RefusedException {
     long began = System.nanoTime();
     ParametricFit fit = ParametricFit.fit(table, ParametricVariant.FREE, threads);
     print(
@@ -105,7 +105,7 @@ public final class ScalingFits {
   }
 
   /** IsoFLOP runs of five budgets and 15 sizes with normal noise on log L. */
-  private static void coverage(double deviation, int threads) throws Refusal {
+  private static void coverage(double deviation, int threads) throws RefusedException {
     int[] covered = new int[CONSTANTS.length];
     double[] truth = constants(TRUTH);
     long began = System.nanoTime();

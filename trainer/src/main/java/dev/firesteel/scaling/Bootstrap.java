@@ -23,9 +23,9 @@ public record Bootstrap(int count, long seed, int threads) {
     /**
      * The constants.
      *
-     * @throws Refusal if the resample does not allow the fit; it then has no constants
+     * @throws RefusedException if the resample does not allow the fit; it then has no constants
      */
-    double[] of(RunTable resample) throws Refusal;
+    double[] of(RunTable resample) throws RefusedException;
   }
 
   /** Checks the counts. */
@@ -48,7 +48,7 @@ public record Bootstrap(int count, long seed, int threads) {
                   index -> {
                     try {
                       fitted[index] = refit.of(table.at(draw(table.size(), index)));
-                    } catch (Refusal e) {
+                    } catch (RefusedException e) {
                       fitted[index] = null;
                     }
                   });

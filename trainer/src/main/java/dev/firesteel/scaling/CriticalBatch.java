@@ -1,6 +1,6 @@
 package dev.firesteel.scaling;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.TreeSet;
 
 /**
@@ -28,12 +28,12 @@ public record CriticalBatch(double leastSteps, double leastTokens) {
    * The fit to runs that all reached the same loss. The curve is {@code S = Smin + Emin / B}, which
    * is linear in both constants; they are those with the least squares of relative errors.
    *
-   * @throws Refusal without the columns, or with fewer than three batch sizes, or if fewer steps
-   *     are taken with smaller batches
+   * @throws RefusedException without the columns, or with fewer than three batch sizes, or if fewer
+   *     steps are taken with smaller batches
    */
-  public static CriticalBatch fit(RunTable table) throws Refusal {
+  public static CriticalBatch fit(RunTable table) throws RefusedException {
     if (!table.has(ScalingRun::steps) || !table.has(ScalingRun::batchTokens)) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.NO_COLUMN,
           "the critical batch size needs the columns steps and batch_tokens, got none: name them with --column");
     }
@@ -50,14 +50,14 @@ public record CriticalBatch(double leastSteps, double leastTokens) {
       }
     }
     if (batches.size() < LEAST_BATCHES) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.TOO_FEW_RUNS,
           "the critical batch size needs at least %d batch sizes, got %d: run more of them to the same loss"
               .formatted(LEAST_BATCHES, batches.size()));
     }
     double[] solved = SmallLinearSystem.solve(rows);
     if (!(solved[0] > 0) || !(solved[1] > 0)) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.NO_INTERIOR_MINIMUM,
           "the critical batch size needs runs on both sides of it, got steps that %s: add %s batches"
               .formatted(

@@ -1,6 +1,6 @@
 package dev.firesteel.scaling;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -41,12 +41,13 @@ public record EnvelopeFit(
   /**
    * The fit.
    *
-   * @throws Refusal if fewer than three sizes have several lengths of training, or the lowest loss
+   * @throws RefusedException if fewer than three sizes have several lengths of training, or the
+   *     lowest loss
    */
-  public static EnvelopeFit fit(RunTable table) throws Refusal {
+  public static EnvelopeFit fit(RunTable table) throws RefusedException {
     List<List<ScalingRun>> curves = curves(table);
     if (curves.size() < LEAST_SIZES) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.TOO_FEW_HORIZONS,
           "approach 1 needs at least %d model sizes with 2 lengths of training each, got %d: train each size for several token counts"
               .formatted(LEAST_SIZES, curves.size()));
@@ -74,7 +75,7 @@ public record EnvelopeFit(
     Set<Double> winners = new HashSet<>();
     inside.forEach(point -> winners.add(point.parameters()));
     if (winners.size() < LEAST_SIZES) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.TOO_FEW_HORIZONS,
           "approach 1 needs at least %d model sizes between the smallest and the largest that have the lowest loss of some budget, got %d: train more sizes, or over a wider range of budgets"
               .formatted(LEAST_SIZES, winners.size()));

@@ -229,7 +229,7 @@ public final class FitDiagnosis {
     List<String> sentences =
         Stream.of(fit.envelope(), fit.isoFlop(), fit.parametric(), fit.kaplan())
             .flatMap(outcome -> outcome.refusal().stream())
-            .map(Refusal::getMessage)
+            .map(RefusedException::getMessage)
             .toList();
     return sentences.isEmpty() ? null : new Verdict(Severity.WARNING, String.join("; ", sentences));
   }

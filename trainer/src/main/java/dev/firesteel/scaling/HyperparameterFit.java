@@ -1,6 +1,6 @@
 package dev.firesteel.scaling;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -33,11 +33,12 @@ public record HyperparameterFit(
   /**
    * The fit.
    *
-   * @throws Refusal without the columns, or with fewer than four cells with an optimum inside
+   * @throws RefusedException without the columns, or with fewer than four cells with an optimum
+   *     inside
    */
-  public static HyperparameterFit fit(RunTable table) throws Refusal {
+  public static HyperparameterFit fit(RunTable table) throws RefusedException {
     if (!table.has(ScalingRun::learningRate) || !table.has(ScalingRun::batchTokens)) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.NO_COLUMN,
           "the law of learning rate and batch size needs the columns learning_rate and batch_tokens, got none: name them with --column");
     }
@@ -57,14 +58,14 @@ public record HyperparameterFit(
       }
     }
     if (best.size() < LEAST_CELLS) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.NO_INTERIOR_MINIMUM,
           "the law of learning rate and batch size needs at least %d pairs of N and D whose best run has a larger and a smaller neighbour of both, got %d and %d without: widen the grids"
               .formatted(LEAST_CELLS, best.size(), edge));
     }
     double[] rate = plane(best);
     if (!Double.isFinite(rate[0])) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.ONE_RATIO,
           "the law of learning rate needs pairs of N and D that vary independently, got pairs on one line: add runs of other ratios of tokens to parameters");
     }

@@ -2,7 +2,7 @@ package dev.firesteel.scaling;
 
 import dev.firesteel.scaling.IsoFlopBudget.Point;
 import dev.firesteel.scaling.IsoFlopBudget.Shape;
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -38,15 +38,15 @@ public record IsoFlopFit(
   /**
    * The fit.
    *
-   * @throws Refusal if there are too few budgets, or too few whose loss has a minimum
+   * @throws RefusedException if there are too few budgets, or too few whose loss has a minimum
    */
-  public static IsoFlopFit fit(RunTable table) throws Refusal {
+  public static IsoFlopFit fit(RunTable table) throws RefusedException {
     List<IsoFlopBudget> budgets = shared(table);
     boolean interpolated = budgets.size() < LEAST_BUDGETS;
     if (interpolated) {
       List<IsoFlopBudget> slices = slices(table);
       if (slices.isEmpty()) {
-        throw new Refusal(
+        throw new RefusedException(
             Reason.TOO_FEW_BUDGETS,
             "approach 2 needs at least %d compute budgets with %d model sizes each, got %d: run the same sizes at more budgets"
                 .formatted(LEAST_BUDGETS, IsoFlopBudget.LEAST_POINTS, budgets.size()));
@@ -58,11 +58,11 @@ public record IsoFlopFit(
 
   /** Power laws through the vertices of parabolas. */
   private static IsoFlopFit through(List<IsoFlopBudget> budgets, boolean interpolated)
-      throws Refusal {
+      throws RefusedException {
     List<IsoFlopBudget> usable =
         budgets.stream().filter(budget -> budget.shape() != Shape.NO_MINIMUM).toList();
     if (usable.size() < LEAST_BUDGETS) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.NO_INTERIOR_MINIMUM,
           "approach 2 needs at least %d budgets whose loss falls and rises again over the model sizes, got %d of %d: add smaller or larger models where the lowest loss is at an end"
               .formatted(LEAST_BUDGETS, usable.size(), budgets.size()));
@@ -171,7 +171,7 @@ public record IsoFlopFit(
                   .average()
                   .orElseThrow());
       return exact.parameters().at(middle) / law.optimum(middle).parameters() - 1;
-    } catch (Refusal e) {
+    } catch (RefusedException e) {
       return Double.NaN;
     }
   }

@@ -1,6 +1,6 @@
 package dev.firesteel.scaling;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -26,9 +26,9 @@ public record KaplanFit(
   /**
    * The fit.
    *
-   * @throws Refusal if fewer than three runs lie on a frontier
+   * @throws RefusedException if fewer than three runs lie on a frontier
    */
-  public static KaplanFit fit(RunTable table) throws Refusal {
+  public static KaplanFit fit(RunTable table) throws RefusedException {
     PowerLaw parameters = power(table, ScalingRun::parameters, "parameters");
     PowerLaw tokens = power(table, ScalingRun::tokens, "tokens");
     PowerLaw flops = power(table, ScalingRun::flops, "FLOPs");
@@ -47,7 +47,7 @@ public record KaplanFit(
   }
 
   /** The same from the constants of an earlier fit, for resampled runs. */
-  KaplanFit refit(RunTable table) throws Refusal {
+  KaplanFit refit(RunTable table) throws RefusedException {
     KaplanObjective of = new KaplanObjective(table);
     Minimizer.Minimum found = Minimizer.minimize(of, of.arguments(joint));
     return new KaplanFit(
@@ -59,10 +59,10 @@ public record KaplanFit(
   }
 
   private static PowerLaw power(RunTable table, ToDoubleFunction<ScalingRun> of, String name)
-      throws Refusal {
+      throws RefusedException {
     List<ScalingRun> frontier = frontier(table, of);
     if (frontier.size() < LEAST_FRONTIER) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.TOO_FEW_RUNS,
           "Kaplan's law of %s needs at least %d runs, each better than all with fewer %s, got %d: add runs over a wider range"
               .formatted(name, LEAST_FRONTIER, name, frontier.size()));

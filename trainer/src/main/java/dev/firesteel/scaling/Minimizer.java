@@ -22,13 +22,26 @@ final class Minimizer {
 
   private Minimizer() {}
 
-  /**
-   * Where a search ended.
-   *
-   * @param x the arguments
-   * @param value there
-   */
-  record Minimum(double[] x, double value) {}
+  /** Where a search ended. */
+  static final class Minimum {
+    private final double[] x;
+    private final double value;
+
+    private Minimum(double[] x, double value) {
+      this.x = x;
+      this.value = value;
+    }
+
+    /** The arguments. */
+    double[] x() {
+      return x;
+    }
+
+    /** The function's value there. */
+    double value() {
+      return value;
+    }
+  }
 
   /** The minimum next to a start. */
   static Minimum minimize(SmoothFunction function, double[] start) {

@@ -12,13 +12,13 @@ public final class Outcome<T> {
   /** Makes a fit. */
   @FunctionalInterface
   interface Fitting<T> {
-    T fit() throws Refusal;
+    T fit() throws RefusedException;
   }
 
   private final T fit;
-  private final Refusal refusal;
+  private final RefusedException refusal;
 
-  private Outcome(T fit, Refusal refusal) {
+  private Outcome(T fit, RefusedException refusal) {
     this.fit = fit;
     this.refusal = refusal;
   }
@@ -27,7 +27,7 @@ public final class Outcome<T> {
   static <T> Outcome<T> of(Fitting<T> fitting) {
     try {
       return new Outcome<>(fitting.fit(), null);
-    } catch (Refusal e) {
+    } catch (RefusedException e) {
       return new Outcome<>(null, e);
     }
   }
@@ -43,7 +43,7 @@ public final class Outcome<T> {
   }
 
   /** Why there is none; empty also where none was asked for. */
-  public Optional<Refusal> refusal() {
+  public Optional<RefusedException> refusal() {
     return Optional.ofNullable(refusal);
   }
 

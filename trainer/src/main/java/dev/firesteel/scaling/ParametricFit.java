@@ -1,6 +1,6 @@
 package dev.firesteel.scaling;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -47,16 +47,16 @@ public record ParametricFit(
    * The fit from all starts.
    *
    * @param threads that search at the same time
-   * @throws Refusal if the runs cannot determine the constants
+   * @throws RefusedException if the runs cannot determine the constants
    */
   public static ParametricFit fit(RunTable table, ParametricVariant variant, int threads)
-      throws Refusal {
+      throws RefusedException {
     return fit(table, variant, threads, 1);
   }
 
   /** The same from a part of the starts: those whose index is a multiple of a step. */
   static ParametricFit fit(RunTable table, ParametricVariant variant, int threads, int step)
-      throws Refusal {
+      throws RefusedException {
     require(table, variant);
     ParametricObjective objective = new ParametricObjective(table, variant);
     List<double[]> starts = starts(objective, step);
@@ -91,7 +91,7 @@ public record ParametricFit(
 
   /** The law of resampled runs, from the law of all runs. */
   public static ParametricLaw refit(RunTable resample, ParametricVariant variant, ParametricLaw law)
-      throws Refusal {
+      throws RefusedException {
     require(resample, variant);
     ParametricObjective objective = new ParametricObjective(resample, variant);
     return objective.law(Minimizer.minimize(objective, objective.arguments(law)).x());
@@ -124,17 +124,17 @@ public record ParametricFit(
     return chosen;
   }
 
-  private static void require(RunTable table, ParametricVariant variant) throws Refusal {
+  private static void require(RunTable table, ParametricVariant variant) throws RefusedException {
     int sizes = table.bySize().size();
     if (sizes < 2) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.ONE_SIZE,
           "approach 3 needs runs of at least 2 model sizes, got one of %.4g parameters: train other sizes too"
               .formatted(table.runs().get(0).parameters()));
     }
     int least = variant.freeConstants() + SPARE_RUNS;
     if (table.size() < least) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.TOO_FEW_RUNS,
           "approach 3 with %d free constants needs at least %d runs, got %d: add runs"
               .formatted(variant.freeConstants(), least, table.size()));
@@ -144,7 +144,7 @@ public record ParametricFit(
             table.column(run -> Math.log(run.parameters())),
             table.column(run -> Math.log(run.tokens())));
     if (!(Math.abs(correlation) < COLLINEAR)) {
-      throw new Refusal(
+      throw new RefusedException(
           Reason.ONE_RATIO,
           "approach 3 needs parameters and tokens that vary independently, got %s: add runs with other ratios of tokens to parameters"
               .formatted(

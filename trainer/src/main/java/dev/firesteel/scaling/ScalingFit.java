@@ -165,7 +165,7 @@ public record ScalingFit(
   }
 
   private static Allocated<EnvelopeFit> envelope(RunTable table, Bootstrap bootstrap)
-      throws Refusal {
+      throws RefusedException {
     EnvelopeFit fit = EnvelopeFit.fit(table);
     return allocated(
         fit,
@@ -179,7 +179,8 @@ public record ScalingFit(
             }));
   }
 
-  private static Allocated<IsoFlopFit> isoFlop(RunTable table, Bootstrap bootstrap) throws Refusal {
+  private static Allocated<IsoFlopFit> isoFlop(RunTable table, Bootstrap bootstrap)
+      throws RefusedException {
     IsoFlopFit fit = IsoFlopFit.fit(table);
     return allocated(
         fit,
@@ -215,7 +216,8 @@ public record ScalingFit(
   }
 
   private static Parametric parametric(
-      RunTable table, ParametricVariant variant, Bootstrap bootstrap, int gridStep) throws Refusal {
+      RunTable table, ParametricVariant variant, Bootstrap bootstrap, int gridStep)
+      throws RefusedException {
     ParametricFit fit = ParametricFit.fit(table, variant, bootstrap.threads(), gridStep);
     List<double[]> resamples =
         bootstrap.resample(
@@ -238,7 +240,7 @@ public record ScalingFit(
     return new double[] {law.irreducible(), law.a(), law.b(), law.alpha(), law.beta()};
   }
 
-  private static Kaplan kaplan(RunTable table, Bootstrap bootstrap) throws Refusal {
+  private static Kaplan kaplan(RunTable table, Bootstrap bootstrap) throws RefusedException {
     KaplanFit fit = KaplanFit.fit(table);
     Estimate[] estimates =
         estimates(
@@ -274,7 +276,7 @@ public record ScalingFit(
   }
 
   private static Hyperparameters hyperparameters(RunTable table, Bootstrap bootstrap)
-      throws Refusal {
+      throws RefusedException {
     HyperparameterFit fit = HyperparameterFit.fit(table);
     Estimate[] estimates =
         estimates(
@@ -294,7 +296,7 @@ public record ScalingFit(
     };
   }
 
-  private static Critical critical(RunTable table, Bootstrap bootstrap) throws Refusal {
+  private static Critical critical(RunTable table, Bootstrap bootstrap) throws RefusedException {
     CriticalBatch fit = CriticalBatch.fit(table);
     Estimate[] estimates =
         estimates(
@@ -311,7 +313,7 @@ public record ScalingFit(
   public List<String> refusals() {
     return outcomes()
         .flatMap(outcome -> outcome.refusal().stream())
-        .map(Refusal::getMessage)
+        .map(RefusedException::getMessage)
         .toList();
   }
 

@@ -18,7 +18,6 @@ final class VariableProjection implements SmoothFunction {
   private static final double[] STARTS = {0.15, 0.3, 0.5, 0.8};
   private static final double DELTA = ParametricObjective.DELTA;
 
-  private final RunTable table;
   private final double[] logParameters;
   private final double[] logTokens;
   private final double[] loss;
@@ -28,7 +27,6 @@ final class VariableProjection implements SmoothFunction {
   private final double[] predicted;
 
   private VariableProjection(RunTable table) {
-    this.table = table;
     logParameters = logs(table.column(ScalingRun::parameters));
     logTokens = logs(table.column(ScalingRun::tokens));
     loss = table.column(ScalingRun::loss);

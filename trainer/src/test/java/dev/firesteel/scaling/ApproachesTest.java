@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.scaling.IsoFlopBudget.Shape;
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Percentage;
@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class ApproachesTest {
   /** research/llm.md, section 3: the exponent is exact, the coefficient is not. */
   @Test
-  void parabolasFindTheExponentAndMissTheOptimumByTheirKnownBias() throws Refusal {
+  void parabolasFindTheExponentAndMissTheOptimumByTheirKnownBias() throws RefusedException {
     double[] widths = {2, 4, 8, 16};
     double[] biases = {0.0033, 0.013, 0.030, 0.054};
     for (int i = 0; i < widths.length; i++) {
@@ -43,19 +43,19 @@ class ApproachesTest {
     }
     assertThatThrownBy(() -> IsoFlopFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs)))
         .isInstanceOfSatisfying(
-            Refusal.class,
+            RefusedException.class,
             refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_INTERIOR_MINIMUM))
         .hasMessageContaining("got 0 of 3: add smaller or larger models");
     assertThatThrownBy(
             () -> IsoFlopFit.fit(new RunTable("x", RunTable.Derived.FLOPS, runs.subList(0, 6))))
         .isInstanceOfSatisfying(
-            Refusal.class,
+            RefusedException.class,
             refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOO_FEW_BUDGETS))
         .hasMessageContaining("needs at least 3 compute budgets");
   }
 
   @Test
-  void theEnvelopeOfManySizesHasTheExponentOfTheLaw() throws Refusal {
+  void theEnvelopeOfManySizesHasTheExponentOfTheLaw() throws RefusedException {
     List<ScalingRun> runs = new ArrayList<>();
     for (int size = 0; size < 40; size++) {
       for (int length = 0; length < 12; length++) {
@@ -70,12 +70,12 @@ class ApproachesTest {
     assertThat(fit.points()).hasSizeGreaterThan(1400);
     assertThatThrownBy(() -> EnvelopeFit.fit(Runs.isoFlop(Runs.LAW, 4)))
         .isInstanceOfSatisfying(
-            Refusal.class,
+            RefusedException.class,
             refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOO_FEW_HORIZONS));
   }
 
   @Test
-  void kaplansJointLawIsRecovered() throws Refusal {
+  void kaplansJointLawIsRecovered() throws RefusedException {
     KaplanLaw law = new KaplanLaw(6.4e13, 1.8e13, .076, .103);
     List<ScalingRun> runs = new ArrayList<>();
     for (int size = 0; size < 8; size++) {
@@ -97,7 +97,7 @@ class ApproachesTest {
   }
 
   @Test
-  void learningRatesAndBatchesFollowStepLaw() throws Refusal {
+  void learningRatesAndBatchesFollowStepLaw() throws RefusedException {
     List<ScalingRun> runs = new ArrayList<>();
     for (double parameters : new double[] {6e7, 2e8, 1e9}) {
       for (double tokens : new double[] {1e9, 4e9, 2e10}) {
@@ -132,11 +132,12 @@ class ApproachesTest {
 
     assertThatThrownBy(() -> HyperparameterFit.fit(Runs.grid(Runs.LAW)))
         .isInstanceOfSatisfying(
-            Refusal.class, refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_COLUMN));
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_COLUMN));
   }
 
   @Test
-  void theCriticalBatchIsWhereStepsAreTwiceTheLeast() throws Refusal {
+  void theCriticalBatchIsWhereStepsAreTwiceTheLeast() throws RefusedException {
     List<ScalingRun> runs = new ArrayList<>();
     for (double batch = 1e4; batch < 1e7; batch *= 2) {
       double steps = 2000 + 1e9 / batch;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.firesteel.scaling.Refusal.Reason;
+import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -17,7 +17,7 @@ class ParametricFitTest {
 
   /** The constants and the sum, recomputed in research/llm.md, section 3. */
   @Test
-  void reachesTheMinimumOfTheReplication() throws Refusal {
+  void reachesTheMinimumOfTheReplication() throws RefusedException {
     RunTable table = Runs.epoch();
     assertThat(table.size()).isEqualTo(240);
 
@@ -86,7 +86,7 @@ class ParametricFitTest {
    * it is between 1,100 and 1,650 for single seeds, which more resamples even out.
    */
   @Test
-  void standardErrorsAreThoseOfTheReplication() throws Refusal {
+  void standardErrorsAreThoseOfTheReplication() throws RefusedException {
     RunTable table = Runs.epoch();
     ParametricLaw law = new ParametricLaw(1.8172181, 477.82588, 2143.41743, .3473105, .36717243);
     List<double[]> resamples =
@@ -113,7 +113,7 @@ class ParametricFitTest {
   }
 
   @Test
-  void recoversTheConstantsOfRunsWithoutNoise() throws Refusal {
+  void recoversTheConstantsOfRunsWithoutNoise() throws RefusedException {
     for (RunTable table : List.of(Runs.isoFlop(Runs.LAW, 4), Runs.grid(Runs.LAW))) {
       ParametricFit fit = ParametricFit.fit(table, ParametricVariant.FREE, THREADS, STEP);
       assertLaw(fit.law(), Runs.LAW, 1e-4);
@@ -131,7 +131,7 @@ class ParametricFitTest {
   }
 
   @Test
-  void variantsFitOnlyTheirFreeConstants() throws Refusal {
+  void variantsFitOnlyTheirFreeConstants() throws RefusedException {
     RunTable table = Runs.grid(Runs.LAW);
     ParametricFit tied = ParametricFit.fit(table, ParametricVariant.TIED, THREADS, STEP);
     assertThat(tied.law().alpha()).isEqualTo(tied.law().beta());
@@ -153,7 +153,7 @@ class ParametricFitTest {
   }
 
   @Test
-  void resultsDoNotDependOnThreads() throws Refusal {
+  void resultsDoNotDependOnThreads() throws RefusedException {
     RunTable table = Runs.isoFlop(Runs.LAW, 4, 0.005, 3);
     assertThat(ParametricFit.fit(table, ParametricVariant.TIED, 1, STEP))
         .isEqualTo(ParametricFit.fit(table, ParametricVariant.TIED, 2, STEP));
@@ -168,7 +168,7 @@ class ParametricFitTest {
 
   /** A small part of ScalingCoverage in benchmarks, which has 200 trials. */
   @Test
-  void intervalsOfNoisyRunsCoverTheTruth() throws Refusal {
+  void intervalsOfNoisyRunsCoverTheTruth() throws RefusedException {
     int trials = 40;
     int covered = 0;
     for (int trial = 0; trial < trials; trial++) {
@@ -194,12 +194,14 @@ class ParametricFitTest {
   void refusesWhatTheRunsCannotDetermine() {
     assertThatThrownBy(() -> fit(List.of(run(1e8, 1e9), run(1e8, 2e9), run(1e8, 4e9))))
         .isInstanceOfSatisfying(
-            Refusal.class, refusal -> assertThat(refusal.reason()).isEqualTo(Reason.ONE_SIZE))
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.ONE_SIZE))
         .hasMessage(
             "approach 3 needs runs of at least 2 model sizes, got one of 1.000e+08 parameters: train other sizes too");
     assertThatThrownBy(() -> fit(List.of(run(1e8, 1e9), run(2e8, 1e9), run(1e8, 4e9))))
         .isInstanceOfSatisfying(
-            Refusal.class, refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOO_FEW_RUNS))
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOO_FEW_RUNS))
         .hasMessageContaining("needs at least 7 runs, got 3");
     List<ScalingRun> line = new java.util.ArrayList<>();
     for (int i = 1; i < 12; i++) {
@@ -207,7 +209,8 @@ class ParametricFitTest {
     }
     assertThatThrownBy(() -> fit(line))
         .isInstanceOfSatisfying(
-            Refusal.class, refusal -> assertThat(refusal.reason()).isEqualTo(Reason.ONE_RATIO))
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.ONE_RATIO))
         .hasMessageContaining("one as a power of the other");
   }
 
@@ -215,7 +218,7 @@ class ParametricFitTest {
     return ScalingRun.of(1, parameters, tokens, Runs.LAW.loss(parameters, tokens));
   }
 
-  private static ParametricFit fit(List<ScalingRun> runs) throws Refusal {
+  private static ParametricFit fit(List<ScalingRun> runs) throws RefusedException {
     return ParametricFit.fit(
         new RunTable("few", RunTable.Derived.FLOPS, runs), ParametricVariant.FREE, 1);
   }

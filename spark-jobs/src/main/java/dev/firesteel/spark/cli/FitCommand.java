@@ -243,7 +243,7 @@ public final class FitCommand implements Callable<Integer> {
   private void write(FitDocument document, ScalingFit fit, Configuration hadoop) {
     Map<String, byte[]> files = new LinkedHashMap<>();
     files.put(FitDocument.FILE_NAME, document.json());
-    files.putAll(FitReport.files(fit));
+    files.putAll(FitReport.files(fit, spec.commandLine().getOut()::println));
     Path folder = new Path(out);
     try {
       FileSystem fs = HadoopFiles.fileSystem(folder, hadoop);

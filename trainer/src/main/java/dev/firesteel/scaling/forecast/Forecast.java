@@ -133,7 +133,7 @@ public record Forecast(
     double tokens = flops / (ScalingRun.FLOPS_PER_PARAMETER_AND_TOKEN * parameters);
     List<String> notes = new ArrayList<>();
     PretrainConfig config =
-        config(base, model, parameters, tokens, hyperparameters(fit), name, notes);
+        config(base, model, (double) parameters, tokens, hyperparameters(fit), name, notes);
     long trained = config.training().steps() * config.training().tokensPerStep();
     double largest = fit.data().flops().high();
     if (flops > largest) {
@@ -142,8 +142,8 @@ public record Forecast(
               "the budget is %.3g times the largest that was fitted: the interval holds if the law does",
               flops / largest));
     }
-    double[] losses = losses(found, parameters, trained, fit.settings().seed());
-    double loss = law.loss(parameters, trained);
+    double[] losses = losses(found, (double) parameters, (double) trained, fit.settings().seed());
+    double loss = law.loss((double) parameters, (double) trained);
     return new Plan(
         new Forecast(
             FORMAT,

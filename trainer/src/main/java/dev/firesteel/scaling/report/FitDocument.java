@@ -15,7 +15,7 @@ import dev.firesteel.scaling.IsoFlopFit;
 import dev.firesteel.scaling.Outcome;
 import dev.firesteel.scaling.ParametricFit;
 import dev.firesteel.scaling.ParametricLaw;
-import dev.firesteel.scaling.Refusal;
+import dev.firesteel.scaling.RefusedException;
 import dev.firesteel.scaling.RunTable;
 import dev.firesteel.scaling.ScalingFit;
 import dev.firesteel.scaling.ScalingRun;
@@ -104,7 +104,7 @@ public record FitDocument(
 
   /** Why there is no fit. */
   public record Refused(String reason, String sentence) {
-    static Refused of(Refusal refusal) {
+    static Refused of(RefusedException refusal) {
       return new Refused(refusal.reason().name().toLowerCase(Locale.ROOT), refusal.getMessage());
     }
   }

@@ -14,12 +14,14 @@ import dev.firesteel.scaling.ScalingFit.Parametric;
 import dev.firesteel.train.HtmlPage;
 import dev.firesteel.train.HtmlPage.Cell;
 import dev.firesteel.train.HtmlPage.Fact;
+import java.awt.AWTError;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * {@code report.html} of a fit, and its charts as files: what was fitted, how well, and what not.
@@ -38,17 +40,26 @@ public final class FitReport {
     this.fit = fit;
   }
 
-  /** The files by their names: the page, and each chart as SVG and PNG. */
-  public static Map<String, byte[]> files(ScalingFit fit) {
+  /**
+   * The files by their names: the page, and each chart as SVG and PNG.
+   *
+   * @param notices receives a line if PNG images cannot be drawn: they need fonts, which a
+   *     container may lack
+   */
+  public static Map<String, byte[]> files(ScalingFit fit, Consumer<String> notices) {
     Map<String, XyChart> charts = FitCharts.of(fit);
     Map<String, byte[]> files = new LinkedHashMap<>();
     files.put(FILE_NAME, new FitReport(fit).page(charts).bytes());
     charts.forEach(
-        (name, chart) -> {
-          String svg = chart.file(Theme.PAPER);
-          files.put(name + ".svg", svg.getBytes(StandardCharsets.UTF_8));
-          files.put(name + ".png", PngImage.of(svg, PNG_SCALE));
-        });
+        (name, chart) ->
+            files.put(name + ".svg", chart.file(Theme.PAPER).getBytes(StandardCharsets.UTF_8)));
+    try {
+      charts.forEach(
+          (name, chart) ->
+              files.put(name + ".png", PngImage.of(chart.file(Theme.PAPER), PNG_SCALE)));
+    } catch (RuntimeException | LinkageError | InternalError | AWTError e) { // No fonts, no AWT.
+      notices.accept("The charts are there as SVG alone, PNG images could not be drawn: " + e);
+    }
     return files;
   }
 
@@ -108,6 +119,13 @@ public final class FitReport {
   private void optimum(HtmlPage page, Parametric found) {
     page.heading("Optimal allocation");
     page.paragraph(FitText.formula(found.fit().law()));
+    page.facts(
+        List.of(
+            new Fact("E", FitText.interval(found.irreducible())),
+            new Fact("A", FitText.interval(found.a())),
+            new Fact("B", FitText.interval(found.b())),
+            new Fact("alpha", FitText.interval(found.alpha())),
+            new Fact("beta", FitText.interval(found.beta()))));
     List<List<Cell>> rows = new ArrayList<>();
     for (FitDocument.Optimum one : FitDocument.of(fit).optima()) {
       rows.add(
@@ -200,11 +218,11 @@ public final class FitReport {
     return row(
         one.fit().variant().description(),
         FitText.text("%.5g", one.fit().objective()),
-        FitText.interval(one.irreducible()),
-        FitText.interval(one.a()),
-        FitText.interval(one.b()),
-        FitText.interval(one.alpha()),
-        FitText.interval(one.beta()),
+        FitText.text("%.4f", law.irreducible()),
+        FitText.text("%.5g", law.a()),
+        FitText.text("%.5g", law.b()),
+        FitText.text("%.4f", law.alpha()),
+        FitText.text("%.4f", law.beta()),
         FitText.interval(one.exponent()),
         FitText.text("%.4f", law.optimum(10 * fit.largestFlops()).loss()));
   }

@@ -87,7 +87,7 @@ class FitReportTest {
 
   @Test
   void thePageAndTheChartsShowWhatWasFitted() {
-    Map<String, byte[]> files = FitReport.files(fit);
+    Map<String, byte[]> files = FitReport.files(fit, notice -> {});
     assertThat(files.keySet())
         .contains(
             "report.html",
@@ -116,7 +116,7 @@ class FitReportTest {
   @Test
   void oneApproachAloneHasAReport() {
     ScalingFit kaplan = ScalingFit.of(table(), settings(Set.of(Approach.KAPLAN)));
-    assertThat(FitReport.files(kaplan).keySet())
+    assertThat(FitReport.files(kaplan, notice -> {}).keySet())
         .containsExactly("report.html", "loss.svg", "loss.png");
     FitDocument document = FitDocument.of(kaplan);
     assertThat(document.approach3()).isNull();

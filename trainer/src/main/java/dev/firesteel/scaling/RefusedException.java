@@ -4,7 +4,7 @@ package dev.firesteel.scaling;
  * A fit that the runs do not allow. Its name is stable, for programs that read {@code fit.json};
  * its message is one sentence that says what was required, what was got and what to do.
  */
-public final class Refusal extends Exception {
+public final class RefusedException extends Exception {
   private static final long serialVersionUID = 1L;
 
   /** Why a fit is refused. */
@@ -28,7 +28,7 @@ public final class Refusal extends Exception {
   private final Reason reason;
 
   /** A refusal with its sentence. */
-  public Refusal(Reason reason, String sentence) {
+  public RefusedException(Reason reason, String sentence) {
     super(sentence);
     this.reason = reason;
   }
