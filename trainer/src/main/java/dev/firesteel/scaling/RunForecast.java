@@ -30,7 +30,9 @@ public record RunForecast(double loss, double low, double high, int evaluations)
 
   private static final double LOW_POWER = 0.02;
   private static final double HIGH_POWER = 2;
-  private static final int POWERS = 60;
+  private static final int POWERS = 30;
+  private static final int REFINEMENTS = 25;
+  private static final double GOLDEN = (Math.sqrt(5) - 1) / 2;
   private static final int RESAMPLES = 400;
   private static final double TAIL = 0.025;
 
@@ -63,7 +65,7 @@ public record RunForecast(double loss, double low, double high, int evaluations)
     double[] share = used.stream().mapToDouble(one -> one.tokens() / finalTokens).toArray();
     double[] loss = used.stream().mapToDouble(Evaluation::loss).toArray();
     double[][] powers = powers(share);
-    Curve curve = fit(powers, loss);
+    Curve curve = fit(powers, share, loss);
     double[] fitted = new double[loss.length];
     double[] errors = new double[loss.length];
     // Three constants are fitted: errors are smaller than the noise by this factor.
@@ -80,7 +82,8 @@ public record RunForecast(double loss, double low, double high, int evaluations)
       for (int i = 0; i < loss.length; i++) {
         resampled[i] = fitted[i] + errors[random.nextInt(loss.length)] - mean;
       }
-      ends[resample] = fit(powers, resampled).at(1) + errors[random.nextInt(loss.length)] - mean;
+      ends[resample] =
+          fit(powers, share, resampled).at(1) + errors[random.nextInt(loss.length)] - mean;
     }
     Arrays.sort(ends);
     double expected = curve.at(1);
@@ -107,14 +110,41 @@ public record RunForecast(double loss, double low, double high, int evaluations)
     return powers;
   }
 
-  /** Of the grid's powers the one with the least squares, E and A at least 0. */
-  private static Curve fit(double[][] powers, double[] loss) {
+  /**
+   * The power with the least squares, E and A at least 0: the best of the grid's, and then the best
+   * between its neighbours by golden sections.
+   */
+  private static Curve fit(double[][] powers, double[] share, double[] loss) {
     Curve best = null;
+    int at = 0;
     for (int p = 0; p < POWERS; p++) {
       Curve curve = line(powers[p], loss, power(p));
-      best = best == null || curve.squares() < best.squares() ? curve : best;
+      if (best == null || curve.squares() < best.squares()) {
+        best = curve;
+        at = p;
+      }
+    }
+    double low = power(Math.max(0, at - 1));
+    double high = power(Math.min(POWERS - 1, at + 1));
+    for (int i = 0; i < REFINEMENTS; i++) {
+      Curve first = line(share, loss, high - GOLDEN * (high - low), new double[share.length]);
+      Curve second = line(share, loss, low + GOLDEN * (high - low), new double[share.length]);
+      if (first.squares() <= second.squares()) {
+        high = second.power();
+        best = first.squares() < best.squares() ? first : best;
+      } else {
+        low = first.power();
+        best = second.squares() < best.squares() ? second : best;
+      }
     }
     return best;
+  }
+
+  private static Curve line(double[] share, double[] loss, double power, double[] x) {
+    for (int i = 0; i < x.length; i++) {
+      x[i] = Math.pow(share[i], -power);
+    }
+    return line(x, loss, power);
   }
 
   private static Curve line(double[] x, double[] y, double power) {

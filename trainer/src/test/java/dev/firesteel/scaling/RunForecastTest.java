@@ -30,8 +30,8 @@ class RunForecastTest {
   @Test
   void aCurveWithoutNoiseIsExtrapolated() {
     RunForecast forecast = RunForecast.of(evaluations(0.5, 40, 0, 1), FINAL, 7).orElseThrow();
-    assertThat(forecast.loss()).isCloseTo(truth(FINAL), within(1e-3));
-    assertThat(forecast.high() - forecast.low()).isLessThan(2e-3);
+    assertThat(forecast.loss()).isCloseTo(truth(FINAL), within(1e-6));
+    assertThat(forecast.high() - forecast.low()).isLessThan(1e-5);
     assertThat(forecast.evaluations()).isEqualTo(37);
   }
 

@@ -154,7 +154,7 @@ class ForecastTest {
     assertThat(ParameterCount.MATMUL.of(tied)).isEqualTo(ParameterCount.MATMUL.of(untied));
     assertThat((double) ParameterCount.MATMUL.of(tied))
         .as("all but norms, with the head in place of the embedding")
-        .isCloseTo(ParameterCount.ALL.of(tied), Percentage.withPercentage(1));
+        .isCloseTo((double) ParameterCount.ALL.of(tied), Percentage.withPercentage(1));
   }
 
   @Test
@@ -175,7 +175,8 @@ class ForecastTest {
     assertThat(forecast.score(forecast.lossHigh() + 0.01)).startsWith("Above: ");
     assertThat(forecast.score(forecast.lossLow() - 0.01)).startsWith("Below: ");
     assertThat(forecast.loss())
-        .isCloseTo(LAW.loss(forecast.parameters(), forecast.tokens()), within(0.2));
+        .isCloseTo(
+            LAW.loss((double) forecast.parameters(), (double) forecast.tokens()), within(0.2));
     assertThatThrownBy(
             () -> Forecast.parse("{}".getBytes(StandardCharsets.UTF_8), "x.forecast.json"))
         .isInstanceOf(UserException.class)
