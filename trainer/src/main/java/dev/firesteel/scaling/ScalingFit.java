@@ -2,7 +2,10 @@ package dev.firesteel.scaling;
 
 import dev.firesteel.scaling.ParametricLaw.Allocation;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /**
@@ -14,6 +17,7 @@ import java.util.stream.Stream;
  * @param isoFlop approach 2
  * @param parametric approach 3 with all constants free
  * @param variants approach 3 with fewer constants
+ * @param counts approach 3 with other counts of the parameters, by their names
  * @param kaplan Kaplan's laws
  * @param hyperparameters learning rate and batch size
  * @param criticalBatch critical batch size
@@ -25,6 +29,7 @@ public record ScalingFit(
     Outcome<Allocated<IsoFlopFit>> isoFlop,
     Outcome<Parametric> parametric,
     List<Outcome<Parametric>> variants,
+    Map<String, Outcome<Parametric>> counts,
     Outcome<Kaplan> kaplan,
     Outcome<Hyperparameters> hyperparameters,
     Outcome<Critical> criticalBatch) {
@@ -117,13 +122,24 @@ public record ScalingFit(
   public record Critical(
       CriticalBatch fit, Estimate leastSteps, Estimate leastTokens, Estimate tokens) {}
 
-  /** Copies the list. */
+  /** Copies the list and the map. */
   public ScalingFit {
     variants = List.copyOf(variants);
+    counts = Collections.unmodifiableMap(new LinkedHashMap<>(counts));
   }
 
   /** Fits what the settings ask for. */
   public static ScalingFit of(RunTable table, FitSettings settings) {
+    return of(table, settings, Map.of());
+  }
+
+  /**
+   * Fits what the settings ask for, and approach 3 to the same runs with their parameters counted
+   * differently, to show how the exponents move with the count.
+   *
+   * @param counts the same runs by the name of the count
+   */
+  public static ScalingFit of(RunTable table, FitSettings settings, Map<String, RunTable> counts) {
     Outcome<Parametric> parametric =
         wanted(
             settings,
@@ -132,6 +148,7 @@ public record ScalingFit(
                 parametric(
                     table, ParametricVariant.FREE, settings.bootstrap(), settings.gridStep()));
     List<Outcome<Parametric>> variants = new ArrayList<>();
+    Map<String, Outcome<Parametric>> counted = new LinkedHashMap<>();
     if (parametric.fit().isPresent()) {
       Bootstrap fewer =
           new Bootstrap(
@@ -145,6 +162,13 @@ public record ScalingFit(
               ParametricVariant.fixedIrreducible(settings.fixedIrreducible()))) {
         variants.add(Outcome.of(() -> parametric(table, variant, fewer, settings.gridStep())));
       }
+      counts.forEach(
+          (name, other) ->
+              counted.put(
+                  name,
+                  Outcome.of(
+                      () ->
+                          parametric(other, ParametricVariant.FREE, fewer, settings.gridStep()))));
     }
     return new ScalingFit(
         table,
@@ -153,6 +177,7 @@ public record ScalingFit(
         wanted(settings, Approach.ISOFLOP, () -> isoFlop(table, settings.bootstrap())),
         parametric,
         variants,
+        counted,
         wanted(settings, Approach.KAPLAN, () -> kaplan(table, settings.bootstrap())),
         wanted(
             settings, Approach.HYPERPARAMETERS, () -> hyperparameters(table, settings.bootstrap())),

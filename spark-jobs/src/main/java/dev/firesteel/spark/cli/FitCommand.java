@@ -46,7 +46,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "The columns are parameters, loss, and tokens or flops (the other is derived from C = 6ND);",
-      "learning_rate, batch_tokens, steps and horizon_tokens are used where they exist.",
+      "learning_rate, batch_tokens, steps, horizon_tokens, parameters_non_embedding and",
+      "parameters_matmul are used where they exist.",
       "",
       "Examples:",
       "  ./firesteel fit --data runs.csv --out fits/mine",
@@ -55,6 +56,9 @@ import picocli.CommandLine.Spec;
       "  ./firesteel fit --data runs.parquet --approach 3 --bootstrap 0 --out fits/quick"
     })
 public final class FitCommand implements Callable<Integer> {
+  private static final List<String> COUNTS =
+      List.of("parameters_non_embedding", "parameters_matmul");
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -141,8 +145,10 @@ public final class FitCommand implements Callable<Integer> {
       throw UserException.usage("--bootstrap must be at least 0, got " + resamples);
     }
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(new SparkConf());
-    RunTable table = RunTableFile.read(data, names(), hadoop).dropHighest(dropHighest);
-    ScalingFit fit = ScalingFit.of(table, settings());
+    RunTableFile.Content content = RunTableFile.read(data, hadoop);
+    Map<RunColumn, String> names = names();
+    RunTable table = content.table(names).dropHighest(dropHighest);
+    ScalingFit fit = ScalingFit.of(table, settings(), counts(content, names));
     requireWanted(fit);
     FitDocument document = FitDocument.of(fit);
     write(document, fit, hadoop);
@@ -150,6 +156,20 @@ public final class FitCommand implements Callable<Integer> {
     FitText.lines(fit, document).forEach(terminal::println);
     terminal.println("Report: " + out + "/" + FitReport.FILE_NAME);
     return 0;
+  }
+
+  /** The runs with other counts of parameters, of which the table may have columns. */
+  private Map<String, RunTable> counts(RunTableFile.Content content, Map<RunColumn, String> names) {
+    Map<String, RunTable> counts = new LinkedHashMap<>();
+    for (String column : COUNTS) {
+      if (content.has(column) && !names.containsValue(column)) {
+        Map<RunColumn, String> other = new EnumMap<>(RunColumn.class);
+        other.putAll(names);
+        other.put(RunColumn.PARAMETERS, column);
+        counts.put(column, content.table(other).dropHighest(dropHighest));
+      }
+    }
+    return counts;
   }
 
   private Map<RunColumn, String> names() {

@@ -49,21 +49,36 @@ final class RunTableFile {
   private final String shown;
   private final Path path;
   private final FileSystem fs;
-  private final Map<RunColumn, String> names;
 
-  private RunTableFile(String shown, Path path, FileSystem fs, Map<RunColumn, String> names) {
+  private RunTableFile(String shown, Path path, FileSystem fs) {
     this.shown = shown;
     this.path = path;
     this.fs = fs;
-    this.names = names;
   }
 
   /**
-   * Reads a file by the format that its name ends with.
+   * The content of a file.
    *
-   * @param names of columns, where they differ from {@link RunColumn#title}
+   * @param unit what a row's number counts: {@code line} or {@code record}
    */
-  static RunTable read(String file, Map<RunColumn, String> names, Configuration hadoop) {
+  record Content(String shown, String unit, List<String> header, List<Row> rows) {
+    /** Whether there is a column. */
+    boolean has(String column) {
+      return header.contains(column);
+    }
+
+    /**
+     * The runs.
+     *
+     * @param names of columns, where they differ from {@link RunColumn#title}
+     */
+    RunTable table(Map<RunColumn, String> names) {
+      return RunTable.read(shown, unit, header, rows, names);
+    }
+  }
+
+  /** Reads a file by the format that its name ends with. */
+  static Content read(String file, Configuration hadoop) {
     Path path = new Path(file);
     try {
       FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
@@ -71,7 +86,7 @@ final class RunTableFile {
         throw UserException.usage(
             "--data must name a file of runs, got %s, which does not exist".formatted(file));
       }
-      return new RunTableFile(file, path, fs, names).read();
+      return new RunTableFile(file, path, fs).read();
     } catch (CharacterCodingException e) {
       throw UserException.usage(
           "%s must be text in UTF-8, got bytes that are none: convert it".formatted(file), e);
@@ -80,7 +95,7 @@ final class RunTableFile {
     }
   }
 
-  private RunTable read() throws IOException {
+  private Content read() throws IOException {
     String name = path.getName().toLowerCase(Locale.ROOT);
     if (fs.getFileStatus(path).isDirectory() || name.endsWith(".parquet")) {
       return parquet();
@@ -105,7 +120,7 @@ final class RunTableFile {
             .onUnmappableCharacter(CodingErrorAction.REPORT));
   }
 
-  private RunTable csv() throws IOException {
+  private Content csv() throws IOException {
     StringBuilder text = new StringBuilder();
     try (Reader reader = reader()) {
       char[] buffer = new char[1 << 16];
@@ -151,7 +166,7 @@ final class RunTableFile {
     if (header == null) {
       throw empty();
     }
-    return RunTable.read(shown, LINE, header, rows, names);
+    return new Content(shown, LINE, header, rows);
   }
 
   private static List<String> header(String[] cells) {
@@ -164,7 +179,7 @@ final class RunTableFile {
             .formatted(shown));
   }
 
-  private RunTable jsonLines() throws IOException {
+  private Content jsonLines() throws IOException {
     Map<String, Integer> places = new LinkedHashMap<>();
     List<Row> rows = new ArrayList<>();
     try (BufferedReader lines = new BufferedReader(reader())) {
@@ -179,7 +194,7 @@ final class RunTableFile {
     if (rows.isEmpty()) {
       throw empty();
     }
-    return RunTable.read(shown, LINE, List.copyOf(places.keySet()), rows, names);
+    return new Content(shown, LINE, List.copyOf(places.keySet()), rows);
   }
 
   private Row row(long number, String line, Map<String, Integer> places) {
@@ -209,7 +224,7 @@ final class RunTableFile {
     return new Row(number, Arrays.asList(cells));
   }
 
-  private RunTable parquet() throws IOException {
+  private Content parquet() throws IOException {
     List<Path> files = new ArrayList<>();
     if (fs.getFileStatus(path).isDirectory()) {
       for (FileStatus file : fs.listStatus(path)) {
@@ -241,7 +256,7 @@ final class RunTableFile {
     if (rows.isEmpty()) {
       throw empty();
     }
-    return RunTable.read(shown, "record", List.copyOf(places.keySet()), rows, names);
+    return new Content(shown, "record", List.copyOf(places.keySet()), rows);
   }
 
   private static List<Object> cells(Group group, Map<String, Integer> places) {

@@ -60,8 +60,8 @@ class FitCommandTest {
     StringBuilder lines = new StringBuilder();
     for (double[] run : runs()) {
       lines.append(
-          "{\"loss\":%s,\"parameters\":%s,\"note\":null,\"tokens\":%s}%n"
-              .formatted(run[2], run[0], run[1]));
+          "{\"loss\":%s,\"parameters\":%s,\"note\":null,\"tokens\":%s,\"parameters_matmul\":%s}%n"
+              .formatted(run[2], run[0], run[1], 0.9 * run[0]));
     }
     Path json = Files.writeString(folder.resolve("runs.jsonl"), lines);
     Path parquet = folder.resolve("parquet");
@@ -95,6 +95,13 @@ class FitCommandTest {
         .isEqualTo(first.path("approach_3").path("constants"));
     assertThat(first.path("approach_3").path("constants").path("alpha").path("value").asDouble())
         .isBetween(0.3, 0.38);
+    assertThat(
+            document("runs.jsonl")
+                .path("counts")
+                .path("parameters_matmul")
+                .path("objective")
+                .isNumber())
+        .isTrue();
     assertThat(folder.resolve("fit-runs.csv"))
         .isDirectoryContaining(file -> file.endsWith("report.html"))
         .isDirectoryContaining(file -> file.endsWith("contour.png"));

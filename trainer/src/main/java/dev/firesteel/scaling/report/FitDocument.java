@@ -44,6 +44,7 @@ public record FitDocument(
     @JsonProperty("approach_2") Allocation approach2,
     @JsonProperty("approach_3") Parametric approach3,
     List<Parametric> variants,
+    Map<String, Parametric> counts,
     Constants kaplan,
     Constants hyperparameters,
     Constants criticalBatch,
@@ -235,6 +236,7 @@ public record FitDocument(
                     null)),
         parametric(fit, fit.parametric(), "free", true),
         fit.variants().stream().map(one -> parametric(fit, one, null, false)).toList(),
+        counts(fit),
         kaplan(fit.kaplan()),
         hyperparameters(fit.hyperparameters()),
         critical(fit.criticalBatch()),
@@ -356,6 +358,15 @@ public record FitDocument(
         known(one.projectedObjective()),
         samples ? found.resamples() : null,
         samples ? Arrays.stream(fit.residuals(one.law())).boxed().toList() : null);
+  }
+
+  private static Map<String, Parametric> counts(ScalingFit fit) {
+    if (fit.counts().isEmpty()) {
+      return null;
+    }
+    Map<String, Parametric> counts = new LinkedHashMap<>();
+    fit.counts().forEach((name, one) -> counts.put(name, parametric(fit, one, name, false)));
+    return counts;
   }
 
   private static Constants constants(Outcome<?> outcome, Map<String, Constant> constants) {

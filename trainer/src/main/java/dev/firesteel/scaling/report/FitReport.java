@@ -70,6 +70,7 @@ public final class FitReport {
     fit.parametric().fit().ifPresent(found -> optimum(page, found));
     exponents(page);
     fit.parametric().fit().ifPresent(found -> variants(page, found));
+    fit.parametric().fit().ifPresent(found -> counts(page, found));
     others(page);
     fit.parametric().fit().ifPresent(found -> inference(page, found.fit().law()));
     page.heading("Charts");
@@ -225,6 +226,29 @@ public final class FitReport {
         FitText.text("%.4f", law.beta()),
         FitText.interval(one.exponent()),
         FitText.text("%.4f", law.optimum(10 * fit.largestFlops()).loss()));
+  }
+
+  private void counts(HtmlPage page, Parametric given) {
+    if (fit.counts().isEmpty()) {
+      return;
+    }
+    page.heading("Counting the parameters differently");
+    page.paragraph(
+        "Approach 3 on the same runs: how many parameters a model has depends on whether embedding and head count, and exponents depend on that.");
+    List<List<Cell>> rows = new ArrayList<>();
+    rows.add(counted("as given", given));
+    fit.counts()
+        .forEach((name, outcome) -> outcome.fit().ifPresent(one -> rows.add(counted(name, one))));
+    page.table(List.of("N", "a of N* ~ C^a", "alpha", "beta", "E"), rows);
+  }
+
+  private static List<Cell> counted(String name, Parametric one) {
+    return row(
+        name,
+        FitText.interval(one.exponent()),
+        FitText.interval(one.alpha()),
+        FitText.interval(one.beta()),
+        FitText.interval(one.irreducible()));
   }
 
   private void others(HtmlPage page) {

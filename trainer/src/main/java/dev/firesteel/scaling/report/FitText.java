@@ -56,6 +56,20 @@ public final class FitText {
                         found.fit().law().irreducible(),
                         found.fit().law().optimum(10 * fit.largestFlops()).loss(),
                         number(10 * fit.largestFlops()))));
+    fit.counts()
+        .forEach(
+            (name, outcome) ->
+                outcome
+                    .fit()
+                    .ifPresent(
+                        found ->
+                            lines.add(
+                                text(
+                                    "  with N from %s: a = %s, alpha %.4g, beta %.4g",
+                                    name,
+                                    interval(found.exponent()),
+                                    found.alpha().value(),
+                                    found.beta().value()))));
     fit.kaplan()
         .fit()
         .ifPresent(

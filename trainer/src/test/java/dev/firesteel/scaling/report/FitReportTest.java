@@ -2,6 +2,7 @@ package dev.firesteel.scaling.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -30,7 +31,37 @@ class FitReportTest {
   /** Ten sizes, each trained for six token counts, so that all approaches have their runs. */
   @BeforeAll
   static void fit() {
-    fit = ScalingFit.of(table(), settings(Set.of(Approach.values())));
+    RunTable table = table();
+    RunTable smaller =
+        new RunTable(
+            table.origin(),
+            table.derived(),
+            table.runs().stream()
+                .map(
+                    run ->
+                        ScalingRun.of(
+                            run.row(),
+                            Math.pow(run.parameters(), 1.1) / 10,
+                            run.tokens(),
+                            run.loss()))
+                .toList());
+    fit =
+        ScalingFit.of(
+            table,
+            settings(Set.of(Approach.values())),
+            Map.of("parameters_non_embedding", smaller));
+  }
+
+  /** N' = N^1.1 / 10, so that N^alpha = (10 N')^(alpha / 1.1). */
+  @Test
+  void exponentsMoveWithTheCountOfParameters() {
+    FitDocument document = FitDocument.of(fit);
+    double alpha = document.approach3().law().alpha();
+    FitDocument.Parametric counted = document.counts().get("parameters_non_embedding");
+    assertThat(counted.law().alpha()).isCloseTo(alpha / 1.1, within(1e-5));
+    assertThat(counted.law().beta()).isCloseTo(document.approach3().law().beta(), within(1e-5));
+    assertThat(FitText.lines(fit, document))
+        .anyMatch(line -> line.startsWith("  with N from parameters_non_embedding: a = "));
   }
 
   static FitSettings settings(Set<Approach> approaches) {
@@ -109,6 +140,7 @@ class FitReportTest {
             "Exponents of the approaches",
             "alpha = beta",
             "Kaplan",
+            "Counting the parameters differently",
             "saved against the optimal model",
             "efficient frontier");
   }
