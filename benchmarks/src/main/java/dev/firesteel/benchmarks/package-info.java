@@ -5,7 +5,7 @@
  * backend.opencl}, {@code backend.reference}, {@code checkpoint}, {@code collective}, {@code
  * config}, {@code data}, {@code example}, {@code files}, {@code format.huggingface}, {@code
  * generate}, {@code loss}, {@code metrics}, {@code model}, {@code nn}, {@code optim}, {@code
- * random}, {@code run}, {@code stage}, {@code tales}, {@code tensor}, {@code tokenizer}, {@code
- * train}, {@code walks}.
+ * random}, {@code run}, {@code scaling}, {@code stage}, {@code tales}, {@code tensor}, {@code
+ * tokenizer}, {@code train}, {@code walks}.
  */
 package dev.firesteel.benchmarks;

@@ -5,6 +5,8 @@ import dev.firesteel.files.LocalNames;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
+import dev.firesteel.spark.cli.FitCommand;
+import dev.firesteel.spark.cli.ForecastCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
 import dev.firesteel.spark.cli.InspectCommand;
@@ -59,6 +61,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       GrpoCommand.class,
       PipelineCommand.class,
       SweepCommand.class,
+      FitCommand.class,
+      ForecastCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
       InspectCommand.class,

@@ -3,6 +3,7 @@ package dev.firesteel.train;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.metrics.Measure;
 import dev.firesteel.metrics.Measures;
+import dev.firesteel.metrics.Metrics;
 import dev.firesteel.metrics.Unit;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -33,6 +34,7 @@ public final class ProgressLine implements TrainingListener {
   private long steps;
   private String directory;
   private boolean open;
+  private final FinalLoss finalLoss = new FinalLoss();
 
   /**
    * @param terminal whether {@code out} is a terminal, so that a line can be overwritten
@@ -116,6 +118,12 @@ public final class ProgressLine implements TrainingListener {
     List<String> parts = numbers(evaluated.measures(), ProgressLine::withPerplexity);
     if (!parts.isEmpty()) {
       parts.add(0, "step " + evaluated.step() + "/" + steps);
+      for (Measure measure : evaluated.measures()) {
+        if (measure.metric().equals(Metrics.VALIDATION_LOSS)) {
+          finalLoss.add(evaluated.step(), measure.value());
+        }
+      }
+      finalLoss.text(steps).ifPresent(loss -> parts.add("at the end about " + loss));
       line(String.join(SEPARATOR, parts));
     }
   }

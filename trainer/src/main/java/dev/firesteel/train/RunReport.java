@@ -8,6 +8,8 @@ import dev.firesteel.chart.LineChart;
 import dev.firesteel.chart.PngImage;
 import dev.firesteel.chart.Theme;
 import dev.firesteel.checkpoint.CheckpointManifest;
+import dev.firesteel.config.ConfigLoader;
+import dev.firesteel.config.TrainingConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
@@ -150,6 +152,7 @@ public final class RunReport {
     diagnosis(page, RunDiagnosis.of(rows));
     page.heading("Numbers");
     page.facts(facts(rows, metrics, facts.path("sessions")));
+    finalLoss(run, rows).ifPresent(page::paragraph);
     charts.forEach(chart -> page.chart(chart.html(Theme.PAPER)));
     calibration(run).ifPresent(chart -> page.chart(chart.html(Theme.PAPER)));
     samples(page, rows(run, RunDirectory.SAMPLES));
@@ -158,6 +161,31 @@ public final class RunReport {
             yaml ->
                 page.heading("Configuration").verbatim(new String(yaml, StandardCharsets.UTF_8)));
     return page.bytes();
+  }
+
+  /** Where the validation loss of a run that has not ended is heading. */
+  private static Optional<String> finalLoss(RunDirectory run, List<JsonNode> rows) {
+    Optional<TrainingConfig> training;
+    try {
+      training =
+          run.read(RunDirectory.CONFIG)
+              .flatMap(
+                  yaml ->
+                      ConfigLoader.parseSection(
+                          TrainingConfig.class,
+                          "training",
+                          new String(yaml, StandardCharsets.UTF_8),
+                          RunDirectory.CONFIG));
+    } catch (UserException e) { // Of another version: the report shows it as it is.
+      return Optional.empty();
+    }
+    return training
+        .flatMap(config -> FinalLoss.of(rows, config.steps()))
+        .map(
+            loss ->
+                "Expected validation loss at the end: "
+                    + loss
+                    + ". As long as the learning rate is still to decay, this is an upper bound.");
   }
 
   /** What the numbers say, the worst first, in full where it is not good. */

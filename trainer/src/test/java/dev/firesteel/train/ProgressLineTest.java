@@ -11,6 +11,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ProgressLineTest {
@@ -71,6 +72,22 @@ class ProgressLineTest {
             step 100/200 · reward 0.2500 · accuracy 0.5000
             step 100/200 · reward 1.500 · 0 s left
             """);
+  }
+
+  @Test
+  void saysWhereTheValidationLossIsHeading() {
+    TrainingEvent[] events = new TrainingEvent[9];
+    events[0] = new TrainingEvent.Started(plan(0, 0));
+    for (int i = 1; i <= 8; i++) {
+      double loss = 2 + Math.pow(25.0 * i / 200, -0.5);
+      events[i] = new TrainingEvent.Evaluated(25L * i, Measures.of(Metrics.VALIDATION_LOSS, loss));
+    }
+    List<String> lines = shown(events).lines().toList();
+
+    assertThat(lines.get(5)).as("five evaluations are too few").doesNotContain("at the end");
+    assertThat(lines.get(6)).startsWith("step 150/200").contains("at the end about 3.00");
+    assertThat(lines.get(7)).contains("at the end about 3.00");
+    assertThat(lines.get(8)).as("it is the end").doesNotContain("at the end");
   }
 
   private static String shown(TrainingEvent... events) {

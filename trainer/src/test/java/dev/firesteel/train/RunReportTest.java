@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.checkpoint.CheckpointManifest;
+import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Metric;
@@ -69,6 +70,26 @@ class RunReportTest {
         ImageIO.read(new ByteArrayInputStream(Files.readAllBytes(path.resolve("loss.png"))));
     assertThat(png.getWidth()).isEqualTo(1360);
     assertThat(blueShare(png)).isGreaterThan(0.001);
+  }
+
+  @Test
+  void forecastsTheLossOfARunThatHasNotEnded() throws IOException {
+    PretrainConfig config =
+        ConfigLoader.parse(
+            PretrainConfig.class,
+            ConfigLoader.toYaml(TinyRun.config(folder)),
+            "tiny",
+            List.of("training.steps=100", "schedule.decay_steps=0"));
+    RunDirectory run = TinyRun.directory(config);
+    run.writeConfig(config);
+    try (StepRows rows = run.openRows(RunDirectory.METRICS, -1)) {
+      for (int step = 5; step <= 50; step += 5) {
+        rows.append(row(step).put("val_loss", 2 + Math.pow(step / 100.0, -0.5)));
+      }
+    }
+    RunReport.write(run);
+    assertThat(new String(run.read("report.html").orElseThrow(), StandardCharsets.UTF_8))
+        .contains("Expected validation loss at the end: 3.00");
   }
 
   @Test
