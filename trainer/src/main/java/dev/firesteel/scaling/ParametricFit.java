@@ -43,7 +43,7 @@ public record ParametricFit(
   /** Runs that a fit needs beyond its constants. */
   private static final int SPARE_RUNS = 2;
 
-  /** A correlation of log N and log D at which their exponents cannot be told apart. */
+  /** A correlation of log N and log D at which their exponents cannot be separated. */
   private static final double COLLINEAR = 0.9995;
 
   /**
