@@ -22,8 +22,15 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class JobJarIT {
-  /** Classes that never run: the plug-in of JavaCPP for Maven. */
-  private static final Pattern NEVER_RUN = Pattern.compile("org\\.bytedeco\\.javacpp\\.tools\\..*");
+  /**
+   * Classes that never run: the plug-in of JavaCPP for Maven, the sparse matrices of DDogleg, the
+   * files of MATLAB of EJML.
+   */
+  private static final Pattern NEVER_RUN =
+      Pattern.compile(
+          "org\\.bytedeco\\.javacpp\\.tools\\..*"
+              + "|org\\.ddogleg\\.optimization\\..*(DSCC|FactoryOptimizationSparse)"
+              + "|org\\.ejml\\.ops\\.MatrixIO\\$MflAccess.*");
 
   /** Annotations that compilers read. */
   private static final Pattern NOT_READ =

@@ -81,13 +81,13 @@ public final class XyChart {
     return new XyChart(title, xTitle, false, yTitle, false);
   }
 
-  /** Draws x from one value to another, whatever the layers have. */
+  /** Draws x from one value to another, where the layers would have other ends. */
   public XyChart xFrom(double low, double high) {
     xRange = new double[] {low, high};
     return this;
   }
 
-  /** Draws y from one value to another, whatever the layers have. */
+  /** Draws y from one value to another, where the layers would have other ends. */
   public XyChart yFrom(double low, double high) {
     yRange = new double[] {low, high};
     return this;

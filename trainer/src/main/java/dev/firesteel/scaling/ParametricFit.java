@@ -30,6 +30,9 @@ public record ParametricFit(
   /** Where Huber's function turns from a square to a line: of errors of log L. */
   public static final double HUBER_DELTA = ParametricObjective.DELTA;
 
+  /** Number of starts of the grid, where all constants are free. */
+  public static final int GRID = 4500;
+
   private static final double[] EXPONENTS = {0, 0.5, 1, 1.5, 2};
   private static final double[] IRREDUCIBLE = {-1, -0.5, 0, 0.5, 1};
   private static final double[] COEFFICIENTS = {0, 5, 10, 15, 20, 25};
@@ -40,7 +43,7 @@ public record ParametricFit(
   /** Runs that a fit needs beyond its constants. */
   private static final int SPARE_RUNS = 2;
 
-  /** A correlation of log N and log D at which their exponents cannot be told apart. */
+  /** A correlation of log N and log D at which their exponents cannot be separated. */
   private static final double COLLINEAR = 0.9995;
 
   /**

@@ -5,6 +5,7 @@ import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.scaling.Approach;
 import dev.firesteel.scaling.Bootstrap;
 import dev.firesteel.scaling.FitSettings;
+import dev.firesteel.scaling.ParametricFit;
 import dev.firesteel.scaling.ParametricLaw;
 import dev.firesteel.scaling.RunColumn;
 import dev.firesteel.scaling.RunTable;
@@ -106,6 +107,15 @@ public final class FitCommand implements Callable<Integer> {
   private long seed;
 
   @Option(
+      names = "--starts",
+      paramLabel = "N",
+      defaultValue = "4500",
+      description =
+          "Starts of the search of approach 3, spread over its grid; ${DEFAULT-VALUE}, the whole"
+              + " grid, by default.")
+  private int starts;
+
+  @Option(
       names = "--entropy",
       paramLabel = "NATS",
       description =
@@ -144,6 +154,10 @@ public final class FitCommand implements Callable<Integer> {
   public Integer call() {
     if (resamples < 0) {
       throw UserException.usage("--bootstrap must be at least 0, got " + resamples);
+    }
+    if (starts < 1 || starts > ParametricFit.GRID) {
+      throw UserException.usage(
+          "--starts must be from 1 to %d, got %d".formatted(ParametricFit.GRID, starts));
     }
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(new SparkConf());
     RunTableFile.Content all = RunTableFile.read(data, hadoop);
@@ -218,7 +232,7 @@ public final class FitCommand implements Callable<Integer> {
         fixed ? exponents.get(0) : standard.fixedAlpha(),
         fixed ? exponents.get(1) : standard.fixedBeta(),
         irreducible != null ? irreducible : entropy != null ? entropy : standard.fixedIrreducible(),
-        standard.gridStep(),
+        ParametricFit.GRID / starts,
         judged.isEmpty() ? null : judged());
   }
 

@@ -224,6 +224,8 @@ class FitCommandTest {
                 data.toString(),
                 "--bootstrap",
                 "20",
+                "--starts",
+                "150",
                 "--out",
                 folder.resolve("fit-" + data.getFileName()).toString()));
     all.addAll(List.of(more));

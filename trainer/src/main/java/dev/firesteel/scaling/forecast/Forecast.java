@@ -142,6 +142,9 @@ public record Forecast(
               "the budget is %.3g times the largest that was fitted: the interval holds if the law does",
               flops / largest));
     }
+    if (flops < fit.data().flops().low()) {
+      notes.add("the budget is below all that were fitted: the interval holds if the law does");
+    }
     double[] losses = losses(found, (double) parameters, (double) trained, fit.settings().seed());
     double loss = law.loss((double) parameters, (double) trained);
     return new Plan(

@@ -47,23 +47,19 @@ final class ShapeSearch {
   private ModelConfig find() {
     ModelConfig best = null;
     double least = Double.POSITIVE_INFINITY;
-    for (int layers = 1; layers <= MOST_LAYERS; layers++) {
-      int low = 1;
-      int high = MOST_HEADS;
-      while (low < high) { // The first number of heads that reaches N.
-        int middle = (low + high) / 2;
-        if (count.of(shape(layers, middle)) < target) {
-          low = middle + 1;
-        } else {
-          high = middle;
-        }
+    for (int groups = 1; groups <= MOST_HEADS; groups++) {
+      // N is linear in the number of layers: two counts give all.
+      long one = count.of(shape(1, groups));
+      long block = count.of(shape(2, groups)) - one;
+      if (best != null && one > target) {
+        break;
       }
-      for (int groups = Math.max(1, low - 1); groups <= low; groups++) {
-        ModelConfig shape = shape(layers, groups);
-        double badness = badness(shape);
+      int below = (int) Math.max(1, Math.min(MOST_LAYERS, 1 + (target - one) / block));
+      for (int layers = below; layers <= Math.min(MOST_LAYERS, below + 1); layers++) {
+        double badness = badness(shape(layers, groups), one + (layers - 1) * block);
         if (badness < least) {
           least = badness;
-          best = shape;
+          best = shape(layers, groups);
         }
       }
     }
@@ -80,9 +76,9 @@ final class ShapeSearch {
     return adjusted;
   }
 
-  private double badness(ModelConfig shape) {
+  private double badness(ModelConfig shape, long parameters) {
     double aspect = (double) base.width() / base.layers();
-    double size = Math.abs(Math.log(count.of(shape) / target));
+    double size = Math.abs(Math.log(parameters / target));
     return size
         + ASPECT_WEIGHT * Math.abs(Math.log((double) shape.width() / shape.layers() / aspect));
   }

@@ -167,6 +167,20 @@ class ForecastTest {
   }
 
   @Test
+  void budgetsOutsideOfTheRunsAreNoted() {
+    Forecast small =
+        Forecast.of(
+                fit(40), "fit.json", 2e13, base(), VOCABULARY, ParameterCount.NON_EMBEDDING, "x")
+            .forecast();
+    assertThat(small.notes()).anyMatch(note -> note.startsWith("the budget is below all"));
+    assertThat(small.counted()).isEqualTo("non_embedding");
+    Forecast inside =
+        Forecast.of(fit(40), "fit.json", 1e15, base(), VOCABULARY, ParameterCount.ALL, "x")
+            .forecast();
+    assertThat(inside.notes()).isEmpty();
+  }
+
+  @Test
   void aLossIsScoredByTheInterval() {
     Forecast forecast =
         Forecast.of(fit(40), "fit.json", 1e15, base(), VOCABULARY, ParameterCount.ALL, "x")
