@@ -300,12 +300,14 @@ public final class HuggingFaceConfig {
     }
     int sliding = 0;
     JsonNode kinds = json.path("layer_types");
-    for (int i = 0; i < layers; i++) {
-      boolean slides =
-          kinds.isArray()
-              ? kinds.path(i).asText().equals(SLIDING)
-              : i >= integer(json, "max_window_layers", QWEN_FULL_LAYERS);
-      sliding += slides ? 1 : 0;
+    if (kinds.isArray()) {
+      // Of the list, not of the layers, which a damaged file may give as billions.
+      for (int i = 0; i < Math.min(layers, kinds.size()); i++) {
+        sliding += kinds.path(i).asText().equals(SLIDING) ? 1 : 0;
+      }
+    } else {
+      int full = Math.max(0, integer(json, "max_window_layers", QWEN_FULL_LAYERS));
+      sliding = Math.max(0, layers - full);
     }
     if (sliding > 0 && sliding < layers) {
       throw UserException.usage(

@@ -197,6 +197,8 @@ class HuggingFaceConfigTest {
           {"model_type": "qwen2", "sliding_window": 8} | 0
           {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": true} | 0
           {"model_type": "qwen3", "sliding_window": 8, "use_sliding_window": true, "max_window_layers": 0} | 8
+          {"model_type": "qwen3", "sliding_window": 8, "use_sliding_window": true, "max_window_layers": 0, "num_hidden_layers": 2147483647} | 8
+          {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": true, "layer_types": [], "num_hidden_layers": 2147483647} | 0
           {"model_type": "llama", "sliding_window": 8} | 0
           """)
   void readsTheWindowOfAllLayers(String text, int window) throws JsonProcessingException {
