@@ -106,7 +106,9 @@ public final class TensorComparison {
     Map<String, StoredTensor> byName = new LinkedHashMap<>();
     for (StoredTensor tensor : set.tensors()) {
       int slash = tensor.file().lastIndexOf('/');
-      byName.put(tensor.file().substring(0, slash + 1) + tensor.name(), tensor);
+      String name = tensor.file().substring(0, slash + 1) + tensor.name();
+      // The files of an optimizer's ranks have arrays of the same names.
+      byName.put(byName.containsKey(name) ? tensor.file() + " " + tensor.name() : name, tensor);
     }
     return byName;
   }
