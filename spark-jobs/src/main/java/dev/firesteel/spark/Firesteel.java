@@ -5,8 +5,10 @@ import dev.firesteel.files.LocalNames;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
+import dev.firesteel.spark.cli.ExportCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
+import dev.firesteel.spark.cli.ImportCommand;
 import dev.firesteel.spark.cli.PipelineCommand;
 import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PpoCommand;
@@ -58,6 +60,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PipelineCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      ExportCommand.class,
+      ImportCommand.class,
       PlanCommand.class,
       DoctorCommand.class
     },
