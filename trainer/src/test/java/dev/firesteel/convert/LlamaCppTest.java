@@ -56,8 +56,7 @@ class LlamaCppTest {
   @TempDir private Path folder;
 
   private static ModelConfig gpt2(boolean bias, boolean tied) {
-    return TestModels.gpt2(
-        2, 32, 4, CONTEXT, 0, bias, ModelConfig.Activation.GELU_TANH, tied);
+    return TestModels.gpt2(2, 32, 4, CONTEXT, 0, bias, ModelConfig.Activation.GELU_TANH, tied);
   }
 
   private static ModelConfig llama(Architecture architecture, boolean tied) {
@@ -92,15 +91,13 @@ class LlamaCppTest {
     models.put(
         "llama-linear",
         llama(Architecture.LLAMA, false).toBuilder()
-            .ropeScaling(
-                new RopeScalingConfig(RopeScalingConfig.Type.LINEAR, 4, 0, 1, 4, 1, true))
+            .ropeScaling(new RopeScalingConfig(RopeScalingConfig.Type.LINEAR, 4, 0, 1, 4, 1, true))
             .build());
     models.put(
         "llama-llama3",
         llama(Architecture.LLAMA, false).toBuilder()
             .ropeTheta(10000)
-            .ropeScaling(
-                new RopeScalingConfig(RopeScalingConfig.Type.LLAMA3, 8, 32, 1, 4, 1, true))
+            .ropeScaling(new RopeScalingConfig(RopeScalingConfig.Type.LLAMA3, 8, 32, 1, 4, 1, true))
             .build());
     models.put("mistral", llama(Architecture.MISTRAL, false));
     models.put("qwen2-tied", llama(Architecture.QWEN2, true));

@@ -82,6 +82,8 @@ final class SavedModels {
   }
 
   private static boolean isPrintable(byte[] bytes) {
-    return new String(bytes, StandardCharsets.ISO_8859_1).chars().allMatch(c -> c >= ' ' && c < 127);
+    return new String(bytes, StandardCharsets.ISO_8859_1)
+        .chars()
+        .allMatch(c -> c >= ' ' && c < 127);
   }
 }

@@ -14,7 +14,9 @@ import java.util.Optional;
 /** Small tokenizers of each kind. */
 final class TextTokenizers {
   private static final List<String> MERGES =
-      List.of("Ġ t", "h e", "Ġt he", "i n", "Ġ a", "r e", "Ġa n", "Ġan d", "e r", "g h", "i gh", "igh t");
+      List.of(
+          "Ġ t", "h e", "Ġt he", "i n", "Ġ a", "r e", "Ġa n", "Ġan d", "e r", "g h", "i gh",
+          "igh t");
 
   private TextTokenizers() {}
 
@@ -53,11 +55,6 @@ final class TextTokenizers {
     }
     tokens.add(new Token(Tokenizer.END_OF_TEXT, Kind.CONTROL, 0));
     return VocabularyFormats.byteLevel(
-        tokens,
-        MERGES,
-        SplitPattern.GPT2,
-        Optional.empty(),
-        false,
-        "test");
+        tokens, MERGES, SplitPattern.GPT2, Optional.empty(), false, "test");
   }
 }

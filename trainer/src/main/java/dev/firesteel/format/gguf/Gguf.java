@@ -118,12 +118,9 @@ public final class Gguf {
         (key, value) -> {
           bytes.text(key);
           if (value.isArray()) {
-            bytes
-                .number(GgufValue.Type.ARRAY.ordinal())
-                .number(value.type().ordinal())
-                .number(value.count());
+            bytes.number(GgufValue.Type.ARRAY.id()).number(value.type().id()).number(value.count());
           } else {
-            bytes.number(value.type().ordinal());
+            bytes.number(value.type().id());
           }
           bytes.all(value.bytes());
         });

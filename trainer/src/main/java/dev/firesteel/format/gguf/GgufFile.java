@@ -325,13 +325,12 @@ public final class GgufFile implements AutoCloseable {
 
     private GgufValue.Type type(String key) throws IOException {
       int number = readInt("the type of " + key);
-      GgufValue.Type[] types = GgufValue.Type.values();
-      if (number < 0 || number >= types.length) {
-        throw wrong(
-            "has the unknown type %s as that of %s"
-                .formatted(Integer.toUnsignedString(number), key));
-      }
-      return types[number];
+      return GgufValue.Type.of(number)
+          .orElseThrow(
+              () ->
+                  wrong(
+                      "has the unknown type %s as that of %s"
+                          .formatted(Integer.toUnsignedString(number), key)));
     }
 
     private GgufValue elements(String key, GgufValue.Type type, boolean array, long count)

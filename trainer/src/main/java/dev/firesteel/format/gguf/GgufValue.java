@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A value of a GGUF file's metadata: a number, a boolean, a text, or an array of one of these. It
@@ -13,26 +15,38 @@ import java.util.Locale;
  * the file has bytes.
  */
 public final class GgufValue {
-  /** Types of values, in the order of the format's numbers for them. */
+  /** Types of values. */
   public enum Type {
-    UINT8(1),
-    INT8(1),
-    UINT16(2),
-    INT16(2),
-    UINT32(4),
-    INT32(4),
-    FLOAT32(4),
-    BOOL(1),
-    STRING(0),
-    ARRAY(0),
-    UINT64(8),
-    INT64(8),
-    FLOAT64(8);
+    UINT8(0, 1),
+    INT8(1, 1),
+    UINT16(2, 2),
+    INT16(3, 2),
+    UINT32(4, 4),
+    INT32(5, 4),
+    FLOAT32(6, 4),
+    BOOL(7, 1),
+    STRING(8, 0),
+    ARRAY(9, 0),
+    UINT64(10, 8),
+    INT64(11, 8),
+    FLOAT64(12, 8);
 
+    private final int id;
     private final int bytes;
 
-    Type(int bytes) {
+    Type(int id, int bytes) {
+      this.id = id;
       this.bytes = bytes;
+    }
+
+    /** The type with a number of the format; empty if there is none. */
+    static Optional<Type> of(int id) {
+      return Stream.of(values()).filter(type -> type.id == id).findFirst();
+    }
+
+    /** The number that files have for the type. */
+    int id() {
+      return id;
     }
 
     /** Bytes of one value, 0 if they vary. */

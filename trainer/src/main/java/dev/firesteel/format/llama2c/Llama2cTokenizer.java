@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -31,6 +32,11 @@ final class Llama2cTokenizer {
 
   /** Larger files are no tokenizers. */
   private static final long MOST_BYTES = 1 << 26;
+
+  private static final List<Token> BYTE_TOKENS =
+      IntStream.range(0, BYTES)
+          .mapToObj(b -> new Token(String.format(Locale.ROOT, "<0x%02X>", b), Kind.BYTE, 0))
+          .toList();
 
   private Llama2cTokenizer() {}
 

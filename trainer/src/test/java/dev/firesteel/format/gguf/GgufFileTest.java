@@ -169,8 +169,7 @@ class GgufFileTest {
     refuses(bytes -> bytes.putLong(entry + 13, 1L << 30), "is truncated: its tensor a has");
     refuses(bytes -> bytes.putInt(entry + 29, 4), "has the unknown type 4");
     refuses(bytes -> bytes.putInt(entry + 29, 12), "must have rows of whole blocks of 256");
-    refuses(
-        bytes -> bytes.putLong(entry + 33, 32), "must have the tensor a at byte 0 of its data");
+    refuses(bytes -> bytes.putLong(entry + 33, 32), "must have the tensor a at byte 0 of its data");
     refuses(bytes -> bytes.put(entry + 41 + 8, (byte) 'a'), "has the tensor a twice");
     refuses(
         bytes -> bytes.putLong(entry + 41 + 33, 0),

@@ -58,9 +58,7 @@ public final class Llama2cFiles {
       String text =
           id == 0
               ? "<unk>"
-              : id < 3
-                  ? "\n<s>\n"
-                  : id < 259 ? "<0x%02X>".formatted(id - 3) : WORDS.get(id - 259);
+              : id < 3 ? "\n<s>\n" : id < 259 ? "<0x%02X>".formatted(id - 3) : WORDS.get(id - 259);
       byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
       float score = id < 259 ? 0 : 259 - id;
       out.writeBytes(little(8).putFloat(score).putInt(utf8.length).array());
