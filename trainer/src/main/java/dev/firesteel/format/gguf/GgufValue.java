@@ -81,12 +81,16 @@ public final class GgufValue {
     if (value < 0 || value > 0xFFFF_FFFFL) {
       throw new IllegalArgumentException("gguf: a number must have 32 bits, got " + value);
     }
-    return new GgufValue(Type.UINT32, false, 1, little(4).putInt((int) value).array());
+    byte[] bytes = new byte[Integer.BYTES];
+    little(bytes).putInt((int) value);
+    return new GgufValue(Type.UINT32, false, 1, bytes);
   }
 
   /** A float. */
   public static GgufValue number(float value) {
-    return new GgufValue(Type.FLOAT32, false, 1, little(4).putFloat(value).array());
+    byte[] bytes = new byte[Float.BYTES];
+    little(bytes).putFloat(value);
+    return new GgufValue(Type.FLOAT32, false, 1, bytes);
   }
 
   /** A boolean. */
@@ -112,27 +116,28 @@ public final class GgufValue {
       encoded.add(utf8);
       size = Math.addExact(size, Math.addExact(Long.BYTES, utf8.length));
     }
-    ByteBuffer all = little(size);
+    byte[] bytes = new byte[size];
+    ByteBuffer all = little(bytes);
     encoded.forEach(utf8 -> all.putLong(utf8.length).put(utf8));
-    return new GgufValue(Type.STRING, array, values.size(), all.array());
+    return new GgufValue(Type.STRING, array, values.size(), bytes);
   }
 
   /** An array of floats. */
   public static GgufValue numbers(float[] values) {
-    ByteBuffer all = little(Math.multiplyExact(values.length, Float.BYTES));
-    all.asFloatBuffer().put(values);
-    return new GgufValue(Type.FLOAT32, true, values.length, all.array());
+    byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
+    little(bytes).asFloatBuffer().put(values);
+    return new GgufValue(Type.FLOAT32, true, values.length, bytes);
   }
 
   /** An array of integers of 32 bits. */
   public static GgufValue numbers(int[] values) {
-    ByteBuffer all = little(Math.multiplyExact(values.length, Integer.BYTES));
-    all.asIntBuffer().put(values);
-    return new GgufValue(Type.INT32, true, values.length, all.array());
+    byte[] bytes = new byte[Math.multiplyExact(values.length, Integer.BYTES)];
+    little(bytes).asIntBuffer().put(values);
+    return new GgufValue(Type.INT32, true, values.length, bytes);
   }
 
-  private static ByteBuffer little(int size) {
-    return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+  private static ByteBuffer little(byte... bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /** The type of the value, or of an array's elements. */
@@ -170,7 +175,7 @@ public final class GgufValue {
   }
 
   private ByteBuffer buffer() {
-    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    return little(bytes);
   }
 
   /** An integer or a boolean. */
