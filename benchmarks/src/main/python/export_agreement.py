@@ -49,6 +49,7 @@ def compare_reward(path, expected):
 
 
 def main():
+    torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     print(f"torch {torch.__version__}, transformers {transformers.__version__}\n")
     print("| directory | class | rope_theta read | largest difference of a logit or score | equal greedy texts |")

@@ -61,8 +61,16 @@ import org.apache.hadoop.fs.FileSystem;
 public final class ExportAgreement {
   private static final List<String> PROMPTS =
       List.of(
-          "Once upon a time", "the end", "A", "there was", "in 1984", "two  spaces", "x", "they'll",
-          "night", " the way");
+          "Once upon a time",
+          "the end",
+          "A",
+          "there was",
+          "in 1984",
+          "two  spaces",
+          "x",
+          "they'll",
+          "night",
+          " the way");
   private static final int TOKENS = 64;
   private static final int CONTEXT = 128;
 

@@ -25,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +52,10 @@ class LlamaCppTest {
           " the way");
   private static final int TOKENS = 64;
   private static final int CONTEXT = 128;
+
+  /** Logits that differ by less are equal to llama.cpp, whose GELU is a table of binary16. */
+  private static final double TIE = 2e-3;
+
   private static final long SECONDS = 90;
 
   @TempDir private Path folder;
@@ -131,18 +136,48 @@ class LlamaCppTest {
     List<JsonNode> theirs = llamaCpp(List.copyOf(ours.keySet()));
     assertThat(theirs).hasSameSizeAs(ours.keySet());
     int generated = 0;
+    int ties = 0;
     for (JsonNode line : theirs) {
       Path file = Path.of(line.path("file").asText());
       for (int i = 0; i < PROMPTS.size(); i++) {
         String what = file.getFileName() + ", \"" + PROMPTS.get(i) + "\"";
         assertThat(integers(line.path("ids").path(i))).as(what).isEqualTo(ids.get(file).get(i));
         Completion completion = ours.get(file).get(i);
-        assertThat(line.path("texts").path(i).asText()).as(what).isEqualTo(completion.text());
+        String text = line.path("texts").path(i).asText();
+        if (!text.equals(completion.text())) {
+          assertThat(gap(file, ids.get(file).get(i), completion, text))
+              .as("%s: \"%s\" instead of \"%s\"", what, text, completion.text())
+              .isLessThan(TIE);
+          ties++;
+        }
         generated += completion.tokens().size();
       }
     }
+    assertThat(ties).isLessThan(theirs.size() * PROMPTS.size() / 20);
     // Texts that end at once would prove little.
     assertThat(generated).isGreaterThan(theirs.size() * PROMPTS.size() * TOKENS * 3 / 4);
+  }
+
+  /** Between the two largest logits where a text departs from ours. */
+  private static double gap(Path file, int[] prompt, Completion ours, String theirs) {
+    Path directory = Path.of(file.toString().replaceFirst("\\.gguf$", ""));
+    try (Backend backend = SavedModels.backend();
+        SavedModel saved =
+            SavedModel.open(SavedModels.hadoop(directory), SavedModels.HADOOP, backend)) {
+      int same = 0;
+      int[] tokens = ours.tokens().stream().mapToInt(Integer::intValue).toArray();
+      while (same < tokens.length
+          && theirs.startsWith(saved.tokenizer().decode(Arrays.copyOf(tokens, same + 1)))) {
+        same++;
+      }
+      int[] ids = Arrays.copyOf(prompt, prompt.length + same);
+      System.arraycopy(tokens, 0, ids, prompt.length, same);
+      float[] logits = TestModels.logits(saved.model(), ids, 1, ids.length);
+      int rows = saved.model().config().vocabularySize();
+      float[] last = Arrays.copyOfRange(logits, (ids.length - 1) * rows, ids.length * rows);
+      Arrays.sort(last);
+      return last[rows - 1] - last[rows - 2];
+    }
   }
 
   private static List<Completion> complete(Backend backend, Path directory) {

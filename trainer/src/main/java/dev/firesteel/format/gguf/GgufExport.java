@@ -177,7 +177,20 @@ public final class GgufExport {
   }
 
   /** A tensor of one dimension in memory. */
-  private record Values(String name, float[] values) implements TensorSource {
+  private static final class Values implements TensorSource {
+    private final String name;
+    private final float[] values;
+
+    Values(String name, float[] values) {
+      this.name = name;
+      this.values = values;
+    }
+
+    @Override
+    public String name() {
+      return name;
+    }
+
     @Override
     public Shape shape() {
       return Shape.of(values.length);

@@ -199,40 +199,45 @@ final class GgufTokenizer {
     String model = file.text(PREFIX + "model").orElse("(none)");
     List<Token> tokens = tokens(file);
     String source = file + " (" + PREFIX + "tokens)";
-    switch (model) {
-      case "gpt2":
-        String pre = file.text(PREFIX + "pre").orElse("(none)");
-        SplitPattern split =
-            Optional.ofNullable(SPLITS.get(pre))
-                .orElseThrow(
-                    () ->
-                        UserException.usage(
-                            "%spre of %s must be one of %s, got %s: other splits into words are not supported"
-                                .formatted(
-                                    PREFIX,
-                                    file,
-                                    String.join(", ", new TreeSet<>(SPLITS.keySet())),
-                                    pre)));
-        return VocabularyFormats.byteLevel(
+    return switch (model) {
+      case "gpt2" -> {
+        SplitPattern split = split(file);
+        yield VocabularyFormats.byteLevel(
             tokens,
             file.texts(PREFIX + "merges").orElse(List.of()),
             split,
             split == SplitPattern.QWEN2 ? Optional.of("NFC") : Optional.empty(),
             split == SplitPattern.LLAMA3,
             source);
-      case "llama":
+      }
+      case "llama" -> {
         int begin = file.integer(PREFIX + "bos_token_id").orElse(-1);
         boolean begins = file.flag(PREFIX + "add_bos_token").orElse(true) && begin < tokens.size();
-        return VocabularyFormats.sentencePiece(
+        yield VocabularyFormats.sentencePiece(
             tokens,
             file.flag(PREFIX + "add_space_prefix").orElse(true),
             begins ? begin : -1,
             source);
-      default:
-        throw UserException.usage(
-            "%smodel of %s must be gpt2 or llama, got %s: other tokenizers are not supported"
-                .formatted(PREFIX, file, model));
-    }
+      }
+      default ->
+          throw UserException.usage(
+              "%smodel of %s must be gpt2 or llama, got %s: other tokenizers are not supported"
+                  .formatted(PREFIX, file, model));
+    };
+  }
+
+  private static SplitPattern split(GgufFile file) {
+    String name = file.text(PREFIX + "pre").orElse("(none)");
+    return Optional.ofNullable(SPLITS.get(name))
+        .orElseThrow(
+            () ->
+                UserException.usage(
+                    "%spre of %s must be one of %s, got %s: other splits into words are not supported"
+                        .formatted(
+                            PREFIX,
+                            file,
+                            String.join(", ", new TreeSet<>(SPLITS.keySet())),
+                            name)));
   }
 
   private static List<Token> tokens(GgufFile file) {
