@@ -121,7 +121,7 @@ final class Llama2cTokenizer {
       case END -> new Token("</s>", Kind.CONTROL, 0);
       default ->
           id < FIRST_BYTE + BYTES
-              ? new Token(String.format(Locale.ROOT, "<0x%02X>", id - FIRST_BYTE), Kind.BYTE, 0)
+              ? BYTE_TOKENS.get(id - FIRST_BYTE)
               : new Token(text.replace(' ', '\u2581'), Kind.NORMAL, score);
     };
   }
