@@ -172,7 +172,7 @@ class HostileFilesTest {
       int reach =
           random.nextInt(4) == 0
               ? bytes.length
-              : Math.min(bytes.length, 1 << 10 + random.nextInt(4));
+              : Math.min(bytes.length, 1 << (10 + random.nextInt(4)));
       int at = random.nextInt(Math.max(1, reach));
       ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
       long number = NUMBERS[random.nextInt(NUMBERS.length)];

@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.array.DType;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.checkpoint.AsyncCheckpoints;
 import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.CheckpointWriter;
+import dev.firesteel.collective.SingleProcess;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.RopeScalingConfig;
@@ -18,6 +20,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.format.gguf.GgmlType;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.format.huggingface.ModelTensors;
+import dev.firesteel.format.huggingface.PublishedModel;
 import dev.firesteel.format.llama2c.Llama2cFiles;
 import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.model.LanguageModel;
@@ -28,6 +31,7 @@ import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.NamePattern;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Projections;
+import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.SavedModel;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -36,8 +40,10 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -290,6 +296,58 @@ class ModelConversionTest {
         .hasMessageContaining(
             "model.layers.1.self_attn.v_proj.weight [4, 8] instead of [8, 8]; it");
     assertThat(folder.resolve("to")).doesNotExist();
+  }
+
+  /** Of a run that was killed while it wrote its second checkpoint. */
+  @Test
+  void exportsTheLastCompleteCheckpointOfARun() throws IOException {
+    Path run = folder.resolve("my-run");
+    RunDirectory directory = RunDirectory.at(SavedModels.hadoop(run), SavedModels.HADOOP);
+    ModelConfig config =
+        TestModels.llama(1, 8, 2, 1, 12, 16, TextTokenizers.bpe().vocabularySize());
+    try (LanguageModel model = Models.create(config, backend, 1);
+        AsyncCheckpoints checkpoints =
+            new AsyncCheckpoints(
+                directory.checkpoints(notices::add),
+                new SingleProcess(),
+                1,
+                false,
+                Duration.ofMinutes(1))) {
+      checkpoints.start(
+          3,
+          OptionalDouble.empty(),
+          writer ->
+              ModelDirectory.write(writer, model, TextTokenizers.bpe(), PublishedModel.SAMPLING));
+      checkpoints.finish();
+    }
+    Files.writeString(
+        run.resolve("metrics.jsonl"),
+        "{\"step\":3,\"tokens\":30,\"loss\":2.5}\n{\"step\":6,\"tokens\":60,\"loss\":1.5}\n{\"step");
+    Files.writeString(
+        run.resolve("run.json"),
+        "{\"name\":\"my-run\",\"metrics\":[{\"key\":\"loss\",\"label\":\"loss\",\"unit\":\"NATS\"}]}");
+    Path complete = run.resolve("checkpoints/step-00000003");
+    Path cut = Files.createDirectories(run.resolve("checkpoints/step-00000006"));
+    Files.copy(complete.resolve("config.json"), cut.resolve("config.json"));
+    Path to = folder.resolve("to");
+    export(run, to).toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
+    assertThat(to.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(complete.resolve("model.safetensors"));
+    assertThat(Files.readString(to.resolve("README.md")))
+        .contains("# my-run\n", "| run | my-run, step-00000003 |", "## Measured at step 3\n")
+        .contains("| tokens trained on | 30 |\n| loss | 2.50000 |");
+    export(run, folder.resolve("files")).toGguf(GgmlType.F16);
+    assertThat(names(folder.resolve("files"))).containsExactly("my-run-4.8K-v1.0-F16.gguf");
+    assertThat(notices).anyMatch(line -> line.contains("step-00000006"));
+
+    // A checkpoint that was changed is refused.
+    Path weights = complete.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(weights, bytes);
+    assertThatThrownBy(() -> export(run, folder.resolve("x.gguf")).toGguf(GgmlType.F32))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("model.safetensors is damaged");
   }
 
   @Test
