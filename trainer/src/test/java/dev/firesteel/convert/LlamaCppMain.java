@@ -31,7 +31,7 @@ final class LlamaCppMain {
     try {
       complete(args);
     } catch (IOException | RuntimeException | Error e) {
-      e.printStackTrace();
+      System.err.println(e);
       Runtime.getRuntime().halt(1); // threads of llama.cpp never end
     }
     Runtime.getRuntime().halt(0);

@@ -50,7 +50,7 @@ final class TextTokenizers {
       tokens.add(new Token(BpeTokenizer.inByteAlphabet((byte) b), Kind.NORMAL, 0));
     }
     for (String merge : MERGES) {
-      String[] pair = merge.split(" ");
+      String[] pair = merge.split(" ", -1);
       tokens.add(new Token(pair[0] + pair[1], Kind.NORMAL, 0));
     }
     tokens.add(new Token(Tokenizer.END_OF_TEXT, Kind.CONTROL, 0));

@@ -1,6 +1,5 @@
 package dev.firesteel.format.llama2c;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -8,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 
 /** Files as llama2.c's {@code export.py} and {@code tokenizer.py} write them. */
@@ -52,22 +52,19 @@ public final class Llama2cFiles {
 
   /** A tokenizer of all bytes and a few words, of which longer ones are merged first. */
   public static Path tokenizer(Path file) throws IOException {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    out.writeBytes(little(4).putInt(6).array());
+    ByteBuffer out = ByteBuffer.allocate(1 << 14).order(ByteOrder.LITTLE_ENDIAN).putInt(6);
     for (int id = 0; id < TOKENS; id++) {
       String text =
           id == 0
               ? "<unk>"
-              : id < 3 ? "\n<s>\n" : id < 259 ? "<0x%02X>".formatted(id - 3) : WORDS.get(id - 259);
+              : id < 3
+                  ? "\n<s>\n"
+                  : id < 259 ? String.format(Locale.ROOT, "<0x%02X>", id - 3) : WORDS.get(id - 259);
       byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
-      float score = id < 259 ? 0 : 259 - id;
-      out.writeBytes(little(8).putFloat(score).putInt(utf8.length).array());
-      out.writeBytes(utf8);
+      out.putFloat(id < 259 ? 0 : 259 - id).putInt(utf8.length).put(utf8);
     }
-    return Files.write(file, out.toByteArray());
-  }
-
-  private static ByteBuffer little(int size) {
-    return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] bytes = new byte[out.position()];
+    out.flip().get(bytes);
+    return Files.write(file, bytes);
   }
 }
