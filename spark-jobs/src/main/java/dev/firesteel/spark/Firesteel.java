@@ -5,10 +5,12 @@ import dev.firesteel.files.LocalNames;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
+import dev.firesteel.spark.cli.ExportCommand;
 import dev.firesteel.spark.cli.FitCommand;
 import dev.firesteel.spark.cli.ForecastCommand;
 import dev.firesteel.spark.cli.GenerateCommand;
 import dev.firesteel.spark.cli.GrpoCommand;
+import dev.firesteel.spark.cli.ImportCommand;
 import dev.firesteel.spark.cli.InspectCommand;
 import dev.firesteel.spark.cli.PipelineCommand;
 import dev.firesteel.spark.cli.PlanCommand;
@@ -66,6 +68,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       EvalCommand.class,
       GenerateCommand.class,
       InspectCommand.class,
+      ExportCommand.class,
+      ImportCommand.class,
       PlanCommand.class,
       DoctorCommand.class
     },

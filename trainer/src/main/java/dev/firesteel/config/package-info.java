@@ -6,7 +6,7 @@
  * dev.firesteel.config.Setting}); {@link dev.firesteel.config.ConfigLoader} reads, validates and
  * writes configurations.
  *
- * <p>Uses {@code backend}, {@code collective}, {@code error}, {@code example}, {@code loss},
- * {@code nn}, {@code rl}, {@code tokenizer}.
+ * <p>Uses {@code backend}, {@code collective}, {@code error}, {@code example}, {@code loss}, {@code
+ * nn}, {@code rl}, {@code tokenizer}.
  */
 package dev.firesteel.config;

@@ -3,7 +3,7 @@
  * access by memory mapping, in an order that is a function of the sample's number. Files are named
  * by Hadoop paths, so they may be on any of its file systems.
  *
- * <p>Uses {@code config}, {@code error}, {@code example}, {@code files}, {@code tensor},
- * {@code tokenizer}.
+ * <p>Uses {@code config}, {@code error}, {@code example}, {@code files}, {@code tensor}, {@code
+ * tokenizer}.
  */
 package dev.firesteel.data;

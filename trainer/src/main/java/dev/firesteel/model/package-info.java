@@ -4,7 +4,7 @@
  * checkpoints. {@link dev.firesteel.model.LogProbs} computes the log-probabilities that a model
  * gives to tokens.
  *
- * <p>Uses {@code array}, {@code backend}, {@code config}, {@code error}, {@code nn},
- * {@code tensor}.
+ * <p>Uses {@code array}, {@code backend}, {@code config}, {@code error}, {@code nn}, {@code
+ * tensor}.
  */
 package dev.firesteel.model;

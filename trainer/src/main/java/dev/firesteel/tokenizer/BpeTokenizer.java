@@ -181,6 +181,15 @@ public final class BpeTokenizer implements Tokenizer {
         + vocabulary.token(mergeList.right()[rank]);
   }
 
+  /** Bytes as a token of a byte-level vocabulary: each as its character of GPT-2's alphabet. */
+  public static String inByteAlphabet(byte... bytes) {
+    StringBuilder token = new StringBuilder(bytes.length);
+    for (byte b : bytes) {
+      token.append(ByteAlphabet.toChar(b & 0xFF));
+    }
+    return token.toString();
+  }
+
   @Override
   public int[] encode(String text) {
     return encode(text, false);
@@ -262,11 +271,7 @@ public final class BpeTokenizer implements Tokenizer {
   private int[] encodeWord(String text, int start, int end) {
     byte[] bytes = Utf8.encode(text, start, end);
     if (ignoreMerges) {
-      StringBuilder token = new StringBuilder(bytes.length);
-      for (byte b : bytes) {
-        token.append(ByteAlphabet.toChar(b & 0xFF));
-      }
-      OptionalInt whole = vocabulary.id(token.toString());
+      OptionalInt whole = vocabulary.id(inByteAlphabet(bytes));
       if (whole.isPresent() && !vocabulary.isSpecial(whole.getAsInt())) {
         return new int[] {whole.getAsInt()};
       }

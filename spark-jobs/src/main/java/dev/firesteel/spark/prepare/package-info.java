@@ -1,8 +1,8 @@
 /**
  * Text to token shards.
  *
- * <p>Uses {@code chat}, {@code config}, {@code data}, {@code error}, {@code example},
- * {@code files}, {@code format.huggingface}, {@code spark.process}, {@code tales},
- * {@code tokenizer}, {@code train}.
+ * <p>Uses {@code chat}, {@code config}, {@code data}, {@code error}, {@code example}, {@code
+ * files}, {@code format.huggingface}, {@code spark.process}, {@code tales}, {@code tokenizer},
+ * {@code train}.
  */
 package dev.firesteel.spark.prepare;

@@ -23,6 +23,7 @@ import dev.firesteel.nn.Lora;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.nn.Projections;
 import dev.firesteel.nn.Segment;
+import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -103,22 +104,75 @@ public final class ModelDirectory {
       throws IOException {
     ModelTensors.write(writer, tensors(model, weights), dtype, ModelTensors.MAX_FILE_BYTES);
     OtherParameters.write(writer, model, weights);
-    ObjectNode config = HuggingFaceConfig.write(model.config(), dtype);
-    putTokenIds(config, tokenizer);
+    writeTexts(
+        writer,
+        model.config(),
+        model.parameters().contains(ScoredModel.REWARD_HEAD + ".weight"),
+        dtype,
+        tokenizer,
+        DocumentTokens.of(tokenizer),
+        template.isPresent()
+            ? ChatTokens.of(template.get(), tokenizer).endTokens()
+            : DocumentTokens.of(tokenizer).ends(),
+        template,
+        sampling);
+  }
+
+  /**
+   * Writes a model that is published: without heads and adapters beside its weights, which are read
+   * one at a time.
+   *
+   * @param maxFileBytes of tensors in one file
+   * @throws UserException naming the tensor and the value, if a weight is too large for the type
+   */
+  public static void write(
+      CheckpointWriter writer, PublishedModel model, FloatType dtype, long maxFileBytes)
+      throws IOException {
+    ModelTensors.write(writer, model.tensors(), dtype, maxFileBytes);
+    writeTexts(
+        writer,
+        model.config(),
+        model.reward(),
+        dtype,
+        model.tokenizer(),
+        model.documents(),
+        model.documents().ends(),
+        model.template(),
+        model.sampling());
+  }
+
+  /**
+   * All files but the weights.
+   *
+   * @param ends tokens at which generation ends
+   */
+  private static void writeTexts(
+      CheckpointWriter writer,
+      ModelConfig model,
+      boolean reward,
+      FloatType dtype,
+      Tokenizer tokenizer,
+      DocumentTokens documents,
+      Set<Integer> ends,
+      Optional<ChatTemplate> template,
+      SampleConfig sampling)
+      throws IOException {
+    ObjectNode config = HuggingFaceConfig.write(model, dtype);
+    putTokenIds(config, tokenizer, documents);
     OptionalInt padding = tokenizer.endOfText();
-    if (model.parameters().contains(ScoredModel.REWARD_HEAD + ".weight")) {
+    if (reward) {
       HuggingFaceConfig.makeClassifier(config, tokenizer);
       // The score is that of the last token that is not padding: the end token must not be it.
       padding = HuggingFaceConfig.padding(tokenizer);
     }
     writer.write(CONFIG, json(config));
     writer.write(TokenizerFiles.TOKENIZER, tokenizer.toJson());
-    ObjectNode ofTokenizer = tokenizerConfig(tokenizer, padding, model.config().contextLength());
-    ObjectNode ofGeneration = generationConfig(tokenizer, sampling);
+    ObjectNode ofTokenizer = tokenizerConfig(tokenizer, documents, padding, model.contextLength());
+    ObjectNode ofGeneration = generationConfig(tokenizer, documents, sampling);
     if (template.isPresent()) {
       ChatTemplateFiles.write(writer, ofTokenizer, template.get());
-      ArrayNode ends = ofGeneration.putArray("eos_token_id");
-      ChatTokens.of(template.get(), tokenizer).endTokens().stream().sorted().forEach(ends::add);
+      ArrayNode list = ofGeneration.putArray("eos_token_id");
+      ends.stream().sorted().forEach(list::add);
     }
     writer.write(TokenizerFiles.TOKENIZER_CONFIG, json(ofTokenizer));
     writer.write(TokenizerFiles.GENERATION_CONFIG, json(ofGeneration));
@@ -218,7 +272,7 @@ public final class ModelDirectory {
   }
 
   /** Without its heads a language model computes the same. */
-  private static void ignoreHeads(FileSystem fs, Path directory, Consumer<String> notices) {
+  static void ignoreHeads(FileSystem fs, Path directory, Consumer<String> notices) {
     try {
       List<String> heads =
           OtherParameters.names(fs, directory).stream()
@@ -318,7 +372,8 @@ public final class ModelDirectory {
             "Ignored in %s: %s, the head of a reward model"
                 .formatted(directory, PublishedNames.REWARD_HEAD));
       }
-      String ignored = ignored(directory, tensors, more, wanted.get(0), names, tied);
+      String ignored =
+          ignored(directory, tensors, more, HuggingFaceNames.tensors(model).get(0), names, tied);
       for (ParameterTensor tensor : wanted) {
         tensor.load(tensors, names.stored(tensor.name()));
       }
@@ -337,11 +392,11 @@ public final class ModelDirectory {
    * @param tied whether the directory's head is tied to its embedding
    * @throws UserException that names the first one that may be a weight
    */
-  private static String ignored(
+  static String ignored(
       Path directory,
       ModelTensors tensors,
       Set<String> more,
-      ParameterTensor embedding,
+      HuggingFaceTensor embedding,
       PublishedNames names,
       boolean tied)
       throws IOException {
@@ -424,7 +479,7 @@ public final class ModelDirectory {
     }
   }
 
-  private static List<ParameterTensor> tensors(LanguageModel model, Segment weights) {
+  static List<ParameterTensor> tensors(LanguageModel model, Segment weights) {
     return HuggingFaceNames.tensors(model).stream()
         .map((HuggingFaceTensor tensor) -> new ParameterTensor(tensor, weights))
         .toList();
@@ -447,25 +502,21 @@ public final class ModelDirectory {
   }
 
   private static ObjectNode tokenizerConfig(
-      Tokenizer tokenizer, OptionalInt padding, int contextLength) {
+      Tokenizer tokenizer, DocumentTokens documents, OptionalInt padding, int contextLength) {
     ObjectNode json = Safetensors.JSON.createObjectNode();
     json.put("tokenizer_class", "PreTrainedTokenizerFast");
     json.put("model_max_length", contextLength);
     json.put("clean_up_tokenization_spaces", false);
-    tokenizer
-        .endOfText()
-        .ifPresent(
-            id -> {
-              String token = tokenizer.token(id);
-              json.put("bos_token", token).put("eos_token", token);
-            });
+    documents.start().ifPresent(id -> json.put("bos_token", tokenizer.token(id)));
+    tokenizer.endOfText().ifPresent(id -> json.put("eos_token", tokenizer.token(id)));
     padding.ifPresent(id -> json.put("pad_token", tokenizer.token(id)));
     return json;
   }
 
-  private static ObjectNode generationConfig(Tokenizer tokenizer, SampleConfig sampling) {
+  private static ObjectNode generationConfig(
+      Tokenizer tokenizer, DocumentTokens documents, SampleConfig sampling) {
     ObjectNode json = Safetensors.JSON.createObjectNode();
-    putTokenIds(json, tokenizer);
+    putTokenIds(json, tokenizer, documents);
     json.put("do_sample", sampling.temperature() > 0);
     if (sampling.temperature() > 0) {
       json.put("temperature", sampling.temperature());
@@ -476,12 +527,16 @@ public final class ModelDirectory {
     return json;
   }
 
-  /** Documents are separated by one token, which is therefore bos, eos and padding. */
-  private static void putTokenIds(ObjectNode json, Tokenizer tokenizer) {
-    tokenizer
-        .endOfText()
-        .ifPresent(
-            id -> json.put("bos_token_id", id).put("eos_token_id", id).put("pad_token_id", id));
+  /** One token may separate documents: it is then bos, eos and padding. */
+  private static void putTokenIds(ObjectNode json, Tokenizer tokenizer, DocumentTokens documents) {
+    documents.start().ifPresent(id -> json.put("bos_token_id", id));
+    if (documents.ends().size() == 1) {
+      json.put("eos_token_id", documents.ends().iterator().next());
+    } else if (!documents.ends().isEmpty()) {
+      ArrayNode ends = json.putArray("eos_token_id");
+      documents.ends().stream().sorted().forEach(ends::add);
+    }
+    tokenizer.endOfText().ifPresent(id -> json.put("pad_token_id", id));
   }
 
   private static String json(JsonNode tree) throws JsonProcessingException {

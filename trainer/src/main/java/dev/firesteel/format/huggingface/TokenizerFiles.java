@@ -3,6 +3,7 @@ package dev.firesteel.format.huggingface;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.firesteel.config.SampleConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.safetensors.Safetensors;
@@ -107,6 +108,24 @@ public final class TokenizerFiles {
     return new DocumentTokens(
         Stream.concat(starts.stream(), ends.stream()).mapToInt(Integer::intValue).findFirst(),
         ends);
+  }
+
+  /**
+   * How a model is sampled by default, as {@code generation_config.json} says it; {@link
+   * PublishedModel#SAMPLING} where it says nothing.
+   */
+  static SampleConfig sampling(FileSystem fs, Path directory) {
+    JsonNode json = json(fs, directory, GENERATION_CONFIG);
+    SampleConfig usual = PublishedModel.SAMPLING;
+    double temperature = json.path("temperature").asDouble(usual.temperature());
+    double topP = json.path("top_p").asDouble(usual.topP());
+    return new SampleConfig(
+        "",
+        0,
+        Math.max(0, json.path("max_new_tokens").asInt(usual.maxTokens())),
+        json.path("do_sample").asBoolean(true) && temperature >= 0 ? temperature : 0,
+        Math.max(0, json.path("top_k").asInt(usual.topK())),
+        topP > 0 && topP <= 1 ? topP : usual.topP());
   }
 
   /** A token by its text, which is either the value itself or its {@code content}. */

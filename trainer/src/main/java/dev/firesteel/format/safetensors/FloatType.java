@@ -32,13 +32,13 @@ public enum FloatType {
    * Whether a value can be written: its rounded value is finite, or it is an infinity or NaN
    * itself. Rounding to nearest reaches infinity from half a unit above the largest value.
    */
-  boolean holds(float value) {
+  public boolean holds(float value) {
     double halfUnit = Math.scalb(1.0, Math.getExponent(largest) - fractionBits - 1);
     return this == F32 || !(Math.abs(value) >= largest + halfUnit) || !Float.isFinite(value);
   }
 
   /** The bits of the nearest bfloat16, ties to even; a NaN stays one. */
-  static short toBfloat(float value) {
+  public static short toBfloat(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (Float.isNaN(value)) {
       return (short) ((bits >>> 16) | 0x40); // quiet: its lower bits may be all that made it a NaN
@@ -47,7 +47,7 @@ public enum FloatType {
   }
 
   /** The bits of the nearest binary16, ties to even; a NaN stays one. */
-  static short toHalf(float value) {
+  public static short toHalf(float value) {
     int bits = Float.floatToRawIntBits(value);
     int sign = (bits >>> 16) & 0x8000;
     int magnitude = bits & 0x7fffffff;

@@ -199,7 +199,7 @@ public final class Safetensors {
   }
 
   /** The value of an IEEE 754 binary16; a NaN keeps its payload. */
-  static float fromHalf(short half) {
+  public static float fromHalf(short half) {
     int sign = (half & 0x8000) << 16;
     int exponent = half >> 10 & 0x1f;
     int fraction = half & 0x3ff;
@@ -211,7 +211,7 @@ public final class Safetensors {
   }
 
   /** The value of a bfloat16: the upper half of a float. */
-  static float fromBfloat(short bfloat) {
+  public static float fromBfloat(short bfloat) {
     return Float.intBitsToFloat(bfloat << 16);
   }
 

@@ -7,9 +7,9 @@ import dev.firesteel.scaling.ScalingFit;
 import dev.firesteel.scaling.ScalingFit.Allocated;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.DoubleFunction;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.DoubleFunction;
 
 /** A fit as lines of text, for the terminal. */
 public final class FitText {
@@ -149,8 +149,7 @@ public final class FitText {
     return withInterval(constant, value -> text("%.4f", value));
   }
 
-  private static String withInterval(
-      FitDocument.Constant constant, DoubleFunction<String> number) {
+  private static String withInterval(FitDocument.Constant constant, DoubleFunction<String> number) {
     if (constant.value() == null) {
       return "undetermined";
     }
