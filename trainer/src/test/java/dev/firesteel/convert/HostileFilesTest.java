@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,6 +59,7 @@ class HostileFilesTest {
   };
 
   @TempDir private Path folder;
+  private final FileSystem fs = SavedModels.fs();
 
   /** Opens a file and reads all that is in it. */
   private interface Reader {
@@ -91,10 +93,7 @@ class HostileFilesTest {
         }
       }
     }
-    check(
-        CASES,
-        files,
-        file -> GgufSource.open(SavedModels.fs(), SavedModels.hadoop(file), notice -> {}));
+    check(CASES, files, file -> GgufSource.open(fs, SavedModels.hadoop(file), notice -> {}));
   }
 
   @Test
@@ -107,17 +106,12 @@ class HostileFilesTest {
       }
     }
     org.apache.hadoop.fs.Path beside = SavedModels.hadoop(tokenizer);
-    check(
-        CASES / 2,
-        files,
-        file -> Llama2cSource.open(SavedModels.fs(), SavedModels.hadoop(file), beside));
+    check(CASES / 2, files, file -> Llama2cSource.open(fs, SavedModels.hadoop(file), beside));
     Path model = Files.write(folder.resolve("whole.bin"), files.get(0));
     check(
         CASES / 2,
         List.of(Files.readAllBytes(tokenizer)),
-        file ->
-            Llama2cSource.open(
-                SavedModels.fs(), SavedModels.hadoop(model), SavedModels.hadoop(file)));
+        file -> Llama2cSource.open(fs, SavedModels.hadoop(model), SavedModels.hadoop(file)));
   }
 
   /** The same file with the first letter of keys changed. */
@@ -158,7 +152,9 @@ class HostileFilesTest {
         throw new AssertionError("case %d of seed %d, kept as %s".formatted(i, SEED, kept), e);
       }
       long allocated = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
-      assertThat(allocated).as("bytes allocated by case %d", i).isLessThan(MOST_BYTES);
+      if (allocated >= MOST_BYTES) {
+        assertThat(allocated).as("bytes allocated by case %d", i).isLessThan(MOST_BYTES);
+      }
     }
     assertThat(refused).isGreaterThan(cases / 10);
     assertThat(read).isGreaterThan(cases / 100);

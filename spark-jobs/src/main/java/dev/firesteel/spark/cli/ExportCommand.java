@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  ./firesteel export runs/quickstart --to hf --out published/quickstart",
-      "  ./firesteel export runs/quickstart --to hf --type bf16 --shard-size 2GB --license apache-2.0",
+      "  ./firesteel export runs/quickstart --to hf --type bf16 --shard-size 2GB",
       "  ./firesteel export runs/quickstart --to gguf --type q8_0",
       "  ./firesteel export runs/quickstart/checkpoints/step-00000100 --to gguf \\",
       "      --out s3a://models/quickstart.gguf"
