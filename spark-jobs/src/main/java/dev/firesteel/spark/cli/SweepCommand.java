@@ -18,8 +18,8 @@ import dev.firesteel.sweep.SweepPlan;
 import dev.firesteel.sweep.SweepProgress;
 import dev.firesteel.sweep.SweepRun;
 import dev.firesteel.sweep.SweepTable;
-import java.io.Console;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,6 +27,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Scanner;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -139,16 +140,17 @@ public final class SweepCommand implements Callable<Integer> {
 
   /** Asks on a terminal, if there is much to train. */
   private boolean wanted(SweepPlan plan, int parallel, PrintWriter out) {
-    Console console = System.console();
-    if (yes
-        || !Training.onTerminal()
-        || console == null
-        || !(plan.secondsLeft(parallel) > ASK_ABOVE_SECONDS)) {
+    if (yes || !Training.onTerminal() || !(plan.secondsLeft(parallel) > ASK_ABOVE_SECONDS)) {
       return true;
     }
+    out.print("Train them? [y/N] ");
     out.flush();
-    String answer = console.readLine("Train them? [y/N] ");
-    return answer != null && answer.strip().toLowerCase(Locale.ROOT).startsWith("y");
+    Scanner input = new Scanner(System.in, Charset.defaultCharset());
+    if (input.hasNextLine() && input.nextLine().strip().toLowerCase(Locale.ROOT).startsWith("y")) {
+      return true;
+    }
+    out.println("Nothing is trained; --yes trains without asking");
+    return false;
   }
 
   private static int run(SparkSession spark, SweepPlan plan, PrintWriter out) {

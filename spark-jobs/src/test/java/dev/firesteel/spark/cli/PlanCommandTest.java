@@ -168,7 +168,7 @@ class PlanCommandTest {
                             + " GiB in use\\), an executor has 4\\.00 GiB: submit with"
                             + " --executor-memory \\d+m, or with compute.recompute=block"));
     TrainerProcess larger = TrainerProcess.of(cluster.set("spark.executor.memory", "16g"));
-    assertThat(larger.warning(plan, config, 50257)).isEmpty();
+    assertThat(larger.warning(plan, config, 50257, StageInputs.NONE)).isEmpty();
     TrainerProcess embedded = TrainerProcess.of(new SparkConf(false));
     assertThat(embedded.heapBytes()).isEqualTo(Runtime.getRuntime().maxMemory());
   }
