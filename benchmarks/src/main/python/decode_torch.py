@@ -1,13 +1,14 @@
-"""Greedy decoding of the 124M shape by transformers on libtorch, for the side by side of DecodeBenchmark.
+"""Greedy decoding by transformers on libtorch, for the side by side of DecodeBenchmark.
 
-CPU time of the calling thread for each step after the prompts, with one thread, which other programs on the machine
-disturb less than the wall clock: the column "CPU ms of the caller" of DecodeBenchmark with threads=1.
+For each step after the prompts the CPU time of the calling thread, which other programs on the machine disturb less than
+the wall clock (with one thread, the column "CPU ms of the caller" of DecodeBenchmark), the wall clock, and tokens per second.
 
-    OMP_NUM_THREADS=1 python3 benchmarks/src/main/python/decode_torch.py TOKENS ROUNDS BATCH...
+    OMP_NUM_THREADS=1 python3 benchmarks/src/main/python/decode_torch.py TOKENS ROUNDS SHAPE BATCH...
 
-Needs torch and transformers. Weights are random, of GPT-2's shape with a context of 256.
+SHAPE is 124M or 13.9M; OMP_NUM_THREADS is the number of threads. Needs torch and transformers. Weights are random.
 """
 
+import os
 import statistics
 import sys
 import time
@@ -16,6 +17,10 @@ import torch
 import transformers
 
 PROMPT = 32
+SHAPES = {
+    "124M": {},
+    "13.9M": {"vocab_size": 8192, "n_embd": 384, "n_layer": 6, "n_head": 6},
+}
 
 
 def measure(model, batch, tokens, rounds):
@@ -36,16 +41,19 @@ def measure(model, batch, tokens, rounds):
 
 def main():
     tokens, rounds = int(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.manual_seed(1)
     print("torch", torch.__version__, "transformers", transformers.__version__)
-    config = transformers.GPT2Config(n_positions=256)
+    config = transformers.GPT2Config(n_positions=256, **SHAPES[sys.argv[3]])
     for dtype in (torch.float32, torch.bfloat16):
         model = transformers.GPT2LMHeadModel(config).to(dtype).eval()
         with torch.inference_mode():
-            for batch in map(int, sys.argv[3:]):
+            for batch in map(int, sys.argv[4:]):
                 thread, wall = measure(model, batch, tokens, rounds)
-                print(f"{dtype} batch {batch}: {1e3 * thread:.2f} CPU ms a step, {1e3 * wall:.2f} ms")
+                print(
+                    f"{dtype} batch {batch}: {1e3 * thread:.2f} CPU ms a step, {1e3 * wall:.2f} ms,"
+                    f" {batch / wall:.1f} tokens/s"
+                )
 
 
 if __name__ == "__main__":

@@ -63,6 +63,11 @@ public final class Inspections {
               source -> source.endsWith(".safetensors"),
               ModelInspection::inspectFile,
               ModelInspection::openFile),
+          new Kind(
+              "GGUF file",
+              source -> source.endsWith(".gguf"),
+              ModelInspection::inspectGguf,
+              ModelInspection::openGguf),
           new Kind("token shard", DataInspection::isShard, DataInspection::inspectShard, null),
           new Kind(
               "tokenizer", TokenizerInspection::isTokenizer, TokenizerInspection::inspect, null));
@@ -97,7 +102,7 @@ public final class Inspections {
     Kind kind = kind(source);
     if (kind.tensors() == null) {
       throw UserException.usage(
-          "%s must be a model or a file of tensors, got %s: name a checkpoint, a model directory or a safetensors file"
+          "%s must be a model or a file of tensors, got %s: name a checkpoint, a model directory, a safetensors or a GGUF file"
               .formatted(path, kind.name()));
     }
     TensorSet set = new TensorSet();

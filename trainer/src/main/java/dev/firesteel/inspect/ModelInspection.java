@@ -58,14 +58,30 @@ final class ModelInspection {
   static void inspectFile(Source source, Inspection into) throws IOException {
     try (TensorSet set = new TensorSet()) {
       openFile(source, set);
-      into.fact("bytes", source.bytes());
-      putMetadata(set, into);
-      set.describe(into);
+      describeFile(source, set, into);
     }
   }
 
   static void openFile(Source source, TensorSet into) throws IOException {
     into.addSafetensors(source.fs(), source.path(), source.path().getName());
+  }
+
+  static void inspectGguf(Source source, Inspection into) throws IOException {
+    try (TensorSet set = new TensorSet()) {
+      openGguf(source, set);
+      describeFile(source, set, into);
+    }
+  }
+
+  private static void describeFile(Source source, TensorSet set, Inspection into)
+      throws IOException {
+    into.fact("bytes", source.bytes());
+    putMetadata(set, into);
+    set.describe(into);
+  }
+
+  static void openGguf(Source source, TensorSet into) throws IOException {
+    into.addGguf(source.fs(), source.path(), source.path().getName());
   }
 
   /** What the model's own files say; those of optimizers say how their arrays were cut. */

@@ -1,12 +1,15 @@
 package dev.firesteel.inspect;
 
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.gguf.GgufFile;
+import dev.firesteel.format.gguf.GgufTensor;
 import dev.firesteel.format.safetensors.SafetensorsFile;
 import dev.firesteel.format.safetensors.TensorInfo;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +48,31 @@ final class TensorSet implements AutoCloseable {
               info.dtype(),
               info.shape(),
               SafetensorsFile.isFloat(info) ? elements : null));
+    }
+  }
+
+  /**
+   * Adds the tensors of a GGUF file.
+   *
+   * @param name how the file is called in tables
+   * @throws UserException if it is malformed
+   */
+  void addGguf(FileSystem fs, Path path, String name) throws IOException {
+    GgufFile file = GgufFile.open(fs, path);
+    files.add(file::close);
+    Map<String, String> said = new LinkedHashMap<>();
+    file.metadata().forEach((key, value) -> said.put(key, value.toString()));
+    metadata.put(name, said);
+    for (GgufTensor tensor : file.tensors().values()) {
+      StoredTensor.Elements elements =
+          (from, into, count) -> file.read(tensor.name(), from, into, count);
+      tensors.add(
+          new StoredTensor(
+              name,
+              tensor.name(),
+              tensor.type().toString(),
+              tensor.shape(),
+              GgufFile.isReadable(tensor) ? elements : null));
     }
   }
 

@@ -3,7 +3,8 @@
  * attends to. {@link dev.firesteel.inspect.Inspections} has the list of the kinds of files.
  *
  * <p>Uses {@code array}, {@code checkpoint}, {@code config}, {@code data}, {@code error}, {@code
- * example}, {@code files}, {@code format.huggingface}, {@code format.safetensors}, {@code
- * generate}, {@code model}, {@code run}, {@code tokenizer}, {@code train}.
+ * example}, {@code files}, {@code format.gguf}, {@code format.huggingface}, {@code
+ * format.safetensors}, {@code generate}, {@code model}, {@code run}, {@code tokenizer}, {@code
+ * train}.
  */
 package dev.firesteel.inspect;

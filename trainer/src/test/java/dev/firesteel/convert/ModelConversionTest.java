@@ -23,6 +23,8 @@ import dev.firesteel.format.huggingface.ModelTensors;
 import dev.firesteel.format.huggingface.PublishedModel;
 import dev.firesteel.format.llama2c.Llama2cFiles;
 import dev.firesteel.format.safetensors.FloatType;
+import dev.firesteel.inspect.Inspection;
+import dev.firesteel.inspect.Inspections;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.model.Models;
 import dev.firesteel.model.ScoredModel;
@@ -112,6 +114,20 @@ class ModelConversionTest {
       assertSame(from, back);
     }
     assertThat(refused).isLessThan(exported);
+  }
+
+  @Test
+  void anExportedFileCanBeInspected() throws IOException {
+    Path from = folder.resolve("from");
+    ModelConfig config = TestModels.gpt2(2, 32, 2, 16, TextTokenizers.bpe().vocabularySize());
+    SavedModels.write(backend, config, TextTokenizers.bpe(), 3, from);
+    Path file = folder.resolve("model.gguf");
+    export(from, file).toGguf(GgmlType.Q8_0);
+    Inspection inspection = Inspections.inspect(SavedModels.hadoop(file), SavedModels.HADOOP);
+    assertThat(inspection.kind()).isEqualTo("GGUF file");
+    assertThat(inspection.passed()).isTrue();
+    assertThat(inspection.toJson())
+        .contains("general.architecture", "token_embd.weight", "Q8_0", "blk.1.ffn_down.weight");
   }
 
   private static void assertSame(Path from, Path to) throws IOException {

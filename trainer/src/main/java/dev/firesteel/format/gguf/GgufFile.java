@@ -167,6 +167,11 @@ public final class GgufFile implements AutoCloseable {
     }
   }
 
+  /** Whether {@link #read} can read a tensor's type. */
+  public static boolean isReadable(GgufTensor tensor) {
+    return GgmlBlocks.KNOWN.contains(tensor.type());
+  }
+
   /**
    * The entry of a tensor that {@link #read} can read.
    *
@@ -177,7 +182,7 @@ public final class GgufFile implements AutoCloseable {
     if (tensor == null) {
       throw UserException.failure("%s must hold the tensor %s, and does not".formatted(path, name));
     }
-    if (!GgmlBlocks.KNOWN.contains(tensor.type())) {
+    if (!isReadable(tensor)) {
       throw UserException.usage(
           "tensor %s of %s must be F32, F16, BF16, Q8_0 or Q4_0, got %s: take a file with one of these types"
               .formatted(name, path, tensor.type()));
