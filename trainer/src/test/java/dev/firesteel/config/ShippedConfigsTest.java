@@ -34,6 +34,10 @@ class ShippedConfigsTest {
       assertThat(pipeline.config().evaluation().isWanted()).isTrue();
       return;
     }
+    if (root == SweepConfig.class) {
+      assertThat(SweepLoader.load(file, List.of()).runs()).hasSizeGreaterThan(1);
+      return;
+    }
     List<String> model = new ArrayList<>();
     if (root != PretrainConfig.class) {
       model.addAll(List.of("model.from=model", "model.context_length=1024"));
@@ -62,6 +66,7 @@ class ShippedConfigsTest {
         case "ppo" -> PpoConfig.class;
         case "grpo" -> GrpoConfig.class;
         case "pipeline" -> PipelineConfig.class;
+        case "sweep" -> SweepConfig.class;
         default -> PretrainConfig.class;
       };
     } catch (IOException e) {
