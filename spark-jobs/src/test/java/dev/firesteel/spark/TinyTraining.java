@@ -137,7 +137,7 @@ final class TinyTraining {
     arguments.addAll(List.of("ppo", "name=" + name, "runs_folder=" + folder.resolve("runs")));
     arguments.add("model.from=" + folder.resolve("runs").resolve(from));
     arguments.addAll(List.of("data.source=" + prompts, "data.path=" + folder.resolve("prompts")));
-    arguments.add("data.validation_fraction=0");
+    arguments.addAll(List.of("data.validation_fraction=0", "model.dropout=0"));
     arguments.add("rewards.functions=[\"count('1') - 0.1 * length\"]");
     arguments.addAll(List.of("rollouts.prompts=8", "rollouts.max_tokens=8", "kl.target=0.1"));
     arguments.addAll(List.of("training.micro_batch_size=2", "training.global_batch_size=8"));
