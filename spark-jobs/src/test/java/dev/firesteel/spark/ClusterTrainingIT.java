@@ -223,7 +223,7 @@ class ClusterTrainingIT {
     TinyTraining.Ended alone = runs.run("ppo-alone", runs.ppo("ppo-alone", "undisturbed", steps));
     assertThat(alone.exitCode()).as(alone.err()).isZero();
 
-    FaultInjection.Plan kill = fault(Fault.SIGKILL, 1, "REDUCE_SCATTER", 5);
+    FaultInjection.Plan kill = fault(Fault.SIGKILL, 0, FaultInjection.COMMIT, 4);
     String name = kill.run().getFileName().toString();
     SparkCluster.Outcome outcome =
         cluster.submit(
