@@ -216,25 +216,22 @@ class ClusterTrainingIT {
     assertThat(FileUtil.fullyDelete(new File(told.group("folder")))).isTrue();
   }
 
-  /** Policy, value model, both optimizers and the KL coefficient, after an executor's death. */
+  /** Policy and value model: rollouts, scores and updates are shared by the executors. */
   @Test
-  void ppoOnTwoExecutorsOfWhichOneIsKilledGivesTheBitsOfOneProcess() throws Exception {
+  void ppoOnTwoExecutorsGivesTheBitsOfOneProcess() throws Exception {
     int steps = 6;
     TinyTraining.Ended alone = runs.run("ppo-alone", runs.ppo("ppo-alone", "undisturbed", steps));
     assertThat(alone.exitCode()).as(alone.err()).isZero();
 
-    FaultInjection.Plan kill = fault(Fault.SIGKILL, 0, FaultInjection.COMMIT, 4);
-    String name = kill.run().getFileName().toString();
     SparkCluster.Outcome outcome =
         cluster.submit(
-            options(List.of(kill.option())),
-            runs.ppo(name, "undisturbed", steps, "cluster.trainers=2", "cluster.silence_seconds=5"),
+            options(List.of()),
+            runs.ppo("ppo-two", "undisturbed", steps, "cluster.trainers=2"),
             TinyTraining.LIMIT);
 
-    assertThat(kill.happened()).as("the fault was injected").exists();
     assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
-    assertThat(outcome.out()).contains("2 trainers").containsPattern("Attempt 1 ended: ");
-    Map<String, String> numbers = runs.numbers(name);
+    assertThat(outcome.out()).contains("2 trainers");
+    Map<String, String> numbers = runs.numbers("ppo-two");
     assertThat(numbers).containsKey("models/value/model.safetensors");
     assertThat(numbers).isEqualTo(runs.numbers("ppo-alone"));
   }

@@ -66,7 +66,7 @@ class PipelineCommandTest {
 
   @Test
   void trainsComparesAndLeavesFinishedStagesAsTheyAre() throws IOException {
-    assertThat(run("--dry-run")).as(err::toString).isZero();
+    assertThat(run("--dry-run")).as(() -> err.toString(StandardCharsets.UTF_8)).isZero();
     assertThat(lines())
         .containsExactly(
             "stage  kind      from  length   state",
@@ -74,7 +74,7 @@ class PipelineCommandTest {
             "sft    sft       base  2 steps  not started");
     assertThat(folder.resolve("runs")).doesNotExist();
 
-    assertThat(run()).as(err::toString).isZero();
+    assertThat(run()).as(() -> err.toString(StandardCharsets.UTF_8)).isZero();
     assertThat(lines())
         .contains(
             "Stage 1 of 2, base: pretrain, 3 steps, not started",
@@ -87,7 +87,7 @@ class PipelineCommandTest {
         .contains("aria-label=\"Gold score\"", "href=\"../tiny-sft/report.html\"", "<h3>line ");
     FileTime trained = Files.getLastModifiedTime(folder.resolve("runs/tiny-sft/metrics.jsonl"));
 
-    assertThat(run()).as(err::toString).isZero();
+    assertThat(run()).as(() -> err.toString(StandardCharsets.UTF_8)).isZero();
     assertThat(lines())
         .contains("Stage 1 of 2, base: finished at step 3", "Stage 2 of 2, sft: finished at step 2")
         .noneMatch(line -> line.startsWith("Evaluation:"));
