@@ -218,20 +218,23 @@ class ClusterTrainingIT {
 
   /** Policy and value model: rollouts, scores and updates are shared by the executors. */
   @Test
-  void ppoOnTwoExecutorsGivesTheBitsOfOneProcess() throws Exception {
+  void ppoOnTwoExecutorsOfWhichOneIsKilledGivesTheBitsOfOneProcess() throws Exception {
     int steps = 6;
     TinyTraining.Ended alone = runs.run("ppo-alone", runs.ppo("ppo-alone", "undisturbed", steps));
     assertThat(alone.exitCode()).as(alone.err()).isZero();
 
+    FaultInjection.Plan kill = fault(Fault.SIGKILL, 1, "REDUCE_SCATTER", 5);
+    String name = kill.run().getFileName().toString();
     SparkCluster.Outcome outcome =
         cluster.submit(
-            options(List.of()),
-            runs.ppo("ppo-two", "undisturbed", steps, "cluster.trainers=2"),
+            options(List.of(kill.option())),
+            runs.ppo(name, "undisturbed", steps, "cluster.trainers=2", "cluster.silence_seconds=5"),
             TinyTraining.LIMIT);
 
     assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
-    assertThat(outcome.out()).contains("2 trainers");
-    Map<String, String> numbers = runs.numbers("ppo-two");
+    assertThat(kill.happened()).as("the fault was injected").exists();
+    assertThat(outcome.out()).contains("2 trainers").containsPattern("Attempt 1 ended: rank 1");
+    Map<String, String> numbers = runs.numbers(name);
     assertThat(numbers).containsKey("models/value/model.safetensors");
     assertThat(numbers).isEqualTo(runs.numbers("ppo-alone"));
   }

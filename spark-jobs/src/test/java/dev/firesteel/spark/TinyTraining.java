@@ -130,9 +130,11 @@ final class TinyTraining {
   /** The arguments of a PPO run that starts from another run's model. */
   List<String> ppo(String name, String from, int steps, String... overrides) throws IOException {
     Path prompts = folder.resolve("prompts.jsonl");
-    Files.write(
-        prompts,
-        IntStream.range(0, 12).mapToObj("{\"prompt\":\"line %d says\"}"::formatted).toList());
+    if (!Files.exists(prompts)) { // A file that is written again counts as changed.
+      Files.write(
+          prompts,
+          IntStream.range(0, 12).mapToObj("{\"prompt\":\"line %d says\"}"::formatted).toList());
+    }
     List<String> arguments = new ArrayList<>();
     arguments.addAll(List.of("ppo", "name=" + name, "runs_folder=" + folder.resolve("runs")));
     arguments.add("model.from=" + folder.resolve("runs").resolve(from));
