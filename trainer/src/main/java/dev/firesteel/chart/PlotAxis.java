@@ -23,8 +23,8 @@ record PlotAxis(String title, Axis linear, double low, double high) {
   /** Between two ticks, as a share of the axis: labels must not touch. */
   private static final double LEAST_DISTANCE = 0.06;
 
-  /** Smallest value on a logarithmic axis; its inverse is the largest. */
-  private static final double LEAST = 1e-290;
+  /** Smallest value on a logarithmic axis; its inverse is the largest. Their ratio is finite. */
+  private static final double LEAST = 1e-140;
 
   /** Space around the values, as a share of their range. */
   private static final double MARGIN = 0.03;

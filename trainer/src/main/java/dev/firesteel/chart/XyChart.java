@@ -172,6 +172,11 @@ public final class XyChart {
     return Double.isFinite(value) && (!logarithmic || value > 0);
   }
 
+  /** Whether no layer has a point that can be drawn. */
+  public boolean isEmpty() {
+    return layers.isEmpty();
+  }
+
   /** What the chart is of. */
   public String title() {
     return title;

@@ -3,8 +3,10 @@ package dev.firesteel.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.firesteel.chart.XyChart.Point;
+import java.time.Duration;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -120,5 +122,18 @@ class XyChartTest {
         .results()
         .map((MatchResult match) -> Double.parseDouble(match.group(1)))
         .toList();
+  }
+
+  @Test
+  void pointsThatCannotBeDrawnAreLeftOut() {
+    XyChart chart =
+        XyChart.logarithmic("t", "x", "y")
+            .line("", null, List.of(new XyChart.Point(Double.NaN, 1), new XyChart.Point(1, -1)));
+    assertThat(chart.isEmpty()).isTrue();
+    XyChart wide =
+        XyChart.logarithmic("t", "x", "y")
+            .line("", null, List.of(new XyChart.Point(1e-320, 1), new XyChart.Point(1e300, 2)));
+    assertThat(wide.isEmpty()).isFalse();
+    assertTimeoutPreemptively(Duration.ofSeconds(30), () -> wide.html(Theme.PAPER));
   }
 }

@@ -59,6 +59,8 @@ final class FitCharts {
                 all.put("coefficients", charts.coefficients(found));
               }
             });
+    // Constants of a poor fit may be out of all range: nothing of them can be drawn.
+    all.values().removeIf(XyChart::isEmpty);
     return all;
   }
 
