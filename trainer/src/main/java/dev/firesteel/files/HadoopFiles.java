@@ -62,6 +62,15 @@ public final class HadoopFiles {
     return LocalFiles.open(fs.getUri(), conf);
   }
 
+  /** The path with its scheme and in full, as a process with another working directory needs it. */
+  public static Path qualified(Path path, Configuration conf) {
+    try {
+      return fileSystem(path, conf).makeQualified(path);
+    } catch (IOException e) {
+      throw explain("finding the file system of " + path, e);
+    }
+  }
+
   /** The path as a local file, or null if it is on another file system. */
   public static File localFile(FileSystem fs, Path path) {
     Path qualified = fs.makeQualified(path);

@@ -73,7 +73,7 @@ public final class StartingModel {
     }
     if (RlConfig.class.isAssignableFrom(draft.root()) && !draft.value(REWARD_MODEL).isEmpty()) {
       Path model = SavedModel.find(new Path(draft.value(REWARD_MODEL)), hadoop);
-      draft.put("rewards", "model", qualified(model, hadoop).toString());
+      draft.put("rewards", "model", HadoopFiles.qualified(model, hadoop).toString());
     }
     return start(draft, from, hadoop);
   }
@@ -98,7 +98,8 @@ public final class StartingModel {
         own, TrainingCheckpoint.state(own), draft.value("name"), StageConfig.stageOf(draft.root()));
     C saved = TrainingCheckpoint.config(own, draft.root());
     String source = saved.model().from();
-    if (source.isEmpty() || !isWithin(new Path(source), qualified(new Path(from), hadoop))) {
+    if (source.isEmpty()
+        || !isWithin(new Path(source), HadoopFiles.qualified(new Path(from), hadoop))) {
       throw UserException.usage(
           "%s must be %s as in the checkpoint %s, got %s: change it back, or train under another name (name=...)"
               .formatted(FROM, source.isEmpty() ? "empty" : source, own, from));
@@ -108,7 +109,8 @@ public final class StartingModel {
     if (saved instanceof RlConfig rl && !rl.rewards().model().isEmpty()) {
       String was = rl.rewards().model();
       String given = draft.value(REWARD_MODEL);
-      if (!given.isEmpty() && isWithin(new Path(was), qualified(new Path(given), hadoop))) {
+      if (!given.isEmpty()
+          && isWithin(new Path(was), HadoopFiles.qualified(new Path(given), hadoop))) {
         draft.put("rewards", "model", was);
       }
     }
@@ -128,7 +130,7 @@ public final class StartingModel {
   private static <C extends Record & StageConfig> C start(
       ConfigDraft<C> draft, String from, Configuration hadoop) {
     String owner = "the model " + from;
-    Path directory = qualified(SavedModel.find(new Path(from), hadoop), hadoop);
+    Path directory = HadoopFiles.qualified(SavedModel.find(new Path(from), hadoop), hadoop);
     FileSystem fs = fileSystem(directory, hadoop);
     ModelConfig published = ModelDirectory.readConfig(fs, directory);
     Optional<String> yaml = TrainingCheckpoint.configText(fs, directory);
@@ -256,10 +258,6 @@ public final class StartingModel {
       crc.update(bytes.flip());
     }
     return crc.getValue();
-  }
-
-  private static Path qualified(Path path, Configuration hadoop) {
-    return fileSystem(path, hadoop).makeQualified(path);
   }
 
   static FileSystem fileSystem(Path path, Configuration hadoop) {

@@ -11,9 +11,7 @@ import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.sweep.SweepPlan;
 import dev.firesteel.sweep.SweepProgress;
 import dev.firesteel.sweep.SweepRun;
-import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,15 +61,12 @@ public final class SweepJob {
     context.setJobGroup("firesteel-sweep", "sweep " + plan.sweep().config().name(), true);
     plugin.hearSweep(beat -> progress.heard(beat.run(), beat.step(), beat.loss()));
     try (FolderLock lock = folder().lock()) {
-      // Results arrive in the order of the partitions, each as soon as those before are there.
-      Iterator<SweepReport> reports =
+      List<SweepReport> reports =
           JavaSparkContext.fromSparkContext(context)
               .parallelize(assignments, assignments.size())
               .map(new SweepTask())
-              .collect()
-              .iterator();
-      while (reports.hasNext()) {
-        SweepReport report = reports.next();
+              .collect();
+      for (SweepReport report : reports) {
         if (!report.failure().isEmpty()) {
           failures.put(report.run(), report.failure());
         }
@@ -90,21 +85,12 @@ public final class SweepJob {
   private TrainAssignment assignment(PretrainConfig config) {
     return new TrainAssignment(
         config,
-        qualified(new Path(config.data().path())),
-        qualified(RunDirectory.of(config, hadoop).path()),
+        HadoopFiles.qualified(new Path(config.data().path()), hadoop).toString(),
+        HadoopFiles.qualified(RunDirectory.of(config, hadoop).path(), hadoop).toString(),
         1,
         1,
         0,
         new byte[0],
         "");
-  }
-
-  /** With scheme and full path: an executor has another working directory. */
-  private String qualified(Path path) {
-    try {
-      return HadoopFiles.fileSystem(path, hadoop).makeQualified(path).toString();
-    } catch (IOException e) {
-      throw HadoopFiles.explain("finding the file system of " + path, e);
-    }
   }
 }

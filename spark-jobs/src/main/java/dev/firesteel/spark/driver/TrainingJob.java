@@ -17,7 +17,6 @@ import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
-import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,7 +29,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -275,16 +273,6 @@ public final class TrainingJob {
     return checkpoints.latest();
   }
 
-  /** With scheme and full path: an executor has another working directory. */
-  private String qualified(Path path) {
-    try {
-      FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
-      return fs.makeQualified(path).toString();
-    } catch (IOException e) {
-      throw HadoopFiles.explain("finding the file system of " + path, e);
-    }
-  }
-
   /** One barrier job. */
   private final class BarrierJob {
     private final long number;
@@ -407,8 +395,8 @@ public final class TrainingJob {
       TrainAssignment assignment =
           new TrainAssignment(
               config,
-              qualified(new Path(config.dataFolder())),
-              qualified(directory.path()),
+              HadoopFiles.qualified(new Path(config.dataFolder()), hadoop).toString(),
+              HadoopFiles.qualified(directory.path(), hadoop).toString(),
               number,
               worldSize,
               threads,

@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.Function;
@@ -153,15 +154,12 @@ public final class SweepTask implements Function<TrainAssignment, SweepReport> {
   /** In a process of its own the sweep's lock is enough; on a cluster each start is an attempt. */
   private static RunDirectory directory(TrainAssignment assignment, Configuration hadoop) {
     RunDirectory directory = assignment.directory(hadoop);
-    if (isLocal() && !directory.hasAttempts()) {
+    boolean inDriver =
+        SparkEnv.get().executorId().equals(SparkContext$.MODULE$.DRIVER_IDENTIFIER());
+    if (inDriver && !directory.hasAttempts()) {
       return directory;
     }
     Attempt attempt = directory.beginAttempt(LOG::info);
     return directory.ofAttempt(attempt.number(), attempt.token());
-  }
-
-  private static boolean isLocal() {
-    String master = SparkEnv.get().conf().get("spark.master", "local");
-    return master.startsWith("local") && !master.startsWith("local-cluster");
   }
 }
