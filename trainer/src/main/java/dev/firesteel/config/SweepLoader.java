@@ -68,20 +68,19 @@ public final class SweepLoader {
     Require.that(
         count >= 1 && count <= MOST_RUNS,
         "a sweep must have 1 to %d runs, got %d in %s".formatted(MOST_RUNS, count, file));
-    List<Sweep.Run> runs = new ArrayList<>();
-    for (long index = 0; index < count; index++) {
-      Map<String, String> values = new LinkedHashMap<>();
-      long rest = index;
-      for (int i = axes.size() - 1; i >= 0; i--) {
-        Axis axis = axes.get(i);
-        values.put(axis.key(), axis.values().get((int) (rest % axis.values().size())));
-        rest /= axis.values().size();
+    List<Map<String, String>> combinations = List.of(Map.of());
+    for (Axis axis : axes) {
+      List<Map<String, String>> longer = new ArrayList<>();
+      for (Map<String, String> combination : combinations) {
+        for (String value : axis.values()) {
+          Map<String, String> values = new LinkedHashMap<>(combination);
+          values.put(axis.key(), value);
+          longer.add(values);
+        }
       }
-      Map<String, String> ordered = new LinkedHashMap<>();
-      axes.forEach(axis -> ordered.put(axis.key(), values.get(axis.key())));
-      runs.add(run(ordered));
+      combinations = longer;
     }
-    return runs;
+    return combinations.stream().map(this::run).toList();
   }
 
   /** A key with its values; sizes and lengths are axes, too. */

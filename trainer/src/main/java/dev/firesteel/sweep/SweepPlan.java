@@ -1,22 +1,18 @@
 package dev.firesteel.sweep;
 
-import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.Sweep;
 import dev.firesteel.config.SweepLengths;
 import dev.firesteel.error.UserException;
 import dev.firesteel.plan.MemoryPart;
-import dev.firesteel.plan.ParameterPart;
+import dev.firesteel.plan.ParameterCount;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.StageInputs;
-import dev.firesteel.run.RunDirectory;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.function.ToIntFunction;
 import org.apache.hadoop.conf.Configuration;
 
@@ -27,8 +23,6 @@ import org.apache.hadoop.conf.Configuration;
  * @param duplicates names of runs that compute the same as an earlier one, with the name of that
  */
 public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> duplicates) {
-  private static final Set<String> EMBEDDINGS = Set.of("embedding", "positions");
-
   public SweepPlan {
     runs = List.copyOf(runs);
   }
@@ -70,37 +64,23 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
             new MemoryPart("process", 0, 0),
             1L << 40,
             StageInputs.NONE);
-    long embeddings =
-        plan.parameters().stream()
-            .filter(part -> EMBEDDINGS.contains(part.name()))
-            .mapToLong(ParameterPart::count)
-            .sum();
     SweepRun.Size size =
         new SweepRun.Size(
             plan.parameterCount(),
-            plan.parameterCount() - embeddings,
+            ParameterCount.NON_EMBEDDING.of(
+                run.config().model().withVocabularySize(vocabularySize)),
             plan.flops().productWeights(),
             plan.flops().perToken());
     PretrainConfig config = withLength(sweep, run, size);
-    Optional<Checkpoint> last = RunDirectory.of(config, hadoop).checkpoints(notice -> {}).latest();
-    long step = last.map(Checkpoint::step).orElse(0L);
     return new SweepRun(
-        run.axes(),
-        config,
-        size,
-        plan.stepSeconds(flopsPerSecond),
-        plan.checkpointBytes(),
-        state(last, config),
-        step);
-  }
-
-  private static SweepRun.State state(Optional<Checkpoint> last, PretrainConfig config) {
-    if (last.isEmpty()) {
-      return SweepRun.State.NEW;
-    }
-    return last.get().step() >= config.training().steps()
-        ? SweepRun.State.FINISHED
-        : SweepRun.State.INTERRUPTED;
+            run.axes(),
+            config,
+            size,
+            plan.stepSeconds(flopsPerSecond),
+            plan.checkpointBytes(),
+            SweepRun.State.NEW,
+            0)
+        .now(hadoop);
   }
 
   private static PretrainConfig withLength(Sweep sweep, Sweep.Run run, SweepRun.Size size) {
@@ -123,6 +103,11 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
               .formatted(run.config().name(), Integer.MAX_VALUE, perStep, tokens));
     }
     return run.withSteps(steps, lengths.warmupShare());
+  }
+
+  /** The same plan, with the runs as far as they are now. */
+  public SweepPlan now(Configuration hadoop) {
+    return new SweepPlan(sweep, runs.stream().map(run -> run.now(hadoop)).toList(), duplicates);
   }
 
   /** The runs that are not finished. */

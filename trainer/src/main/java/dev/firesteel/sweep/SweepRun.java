@@ -1,9 +1,13 @@
 package dev.firesteel.sweep;
 
+import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.ScheduleConfig;
+import dev.firesteel.run.RunDirectory;
 import java.util.Map;
+import java.util.OptionalLong;
+import org.apache.hadoop.conf.Configuration;
 
 /**
  * One run of a sweep, before and after it.
@@ -35,11 +39,24 @@ public record SweepRun(
    * Size of a run's model by the counts that scaling laws are fitted to.
    *
    * @param parameters all of them
-   * @param nonEmbedding without embeddings of tokens and positions
+   * @param nonEmbedding without embeddings of tokens and positions, and without the head
    * @param matmul weights in matmuls, the head included
    * @param flopsPerToken of forward and backward, counted exactly
    */
   public record Size(long parameters, long nonEmbedding, long matmul, double flopsPerToken) {}
+
+  /** The same run, as far as its checkpoints are now. */
+  SweepRun now(Configuration hadoop) {
+    OptionalLong last =
+        RunDirectory.of(config, hadoop).checkpoints(notice -> {}).latest().stream()
+            .mapToLong(Checkpoint::step)
+            .findFirst();
+    State reached =
+        last.isEmpty()
+            ? State.NEW
+            : last.getAsLong() >= config.training().steps() ? State.FINISHED : State.INTERRUPTED;
+    return new SweepRun(axes, config, size, stepSeconds, checkpointBytes, reached, last.orElse(0));
+  }
 
   /** Name of the run and of its directory. */
   public String name() {

@@ -60,7 +60,8 @@ class SweepPlanTest {
       double half = size.flopsPerToken() * run.config().training().tokensPerStep() / 2;
       assertThat(run.flops()).isCloseTo(Double.parseDouble(run.axes().get("flops")), within(half));
       assertThat(size.parameters() - size.nonEmbedding())
-          .isEqualTo(100L * run.config().model().width());
+          .as("the embedding and the head of its own, 100 rows each")
+          .isEqualTo(2 * 100L * run.config().model().width());
       assertThat(run.horizonTokens()).isEqualTo(run.tokens());
       assertThat(run.flops6nd()).isEqualTo(6.0 * size.parameters() * run.tokens());
     }

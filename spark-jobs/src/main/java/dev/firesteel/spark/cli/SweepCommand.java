@@ -105,7 +105,9 @@ public final class SweepCommand implements Callable<Integer> {
     SparkConf spark = new SparkConf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     double rate = noProbe ? Double.NaN : probe(sweep, spark);
-    SweepPlan plan = plan(sweep, rate, hadoop);
+    SweepPlan plan =
+        SweepPlan.of(
+            sweep, config -> PlannedData.of(config, hadoop).vocabularySize(), rate, hadoop);
     int parallel = TrainTask.cores(spark);
     table(plan, parallel).forEach(out::println);
     if (dryRun || !wanted(plan, parallel, out)) {
@@ -116,11 +118,6 @@ public final class SweepCommand implements Callable<Integer> {
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       return run(open.session(), plan, out);
     }
-  }
-
-  private static SweepPlan plan(Sweep sweep, double rate, Configuration hadoop) {
-    return SweepPlan.of(
-        sweep, config -> PlannedData.of(config, hadoop).vocabularySize(), rate, hadoop);
   }
 
   /** Matmuls of the largest model, by one thread. */
@@ -166,7 +163,7 @@ public final class SweepCommand implements Callable<Integer> {
         Interruption.graceful(
             TrainingPlugin.driver()::requestStop, () -> new SweepJob(spark, plan).run(progress));
     progress.close();
-    SweepPlan after = plan(plan.sweep(), Double.NaN, hadoop);
+    SweepPlan after = plan.now(hadoop);
     failures.forEach((name, why) -> out.println("Failed: " + name + ": " + why));
     String table = SweepTable.write(after, failures, hadoop).toString();
     String parquet = table.replaceAll("\\.jsonl$", ".parquet");
