@@ -1,9 +1,11 @@
 package dev.firesteel.convert;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.checkpoint.Checkpoint;
+import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.format.huggingface.PublishedModel;
-import dev.firesteel.format.safetensors.Safetensors;
 import dev.firesteel.run.RunDirectory;
+import dev.firesteel.run.StepRows;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -111,7 +113,11 @@ record ModelCard(String text) {
       row(lines, "data", "SHA-256 " + last.path("data_sha256").asText());
       row(lines, "tokenizer", "SHA-256 " + last.path("tokenizer_sha256").asText());
     }
-    addMeasurements(lines, run, json, step(checkpoint));
+    long step =
+        Checkpoint.find(HadoopFiles.fileSystem(checkpoint, run.configuration()), checkpoint)
+            .map(Checkpoint::step)
+            .orElse(Long.MAX_VALUE);
+    addMeasurements(lines, run, json, step);
     Optional<byte[]> config = run.read(RunDirectory.CONFIG);
     if (config.isPresent()) {
       lines.add("");
@@ -123,24 +129,15 @@ record ModelCard(String text) {
     }
   }
 
-  /** The step of a checkpoint's folder, {@code step-00000100}. */
-  private static long step(Path checkpoint) {
-    String digits = checkpoint.getName().replaceAll("\\D", "");
-    return digits.isEmpty() ? Long.MAX_VALUE : Long.parseLong(digits);
-  }
-
   private static void addMeasurements(
-      List<String> lines, RunDirectory run, JsonNode json, long step) throws IOException {
+      List<String> lines, RunDirectory run, JsonNode json, long step) {
     Optional<byte[]> rows = run.read(RunDirectory.METRICS);
     if (rows.isEmpty()) {
       return;
     }
     JsonNode last = null;
-    for (String line : new String(rows.get(), StandardCharsets.UTF_8).lines().toList()) {
-      if (line.endsWith("}")) { // the last line of a killed run may be cut
-        JsonNode row = Safetensors.JSON.readTree(line);
-        last = row.path("step").asLong() <= step ? row : last;
-      }
+    for (JsonNode row : StepRows.parse(rows.get(), RunDirectory.METRICS)) {
+      last = row.path("step").asLong() <= step ? row : last;
     }
     if (last == null) {
       return;

@@ -356,6 +356,14 @@ class ModelConversionTest {
     export(run, folder.resolve("files")).toGguf(GgmlType.F16);
     assertThat(names(folder.resolve("files"))).containsExactly("my-run-4.8K-v1.0-F16.gguf");
 
+    // The number of an attempt is no part of the step.
+    Path ofAttempt = Files.move(complete, complete.resolveSibling("step-00000003-a2"));
+    export(ofAttempt, folder.resolve("attempt"))
+        .toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
+    assertThat(Files.readString(folder.resolve("attempt/README.md")))
+        .contains("## Measured at step 3\n");
+    Files.move(ofAttempt, complete);
+
     // A checkpoint that was changed is refused.
     Path weights = complete.resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
