@@ -20,7 +20,8 @@ import java.util.Set;
  * @param atEdge share of the envelope that the smallest and the largest size have
  */
 public record EnvelopeFit(
-    List<Point> points, PowerLaw parameters, PowerLaw tokens, int sizes, double atEdge) {
+    List<Point> points, PowerLaw parameters, PowerLaw tokens, int sizes, double atEdge)
+    implements AllocationFit {
   private static final int POINTS = 1500;
   private static final int LEAST_SIZES = 3;
 

@@ -17,7 +17,8 @@ import java.util.List;
  * @param tokens {@code D* = coefficient C^exponent}
  */
 public record IsoFlopFit(
-    List<IsoFlopBudget> budgets, boolean interpolated, PowerLaw parameters, PowerLaw tokens) {
+    List<IsoFlopBudget> budgets, boolean interpolated, PowerLaw parameters, PowerLaw tokens)
+    implements AllocationFit {
   private static final int LEAST_BUDGETS = 3;
 
   /** Runs of one budget differ by less than this from the next one, relatively. */

@@ -173,8 +173,14 @@ public record ScalingFit(
     return new ScalingFit(
         table,
         settings,
-        wanted(settings, Approach.ENVELOPE, () -> envelope(table, settings.bootstrap())),
-        wanted(settings, Approach.ISOFLOP, () -> isoFlop(table, settings.bootstrap())),
+        wanted(
+            settings,
+            Approach.ENVELOPE,
+            () -> allocated(table, settings.bootstrap(), EnvelopeFit::fit)),
+        wanted(
+            settings,
+            Approach.ISOFLOP,
+            () -> allocated(table, settings.bootstrap(), IsoFlopFit::fit)),
         parametric,
         variants,
         counted,
@@ -189,46 +195,27 @@ public record ScalingFit(
     return settings.approaches().contains(approach) ? Outcome.of(fitting) : Outcome.none();
   }
 
-  private static Allocated<EnvelopeFit> envelope(RunTable table, Bootstrap bootstrap)
-      throws RefusedException {
-    EnvelopeFit fit = EnvelopeFit.fit(table);
-    return allocated(
-        fit,
-        fit.parameters(),
-        fit.tokens(),
-        bootstrap.resample(
-            table,
-            resample -> {
-              EnvelopeFit again = EnvelopeFit.fit(resample);
-              return constants(again.parameters(), again.tokens());
-            }));
-  }
-
-  private static Allocated<IsoFlopFit> isoFlop(RunTable table, Bootstrap bootstrap)
-      throws RefusedException {
-    IsoFlopFit fit = IsoFlopFit.fit(table);
-    return allocated(
-        fit,
-        fit.parameters(),
-        fit.tokens(),
-        bootstrap.resample(
-            table,
-            resample -> {
-              IsoFlopFit again = IsoFlopFit.fit(resample);
-              return constants(again.parameters(), again.tokens());
-            }));
-  }
-
-  private static double[] constants(PowerLaw parameters, PowerLaw tokens) {
+  private static double[] constants(AllocationFit fit) {
     return new double[] {
-      parameters.coefficient(), parameters.exponent(), tokens.coefficient(), tokens.exponent()
+      fit.parameters().coefficient(),
+      fit.parameters().exponent(),
+      fit.tokens().coefficient(),
+      fit.tokens().exponent()
     };
   }
 
-  private static <F> Allocated<F> allocated(
-      F fit, PowerLaw parameters, PowerLaw tokens, List<double[]> resamples) {
-    double[] values = constants(parameters, tokens);
-    Estimate[] estimates = estimates(values, resamples);
+  /** Fits the laws of N* and D* to a table. */
+  @FunctionalInterface
+  private interface AllocationFitting<F> {
+    F fit(RunTable table) throws RefusedException;
+  }
+
+  private static <F extends AllocationFit> Allocated<F> allocated(
+      RunTable table, Bootstrap bootstrap, AllocationFitting<F> fitting) throws RefusedException {
+    F fit = fitting.fit(table);
+    List<double[]> resamples =
+        bootstrap.resample(table, resample -> constants(fitting.fit(resample)));
+    Estimate[] estimates = estimates(constants(fit), resamples);
     return new Allocated<>(fit, estimates[0], estimates[1], estimates[2], estimates[3], resamples);
   }
 
