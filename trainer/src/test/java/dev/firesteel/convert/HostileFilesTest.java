@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Damaged files of other tools: whatever is in them, they are read, or refused with a {@link
- * UserException}, in bounded memory. More cases: {@code -Dfiresteel.mutations=1000000}.
+ * Damaged files of other tools: each is read, or refused with a {@link UserException}, in bounded
+ * memory. More cases: {@code -Dfiresteel.mutations=1000000}.
  */
 class HostileFilesTest {
   private static final int CASES = Integer.getInteger("firesteel.mutations", 10_000);
