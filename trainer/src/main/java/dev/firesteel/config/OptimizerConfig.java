@@ -35,6 +35,12 @@ public record OptimizerConfig(
                     + " squared gradients (`adafactor`; default 1e-30).")
         Double epsilon,
     @Setting(
+            meaning =
+                "Whether epsilon is added to the uncorrected sqrt(v), as in TensorFlow and in OpenAI's"
+                    + " first RLHF code: first updates are smaller (`adamw`, `muon`). Default: false,"
+                    + " as in PyTorch.")
+        Boolean epsilonHat,
+    @Setting(
             byDefault = "0.1",
             meaning = "Decoupled weight decay, applied to parameters of rank 2 or higher.")
         double weightDecay,
@@ -124,6 +130,7 @@ public record OptimizerConfig(
             "epsilon",
             epsilon,
             Map.of(Kind.ADAMW, 1e-8, Kind.MUON, 1e-8, Kind.ADAFACTOR, 1e-30));
+    epsilonHat = used(kind, "epsilon_hat", epsilonHat, Map.of(Kind.ADAMW, false, Kind.MUON, false));
     momentum = used(kind, "momentum", momentum, Map.of(Kind.MUON, 0.95, Kind.SGD, 0.9));
     nesterov = used(kind, "nesterov", nesterov, Map.of(Kind.MUON, true, Kind.SGD, false));
     newtonSchulzSteps = used(kind, "newton_schulz_steps", newtonSchulzSteps, Map.of(Kind.MUON, 5));
@@ -173,6 +180,7 @@ public record OptimizerConfig(
         beta1,
         beta2,
         epsilon,
+        false,
         weightDecay,
         List.of(),
         null,
@@ -193,6 +201,7 @@ public record OptimizerConfig(
         beta1,
         beta2,
         epsilon,
+        epsilonHat,
         weightDecay,
         groups,
         momentum,

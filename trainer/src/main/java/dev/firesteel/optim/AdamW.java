@@ -19,7 +19,9 @@ import java.util.function.Predicate;
  * w -= lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
  * </pre>
  *
- * <p>As in PyTorch, and unlike the paper, the schedule also scales the decay.
+ * <p>As in PyTorch, and unlike the paper, the schedule also scales the decay. With {@link
+ * OptimizerConfig#epsilonHat}, epsilon is divided by {@code sqrt(1 - beta2^t)}, so that it stands
+ * beside {@code sqrt(v)} ("epsilon hat" of Kingma and Ba 2015, section 2, and of TensorFlow).
  */
 public final class AdamW implements Optimizer {
   private final ParameterSet parameters;
@@ -78,7 +80,9 @@ public final class AdamW implements Optimizer {
             learningRate * run.learningRateFactor(),
             config.beta1(),
             config.beta2(),
-            config.epsilon(),
+            config.epsilonHat()
+                ? config.epsilon() / Math.sqrt(1 - Math.pow(config.beta2(), updates))
+                : config.epsilon(),
             run.weightDecay(),
             updates,
             gradientScale);

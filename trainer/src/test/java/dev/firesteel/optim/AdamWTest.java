@@ -55,6 +55,39 @@ class AdamWTest {
     assertThat(values(parameters, bias)[1]).isEqualTo(0.1, within(1e-8));
   }
 
+  /** {@code lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon)}, TensorFlow's formula. */
+  @Test
+  void epsilonHatStandsBesideTheUncorrectedMoment() {
+    double[] gradients = {3e-6, -2e-6, 4e-6};
+    double epsilon = 1e-5;
+    ParameterSet.Builder declaration = ParameterSet.builder();
+    Parameter bias = declaration.declare("bias", Shape.of(1), Initializer.constant(0));
+    ParameterSet parameters = declaration.build();
+    parameters.allocate(backend, DType.F64);
+    OptimizerConfig config =
+        TestOptimizers.config("epsilon_hat=true", "epsilon=1e-5", "weight_decay=0");
+    double m = 0;
+    double v = 0;
+    double w = 0;
+    try (AdamW optimizer = new AdamW(parameters, config);
+        Segment segment = parameters.newSegment()) {
+      for (int t = 1; t <= gradients.length; t++) {
+        double g = gradients[t - 1];
+        backend.upload(new double[] {g}, 0, segment.view(bias));
+        optimizer.step(segment, 0.1, 1);
+        m = 0.9 * m + 0.1 * g;
+        v = 0.95 * v + 0.05 * g * g;
+        w -=
+            0.1
+                * Math.sqrt(1 - Math.pow(0.95, t))
+                / (1 - Math.pow(0.9, t))
+                * m
+                / (Math.sqrt(v) + epsilon);
+        assertThat(values(parameters, bias)[0]).as("update " + t).isEqualTo(w, within(1e-14));
+      }
+    }
+  }
+
   private double[] values(ParameterSet parameters, Parameter parameter) {
     double[] values = new double[(int) parameter.size()];
     backend.download(parameters.weights().view(parameter), values, 0);
