@@ -2,9 +2,13 @@ package dev.firesteel.scaling;
 
 import dev.firesteel.scaling.RefusedException.Reason;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -43,6 +47,9 @@ public record ParametricFit(
   /** Runs that a fit needs beyond its constants. */
   private static final int SPARE_RUNS = 2;
 
+  /** The least share of a loss by which a term of the law changes it between runs. */
+  private static final double EFFECT = 1e-3;
+
   /** A correlation of log N and log D at which their exponents cannot be separated. */
   private static final double COLLINEAR = 0.9995;
 
@@ -77,6 +84,7 @@ public record ParametricFit(
       best = end.value() < best.value() ? end : best;
     }
     best = Minimizer.minimize(objective, best.x());
+    requireEffect(table, objective.law(best.x()));
     int same = 0;
     for (Minimizer.Minimum end : ends) {
       same += end.value() <= best.value() * (1 + SAME) + Double.MIN_NORMAL ? 1 : 0;
@@ -97,7 +105,10 @@ public record ParametricFit(
       throws RefusedException {
     require(resample, variant);
     ParametricObjective objective = new ParametricObjective(resample, variant);
-    return objective.law(Minimizer.minimize(objective, objective.arguments(law)).x());
+    ParametricLaw refitted =
+        objective.law(Minimizer.minimize(objective, objective.arguments(law)).x());
+    requireEffect(resample, refitted);
+    return refitted;
   }
 
   /** The grid of Hoffmann et al. 2022, section D.4, of the constants that are free. */
@@ -155,6 +166,42 @@ public record ParametricFit(
                       ? "the same number of tokens in all runs"
                       : "one as a power of the other"));
     }
+  }
+
+  /**
+   * Both terms must matter. Losses that do not fall with N (large models that were hardly trained)
+   * end in a huge alpha and A, which one size alone determines, so the second smallest value is
+   * compared with the largest.
+   */
+  private static void requireEffect(RunTable table, ParametricLaw law) throws RefusedException {
+    requireEffect(table, "parameters", "larger models", ScalingRun::parameters, law::sizeTerm, law);
+    requireEffect(table, "tokens", "longer runs", ScalingRun::tokens, law::dataTerm, law);
+  }
+
+  private static void requireEffect(
+      RunTable table,
+      String name,
+      String more,
+      ToDoubleFunction<ScalingRun> column,
+      DoubleUnaryOperator term,
+      ParametricLaw law)
+      throws RefusedException {
+    double[] values = Arrays.stream(table.column(column)).sorted().distinct().toArray();
+    double second = values[Math.min(1, values.length - 2)];
+    double largest = values[values.length - 1];
+    double loss = Arrays.stream(table.column(ScalingRun::loss)).min().orElseThrow();
+    double effect = (term.applyAsDouble(second) - term.applyAsDouble(largest)) / loss;
+    if (!(effect >= EFFECT)) {
+      throw new RefusedException(
+          Reason.NO_EFFECT,
+          "approach 3 needs losses that fall with %s, got a law (alpha = %.4g, beta = %.4g) in which they fall by %.2g %% from %s to %s: add %s that are trained to the end of their learning, or leave out runs of a few steps"
+              .formatted(
+                  name, law.alpha(), law.beta(), 100 * effect, text(second), text(largest), more));
+    }
+  }
+
+  private static String text(double value) {
+    return String.format(Locale.ROOT, "%.3g", value);
   }
 
   private static double correlation(double[] x, double[] y) {

@@ -33,7 +33,17 @@ public record ParametricLaw(double irreducible, double a, double b, double alpha
 
   /** Loss of a model of N parameters after D tokens. */
   public double loss(double parameters, double tokens) {
-    return irreducible + a * Math.pow(parameters, -alpha) + b * Math.pow(tokens, -beta);
+    return irreducible + sizeTerm(parameters) + dataTerm(tokens);
+  }
+
+  /** A / N^alpha: what a larger model would gain at most. */
+  double sizeTerm(double parameters) {
+    return a * Math.pow(parameters, -alpha);
+  }
+
+  /** B / D^beta: what more tokens would gain at most. */
+  double dataTerm(double tokens) {
+    return b * Math.pow(tokens, -beta);
   }
 
   /** Exponent of {@code N* ~ C^a}: {@code beta / (alpha + beta)}. */
@@ -114,7 +124,7 @@ public record ParametricLaw(double irreducible, double a, double b, double alpha
 
   /** Tokens after which a model of N parameters reaches a loss; infinite if it never does. */
   public double tokensFor(double parameters, double loss) {
-    double left = loss - irreducible - a * Math.pow(parameters, -alpha);
+    double left = loss - irreducible - sizeTerm(parameters);
     return left <= 0 ? Double.POSITIVE_INFINITY : Math.pow(b / left, 1 / beta);
   }
 }

@@ -21,6 +21,8 @@ public final class RefusedException extends Exception {
     NO_INTERIOR_MINIMUM,
     /** All runs have one amount of tokens relative to their size. */
     ONE_RATIO,
+    /** The size or the tokens of a run hardly change its loss in the fitted law. */
+    NO_EFFECT,
     /** A column that the fit reads is missing. */
     NO_COLUMN
   }

@@ -214,6 +214,24 @@ class ParametricFitTest {
         .hasMessageContaining("one as a power of the other");
   }
 
+  /** As in sweeps whose large models were trained for a few steps. */
+  @Test
+  void refusesALawInWhichSizeHasNoEffect() {
+    List<ScalingRun> runs = new java.util.ArrayList<>();
+    for (double parameters : new double[] {1e4, 2e4, 4e4, 8e4}) {
+      for (double tokens : new double[] {1e5, 1e6, 1e7}) {
+        double loss = 1 + 200 * Math.pow(tokens, -0.4) + (parameters == 1e4 ? 0.2 : 0);
+        runs.add(ScalingRun.of(1, parameters, tokens, loss));
+      }
+    }
+    assertThatThrownBy(() -> fit(runs))
+        .isInstanceOfSatisfying(
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_EFFECT))
+        .hasMessageContaining("approach 3 needs losses that fall with parameters")
+        .hasMessageContaining("from 2.00e+04 to 8.00e+04");
+  }
+
   private static ScalingRun run(double parameters, double tokens) {
     return ScalingRun.of(1, parameters, tokens, Runs.LAW.loss(parameters, tokens));
   }

@@ -1,6 +1,6 @@
 package dev.firesteel.scaling.report;
 
-import dev.firesteel.chart.PngImage;
+import dev.firesteel.chart.ChartFiles;
 import dev.firesteel.chart.Theme;
 import dev.firesteel.chart.XyChart;
 import dev.firesteel.scaling.FitDiagnosis;
@@ -14,8 +14,6 @@ import dev.firesteel.scaling.ScalingFit.Parametric;
 import dev.firesteel.train.HtmlPage;
 import dev.firesteel.train.HtmlPage.Cell;
 import dev.firesteel.train.HtmlPage.Fact;
-import java.awt.AWTError;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,7 +28,6 @@ public final class FitReport {
   /** The name of the page. */
   public static final String FILE_NAME = "report.html";
 
-  private static final int PNG_SCALE = 2;
   private static final double[] INFERENCE = {1, 10, 100};
   private static final String NONE = "–";
 
@@ -50,16 +47,7 @@ public final class FitReport {
     Map<String, XyChart> charts = FitCharts.of(fit);
     Map<String, byte[]> files = new LinkedHashMap<>();
     files.put(FILE_NAME, new FitReport(fit).page(charts).bytes());
-    charts.forEach(
-        (name, chart) ->
-            files.put(name + ".svg", chart.file(Theme.PAPER).getBytes(StandardCharsets.UTF_8)));
-    try {
-      charts.forEach(
-          (name, chart) ->
-              files.put(name + ".png", PngImage.of(chart.file(Theme.PAPER), PNG_SCALE)));
-    } catch (RuntimeException | LinkageError | InternalError | AWTError e) { // No fonts, no AWT.
-      notices.accept("The charts are there as SVG alone, PNG images could not be drawn: " + e);
-    }
+    files.putAll(ChartFiles.of(charts, notices));
     return files;
   }
 
