@@ -126,4 +126,43 @@ class SweepIT {
         .singleElement()
         .satisfies(row -> assertThat(row.get("error").asText()).contains("layers-2_seed-1"));
   }
+
+  /** The last checkpoint before a run's decay is where the longer one begins. */
+  @Test
+  @Order(4)
+  void branchesGiveTheBytesOfRunsFromTheStartAndSkillsAreMeasured() throws Exception {
+    Files.writeString(
+        folder.resolve("branches.yaml"),
+        """
+        config: tiny.yaml
+        runs_folder: %s
+        keys: {sample: {every: 0}, model: {context_length: 48}, schedule: {kind: wsd}}
+        lengths: {tokens: [15360, 7680], warmup_share: 0}
+        skill_problems: 4
+        """
+            .formatted(folder.resolve("runs")));
+    List<String> common =
+        List.of("sweep", "--config", folder.resolve("branches.yaml").toString(), "--no-probe");
+    for (String name : List.of("branched", "whole")) {
+      List<String> arguments = new ArrayList<>(common);
+      arguments.add("name=" + name);
+      arguments.add("lengths.branches=" + name.equals("branched"));
+      TinyTraining.Ended ended = runs.run(name, arguments);
+      assertThat(ended.exitCode()).as(ended.err() + ended.out()).isZero();
+      assertThat(ended.out().contains("Branches save 27 % of the FLOPs"))
+          .as(ended.out())
+          .isEqualTo(name.equals("branched"));
+    }
+    for (String run : List.of("tokens-7680", "tokens-15360")) {
+      assertThat(runs.result("branched/" + run)).as(run).isEqualTo(runs.result("whole/" + run));
+    }
+    assertThat(table("branched"))
+        .hasSize(2)
+        .allSatisfy(
+            row -> {
+              assertThat(row.get("copy_exact_match").asDouble()).isZero();
+              assertThat(row.get("addition_log_likelihood").asDouble()).isBetween(-30.0, -1.0);
+            });
+    assertThat(folder.resolve("runs/branched/emergence.html")).content().contains("brackets");
+  }
 }

@@ -134,6 +134,11 @@ public final class Checkpoint {
     return manifest.files().stream().map(FileEntry::path).toList();
   }
 
+  /** All files except the manifest, with length and checksum. */
+  List<FileEntry> entries() {
+    return manifest.files();
+  }
+
   /** Whether the manifest lists a file. */
   public boolean contains(String path) {
     return manifest.files().stream().anyMatch(entry -> entry.path().equals(path));

@@ -5,6 +5,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -166,6 +167,32 @@ public final class CheckpointStore {
       deleteFolder(checkpoint.directory());
     } catch (IOException e) {
       throw HadoopFiles.explain("deleting the checkpoint " + checkpoint, e);
+    }
+  }
+
+  /**
+   * Copies a checkpoint of another run into this one, without its score. If there is a checkpoint
+   * of any step, nothing is copied.
+   */
+  public void adopt(Checkpoint checkpoint) {
+    if (latest().isPresent()) {
+      return;
+    }
+    Path target = target(checkpoint.step());
+    try {
+      prepare(target);
+      for (String file : checkpoint.files()) {
+        Path copy = new Path(target, file);
+        fs.mkdirs(copy.getParent());
+        try (InputStream in = checkpoint.fileSystem().open(new Path(checkpoint.directory(), file));
+            FSDataOutputStream out = fs.create(copy, true)) {
+          in.transferTo(out);
+          CheckpointWriter.sync(out);
+        }
+      }
+      commit(target, checkpoint.step(), OptionalDouble.empty(), checkpoint.entries());
+    } catch (IOException e) {
+      throw HadoopFiles.explain("copying the checkpoint " + checkpoint + " to " + target, e);
     }
   }
 

@@ -191,14 +191,14 @@ public final class ConfigLoader {
     return yaml(config);
   }
 
-  /** The same configuration with one more override, {@code key.path=value}. */
-  public static StageConfig with(StageConfig config, String override) {
+  /** The same configuration with further overrides, {@code key.path=value}. */
+  public static StageConfig with(StageConfig config, String... overrides) {
     return (StageConfig)
         parse(
             config.getClass().asSubclass(Record.class),
             toYaml(config),
             "the configuration",
-            List.of(override));
+            List.of(overrides));
   }
 
   /** SHA-256 of {@link #toYaml}, in hexadecimal: equal where every key is equal. */

@@ -34,10 +34,22 @@ public record SweepConfig(
             meaning =
                 "Keys of pretraining by their full name (`optimizer.learning_rate`), each with a"
                     + " list of values or a grid: all combinations are trained.")
-        JsonNode axes) {
+        JsonNode axes,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "Problems of each skill (copying, addition, closing brackets) that are measured"
+                    + " after each run, for curves of emergence; for text that teaches them"
+                    + " (`data.source: skills`). 0: none.")
+        int skillProblems) {
+
+  private static final int MOST_PROBLEMS = 100_000;
 
   public SweepConfig {
     StageConfig.requirePlace(name, runsFolder);
+    Require.that(
+        skillProblems >= 0 && skillProblems <= MOST_PROBLEMS,
+        "skill_problems must be 0 to %d, got %d".formatted(MOST_PROBLEMS, skillProblems));
   }
 
   /** The folder of the sweep, which contains its runs. */

@@ -21,7 +21,24 @@ public record SweepLengths(
             meaning =
                 "Share of a run's steps that its warm-up takes, which replaces"
                     + " schedule.warmup_steps.")
-        double warmupShare) {
+        double warmupShare,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "Runs with fewer tokens for each parameter are left out: a large model after a few"
+                    + " steps says nothing of the law.")
+        double minTokensPerParameter,
+    @Setting(
+            byDefault = "0",
+            meaning = "Runs with more tokens for each parameter are left out; 0: none.")
+        double maxTokensPerParameter,
+    @Setting(
+            byDefault = "false",
+            meaning =
+                "Train runs that differ in length alone on one path of constant learning rate, from"
+                    + " which each branches off for its decay; with `schedule.kind: wsd`. The"
+                    + " weights are those of runs trained from the start.")
+        boolean branches) {
 
   /** What a run's length is measured by. */
   public enum Measure {
@@ -40,12 +57,23 @@ public record SweepLengths(
     tokensPerParameter = List.copyOf(tokensPerParameter);
     tokens = List.copyOf(tokens);
     Require.upToOne("lengths.warmup_share", warmupShare);
+    Require.that(
+        minTokensPerParameter >= 0
+            && (maxTokensPerParameter == 0 || maxTokensPerParameter > minTokensPerParameter),
+        "lengths must have 0 <= min_tokens_per_parameter < max_tokens_per_parameter (or 0 as the latter), got %s and %s"
+            .formatted(minTokensPerParameter, maxTokensPerParameter));
     long given =
         Stream.of(flops, tokensPerParameter, tokens).filter(list -> !list.isEmpty()).count();
     Require.that(
         given <= 1,
         "lengths must have one of flops, tokens_per_parameter and tokens, got %d of them: leave the others out"
             .formatted(given));
+  }
+
+  /** Whether a run has so many tokens for each parameter as the sweep wants. */
+  public boolean wants(double tokensPerParameter) {
+    return tokensPerParameter >= minTokensPerParameter
+        && (maxTokensPerParameter == 0 || tokensPerParameter <= maxTokensPerParameter);
   }
 
   /** The measure that is given. */
@@ -60,7 +88,7 @@ public record SweepLengths(
   }
 
   /** The key of the measure in this section; empty for the configuration's steps. */
-  String key() {
+  public String key() {
     return measure() == Measure.STEPS ? "" : ConfigLoader.yamlName(measure());
   }
 

@@ -93,8 +93,8 @@ public final class SweepLoader {
 
   private List<Axis> axes() {
     List<Axis> axes = new ArrayList<>();
-    if (!config.sizes().layers().isEmpty()) {
-      axes.add(new Axis("layers", SweepGrid.expand("sizes.layers", config.sizes().layers())));
+    if (!config.sizes().axis().isEmpty()) {
+      axes.add(new Axis(config.sizes().axis(), config.sizes().values()));
     }
     addAxes("", given.texts().path("axes"), axes);
     if (config.lengths().measure() != SweepLengths.Measure.STEPS) {
@@ -144,7 +144,7 @@ public final class SweepLoader {
     List<String> all = new ArrayList<>(overrides);
     values.forEach(
         (key, value) -> {
-          if (key.equals("layers")) {
+          if (key.equals(config.sizes().axis())) {
             all.addAll(config.sizes().overrides(value));
           } else if (!key.equals(config.lengths().key())) {
             all.add(key + "=" + value);

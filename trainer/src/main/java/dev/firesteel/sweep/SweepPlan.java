@@ -1,6 +1,7 @@
 package dev.firesteel.sweep;
 
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.ScheduleConfig;
 import dev.firesteel.config.Sweep;
 import dev.firesteel.config.SweepLengths;
 import dev.firesteel.error.UserException;
@@ -8,23 +9,31 @@ import dev.firesteel.plan.MemoryPart;
 import dev.firesteel.plan.ParameterCount;
 import dev.firesteel.plan.RunPlan;
 import dev.firesteel.plan.StageInputs;
+import dev.firesteel.run.RunDirectory;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 
 /**
  * The runs of a sweep with their lengths, what they need and how far they are.
  *
  * @param runs the most expensive first, so that the last ones to end are short
  * @param duplicates names of runs that compute the same as an earlier one, with the name of that
+ * @param leftOut names of runs with fewer or more tokens for each parameter than {@link
+ *     SweepLengths} allows
  */
-public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> duplicates) {
+public record SweepPlan(
+    Sweep sweep, List<SweepRun> runs, Map<String, String> duplicates, List<String> leftOut) {
   public SweepPlan {
     runs = List.copyOf(runs);
+    leftOut = List.copyOf(leftOut);
   }
 
   /**
@@ -32,7 +41,7 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
    *
    * @param vocabulary rows of a run's embedding
    * @param flopsPerSecond of one thread; NaN to leave the times out
-   * @throws UserException if a run would have no step
+   * @throws UserException if a run would have no step, or no run is left
    */
   public static SweepPlan of(
       Sweep sweep,
@@ -41,21 +50,78 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
       Configuration hadoop) {
     Map<String, SweepRun> byHash = new LinkedHashMap<>();
     Map<String, String> duplicates = new LinkedHashMap<>();
+    List<String> leftOut = new ArrayList<>();
+    SweepLengths lengths = sweep.config().lengths();
+    List<SweepRun> wanted = new ArrayList<>();
     for (Sweep.Run run : sweep.runs()) {
-      SweepRun planned =
-          plan(sweep, run, vocabulary.applyAsInt(run.config()), flopsPerSecond, hadoop);
+      SweepRun planned = plan(sweep, run, vocabulary.applyAsInt(run.config()), flopsPerSecond);
+      if (lengths.wants((double) planned.tokens() / planned.size().parameters())) {
+        wanted.add(planned);
+      } else {
+        leftOut.add(planned.name());
+      }
+    }
+    for (SweepRun planned : lengths.branches() ? branches(sweep, wanted) : wanted) {
       SweepRun first = byHash.putIfAbsent(planned.hash(), planned);
       if (first != null) {
         duplicates.put(planned.name(), first.name());
       }
     }
+    if (byHash.isEmpty()) {
+      throw UserException.usage(
+          "a sweep must have a run, got only such with too few or too many tokens for each parameter: change lengths.min_tokens_per_parameter or lengths.max_tokens_per_parameter");
+    }
     List<SweepRun> runs = new ArrayList<>(byHash.values());
     runs.sort(Comparator.comparingDouble(SweepRun::flops).reversed());
-    return new SweepPlan(sweep, runs, duplicates);
+    return new SweepPlan(sweep, runs, duplicates, leftOut).now(hadoop);
+  }
+
+  /** Runs that differ in length alone, by all their other values; the shortest first. */
+  private static Collection<List<SweepRun>> paths(Sweep sweep, List<SweepRun> runs) {
+    Map<Map<String, String>, List<SweepRun>> paths = new LinkedHashMap<>();
+    for (SweepRun run : runs) {
+      Map<String, String> others = new LinkedHashMap<>(run.axes());
+      others.remove(sweep.config().lengths().key());
+      paths.computeIfAbsent(others, key -> new ArrayList<>()).add(run);
+    }
+    paths.values().forEach(path -> path.sort(Comparator.comparingLong(SweepRun::tokens)));
+    return paths.values();
+  }
+
+  /** The runs, each of which begins where the next shorter one starts to decay. */
+  private static List<SweepRun> branches(Sweep sweep, List<SweepRun> runs) {
+    List<SweepRun> branches = new ArrayList<>();
+    for (List<SweepRun> path : paths(sweep, runs)) {
+      int warmup = path.get(0).config().schedule().warmupSteps();
+      long from = 0;
+      for (SweepRun run : path) {
+        if (run.config().schedule().kind() != ScheduleConfig.Kind.WSD) {
+          throw UserException.usage(
+              "runs with branches must have schedule.kind wsd, got %s in %s: set keys.schedule.kind=wsd, or lengths.branches=false"
+                  .formatted(
+                      run.config().schedule().kind().name().toLowerCase(Locale.ROOT), run.name()));
+        }
+        branches.add(run.branching(from, warmup));
+        from = run.decayStart();
+      }
+    }
+    return branches;
+  }
+
+  /**
+   * The runs that are not finished, in the order in which they are to be trained: those of a list
+   * one after another, each beginning with the weights of the one before; the lists independently,
+   * the most expensive first.
+   */
+  public List<List<SweepRun>> paths() {
+    List<SweepRun> left = left();
+    return sweep.config().lengths().branches()
+        ? List.copyOf(paths(sweep, left))
+        : left.stream().map(List::of).toList();
   }
 
   private static SweepRun plan(
-      Sweep sweep, Sweep.Run run, int vocabularySize, double flopsPerSecond, Configuration hadoop) {
+      Sweep sweep, Sweep.Run run, int vocabularySize, double flopsPerSecond) {
     RunPlan plan =
         RunPlan.of(
             run.config(),
@@ -73,14 +139,14 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
             plan.flops().perToken());
     PretrainConfig config = withLength(sweep, run, size);
     return new SweepRun(
-            run.axes(),
-            config,
-            size,
-            plan.stepSeconds(flopsPerSecond),
-            plan.checkpointBytes(),
-            SweepRun.State.NEW,
-            0)
-        .now(hadoop);
+        run.axes(),
+        config,
+        size,
+        plan.stepSeconds(flopsPerSecond),
+        plan.checkpointBytes(),
+        SweepRun.State.NEW,
+        0,
+        0);
   }
 
   private static PretrainConfig withLength(Sweep sweep, Sweep.Run run, SweepRun.Size size) {
@@ -107,7 +173,14 @@ public record SweepPlan(Sweep sweep, List<SweepRun> runs, Map<String, String> du
 
   /** The same plan, with the runs as far as they are now. */
   public SweepPlan now(Configuration hadoop) {
-    return new SweepPlan(sweep, runs.stream().map(run -> run.now(hadoop)).toList(), duplicates);
+    boolean skills = sweep.config().skillProblems() > 0;
+    return new SweepPlan(
+        sweep, runs.stream().map(run -> run.now(hadoop, skills)).toList(), duplicates, leftOut);
+  }
+
+  /** The sweep's folder, for what is written beside the runs. */
+  RunDirectory folder(Configuration hadoop) {
+    return RunDirectory.at(new Path(sweep.config().folder()), hadoop);
   }
 
   /** The runs that are not finished. */

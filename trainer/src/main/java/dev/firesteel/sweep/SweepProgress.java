@@ -22,6 +22,7 @@ import java.util.Map;
 public final class SweepProgress {
   private static final long REFRESH_NANOS = 1_000_000_000L;
 
+  private final String name;
   private final PrintStream out;
   private final boolean terminal;
   private final Map<String, SweepRun> runs = new LinkedHashMap<>();
@@ -32,6 +33,31 @@ public final class SweepProgress {
   private int finished;
   private int shownLines;
   private long shownAt;
+
+  /**
+   * Where a run stands.
+   *
+   * @param state {@code waiting}, {@code training} or {@code finished}
+   * @param loss last training loss; null before the first
+   * @param tokensPerSecond since it began; null unless it is in training
+   * @param secondsLeft of the run; null unless it is in training
+   */
+  public record Row(
+      String name,
+      String state,
+      long step,
+      long steps,
+      Double loss,
+      Double tokensPerSecond,
+      Double secondsLeft) {}
+
+  /**
+   * The sweep at a moment.
+   *
+   * @param totals as on the terminal
+   * @param rows those in training first, then those that wait, then the finished ones
+   */
+  public record Snapshot(String sweep, String totals, List<Row> rows) {}
 
   /** A run in training. */
   private static final class Standing {
@@ -51,16 +77,18 @@ public final class SweepProgress {
    * @param terminal whether {@code out} is a terminal, so that lines can be overwritten
    */
   public SweepProgress(SweepPlan plan, PrintStream out, boolean terminal) {
+    name = plan.sweep().config().name();
     this.out = out;
     this.terminal = terminal;
     plan.runs().forEach(run -> runs.put(run.name(), run));
     finished = plan.runs().size() - plan.left().size();
     flopsBefore = plan.runs().stream().mapToDouble(run -> done(run, run.step())).sum();
-    flopsOfAll = plan.runs().stream().mapToDouble(SweepRun::flops).sum();
+    flopsOfAll = plan.runs().stream().mapToDouble(SweepRun::ownFlops).sum();
   }
 
   private static double done(SweepRun run, long step) {
-    return run.flops() * Math.min(1, (double) step / run.config().training().steps());
+    double own = run.config().training().steps() - run.branchStep();
+    return run.ownFlops() * Math.max(0, Math.min(1, (step - run.branchStep()) / own));
   }
 
   /**
@@ -68,18 +96,18 @@ public final class SweepProgress {
    *
    * @param loss last training loss; NaN before the first
    */
-  public synchronized void heard(String name, long step, double loss) {
-    SweepRun run = runs.get(name);
+  public synchronized void heard(String runName, long step, double loss) {
+    SweepRun run = runs.get(runName);
     if (run == null) {
       return;
     }
-    Standing standing = standings.get(name);
+    Standing standing = standings.get(runName);
     if (standing == null) {
-      standing = new Standing(run.step());
-      standings.put(name, standing);
+      standing = new Standing(Math.max(run.step(), run.branchStep()));
+      standings.put(runName, standing);
       if (!terminal) {
         out.println(
-            "Training " + name + (run.step() == 0 ? "" : ", resumed at step " + run.step()));
+            "Training " + runName + (run.step() == 0 ? "" : ", resumed at step " + run.step()));
       }
     }
     standing.step = Math.max(standing.step, step);
@@ -94,6 +122,46 @@ public final class SweepProgress {
     if (terminal && System.nanoTime() - shownAt >= REFRESH_NANOS) {
       show();
     }
+  }
+
+  /** What a page shows. */
+  public synchronized Snapshot snapshot() {
+    List<Row> training = new ArrayList<>();
+    List<Row> waiting = new ArrayList<>();
+    List<Row> finishedRows = new ArrayList<>();
+    for (SweepRun run : runs.values()) {
+      Standing standing = standings.get(run.name());
+      long steps = run.config().training().steps();
+      if (run.state() == SweepRun.State.FINISHED || (standing != null && standing.ended)) {
+        finishedRows.add(
+            new Row(
+                run.name(),
+                "finished",
+                steps,
+                steps,
+                standing == null || Double.isNaN(standing.loss) ? null : standing.loss,
+                null,
+                null));
+      } else if (standing == null) {
+        waiting.add(new Row(run.name(), "waiting", run.step(), steps, null, null, null));
+      } else {
+        double rate = tokensPerSecond(run, standing);
+        double tokensLeft =
+            (double) (steps - standing.step) * run.config().training().tokensPerStep();
+        training.add(
+            new Row(
+                run.name(),
+                "training",
+                standing.step,
+                steps,
+                Double.isNaN(standing.loss) ? null : standing.loss,
+                rate,
+                rate > 0 ? tokensLeft / rate : null));
+      }
+    }
+    training.addAll(waiting);
+    training.addAll(finishedRows);
+    return new Snapshot(name, totals(), List.copyOf(training));
   }
 
   /** The last state, which stays on the screen. */
@@ -147,10 +215,12 @@ public final class SweepProgress {
         rate > 0 ? Quantities.duration((flopsOfAll - now) / rate) : "unknown time");
   }
 
-  private static String line(SweepRun run, Standing standing) {
+  private static double tokensPerSecond(SweepRun run, Standing standing) {
     double seconds = (System.nanoTime() - standing.since) / 1e9;
-    double tokens =
-        (double) (standing.step - standing.from) * run.config().training().tokensPerStep();
+    return (standing.step - standing.from) * run.config().training().tokensPerStep() / seconds;
+  }
+
+  private static String line(SweepRun run, Standing standing) {
     return String.format(
         Locale.ROOT,
         "%-40s  step %d/%d  loss %s  %,.0f tokens/s",
@@ -158,6 +228,6 @@ public final class SweepProgress {
         standing.step,
         run.config().training().steps(),
         Double.isNaN(standing.loss) ? "-" : String.format(Locale.ROOT, "%.4f", standing.loss),
-        tokens / seconds);
+        tokensPerSecond(run, standing));
   }
 }

@@ -18,6 +18,8 @@ import org.apache.hadoop.conf.Configuration;
  * @param checkpointBytes of one checkpoint
  * @param state how far it is
  * @param step of its last checkpoint; 0 without one
+ * @param branchStep step up to which it is the same as a shorter run, whose weights it takes over;
+ *     0 if it is trained from the start
  */
 public record SweepRun(
     Map<String, String> axes,
@@ -26,7 +28,8 @@ public record SweepRun(
     double stepSeconds,
     long checkpointBytes,
     State state,
-    long step) {
+    long step,
+    long branchStep) {
 
   /** How far a run is. */
   public enum State {
@@ -45,8 +48,12 @@ public record SweepRun(
    */
   public record Size(long parameters, long nonEmbedding, long matmul, double flopsPerToken) {}
 
-  /** The same run, as far as its checkpoints are now. */
-  SweepRun now(Configuration hadoop) {
+  /**
+   * The same run, as far as its checkpoints are now.
+   *
+   * @param skills whether its skills have to be measured before it is finished
+   */
+  SweepRun now(Configuration hadoop, boolean skills) {
     OptionalLong last =
         RunDirectory.of(config, hadoop).checkpoints(notice -> {}).latest().stream()
             .mapToLong(Checkpoint::step)
@@ -54,8 +61,38 @@ public record SweepRun(
     State reached =
         last.isEmpty()
             ? State.NEW
-            : last.getAsLong() >= config.training().steps() ? State.FINISHED : State.INTERRUPTED;
-    return new SweepRun(axes, config, size, stepSeconds, checkpointBytes, reached, last.orElse(0));
+            : last.getAsLong() >= config.training().steps()
+                    && (!skills || SkillFile.exists(RunDirectory.of(config, hadoop)))
+                ? State.FINISHED
+                : State.INTERRUPTED;
+    return new SweepRun(
+        axes, config, size, stepSeconds, checkpointBytes, reached, last.orElse(0), branchStep);
+  }
+
+  /** The same run, as a branch of a shorter one, and with the warm-up of all its branches. */
+  SweepRun branching(long from, int warmupSteps) {
+    return new SweepRun(
+        axes,
+        (PretrainConfig) ConfigLoader.with(config, "schedule.warmup_steps=" + warmupSteps),
+        size,
+        stepSeconds,
+        checkpointBytes,
+        state,
+        step,
+        from);
+  }
+
+  /** The step at which its learning rate begins to fall, which is where longer runs branch off. */
+  public long decayStart() {
+    return config.training().steps() - config.schedule().decaySteps();
+  }
+
+  /** The run until its {@link #decayStart}, at the constant rate. */
+  public static PretrainConfig beforeDecay(PretrainConfig config) {
+    long steps = config.training().steps() - config.schedule().decaySteps();
+    return (PretrainConfig)
+        ConfigLoader.with(
+            config, "schedule.kind=constant", "schedule.decay_steps=0", "training.steps=" + steps);
   }
 
   /** Name of the run and of its directory. */
@@ -84,6 +121,11 @@ public record SweepRun(
     return size.flopsPerToken() * tokens();
   }
 
+  /** Operations without those of the shorter run that it branches off from. */
+  public double ownFlops() {
+    return flops() * (1 - (double) branchStep / config.training().steps());
+  }
+
   /** The usual estimate, {@code 6 N D} with all parameters. */
   public double flops6nd() {
     return 6.0 * size.parameters() * tokens();
@@ -91,7 +133,7 @@ public record SweepRun(
 
   /** Expected duration of what is left, in seconds. */
   public double secondsLeft() {
-    return stepSeconds * (config.training().steps() - step);
+    return stepSeconds * (config.training().steps() - Math.max(step, branchStep));
   }
 
   /** Equal for runs that compute the same: the configuration without the name. */

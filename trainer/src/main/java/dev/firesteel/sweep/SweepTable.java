@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.StepRows;
+import dev.firesteel.skills.SkillScores;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -32,6 +33,8 @@ import org.apache.hadoop.fs.Path;
  *   <tr><td>{@code loss}, {@code train_loss}<td>last validation loss, last logged training loss, in
  *       nats per token
  *   <tr><td>{@code seconds}<td>sum of the logged steps
+ *   <tr><td>{@code copy_exact_match}, {@code copy_log_likelihood}, {@code copy_expected_match}, and of
+ *       the other skills<td>see {@link SkillScores.Score}; where skills are measured
  *   <tr><td>{@code axis_...}<td>the values that distinguish the run
  * </table>
  */
@@ -55,7 +58,7 @@ public final class SweepTable {
       rows.append(json(row(run, Optional.ofNullable(failures.get(run.name())), hadoop)))
           .append('\n');
     }
-    RunDirectory folder = RunDirectory.at(new Path(plan.sweep().config().folder()), hadoop);
+    RunDirectory folder = plan.folder(hadoop);
     folder.replace(FILE, rows.toString().getBytes(StandardCharsets.UTF_8));
     return new Path(folder.path(), FILE);
   }
@@ -69,6 +72,9 @@ public final class SweepTable {
                 + " tokens BIGINT, horizon_tokens BIGINT, learning_rate DOUBLE,"
                 + " batch_tokens BIGINT, flops DOUBLE, flops_6nd DOUBLE, loss DOUBLE, train_loss DOUBLE,"
                 + " seconds DOUBLE");
+    if (plan.sweep().config().skillProblems() > 0) {
+      SkillFile.columns().forEach(column -> schema.append(", ").append(column).append(" DOUBLE"));
+    }
     for (String key : plan.runs().get(0).axes().keySet()) {
       boolean numbers =
           plan.runs().stream().allMatch(run -> number(run.axes().get(key)).isPresent());
@@ -117,6 +123,7 @@ public final class SweepTable {
     row.put("loss", run.state() == SweepRun.State.FINISHED ? results.loss() : null);
     row.put("train_loss", results.trainLoss());
     row.put("seconds", results.seconds());
+    row.setAll(SkillFile.read(RunDirectory.of(run.config(), hadoop)));
     // A number as a number, so that Spark SQL can compute with it.
     run.axes()
         .forEach(

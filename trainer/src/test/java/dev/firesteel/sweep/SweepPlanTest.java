@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.SweepLoader;
 import dev.firesteel.error.UserException;
+import dev.firesteel.optim.LearningRateSchedule;
 import dev.firesteel.run.RunDirectory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -73,6 +75,80 @@ class SweepPlanTest {
   }
 
   @Test
+  void branchesBeginWhereTheShorterRunStartsToDecay() throws IOException {
+    String lengths =
+        """
+        keys: {schedule: {kind: %s, min_learning_rate_ratio: 0}}
+        sizes: {layers: [1, 2], width_per_layer: 16, head_width: 16}
+        lengths: {tokens: [12800, 3200, 6400], branches: true}
+        """;
+    SweepPlan plan = plan(lengths.formatted("wsd"));
+    assertThat(plan.paths()).hasSize(2);
+    for (List<SweepRun> path : plan.paths()) {
+      assertThat(path).extracting(SweepRun::tokens).containsExactly(3200L, 6400L, 12800L);
+      assertThat(path).extracting(SweepRun::branchStep).containsExactly(0L, 40L, 80L);
+      assertThat(path)
+          .extracting(run -> run.config().schedule().warmupSteps())
+          .as("that of the shortest")
+          .containsOnly(3);
+      SweepRun longest = path.get(2);
+      assertThat(longest.ownFlops()).isCloseTo(longest.flops() * 0.6, within(1.0));
+      PretrainConfig before = SweepRun.beforeDecay(longest.config());
+      LearningRateSchedule whole = schedule(longest.config());
+      LearningRateSchedule constant = schedule(before);
+      assertThat(before.training().steps()).isEqualTo(longest.decayStart()).isEqualTo(160);
+      for (int step = 0; step < 160; step++) {
+        assertThat(constant.at(step)).isEqualTo(whole.at(step));
+      }
+      assertThat(whole.at(180)).isLessThan(constant.at(180));
+    }
+    assertThatThrownBy(() -> plan(lengths.formatted("cosine")))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("must have schedule.kind wsd, got cosine");
+  }
+
+  private static LearningRateSchedule schedule(PretrainConfig config) {
+    return LearningRateSchedule.of(
+        config.optimizer(), config.schedule(), config.training().steps());
+  }
+
+  @Test
+  void runsWithTooFewOrTooManyTokensForEachParameterAreLeftOut() throws IOException {
+    String grid =
+        """
+        sizes: {layers: [1, 2, 3], width_per_layer: 16, head_width: 16}
+        lengths: {flops: [2e9, 1e9]%s}
+        """;
+    SweepPlan all = plan(grid.formatted(""));
+    List<Double> ratios =
+        all.runs().stream().map(SweepPlanTest::tokensPerParameter).sorted().toList();
+    SweepPlan some =
+        plan(
+            grid.formatted(
+                ", min_tokens_per_parameter: %s, max_tokens_per_parameter: %s"
+                    .formatted(ratios.get(1), ratios.get(4))));
+    assertThat(some.runs()).hasSize(4);
+    assertThat(some.runs()).allMatch(run -> ratios.subList(1, 5).contains(tokensPerParameter(run)));
+    assertThat(some.leftOut()).hasSize(2).doesNotContainAnyElementsOf(names(some));
+    assertThatThrownBy(() -> plan(grid.formatted(", min_tokens_per_parameter: 1e9")))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("a sweep must have a run");
+    assertThatThrownBy(
+            () ->
+                plan(grid.formatted(", min_tokens_per_parameter: 9, max_tokens_per_parameter: 8")))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("0 <= min_tokens_per_parameter < max_tokens_per_parameter");
+  }
+
+  private static double tokensPerParameter(SweepRun run) {
+    return (double) run.tokens() / run.size().parameters();
+  }
+
+  private static List<String> names(SweepPlan plan) {
+    return plan.runs().stream().map(SweepRun::name).toList();
+  }
+
+  @Test
   void aRunThatComputesTheSameIsSkipped() throws IOException {
     SweepPlan plan = plan("axes: {seed: [1, 2], optimizer.learning_rate: [1e-3, 0.001]}");
     assertThat(plan.runs()).hasSize(2);
@@ -124,7 +200,19 @@ class SweepPlanTest {
     String first = plan.runs().get(0).name();
     progress.heard(first, 0, Double.NaN);
     progress.heard(first, 3, 4.5);
+    SweepProgress.Snapshot snapshot = progress.snapshot();
+    assertThat(snapshot.rows())
+        .extracting(SweepProgress.Row::state)
+        .containsExactly("training", "waiting");
+    SweepProgress.Row row = snapshot.rows().get(0);
+    assertThat(row.name()).isEqualTo(first);
+    assertThat(row.step()).isEqualTo(3);
+    assertThat(row.loss()).isEqualTo(4.5);
+    assertThat(row.secondsLeft()).isPositive();
     progress.heard(first, 5, 4.25);
+    assertThat(progress.snapshot().rows())
+        .extracting(SweepProgress.Row::state)
+        .containsExactly("waiting", "finished");
     progress.heard(first, 5, 4.25);
     progress.close();
     assertThat(out.toString(StandardCharsets.UTF_8).lines().toList())

@@ -14,6 +14,7 @@ import dev.firesteel.spark.process.Failures;
 import dev.firesteel.spark.process.Interruption;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
+import dev.firesteel.sweep.EmergenceReport;
 import dev.firesteel.sweep.SweepPlan;
 import dev.firesteel.sweep.SweepProgress;
 import dev.firesteel.sweep.SweepRun;
@@ -183,6 +184,9 @@ public final class SweepCommand implements Callable<Integer> {
         failures.isEmpty() ? "" : ", %d failed".formatted(failures.size()),
         table,
         parquet);
+    if (EmergenceReport.write(after, hadoop, out::println)) {
+      out.println("Emergence: " + after.sweep().config().folder() + "/" + EmergenceReport.FILE);
+    }
     if (!failures.isEmpty()) {
       return FAILED;
     }
@@ -207,12 +211,26 @@ public final class SweepCommand implements Callable<Integer> {
               "%,d".formatted(run.tokens()),
               String.format(Locale.ROOT, "%.2e", run.flops()),
               run.config().training().steps(),
-              duration(run.stepSeconds() * run.config().training().steps()),
+              duration(run.stepSeconds() * (run.config().training().steps() - run.branchStep())),
               run.state() == SweepRun.State.INTERRUPTED
                   ? "at step " + run.step()
                   : run.state().name().toLowerCase(Locale.ROOT)));
     }
     plan.duplicates().forEach((name, first) -> lines.add(name + " is skipped: it equals " + first));
+    if (!plan.leftOut().isEmpty()) {
+      lines.add("Left out for their tokens per parameter: " + String.join(", ", plan.leftOut()));
+    }
+    double all = plan.runs().stream().mapToDouble(SweepRun::flops).sum();
+    double own = plan.runs().stream().mapToDouble(SweepRun::ownFlops).sum();
+    if (own < all) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "Branches save %.0f %% of the FLOPs: %.2e instead of %.2e",
+              100 * (1 - own / all),
+              own,
+              all));
+    }
     lines.add(
         "%d runs, %d to train, about %s with %d at a time; checkpoints take %s"
             .formatted(

@@ -12,6 +12,7 @@ import dev.firesteel.sweep.SweepPlan;
 import dev.firesteel.sweep.SweepProgress;
 import dev.firesteel.sweep.SweepRun;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,9 +50,10 @@ public final class SweepJob {
    */
   @SuppressWarnings("try") // The lock is held, not used.
   public Map<String, String> run(SweepProgress progress) {
-    List<TrainAssignment> assignments = new ArrayList<>();
-    for (SweepRun run : plan.left()) {
-      assignments.add(assignment(run.config()));
+    List<TrainAssignment[]> assignments = new ArrayList<>();
+    for (List<SweepRun> path : plan.paths()) {
+      assignments.add(
+          path.stream().map(run -> assignment(run.config())).toArray(TrainAssignment[]::new));
     }
     Map<String, String> failures = new LinkedHashMap<>();
     if (assignments.isEmpty()) {
@@ -59,20 +61,18 @@ public final class SweepJob {
     }
     context.setInterruptOnCancel(true);
     context.setJobGroup("firesteel-sweep", "sweep " + plan.sweep().config().name(), true);
-    plugin.hearSweep(beat -> progress.heard(beat.run(), beat.step(), beat.loss()));
+    plugin.showSweep(progress);
     try (FolderLock lock = folder().lock()) {
-      List<SweepReport> reports =
+      List<SweepReport[]> reports =
           JavaSparkContext.fromSparkContext(context)
               .parallelize(assignments, assignments.size())
-              .map(new SweepTask())
+              .map(new SweepTask(plan.sweep().config().skillProblems()))
               .collect();
-      for (SweepReport report : reports) {
-        if (!report.failure().isEmpty()) {
-          failures.put(report.run(), report.failure());
-        }
-      }
+      reports.stream()
+          .flatMap(Arrays::stream)
+          .filter(report -> !report.failure().isEmpty())
+          .forEach(report -> failures.put(report.run(), report.failure()));
     } finally {
-      plugin.hearSweep(beat -> {});
       context.clearJobGroup();
     }
     return failures;

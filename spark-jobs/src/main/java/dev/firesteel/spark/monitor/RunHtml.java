@@ -17,9 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.function.IntPredicate;
-import org.apache.commons.text.StringEscapeUtils;
 import org.apache.spark.ui.UIUtils;
 
 /**
@@ -284,22 +282,7 @@ final class RunHtml {
    */
   private void table(
       String name, List<String> columns, List<List<String>> rows, IntPredicate marked) {
-    html.append("<div class=\"table-responsive\">\n<table id=\"firesteel-")
-        .append(name)
-        .append("\" class=\"")
-        .append(UIUtils.TABLE_CLASS_STRIPED())
-        .append(" w-auto\">\n");
-    if (!columns.isEmpty()) {
-      html.append("<thead><tr>");
-      columns.forEach(column -> html.append("<th>").append(text(column)).append("</th>"));
-      html.append("</tr></thead>\n");
-    }
-    for (int row = 0; row < rows.size(); row++) {
-      html.append(marked.test(row) ? "<tr class=\"table-warning\">" : "<tr>");
-      rows.get(row).forEach(cell -> html.append("<td>").append(text(cell)).append("</td>"));
-      html.append("</tr>\n");
-    }
-    html.append("</table>\n</div>\n");
+    html.append(PageTable.html(name, columns, rows, marked));
   }
 
   private String ago(Instant then) {
@@ -323,6 +306,6 @@ final class RunHtml {
   }
 
   private static String text(String value) {
-    return StringEscapeUtils.escapeHtml4(Objects.requireNonNull(value));
+    return PageTable.text(value);
   }
 }

@@ -1,6 +1,10 @@
 package dev.firesteel.spark.monitor;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.firesteel.sweep.SweepProgress;
 import jakarta.servlet.http.HttpServletRequest;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.spark.ui.CspNonce$;
 import org.apache.spark.ui.UIUtils;
@@ -37,24 +41,36 @@ final class TrainingPage extends WebUIPage {
       </script>
       """;
 
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private final FiresteelTab tab;
   private final Supplier<RunSnapshot> run;
+  private final Supplier<Optional<SweepProgress.Snapshot>> sweep;
 
-  TrainingPage(FiresteelTab tab, Supplier<RunSnapshot> run) {
+  /**
+   * @param sweep the sweep that is running, which is shown in place of a run
+   */
+  TrainingPage(
+      FiresteelTab tab,
+      Supplier<RunSnapshot> run,
+      Supplier<Optional<SweepProgress.Snapshot>> sweep) {
     super("");
     this.tab = tab;
     this.run = run;
+    this.sweep = sweep;
   }
 
   @Override
   public Seq<Node> render(HttpServletRequest request) {
-    Node content = new Unparsed(RunHtml.of(run.get()) + REFRESH.formatted(CspNonce$.MODULE$.get()));
+    String shown = sweep.get().map(SweepHtml::of).orElseGet(() -> RunHtml.of(run.get()));
+    Node content = new Unparsed(shown + REFRESH.formatted(CspNonce$.MODULE$.get()));
     return UIUtils.headerSparkPage(
         request, "Training", () -> content, tab, Option.empty(), false, false, false);
   }
 
   @Override
   public JValue renderJson(HttpServletRequest request) {
-    return JsonMethods$.MODULE$.fromJsonNode(run.get().json());
+    return JsonMethods$.MODULE$.fromJsonNode(
+        sweep.get().<JsonNode>map(JSON::valueToTree).orElseGet(() -> run.get().json()));
   }
 }

@@ -1,6 +1,7 @@
 package dev.firesteel.spark.prepare;
 
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.skills.SkillsDataset;
 import dev.firesteel.tales.TalesConfig;
 import dev.firesteel.tales.TalesDataset;
 import java.io.IOException;
@@ -46,7 +47,8 @@ public final class Recipes {
               "tales",
               "tales.yaml",
               TalesDataset.names().stream().map(name -> "tales/" + name).toList(),
-              Recipes::tales));
+              Recipes::tales),
+          new Recipe("skills", "README.md", List.of("skills"), Recipes::skills));
 
   private Recipes() {}
 
@@ -89,6 +91,15 @@ public final class Recipes {
           .getParent();
     } catch (URISyntaxException e) {
       throw new AssertionError("a class loader gives valid locations", e);
+    }
+  }
+
+  private static Path skills(Path recipe, String source, Consumer<String> progress) {
+    Path cache = recipe.resolve("cache");
+    try {
+      return SkillsDataset.cached(cache, progress);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("writing problems to " + cache, e);
     }
   }
 

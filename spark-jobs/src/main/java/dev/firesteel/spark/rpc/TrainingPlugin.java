@@ -5,6 +5,7 @@ import dev.firesteel.spark.monitor.RankReport;
 import dev.firesteel.spark.monitor.RunGauges;
 import dev.firesteel.spark.monitor.RunStatus;
 import dev.firesteel.spark.process.ProcessLocale;
+import dev.firesteel.sweep.SweepProgress;
 import dev.firesteel.train.RankStep;
 import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
@@ -12,7 +13,6 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -125,7 +125,7 @@ public final class TrainingPlugin implements SparkPlugin {
     private volatile RunGauges gauges;
     private volatile TrainingListener listener = event -> {};
     private volatile AttemptWatch watch = new AttemptWatch(0);
-    private volatile Consumer<SweepBeat> sweep = beat -> {};
+    private volatile Optional<SweepProgress> sweep = Optional.empty();
     private volatile boolean stop;
 
     @Override
@@ -141,7 +141,8 @@ public final class TrainingPlugin implements SparkPlugin {
      */
     private Optional<FiresteelTab> attachTab(SparkContext context) {
       try {
-        return FiresteelTab.attach(context, status::snapshot);
+        return FiresteelTab.attach(
+            context, status::snapshot, () -> sweep.map(SweepProgress::snapshot));
       } catch (LinkageError e) {
         LOG.warn(
             "Spark's UI has no Firesteel tab, which requires the UI of Spark 4.2; this is Spark {}",
@@ -168,9 +169,10 @@ public final class TrainingPlugin implements SparkPlugin {
         return watch.heard(beat).name();
       }
       if (line.startsWith(SWEEP)) {
-        sweep.accept(
+        SweepBeat beat =
             JsonLines.read(
-                line.substring(SWEEP.length()), SweepBeat.class, "a report of a sweep's run"));
+                line.substring(SWEEP.length()), SweepBeat.class, "a report of a sweep's run");
+        sweep.ifPresent(progress -> progress.heard(beat.run(), beat.step(), beat.loss()));
         return (stop ? Order.STOP : Order.GO_ON).name();
       }
       if (line.startsWith(REPORT)) {
@@ -201,9 +203,9 @@ public final class TrainingPlugin implements SparkPlugin {
       listener = newListener;
     }
 
-    /** Sets the receiver of what the runs of a sweep report; called on Spark's RPC threads. */
-    public void hearSweep(Consumer<SweepBeat> receiver) {
-      sweep = receiver;
+    /** Sets the sweep that hears of its runs, on Spark's RPC threads, and is shown in the tab. */
+    public void showSweep(SweepProgress progress) {
+      sweep = Optional.of(progress);
     }
 
     /** The status of the current run. */

@@ -2,6 +2,6 @@
  * Messages between driver and ranks.
  *
  * <p>Uses {@code collective}, {@code config}, {@code error}, {@code run}, {@code spark.monitor},
- * {@code spark.process}, {@code train}.
+ * {@code spark.process}, {@code sweep}, {@code train}.
  */
 package dev.firesteel.spark.rpc;

@@ -38,6 +38,7 @@ public final class FiresteelRegistrator implements KryoRegistrator {
     kryo.register(RankPhase.class);
     kryo.register(byte[].class);
     kryo.register(TrainAssignment.class);
+    kryo.register(TrainAssignment[].class);
     kryo.register(TrainReport.class);
     kryo.register(TrainReport[].class);
     kryo.register(SweepReport.class);

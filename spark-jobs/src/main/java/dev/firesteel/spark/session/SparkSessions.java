@@ -43,6 +43,8 @@ public final class SparkSessions {
     conf.setIfMissing("spark.task.reaper.killTimeout", "120s");
     // Executors in the locale C could not open local files whose names are not ASCII.
     conf.setIfMissing("spark.executorEnv.LC_ALL", "C.UTF-8");
+    // A sweep's table has more columns than the 25 up to which Spark describes a plan silently.
+    conf.setIfMissing("spark.sql.debug.maxToStringFields", "200");
     String plugins = conf.get("spark.plugins", "");
     conf.set(
         "spark.plugins", plugins + (plugins.isEmpty() ? "" : ",") + TrainingPlugin.class.getName());
