@@ -132,7 +132,8 @@ class ClusterTrainingIT {
 
   /**
    * A fault each for a process that dies, that is silent and that fails, for a damaged frame, for a
-   * checkpoint that is unusable, and for a writer that was thought dead; all of them by {@code -Dfiresteel.faults=all}, those of some kinds by their names, as in {@code
+   * checkpoint that is unusable, and for a writer that was thought dead; all of them by {@code
+   * -Dfiresteel.faults=all}, those of some kinds by their names, as in {@code
    * -Dfiresteel.faults=SLOW,DAMAGE}.
    */
   static List<FaultInjection.Plan> faults() {

@@ -41,12 +41,20 @@ public record SweepConfig(
                 "Problems of each skill (copying, addition, closing brackets) that are measured"
                     + " after each run, for curves of emergence; for text that teaches them"
                     + " (`data.source: skills`). 0: none.")
-        int skillProblems) {
+        int skillProblems,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "Runs of at least so many FLOPs are trained first, one at a time, each by all"
+                    + " executors as `pretrain` would (`cluster.*`), or by all cores of one process."
+                    + " 0: each run is one task on one core. Branches are always one task.")
+        double distributeFromFlops) {
 
   private static final int MOST_PROBLEMS = 100_000;
 
   public SweepConfig {
     StageConfig.requirePlace(name, runsFolder);
+    Require.notNegative("distribute_from_flops", distributeFromFlops);
     Require.that(
         skillProblems >= 0 && skillProblems <= MOST_PROBLEMS,
         "skill_problems must be 0 to %d, got %d".formatted(MOST_PROBLEMS, skillProblems));

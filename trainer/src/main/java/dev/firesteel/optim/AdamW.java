@@ -81,7 +81,7 @@ public final class AdamW implements Optimizer {
             config.beta1(),
             config.beta2(),
             config.epsilonHat()
-                ? config.epsilon() / Math.sqrt(1 - Math.pow(config.beta2(), updates))
+                ? config.epsilon() / Math.sqrt(1 - Math.pow(config.beta2(), (double) updates))
                 : config.epsilon(),
             run.weightDecay(),
             updates,

@@ -28,7 +28,7 @@ public enum Skill {
     }
   },
 
-  /** {@code "close ([{<:"}, {@code ">}])"}: 4 to 10 brackets of four kinds, closed in order. */
+  /** {@code "close ([(<:"}, {@code ">)])"}: 4 to 10 brackets of four kinds, braces too. */
   BRACKETS {
     @Override
     Problem draw(RandomStream randomness) {

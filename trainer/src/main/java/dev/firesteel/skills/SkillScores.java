@@ -78,7 +78,17 @@ public final class SkillScores {
   }
 
   /** A problem as tokens; the answer's end with the end of the text. */
-  private record Encoded(Skill.Problem problem, int[] prompt, int[] answer) {}
+  private static final class Encoded {
+    private final Skill.Problem problem;
+    private final int[] prompt;
+    private final int[] answer;
+
+    Encoded(Skill.Problem problem, int[] prompt, int[] answer) {
+      this.problem = problem;
+      this.prompt = prompt;
+      this.answer = answer;
+    }
+  }
 
   private Encoded encode(Skill.Problem problem) {
     int[] prompt = withStart(tokenizer.encode(problem.prompt()));
@@ -104,7 +114,7 @@ public final class SkillScores {
   private Score score(List<Encoded> problems) {
     double[] logLikelihoods = logLikelihoods(problems);
     double sum = Arrays.stream(logLikelihoods).sum();
-    long tokens = problems.stream().mapToLong(problem -> problem.answer().length).sum();
+    long tokens = problems.stream().mapToLong(problem -> problem.answer.length).sum();
     double expected = Arrays.stream(logLikelihoods).map(Math::exp).average().orElse(0);
     return new Score(exactMatch(problems), sum / tokens, expected);
   }
@@ -114,7 +124,7 @@ public final class SkillScores {
     List<Rollout> completions =
         new Rollouts(model, pool, tokenizer.vocabularySize(), greedy)
             .sample(
-                problems.stream().map(Encoded::prompt).toList(),
+                problems.stream().map(problem -> problem.prompt).toList(),
                 LongStream.range(0, problems.size()).toArray(),
                 RolloutListener.NONE);
     int right = 0;
@@ -125,7 +135,7 @@ public final class SkillScores {
           completion.ended()
                   && tokenizer
                       .decode(Arrays.copyOf(ids, ids.length - 1))
-                      .equals(problems.get(i).problem().answer())
+                      .equals(problems.get(i).problem.answer())
               ? 1
               : 0;
     }
@@ -135,15 +145,15 @@ public final class SkillScores {
   /** {@code log p(answer)} of each problem, in one padded batch. */
   private double[] logLikelihoods(List<Encoded> problems) {
     int width =
-        problems.stream().mapToInt(one -> one.prompt().length + one.answer().length).max().orElse(1)
+        problems.stream().mapToInt(one -> one.prompt.length + one.answer.length).max().orElse(1)
             - 1;
     int[] ids = new int[problems.size() * width];
     int[] targets = new int[ids.length];
     Arrays.fill(targets, -1);
     int[] lengths = new int[problems.size()];
     for (int row = 0; row < lengths.length; row++) {
-      int[] prompt = problems.get(row).prompt();
-      int[] answer = problems.get(row).answer();
+      int[] prompt = problems.get(row).prompt;
+      int[] answer = problems.get(row).answer;
       int start = row * width;
       lengths[row] = prompt.length + answer.length - 1;
       System.arraycopy(prompt, 0, ids, start, prompt.length);

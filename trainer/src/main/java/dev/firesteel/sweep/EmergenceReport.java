@@ -89,8 +89,9 @@ public final class EmergenceReport {
                 "share of the problems that are right")
             .yFrom(0, 1);
     Skill[] skills = Skill.values();
-    for (Skill skill : skills) {
-      String color = XyChart.ramp((double) skill.ordinal() / (skills.length - 1));
+    for (int i = 0; i < skills.length; i++) {
+      Skill skill = skills[i];
+      String color = XyChart.ramp((double) i / (skills.length - 1));
       String label = label(skill);
       likelihood
           .points("", color, 0.6, points(skill, Row::parameters, Score::logLikelihood))

@@ -108,13 +108,23 @@ public record SweepPlan(
     return branches;
   }
 
+  /** The runs that are not finished and are to be trained one at a time by all executors. */
+  public List<SweepRun> distributed() {
+    return left().stream().filter(this::isDistributed).toList();
+  }
+
+  private boolean isDistributed(SweepRun run) {
+    double from = sweep.config().distributeFromFlops();
+    return from > 0 && run.flops() >= from && !sweep.config().lengths().branches();
+  }
+
   /**
-   * The runs that are not finished, in the order in which they are to be trained: those of a list
-   * one after another, each beginning with the weights of the one before; the lists independently,
-   * the most expensive first.
+   * The other runs that are not finished, in the order in which they are to be trained: those of a
+   * list one after another, each beginning with the weights of the one before; the lists
+   * independently, the most expensive first.
    */
   public List<List<SweepRun>> paths() {
-    List<SweepRun> left = left();
+    List<SweepRun> left = left().stream().filter(run -> !isDistributed(run)).toList();
     return sweep.config().lengths().branches()
         ? List.copyOf(paths(sweep, left))
         : left.stream().map(List::of).toList();

@@ -84,12 +84,12 @@ public record SweepRun(
 
   /** The step at which its learning rate begins to fall, which is where longer runs branch off. */
   public long decayStart() {
-    return config.training().steps() - config.schedule().decaySteps();
+    return beforeDecay(config).training().steps();
   }
 
   /** The run until its {@link #decayStart}, at the constant rate. */
   public static PretrainConfig beforeDecay(PretrainConfig config) {
-    long steps = config.training().steps() - config.schedule().decaySteps();
+    int steps = config.training().steps() - config.schedule().decaySteps();
     return (PretrainConfig)
         ConfigLoader.with(
             config, "schedule.kind=constant", "schedule.decay_steps=0", "training.steps=" + steps);

@@ -93,6 +93,7 @@ class SettingTreeTest {
           Map.entry("optimizer.beta1", ""),
           Map.entry("optimizer.beta2", ""),
           Map.entry("optimizer.epsilon", ""),
+          Map.entry("optimizer.epsilon_hat", ""),
           Map.entry("optimizer.weight_decay", "0.1"),
           Map.entry("optimizer.groups", ""),
           Map.entry("optimizer.momentum", ""),
