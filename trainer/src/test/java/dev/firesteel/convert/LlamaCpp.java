@@ -20,15 +20,13 @@ final class LlamaCpp {
   private LlamaCpp() {}
 
   /**
-   * What llama.cpp makes of prompts, a line of JSON for each file.
+   * The tokens of prompts and their greedy completions, a line of JSON for each file.
    *
    * @param folder for the files of the exchange
-   * @param task an argument of {@link LlamaCppMain}
    * @param prompts of one line each
-   * @param count of the task
+   * @param tokens to generate
    */
-  static List<JsonNode> run(
-      Path folder, String task, List<String> prompts, int count, List<Path> files)
+  static List<JsonNode> complete(Path folder, List<String> prompts, int tokens, List<Path> files)
       throws IOException, InterruptedException {
     Path results = folder.resolve("results.jsonl");
     Path log = folder.resolve("log.txt");
@@ -38,10 +36,9 @@ final class LlamaCpp {
     command.addAll(
         List.of(
             LlamaCppMain.class.getName(),
-            task,
             results.toString(),
             Files.write(folder.resolve("prompts.txt"), prompts).toString(),
-            String.valueOf(count)));
+            String.valueOf(tokens)));
     files.forEach(file -> command.add(file.toString()));
     Process process =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();

@@ -16,18 +16,14 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Greedy completions and probabilities by llama.cpp. A process of its own, since a failed assertion
- * of llama.cpp ends the process, and since closing a model hangs in this binding.
+ * Greedy completions by llama.cpp. A process of its own, since a failed assertion of llama.cpp ends
+ * the process, and since closing a model hangs in this binding. Asked for probabilities the
+ * binding fails an assertion, and a prompt's cached tokens may be those of the prompt before it.
  *
- * <p>Arguments: the task, the file to write, a file with one prompt a line, a number, and GGUF
- * files. The file gets one line of JSON for each model: for {@value #COMPLETE} the prompts' tokens
- * and texts of so many tokens, for {@value #NEXT} the probabilities of so many next tokens after
- * each prompt.
+ * <p>Arguments: the file to write, a file with one prompt a line, the tokens to generate, and GGUF
+ * files. The file gets one line of JSON for each model.
  */
 final class LlamaCppMain {
-  static final String COMPLETE = "complete";
-  static final String NEXT = "next";
-
   private static final int CONTEXT = 128;
 
   private LlamaCppMain() {}
@@ -43,12 +39,12 @@ final class LlamaCppMain {
   }
 
   private static void run(String[] args) throws IOException {
-    List<String> prompts = Files.readAllLines(Path.of(args[2]));
-    int count = Integer.parseInt(args[3]);
+    List<String> prompts = Files.readAllLines(Path.of(args[1]));
+    int count = Integer.parseInt(args[2]);
     ObjectMapper mapper = new ObjectMapper();
     StringBuilder lines = new StringBuilder();
     LlamaModel.setLogger(LogFormat.TEXT, (level, text) -> System.err.print(text));
-    for (int i = 4; i < args.length; i++) {
+    for (int i = 3; i < args.length; i++) {
       LlamaModel model =
           new LlamaModel(
               new ModelParameters()
@@ -59,14 +55,10 @@ final class LlamaCppMain {
                   .setCacheTypeK(CacheType.F32)
                   .setCacheTypeV(CacheType.F32));
       ObjectNode line = mapper.createObjectNode().put("file", args[i]);
-      if (args[0].equals(COMPLETE)) {
-        complete(model, prompts, count, line);
-      } else {
-        next(model, prompts, count, line.putArray("probabilities"));
-      }
+      complete(model, prompts, count, line);
       lines.append(mapper.writeValueAsString(line)).append('\n');
     }
-    Files.writeString(Path.of(args[1]), lines);
+    Files.writeString(Path.of(args[0]), lines);
   }
 
   private static void complete(
@@ -86,18 +78,10 @@ final class LlamaCppMain {
     }
   }
 
-  private static void next(LlamaModel model, List<String> prompts, int most, ArrayNode into) {
-    for (String prompt : prompts) {
-      ObjectNode ofPrompt = into.addObject();
-      for (LlamaOutput output : model.generate(greedy(prompt, 1).setNProbs(most))) {
-        output.probabilities.forEach(ofPrompt::put);
-      }
-    }
-  }
-
   private static InferenceParameters greedy(String prompt, int tokens) {
     return new InferenceParameters(prompt)
         .setNPredict(tokens)
+        .setCachePrompt(false)
         .setSamplers(Sampler.TOP_K)
         .setTopK(1)
         .setTemperature(0f);

@@ -127,8 +127,7 @@ class LlamaCppTest {
       }
     }
     List<JsonNode> theirs =
-        LlamaCpp.run(
-            folder, LlamaCppMain.COMPLETE, PROMPTS, TOKENS, List.copyOf(ours.keySet()));
+        LlamaCpp.complete(folder, PROMPTS, TOKENS, List.copyOf(ours.keySet()));
     int generated = 0;
     int ties = 0;
     for (JsonNode line : theirs) {

@@ -133,7 +133,7 @@ public final class GgufSource {
         || !head.shape().equals(embedding.shape())) {
       return false;
     }
-    float[] one = new float[Safetensors.BUFFER_ELEMENTS];
+    float[] one = new float[(int) Math.min(Safetensors.BUFFER_ELEMENTS, head.shape().size())];
     float[] other = new float[one.length];
     for (long from = 0; from < head.shape().size(); from += one.length) {
       int count = (int) Math.min(one.length, head.shape().size() - from);

