@@ -66,7 +66,8 @@ async function compare(file, expected) {
     return {tokens, texts, largest, perplexity: Math.exp(loss / count) / Math.exp(ours / count) - 1};
 }
 
-// A reward model's file ranks: with the second label's logit 0 the softmax of the labels is sigmoid(score).
+// A reward model's file ranks: with the second label's logit 0 the softmax of the labels is sigmoid(score). A context for
+// ranks has keys and values in binary16.
 async function compareRanks(file, expected) {
     const model = await llama.loadModel({modelPath: file});
     const context = await model.createRankingContext({contextSize: 128, template: "{{query}}{{document}}"});
@@ -92,7 +93,7 @@ for (const json of fs.readdirSync(folder).filter((name) => name.endsWith(".json"
     if (expected.scores) {
         const largest = await compareRanks(path.join(folder, `${name}-F32.gguf`), expected);
         console.log(`| ${name}-F32 | | | ${largest.toExponential(1)} of a rank | |`);
-        failed ||= largest >= 1e-4;
+        failed ||= largest >= 1e-3;
         continue;
     }
     for (const type of TYPES) {

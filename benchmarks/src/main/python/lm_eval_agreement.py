@@ -3,7 +3,7 @@
     java ... dev.firesteel.benchmarks.LikelihoodAgreement RUN FOLDER   (the command is in benchmarks/README.md)
     python3 benchmarks/src/main/python/lm_eval_agreement.py FOLDER
 
-Needs `pip install lm-eval torch transformers`. Writes the tasks into FOLDER/tasks; they are scored as by
+Needs `pip install "lm-eval[hf]"`. Writes the tasks into FOLDER/tasks; they are scored as by
 
     lm_eval --model hf --model_args pretrained=FOLDER/hf,dtype=float32 --include_path FOLDER/tasks --tasks tales_next,tales_text
 

@@ -11,6 +11,7 @@ import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.choice.Backends;
 import dev.firesteel.convert.ModelExport;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.huggingface.ModelTensors;
 import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.nn.ForwardPass;
@@ -27,8 +28,10 @@ import org.apache.hadoop.conf.Configuration;
 
 /**
  * Questions with our log-likelihoods of their answers, for {@code lm_eval_agreement.py} to compare
- * with those of EleutherAI's lm-eval: which of four sentences comes next in a tale, and whole tales.
- * Arguments: a run and a folder, in which the model is written as a Hugging Face directory, too.
+ * with those of EleutherAI's lm-eval: which of four sentences comes next in a tale, and beginnings
+ * of tales, of which {@code perplexity_llama.mjs} measures the perplexity, too. Arguments: a run
+ * and a folder, in which the model is written as a Hugging Face directory and in all encodings of
+ * GGUF.
  */
 public final class LikelihoodAgreement {
   private static final int QUESTIONS = 200;
@@ -52,18 +55,25 @@ public final class LikelihoodAgreement {
     Path folder = Files.createDirectories(Path.of(args[1]));
     try (Backend backend = Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 2));
         SavedModel saved = SavedModel.open(run, hadoop, backend)) {
-      new ModelExport(
-              run,
-              new org.apache.hadoop.fs.Path(folder + "/hf"),
-              "",
-              hadoop,
-              backend,
-              System.out::println)
+      export(run, folder.resolve("hf"), backend)
           .toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
+      for (GgufEncoding encoding : GgufEncoding.values()) {
+        export(run, folder.resolve(encoding + ".gguf"), backend).toGguf(encoding);
+      }
       LikelihoodAgreement agreement = new LikelihoodAgreement(saved, backend);
       agreement.writeQuestions(folder.resolve("questions.jsonl"));
       agreement.writeTexts(folder.resolve("texts.jsonl"));
     }
+  }
+
+  private static ModelExport export(org.apache.hadoop.fs.Path run, Path to, Backend backend) {
+    return new ModelExport(
+        run,
+        new org.apache.hadoop.fs.Path(to.toString()),
+        "",
+        new Configuration(false),
+        backend,
+        System.out::println);
   }
 
   private void writeQuestions(Path file) throws IOException {
@@ -83,7 +93,7 @@ public final class LikelihoodAgreement {
         String sentence =
             choice == gold
                 ? sentences.get(SENTENCES)
-                : sentences(tales, QUESTIONS + CHOICES * i + choice).get(SENTENCES);
+                : sentences(tales, QUESTIONS + CHOICES * i + choice).get(choice % SENTENCES);
         choices.add(sentence);
         logLikelihoods.add(logLikelihood(context, " " + sentence));
         best =

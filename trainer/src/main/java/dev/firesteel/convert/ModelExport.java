@@ -125,8 +125,7 @@ public record ModelExport(
 
   private PublishedModel open(Path directory) throws IOException {
     PublishedModel opened =
-        PublishedModel.open(
-            HadoopFiles.fileSystem(directory, hadoop), directory, backend, notices);
+        PublishedModel.open(HadoopFiles.fileSystem(directory, hadoop), directory, backend, notices);
     try {
       ModelDirectory.requireRows(directory, opened.tokenizer(), opened.config());
       return opened;

@@ -17,8 +17,8 @@ import java.util.List;
 
 /**
  * Greedy completions by llama.cpp. A process of its own, since a failed assertion of llama.cpp ends
- * the process, and since closing a model hangs in this binding. Asked for probabilities the
- * binding fails an assertion, and a prompt's cached tokens may be those of the prompt before it.
+ * the process, and since closing a model hangs in this binding. Asked for probabilities the binding
+ * fails an assertion, and a prompt's cached tokens may be those of the prompt before it.
  *
  * <p>Arguments: the file to write, a file with one prompt a line, the tokens to generate, and GGUF
  * files. The file gets one line of JSON for each model.

@@ -20,7 +20,6 @@ import dev.firesteel.run.SavedModel;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -126,8 +125,7 @@ class LlamaCppTest {
         ids.put(file, PROMPTS.stream().map(tokenizer::encodeWithSpecialTokens).toList());
       }
     }
-    List<JsonNode> theirs =
-        LlamaCpp.complete(folder, PROMPTS, TOKENS, List.copyOf(ours.keySet()));
+    List<JsonNode> theirs = LlamaCpp.complete(folder, PROMPTS, TOKENS, List.copyOf(ours.keySet()));
     int generated = 0;
     int ties = 0;
     for (JsonNode line : theirs) {

@@ -480,8 +480,7 @@ class ModelConversionTest {
   @Test
   void keepsFurtherSpecialTokens() throws IOException {
     Path from = folder.resolve("from");
-    SavedModels.write(
-        backend, TestModels.gpt2(1, 8, 2, 16, 0), TextTokenizers.bpe(), 1, from);
+    SavedModels.write(backend, TestModels.gpt2(1, 8, 2, 16, 0), TextTokenizers.bpe(), 1, from);
     int tokens = TextTokenizers.bpe().vocabularySize(); // and three rows more
     Path config = from.resolve("tokenizer_config.json");
     String json = Files.readString(config);

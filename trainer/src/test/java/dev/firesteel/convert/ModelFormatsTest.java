@@ -22,7 +22,8 @@ class ModelFormatsTest {
   void saysWhatThereIs() {
     assertThatThrownBy(() -> ModelFormats.ggufEncoding("q4_k_s"))
         .isInstanceOf(UserException.class)
-        .hasMessage("--type must be one of f32, f16, bf16, q8_0, q4_0, q4_k_m for gguf, got q4_k_s");
+        .hasMessage(
+            "--type must be one of f32, f16, bf16, q8_0, q4_0, q4_k_m for gguf, got q4_k_s");
     assertThatThrownBy(() -> ModelFormats.floatType("q8_0"))
         .hasMessage("--type must be one of f32, bf16, f16 for hf, got q8_0");
   }

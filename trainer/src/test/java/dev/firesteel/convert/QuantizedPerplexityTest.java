@@ -129,8 +129,7 @@ class QuantizedPerplexityTest {
       prefixes.add(text.substring(0, end));
     }
     List<GgufEncoding> encodings = List.copyOf(FILES.keySet());
-    List<JsonNode> lines =
-        LlamaCpp.complete(folder, prefixes, 1, List.copyOf(FILES.values()));
+    List<JsonNode> lines = LlamaCpp.complete(folder, prefixes, 1, List.copyOf(FILES.values()));
     try (Backend backend = SavedModels.backend()) {
       for (int i = 0; i < encodings.size(); i++) {
         float[][] logits = logits(backend, folder.resolve("from-" + encodings.get(i)), text);

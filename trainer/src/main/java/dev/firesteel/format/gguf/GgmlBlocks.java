@@ -16,8 +16,8 @@ import java.util.Set;
  * the blocks of 256 numbers.
  *
  * <p>Scales are chosen as ggml's reference code does ({@code quantize_row_q8_0_ref}, {@code
- * quantize_row_q4_0_ref}, {@code quantize_row_q5_0_ref} of {@code ggml-quants.c}): {@code Q8_0} maps
- * the largest magnitude to 127, the others map the number of largest magnitude to -8 or -16.
+ * quantize_row_q4_0_ref}, {@code quantize_row_q5_0_ref} of {@code ggml-quants.c}): {@code Q8_0}
+ * maps the largest magnitude to 127, the others map the number of largest magnitude to -8 or -16.
  */
 final class GgmlBlocks {
   /** Types whose numbers are read and written. */

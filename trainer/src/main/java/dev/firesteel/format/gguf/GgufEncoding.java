@@ -62,8 +62,7 @@ public enum GgufEncoding {
       case Q4_0 -> head || embedding ? GgmlType.Q8_0 : usual;
       case Q4_K_M -> {
         Matcher block = MATTERS_MORE.matcher(tensor);
-        boolean more =
-            block.matches() ? moreBits(Integer.parseInt(block.group(1)), layers) : head;
+        boolean more = block.matches() ? moreBits(Integer.parseInt(block.group(1)), layers) : head;
         yield more || (embedding && tied) ? GgmlType.Q6_K : usual;
       }
     };

@@ -12,16 +12,16 @@ import dev.firesteel.format.safetensors.TensorSource;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * A reward model as a ranking model of llama.cpp: pooling of the kind {@code rank}, which is at the
- * last token, and a head {@code cls.output.weight} with labels. Of the architectures that train here
- * llama.cpp has that for {@code qwen3} alone, and gives the softmax of the labels. The second label
- * has a row of zeros, so that the first has {@code sigmoid(score)}: the probability that an answer
- * is better than one with the score 0. Source: {@code llm_graph_context::build_pooling} in {@code
- * src/llama-graph.cpp} and {@code src/models/qwen3.cpp} of ggml-org/llama.cpp.
+ * last token, and a head {@code cls.output.weight} with labels. Of the architectures that train
+ * here llama.cpp has that for {@code qwen3} alone, and gives the softmax of the labels. The second
+ * label has a row of zeros, so that the first has {@code sigmoid(score)}: the probability that an
+ * answer is better than one with the score 0. Source: {@code llm_graph_context::build_pooling} in
+ * {@code src/llama-graph.cpp} and {@code src/models/qwen3.cpp} of ggml-org/llama.cpp.
  */
 final class GgufRanking {
   /** The head, [2, C]. */

@@ -70,7 +70,13 @@ class GgufFileTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F32, 0", "F16, 0.0005", "BF16, 0.004", "Q8_0, 0.02", "Q4_0, 0.5", "Q5_0, 0.25", "Q4_K, 0.5",
+    "F32, 0",
+    "F16, 0.0005",
+    "BF16, 0.004",
+    "Q8_0, 0.02",
+    "Q4_0, 0.5",
+    "Q5_0, 0.25",
+    "Q4_K, 0.5",
     "Q6_K, 0.1"
   })
   void readsBackTensors(GgmlType type, double tolerance) throws IOException {
