@@ -3,8 +3,8 @@
     java ... dev.firesteel.benchmarks.ExportAgreement FOLDER   (see benchmarks/README.md for the class path)
     python3 benchmarks/src/main/python/export_agreement.py FOLDER/hf
 
-Needs torch and transformers 4 or 5. Prints a table; fails where a logit or a score differs by 1e-4 or more, or a text
-at all.
+Needs torch and transformers 4 or 5. Prints a table; fails where a logit or a score differs by 1e-4 or more, a text at
+all, or a special token is none there.
 """
 
 import json
@@ -19,6 +19,11 @@ TOLERANCE = 1e-4
 
 def compare_model(path, expected):
     tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    special = expected["special"]
+    assert sorted(tokenizer.all_special_tokens) == sorted(special), (path, tokenizer.all_special_tokens)
+    for token in special:
+        ids = tokenizer("a" + token, add_special_tokens=False)["input_ids"]
+        assert len(ids) == 2 and tokenizer.decode(ids, skip_special_tokens=True) == "a", (path, token, ids)
     model = transformers.AutoModelForCausalLM.from_pretrained(path).eval()
     largest, texts = 0.0, 0
     for prompt in expected["prompts"]:

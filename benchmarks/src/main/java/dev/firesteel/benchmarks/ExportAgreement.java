@@ -20,8 +20,7 @@ import dev.firesteel.config.SampleConfig;
 import dev.firesteel.convert.ModelExport;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.format.gguf.GgmlType;
-import dev.firesteel.format.gguf.GgufExport;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.format.huggingface.ModelTensors;
 import dev.firesteel.format.safetensors.FloatType;
@@ -41,7 +40,10 @@ import dev.firesteel.tensor.Tape;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
+import dev.firesteel.tokenizer.Tokenizers;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -76,7 +78,8 @@ public final class ExportAgreement {
 
   private final Configuration hadoop = new Configuration(false);
   private final ObjectMapper mapper = new ObjectMapper();
-  private final Tokenizer tokenizer = BpeTokenizer.bytes();
+  private static final String TOOL = "<|tool|>";
+  private final Tokenizer tokenizer = withSpecialToken();
   private final FileSystem fs;
   private final Backend backend;
   private final Path folder;
@@ -95,8 +98,15 @@ public final class ExportAgreement {
       for (Map.Entry<String, ModelConfig> each : agreement.models().entrySet()) {
         agreement.write(each.getKey(), each.getValue());
       }
-      agreement.writeReward();
+      agreement.writeReward("reward", agreement.config(Architecture.LLAMA, true));
+      agreement.writeReward("reward-qwen3", agreement.config(Architecture.QWEN3, true));
     }
+  }
+
+  /** Bytes, the end token, and a special token that only other files list. */
+  private static Tokenizer withSpecialToken() {
+    byte[] json = BpeTokenizer.bytes().toJson().getBytes(StandardCharsets.UTF_8);
+    return Tokenizers.load(new ByteArrayInputStream(json), "bytes", List.of(TOOL));
   }
 
   private Map<String, ModelConfig> models() {
@@ -153,7 +163,7 @@ public final class ExportAgreement {
     }
     export(run, published).toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
     mapper.writeValue(published.resolve("expected.json").toFile(), expected);
-    for (GgmlType type : GgufExport.TYPES) {
+    for (GgufEncoding type : GgufEncoding.values()) {
       Path file = folder.resolve("gguf").resolve(name + "-" + type + ".gguf");
       try {
         export(run, file).toGguf(type);
@@ -164,13 +174,12 @@ public final class ExportAgreement {
     }
   }
 
-  private void writeReward() throws IOException {
-    Path run = folder.resolve("runs").resolve("reward");
-    Path published = folder.resolve("hf").resolve("reward");
+  private void writeReward(String name, ModelConfig config) throws IOException {
+    Path run = folder.resolve("runs").resolve(name);
+    Path published = folder.resolve("hf").resolve(name);
     ObjectNode expected = mapper.createObjectNode();
     ArrayNode scores = expected.putArray("scores");
     ArrayNode texts = expected.putArray("texts");
-    ModelConfig config = config(Architecture.LLAMA, true);
     try (ScoredModel model = ScoredModel.reward(config, Projections.DENSE);
         ArrayPool pool = new ArrayPool(backend)) {
       model.parameters().allocate(backend, DType.F32);
@@ -197,6 +206,12 @@ public final class ExportAgreement {
     }
     export(run, published).toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
     mapper.writeValue(published.resolve("expected.json").toFile(), expected);
+    try {
+      export(run, folder.resolve("gguf").resolve(name + "-F32.gguf")).toGguf(GgufEncoding.F32);
+      mapper.writeValue(folder.resolve("gguf").resolve(name + ".json").toFile(), expected);
+    } catch (UserException e) {
+      System.out.println(e.getMessage());
+    }
   }
 
   private ModelExport export(Path from, Path to) throws IOException {
@@ -226,6 +241,7 @@ public final class ExportAgreement {
 
   /** Logits after each prompt, greedy tokens and texts. */
   private void expect(LanguageModel model, ObjectNode expected) {
+    expected.putArray("special").add(Tokenizer.END_OF_TEXT).add(TOOL);
     ArrayNode prompts = expected.putArray("prompts");
     try (ArrayPool pool = new ArrayPool(backend)) {
       List<Completion> completions =

@@ -6,7 +6,7 @@ import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.format.gguf.GgmlType;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.gguf.GgufExport;
 import dev.firesteel.format.gguf.GgufFileName;
 import dev.firesteel.format.huggingface.ModelDirectory;
@@ -60,13 +60,13 @@ public record ModelExport(
    *
    * @throws UserException if llama.cpp has no such model, or the file exists
    */
-  public Written toGguf(GgmlType type) {
+  public Written toGguf(GgufEncoding encoding) {
     Path directory = find();
     try (PublishedModel opened = open(directory)) {
       String name = name(directory);
       Path file = out == null ? new Path(FOLDER) : out;
       if (!file.getName().endsWith(GGUF)) {
-        file = new Path(file, GgufFileName.of(name, opened.elements(), type));
+        file = new Path(file, GgufFileName.of(name, opened.elements(), encoding));
       }
       FileSystem fs = HadoopFiles.fileSystem(file, hadoop);
       try (NewPath place = NewPath.at(fs, file)) {
@@ -74,7 +74,7 @@ public record ModelExport(
             new BufferedOutputStream(fs.create(place.partial(), true), BUFFER_BYTES)) {
           GgufExport.write(
               opened.with(Progress.of(opened.tensors(), notices)),
-              type,
+              encoding,
               name,
               license,
               stream,
@@ -124,8 +124,15 @@ public record ModelExport(
   }
 
   private PublishedModel open(Path directory) throws IOException {
-    return PublishedModel.open(
-        HadoopFiles.fileSystem(directory, hadoop), directory, backend, notices);
+    PublishedModel opened =
+        PublishedModel.open(HadoopFiles.fileSystem(directory, hadoop), directory, backend, notices);
+    try {
+      ModelDirectory.requireRows(directory, opened.tokenizer(), opened.config());
+      return opened;
+    } catch (RuntimeException e) {
+      opened.close();
+      throw e;
+    }
   }
 
   /** The name of the run that a checkpoint belongs to, or of the directory. */

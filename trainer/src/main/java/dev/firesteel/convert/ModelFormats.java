@@ -1,8 +1,7 @@
 package dev.firesteel.convert;
 
 import dev.firesteel.error.UserException;
-import dev.firesteel.format.gguf.GgmlType;
-import dev.firesteel.format.gguf.GgufExport;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.safetensors.FloatType;
 import java.util.List;
 import java.util.Locale;
@@ -33,15 +32,15 @@ public final class ModelFormats {
   }
 
   /**
-   * An element type of GGUF that is written.
+   * An encoding of GGUF that is written.
    *
-   * @throws UserException if there is no such type
+   * @throws UserException if there is no such encoding
    */
-  public static GgmlType ggmlType(String name) {
-    return GgufExport.TYPES.stream()
-        .filter(type -> type.name().equalsIgnoreCase(name))
+  public static GgufEncoding ggufEncoding(String name) {
+    return Stream.of(GgufEncoding.values())
+        .filter(encoding -> encoding.name().equalsIgnoreCase(name))
         .findFirst()
-        .orElseThrow(() -> unknown(name, "gguf", GgufExport.TYPES));
+        .orElseThrow(() -> unknown(name, "gguf", Stream.of(GgufEncoding.values()).toList()));
   }
 
   private static UserException unknown(String name, String format, List<? extends Enum<?>> types) {

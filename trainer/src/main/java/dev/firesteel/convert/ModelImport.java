@@ -60,6 +60,7 @@ public record ModelImport(
     try (PublishedModel opened = open()) {
       PublishedModel model =
           vocabularySize == 0 ? opened : ResizedVocabulary.of(opened, vocabularySize);
+      ModelDirectory.requireRows(from, model.tokenizer(), model.config());
       FileSystem fs = HadoopFiles.fileSystem(out, hadoop);
       try (NewPath place = NewPath.at(fs, out)) {
         ModelDirectory.write(

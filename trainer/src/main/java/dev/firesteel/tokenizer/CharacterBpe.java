@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * BPE over characters, as SentencePiece trains it (Llama 2, Mistral): a word's characters are
@@ -15,6 +17,10 @@ import java.util.Map;
  */
 final class CharacterBpe implements WordEncoder {
   private static final int NONE = -1;
+
+  /** The tokens of single bytes, {@code <0x00>} to {@code <0xFF>}. */
+  private static final List<String> BYTE_TOKENS =
+      IntStream.range(0, 256).mapToObj(b -> String.format(Locale.ROOT, "<0x%02X>", b)).toList();
 
   private final Map<String, Integer> vocabulary;
 
@@ -125,11 +131,11 @@ final class CharacterBpe implements WordEncoder {
   private static int[] bytes(TokenizerJson json, Map<String, Integer> vocabulary) {
     int[] idOfByte = new int[256];
     for (int b = 0; b < 256; b++) {
-      Integer id = vocabulary.get("<0x%02X>".formatted(b));
+      Integer id = vocabulary.get(BYTE_TOKENS.get(b));
       if (id == null) {
         throw json.unsupported(
-            "byte_fallback needs the tokens <0x00> to <0xFF>, and its vocabulary has no <0x%02X>"
-                .formatted(b));
+            "byte_fallback needs the tokens <0x00> to <0xFF>, and its vocabulary has no "
+                + BYTE_TOKENS.get(b));
       }
       idOfByte[b] = id;
     }

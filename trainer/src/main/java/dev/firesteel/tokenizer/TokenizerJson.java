@@ -10,15 +10,20 @@ import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +35,8 @@ final class TokenizerJson {
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
+
+  private static final String ADDED = "added_tokens";
 
   private final JsonNode root;
   private final String source;
@@ -93,6 +100,41 @@ final class TokenizerJson {
 
   JsonNode model() {
     return root.path("model");
+  }
+
+  /** The same file in which these tokens are special, the absent ones with the next ids. */
+  TokenizerJson withSpecialTokens(Collection<String> contents) {
+    if (contents.isEmpty()) {
+      return this;
+    }
+    ObjectNode changed = root.deepCopy();
+    if (!changed.hasNonNull(ADDED)) {
+      changed.putArray(ADDED);
+    }
+    if (!(changed.get(ADDED) instanceof ArrayNode added)) {
+      throw damaged("added_tokens must be a list, got " + describe(changed.get(ADDED)));
+    }
+    JsonNode vocabulary = model().path("vocab");
+    Map<String, JsonNode> known = new HashMap<>();
+    added.forEach(token -> known.put(token.path("content").asText(), token));
+    int next = vocabulary.size();
+    for (String content : known.keySet()) {
+      next += vocabulary.has(content) ? 0 : 1;
+    }
+    for (String content : new LinkedHashSet<>(contents)) {
+      if (known.get(content) instanceof ObjectNode token) {
+        token.put("special", true);
+        continue;
+      }
+      ObjectNode token = added.addObject();
+      if (vocabulary.has(content)) {
+        token.set("id", vocabulary.get(content));
+      } else {
+        token.put("id", next++);
+      }
+      token.put("content", content).put("normalized", false).put("special", true);
+    }
+    return new TokenizerJson(changed, source);
   }
 
   /** Rejects {@code node} unless it is absent, null or one of the harmless values. */
@@ -159,7 +201,7 @@ final class TokenizerJson {
   List<AddedToken> addedTokens() {
     List<AddedToken> tokens = new ArrayList<>();
     Set<String> contents = new HashSet<>();
-    for (JsonNode node : root.path("added_tokens")) {
+    for (JsonNode node : root.path(ADDED)) {
       String content = node.path("content").asText();
       if (!node.path("content").isTextual() || content.isEmpty()) {
         throw damaged("an added token needs a \"content\", got " + describe(node));
@@ -301,7 +343,7 @@ final class TokenizerJson {
       json.writeStringField("version", "1.0");
       json.writeNullField("truncation");
       json.writeNullField("padding");
-      json.writeArrayFieldStart("added_tokens");
+      json.writeArrayFieldStart(ADDED);
       for (AddedToken token : addedTokens) {
         json.writeStartObject();
         json.writeNumberField("id", token.id());

@@ -1,6 +1,7 @@
 package dev.firesteel.tokenizer;
 
 import java.io.InputStream;
+import java.util.Collection;
 
 /** Loads a tokenizer of the kind that a Hugging Face {@code tokenizer.json} describes. */
 public final class Tokenizers {
@@ -23,6 +24,16 @@ public final class Tokenizers {
    */
   public static Tokenizer load(InputStream json, String source) {
     return load(TokenizerJson.parse(json, source));
+  }
+
+  /**
+   * Like {@link #load(InputStream, String)}, with tokens that another file says are special. Those
+   * of the vocabulary keep their ids, all others get the next ones.
+   *
+   * @param special their spellings
+   */
+  public static Tokenizer load(InputStream json, String source, Collection<String> special) {
+    return load(TokenizerJson.parse(json, source).withSpecialTokens(special));
   }
 
   private static Tokenizer load(TokenizerJson json) {

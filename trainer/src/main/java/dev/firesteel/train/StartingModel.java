@@ -187,6 +187,7 @@ public final class StartingModel {
           "the data must be prepared with the tokenizer of %s %s, got a different tokenizer: prepare it with the same %s"
               .formatted(FROM, path, FROM));
     }
+    ModelDirectory.requireRows(path, tokenizer, model.config());
     if (collective.rank() == 0) {
       Checkpoint.find(fs, path).ifPresent(Checkpoint::verify);
     }

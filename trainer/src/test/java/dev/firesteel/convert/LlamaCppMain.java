@@ -17,7 +17,8 @@ import java.util.List;
 
 /**
  * Greedy completions by llama.cpp. A process of its own, since a failed assertion of llama.cpp ends
- * the process, and since closing a model hangs in this binding.
+ * the process, and since closing a model hangs in this binding. Asked for probabilities the binding
+ * fails an assertion, and a prompt's cached tokens may be those of the prompt before it.
  *
  * <p>Arguments: the file to write, a file with one prompt a line, the tokens to generate, and GGUF
  * files. The file gets one line of JSON for each model.
@@ -29,7 +30,7 @@ final class LlamaCppMain {
 
   public static void main(String[] args) {
     try {
-      complete(args);
+      run(args);
     } catch (IOException | RuntimeException | Error e) {
       System.err.println(e);
       Runtime.getRuntime().halt(1); // threads of llama.cpp never end
@@ -37,8 +38,9 @@ final class LlamaCppMain {
     Runtime.getRuntime().halt(0);
   }
 
-  private static void complete(String[] args) throws IOException {
+  private static void run(String[] args) throws IOException {
     List<String> prompts = Files.readAllLines(Path.of(args[1]));
+    int count = Integer.parseInt(args[2]);
     ObjectMapper mapper = new ObjectMapper();
     StringBuilder lines = new StringBuilder();
     LlamaModel.setLogger(LogFormat.TEXT, (level, text) -> System.err.print(text));
@@ -53,27 +55,35 @@ final class LlamaCppMain {
                   .setCacheTypeK(CacheType.F32)
                   .setCacheTypeV(CacheType.F32));
       ObjectNode line = mapper.createObjectNode().put("file", args[i]);
-      ArrayNode ids = line.putArray("ids");
-      ArrayNode texts = line.putArray("texts");
-      for (String prompt : prompts) {
-        ArrayNode ofPrompt = ids.addArray();
-        for (int id : model.encode(prompt)) {
-          ofPrompt.add(id);
-        }
-        StringBuilder text = new StringBuilder();
-        for (LlamaOutput output :
-            model.generate(
-                new InferenceParameters(prompt)
-                    .setNPredict(Integer.parseInt(args[2]))
-                    .setSamplers(Sampler.TOP_K)
-                    .setTopK(1)
-                    .setTemperature(0f))) {
-          text.append(output.text);
-        }
-        texts.add(text.toString());
-      }
+      complete(model, prompts, count, line);
       lines.append(mapper.writeValueAsString(line)).append('\n');
     }
     Files.writeString(Path.of(args[0]), lines);
+  }
+
+  private static void complete(
+      LlamaModel model, List<String> prompts, int tokens, ObjectNode line) {
+    ArrayNode ids = line.putArray("ids");
+    ArrayNode texts = line.putArray("texts");
+    for (String prompt : prompts) {
+      ArrayNode ofPrompt = ids.addArray();
+      for (int id : model.encode(prompt)) {
+        ofPrompt.add(id);
+      }
+      StringBuilder text = new StringBuilder();
+      for (LlamaOutput output : model.generate(greedy(prompt, tokens))) {
+        text.append(output.text);
+      }
+      texts.add(text.toString());
+    }
+  }
+
+  private static InferenceParameters greedy(String prompt, int tokens) {
+    return new InferenceParameters(prompt)
+        .setNPredict(tokens)
+        .setCachePrompt(false)
+        .setSamplers(Sampler.TOP_K)
+        .setTopK(1)
+        .setTemperature(0f);
   }
 }

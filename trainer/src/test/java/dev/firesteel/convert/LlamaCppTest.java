@@ -1,10 +1,8 @@
 package dev.firesteel.convert;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.RopeSpec;
@@ -12,7 +10,7 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.ModelConfig.AttentionBias;
 import dev.firesteel.config.RopeScalingConfig;
-import dev.firesteel.format.gguf.GgmlType;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.generate.Completion;
 import dev.firesteel.generate.GenerationOptions;
 import dev.firesteel.generate.Generator;
@@ -21,15 +19,11 @@ import dev.firesteel.model.TestModels;
 import dev.firesteel.run.SavedModel;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -55,8 +49,6 @@ class LlamaCppTest {
 
   /** Logits that differ by less are equal to llama.cpp, whose GELU is a table of binary16. */
   private static final double TIE = 2e-3;
-
-  private static final long SECONDS = 90;
 
   @TempDir private Path folder;
 
@@ -128,13 +120,12 @@ class LlamaCppTest {
                 SavedModels.HADOOP,
                 backend,
                 notice -> {})
-            .toGguf(GgmlType.F32);
+            .toGguf(GgufEncoding.F32);
         ours.put(file, complete(backend, directory));
         ids.put(file, PROMPTS.stream().map(tokenizer::encodeWithSpecialTokens).toList());
       }
     }
-    List<JsonNode> theirs = llamaCpp(List.copyOf(ours.keySet()));
-    assertThat(theirs).hasSameSizeAs(ours.keySet());
+    List<JsonNode> theirs = LlamaCpp.complete(folder, PROMPTS, TOKENS, List.copyOf(ours.keySet()));
     int generated = 0;
     int ties = 0;
     for (JsonNode line : theirs) {
@@ -198,42 +189,5 @@ class LlamaCppTest {
       integers[i] = list.get(i).intValue();
     }
     return integers;
-  }
-
-  private List<JsonNode> llamaCpp(List<Path> files) throws IOException, InterruptedException {
-    Path results = folder.resolve("results.jsonl");
-    Path prompts = Files.write(folder.resolve("prompts.txt"), PROMPTS);
-    Path log = folder.resolve("log.txt");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx256m", "-cp", System.getProperty("java.class.path")));
-    command.addAll(
-        List.of(
-            LlamaCppMain.class.getName(),
-            results.toString(),
-            prompts.toString(),
-            String.valueOf(TOKENS)));
-    files.forEach(file -> command.add(file.toString()));
-    Process process =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
-    boolean ended = process.waitFor(SECONDS, TimeUnit.SECONDS);
-    process.destroyForcibly();
-    String said = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
-    if (said.contains("UnsatisfiedLinkError")) {
-      abort("llama.cpp's binary does not run on this machine: " + firstLine(said));
-    }
-    assertThat(ended && Files.exists(results)).as(said).isTrue();
-    List<JsonNode> lines = new ArrayList<>();
-    for (String line : Files.readAllLines(results)) {
-      lines.add(new ObjectMapper().readTree(line));
-    }
-    return lines;
-  }
-
-  private static String firstLine(String text) {
-    return text.lines()
-        .filter(line -> line.contains("UnsatisfiedLinkError"))
-        .findFirst()
-        .orElse("");
   }
 }

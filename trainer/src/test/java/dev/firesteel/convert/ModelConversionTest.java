@@ -17,12 +17,14 @@ import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.config.RopeScalingConfig;
 import dev.firesteel.config.SampleConfig;
 import dev.firesteel.error.UserException;
-import dev.firesteel.format.gguf.GgmlType;
+import dev.firesteel.format.gguf.GgufEncoding;
+import dev.firesteel.format.gguf.GgufFile;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.format.huggingface.ModelTensors;
 import dev.firesteel.format.huggingface.PublishedModel;
 import dev.firesteel.format.llama2c.Llama2cFiles;
 import dev.firesteel.format.safetensors.FloatType;
+import dev.firesteel.format.safetensors.TensorSource;
 import dev.firesteel.inspect.Inspection;
 import dev.firesteel.inspect.Inspections;
 import dev.firesteel.model.LanguageModel;
@@ -44,6 +46,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -52,6 +55,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelConversionTest {
   private static final int[] IDS = {1, 5, 2, 7, 3};
@@ -102,7 +107,7 @@ class ModelConversionTest {
       assertSame(from, hf);
       Path file = folder.resolve(i + ".gguf");
       try {
-        export(from, file).toGguf(GgmlType.F32);
+        export(from, file).toGguf(GgufEncoding.F32);
       } catch (UserException e) {
         assertThat(e).hasMessageContaining("cannot be exported to gguf, since llama.cpp would");
         refused++;
@@ -122,7 +127,7 @@ class ModelConversionTest {
     ModelConfig config = TestModels.gpt2(2, 32, 2, 16, TextTokenizers.bpe().vocabularySize());
     SavedModels.write(backend, config, TextTokenizers.bpe(), 3, from);
     Path file = folder.resolve("model.gguf");
-    export(from, file).toGguf(GgmlType.Q8_0);
+    export(from, file).toGguf(GgufEncoding.Q8_0);
     Inspection inspection = Inspections.inspect(SavedModels.hadoop(file), SavedModels.HADOOP);
     assertThat(inspection.kind()).isEqualTo("GGUF file");
     assertThat(inspection.passed()).isTrue();
@@ -161,7 +166,7 @@ class ModelConversionTest {
         TextTokenizers.bpe(),
         1,
         mistral);
-    export(mistral, folder.resolve("mistral.gguf")).toGguf(GgmlType.F32);
+    export(mistral, folder.resolve("mistral.gguf")).toGguf(GgufEncoding.F32);
     assertThat(notices)
         .containsExactly(
             "llama.cpp computes no sliding window for llama: the file has the context of the window, 4 tokens of 16");
@@ -170,7 +175,7 @@ class ModelConversionTest {
   private void refuses(ModelConfig config, String message) throws IOException {
     Path directory = folder.resolve(config.architecture() + "-" + message.hashCode());
     SavedModels.write(backend, config, TextTokenizers.bpe(), 1, directory);
-    assertThatThrownBy(() -> export(directory, folder.resolve("x.gguf")).toGguf(GgmlType.F32))
+    assertThatThrownBy(() -> export(directory, folder.resolve("x.gguf")).toGguf(GgufEncoding.F32))
         .isInstanceOf(UserException.class)
         .hasMessageStartingWith(message);
     assertThat(folder.resolve("x.gguf")).doesNotExist();
@@ -242,7 +247,7 @@ class ModelConversionTest {
     assertThat(names(to)).doesNotContain("firesteel");
     assertThat(logits(to)).usingComparatorWithPrecision(1e-4f).containsExactly(wanted);
     Path file = folder.resolve("merged.gguf");
-    export(adapted, file).toGguf(GgmlType.F32);
+    export(adapted, file).toGguf(GgufEncoding.F32);
     Path back = folder.resolve("back");
     imported(file, back, 0);
     assertThat(back.resolve("model.safetensors"))
@@ -285,9 +290,43 @@ class ModelConversionTest {
     assertThat(notices).anyMatch(line -> line.contains("score_normalization"));
     assertThat(to.resolve("model.safetensors"))
         .hasSameBinaryContentAs(reward.resolve("model.safetensors"));
-    assertThatThrownBy(() -> export(reward, folder.resolve("x.gguf")).toGguf(GgmlType.F32))
+    assertThatThrownBy(() -> export(reward, folder.resolve("x.gguf")).toGguf(GgufEncoding.F32))
         .isInstanceOf(UserException.class)
-        .hasMessageStartingWith("a reward model cannot be exported to gguf");
+        .hasMessage(
+            "a reward model must be of the architecture qwen3 for gguf, since llama.cpp ranks with no other one that trains here, got llama: export it to hf");
+  }
+
+  /** {@code export_agreement.mjs} compares llama.cpp's ranks with our scores. */
+  @Test
+  void exportsARewardModelOfQwen3ToRank() throws IOException {
+    ModelConfig config =
+        TestModels.llama(1, 32, 2, 1, 32, 16, 0)
+            .withVocabularySize(TextTokenizers.bpe().vocabularySize())
+            .toBuilder()
+            .architecture(Architecture.QWEN3)
+            .attentionBias(null)
+            .build();
+    Path reward = folder.resolve("reward");
+    try (ScoredModel model = ScoredModel.reward(config, Projections.DENSE)) {
+      model.parameters().allocate(backend, DType.F32);
+      model.parameters().initialize(3);
+      write(model.backbone(), reward);
+    }
+    Path path = folder.resolve("reward.gguf");
+    export(reward, path).toGguf(GgufEncoding.Q8_0);
+    float[] score = tensor(reward, "score.weight");
+    try (GgufFile file = GgufFile.open(SavedModels.fs(), SavedModels.hadoop(path))) {
+      assertThat(file.integer("qwen3.pooling_type")).contains(4);
+      assertThat(file.texts("qwen3.classifier.output_labels")).contains(List.of("better", "worse"));
+      assertThat(file.text("tokenizer.chat_template.rerank"))
+          .contains("{query}{document}<|endoftext|>");
+      float[] head = new float[2 * score.length];
+      file.read("cls.output.weight", 0, head, head.length);
+      assertThat(head).isEqualTo(Arrays.copyOf(score, head.length));
+    }
+    assertThatThrownBy(() -> imported(path, folder.resolve("back"), 0))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("must be a language model, got a model that ranks");
   }
 
   @Test
@@ -353,7 +392,7 @@ class ModelConversionTest {
     assertThat(Files.readString(to.resolve("README.md")))
         .contains("# my-run\n", "| run | my-run, step-00000003 |", "## Measured at step 3\n")
         .contains("| tokens trained on | 30 |\n| loss | 2.50000 |");
-    export(run, folder.resolve("files")).toGguf(GgmlType.F16);
+    export(run, folder.resolve("files")).toGguf(GgufEncoding.F16);
     assertThat(names(folder.resolve("files"))).containsExactly("my-run-4.8K-v1.0-F16.gguf");
 
     // The number of an attempt is no part of the step.
@@ -369,20 +408,40 @@ class ModelConversionTest {
     byte[] bytes = Files.readAllBytes(weights);
     bytes[bytes.length - 1] ^= 1;
     Files.write(weights, bytes);
-    assertThatThrownBy(() -> export(run, folder.resolve("x.gguf")).toGguf(GgmlType.F32))
+    assertThatThrownBy(() -> export(run, folder.resolve("x.gguf")).toGguf(GgufEncoding.F32))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("model.safetensors is damaged");
   }
 
-  @Test
-  void resizesTheVocabulary() throws IOException {
+  /** New rows are the mean of the others, in the embedding and in a head of its own. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void resizesTheVocabulary(boolean tied) throws IOException {
     Path from = folder.resolve("from");
-    SavedModels.write(
-        backend, TestModels.llama(1, 8, 2, 1, 12, 16, 0), TextTokenizers.bpe(), 1, from);
+    ModelConfig config =
+        TestModels.llama(1, 8, 2, 1, 12, 16, 0).toBuilder().tieEmbeddings(tied).build();
+    SavedModels.write(backend, config, TextTokenizers.bpe(), 1, from);
     int tokens = TextTokenizers.bpe().vocabularySize();
     Path larger = folder.resolve("larger");
-    assertThat(imported(from, larger, tokens + 40).config().vocabularySize())
-        .isEqualTo(tokens + 40);
+    ModelConfig resized = imported(from, larger, tokens + 40).config();
+    assertThat(resized.vocabularySize()).isEqualTo(tokens + 40);
+    assertThat(resized.tieEmbeddings()).isEqualTo(tied);
+    for (String name :
+        tied
+            ? List.of("model.embed_tokens.weight")
+            : List.of("model.embed_tokens.weight", "lm_head.weight")) {
+      float[] rows = tensor(larger, name);
+      assertThat(Arrays.copyOf(rows, (tokens + 3) * 8)).isEqualTo(tensor(from, name));
+      for (int column = 0; column < 8; column++) {
+        double mean = 0;
+        for (int row = 0; row < tokens + 3; row++) {
+          mean += rows[row * 8 + column] / (tokens + 3.0);
+        }
+        for (int row = tokens + 3; row < tokens + 40; row++) {
+          assertThat((double) rows[row * 8 + column]).isCloseTo(mean, within(1e-7));
+        }
+      }
+    }
     float[] before = logits(from);
     float[] after = logits(larger);
     for (int t = 0; t < IDS.length; t++) {
@@ -400,6 +459,70 @@ class ModelConversionTest {
         .hasMessage(
             "--vocabulary-size must be at least the number of tokens, %d, got %d: give more, or leave it out",
             tokens, tokens - 1);
+  }
+
+  private float[] tensor(Path directory, String name) throws IOException {
+    try (PublishedModel model =
+        PublishedModel.open(
+            SavedModels.fs(), SavedModels.hadoop(directory), backend, notices::add)) {
+      TensorSource tensor =
+          model.tensors().stream()
+              .filter(each -> each.name().equals(name))
+              .findFirst()
+              .orElseThrow();
+      float[] values = new float[Math.toIntExact(tensor.shape().size())];
+      tensor.read(0, values, values.length);
+      return values;
+    }
+  }
+
+  /** A token that tokenizer.json does not have needs a row, and is then special everywhere. */
+  @Test
+  void keepsFurtherSpecialTokens() throws IOException {
+    Path from = folder.resolve("from");
+    SavedModels.write(backend, TestModels.gpt2(1, 8, 2, 16, 0), TextTokenizers.bpe(), 1, from);
+    int tokens = TextTokenizers.bpe().vocabularySize(); // and three rows more
+    Path config = from.resolve("tokenizer_config.json");
+    String json = Files.readString(config);
+    assertThat(json).doesNotContain("special_tokens");
+    Files.writeString(
+        config,
+        json.replaceFirst(
+            "\\{", "{\"extra_special_tokens\": [\"<|a|>\", \"<|b|>\", \"<|c|>\", \"<|d|>\"],"));
+    assertThatThrownBy(() -> imported(from, folder.resolve("x"), 0))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "the embedding of %s must have a row for each of the %d tokens, got %d rows: import it with --vocabulary-size %d",
+            from, tokens + 4, tokens + 3, tokens + 4);
+    assertThatThrownBy(() -> export(from, folder.resolve("x")).toGguf(GgufEncoding.F32))
+        .hasMessageContaining("must have a row for each");
+
+    Path imported = folder.resolve("imported");
+    imported(from, imported, tokens + 4);
+    Path published = folder.resolve("published");
+    export(imported, published).toHuggingFace(FloatType.F32, ModelTensors.MAX_FILE_BYTES);
+    assertSame(imported, published);
+    JsonNode written =
+        new ObjectMapper().readTree(published.resolve("tokenizer_config.json").toFile());
+    assertThat(written.path("additional_special_tokens"))
+        .extracting(JsonNode::asText)
+        .containsExactly("<|a|>", "<|b|>", "<|c|>", "<|d|>");
+    assertThat(written.has("extra_special_tokens")).isFalse();
+
+    Path file = folder.resolve("model.gguf");
+    export(published, file).toGguf(GgufEncoding.F32);
+    forgetOwnKeys(file);
+    Path back = folder.resolve("back");
+    imported(file, back, 0);
+    try (SavedModel saved =
+        SavedModel.open(SavedModels.hadoop(back), SavedModels.HADOOP, backend)) {
+      for (int id = tokens - 1; id < tokens + 4; id++) {
+        assertThat(saved.tokenizer().isSpecial(id)).isTrue();
+      }
+      assertThat(saved.tokenizer().encodeWithSpecialTokens("<|d|>")).containsExactly(tokens + 3);
+    }
+    assertThat(back.resolve("tokenizer_config.json"))
+        .hasSameBinaryContentAs(published.resolve("tokenizer_config.json"));
   }
 
   @Test
@@ -444,14 +567,8 @@ class ModelConversionTest {
       Path from = folder.resolve("from" + name);
       SavedModels.write(backend, config, TextTokenizers.bpe(), 1, from);
       Path file = folder.resolve(name + ".gguf");
-      export(from, file).toGguf(GgmlType.F32);
-      String bytes = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
-      Files.write(
-          file,
-          bytes
-              .replace("firesteel.config.json", "unknown.config.json.x")
-              .replace("tokenizer.huggingface.json", "tokenizer.unknown.json.xyz")
-              .getBytes(StandardCharsets.ISO_8859_1));
+      export(from, file).toGguf(GgufEncoding.F32);
+      forgetOwnKeys(file);
       Path back = folder.resolve("back" + name);
       imported(file, back, 0);
       // The only thing that such a file does not say.
@@ -460,5 +577,16 @@ class ModelConversionTest {
           json, Files.readString(json).replaceFirst("(initializer_range\" : )[0-9.]+", "$10.02"));
       assertSame(from, back);
     }
+  }
+
+  /** Leaves what other tools write in a GGUF file. */
+  private static void forgetOwnKeys(Path file) throws IOException {
+    String bytes = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
+    Files.write(
+        file,
+        bytes
+            .replace("firesteel.config.json", "unknown.config.json.x")
+            .replace("tokenizer.huggingface.json", "tokenizer.unknown.json.xyz")
+            .getBytes(StandardCharsets.ISO_8859_1));
   }
 }

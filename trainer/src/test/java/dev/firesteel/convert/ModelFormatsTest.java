@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.firesteel.error.UserException;
-import dev.firesteel.format.gguf.GgmlType;
+import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.safetensors.FloatType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,15 +14,16 @@ class ModelFormatsTest {
   @Test
   void readsNamesAsUsersWriteThem() {
     assertThat(ModelFormats.floatType("bf16")).isEqualTo(FloatType.BF16);
-    assertThat(ModelFormats.ggmlType("Q8_0")).isEqualTo(GgmlType.Q8_0);
+    assertThat(ModelFormats.ggufEncoding("Q4_K_M")).isEqualTo(GgufEncoding.Q4_K_M);
     assertThat(ModelFormats.bytes("--shard-size", "500MB")).isEqualTo(500_000_000);
   }
 
   @Test
   void saysWhatThereIs() {
-    assertThatThrownBy(() -> ModelFormats.ggmlType("q4_k_m"))
+    assertThatThrownBy(() -> ModelFormats.ggufEncoding("q4_k_s"))
         .isInstanceOf(UserException.class)
-        .hasMessage("--type must be one of f32, f16, bf16, q8_0, q4_0 for gguf, got q4_k_m");
+        .hasMessage(
+            "--type must be one of f32, f16, bf16, q8_0, q4_0, q4_k_m for gguf, got q4_k_s");
     assertThatThrownBy(() -> ModelFormats.floatType("q8_0"))
         .hasMessage("--type must be one of f32, bf16, f16 for hf, got q8_0");
   }

@@ -1,11 +1,16 @@
 package dev.firesteel.hostile;
 
 import dev.firesteel.error.UserException;
+import dev.firesteel.format.gguf.GgufSource;
 import dev.firesteel.format.huggingface.ChatTemplateFiles;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.format.huggingface.ModelTensors;
+import dev.firesteel.format.huggingface.PublishedModel;
+import dev.firesteel.format.llama2c.Llama2cFiles;
+import dev.firesteel.format.llama2c.Llama2cSource;
 import dev.firesteel.format.safetensors.SafetensorsFile;
 import dev.firesteel.format.safetensors.TensorInfo;
+import dev.firesteel.format.safetensors.TensorSource;
 import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.tokenizer.Tokenizers;
 import java.io.ByteArrayInputStream;
@@ -29,7 +34,7 @@ public final class CoverageGuided {
     }
     byte[] file = Arrays.copyOfRange(input, 1, input.length);
     try {
-      read(Math.floorMod(input[0], 5), file);
+      read(Math.floorMod(input[0], 8), file);
     } catch (UserException e) {
       if (e.getMessage().codePoints().anyMatch(Character::isISOControl)) {
         throw new AssertionError("a message with control characters", e);
@@ -51,9 +56,29 @@ public final class CoverageGuided {
         Path folder = FILES.put("i/model.safetensors.index.json", file).getParent();
         ModelTensors.open(FILES, folder).close();
       }
-      default -> {
+      case 4 -> {
         Path folder = FILES.put("t/tokenizer_config.json", file).getParent();
         ChatTemplateFiles.read(FILES, folder);
+      }
+      case 5 -> readFirst(GgufSource.open(FILES, FILES.put("g.gguf", file), notice -> {}));
+      case 6 -> {
+        FILES.put("l/tokenizer.bin", Llama2cFiles.tokenizer());
+        readFirst(Llama2cSource.open(FILES, FILES.put("l/model.bin", file), null));
+      }
+      default -> {
+        FILES.put("l/tokenizer.bin", file);
+        Path model = FILES.put("l/model.bin", Llama2cFiles.model(0, true));
+        readFirst(Llama2cSource.open(FILES, model, null));
+      }
+    }
+  }
+
+  private static void readFirst(PublishedModel opened) throws IOException {
+    try (PublishedModel model = opened) {
+      for (TensorSource tensor : model.tensors()) {
+        // Blocks have up to 256 elements.
+        int count = (int) Math.min(256, tensor.shape().size());
+        tensor.read(0, new float[count], count);
       }
     }
   }

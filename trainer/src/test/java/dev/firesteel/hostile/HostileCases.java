@@ -10,6 +10,7 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -18,7 +19,8 @@ import java.util.stream.Collectors;
  * line, in bounded time and memory; all else fails the test with the seed and the case, which
  * {@code -Dfiresteel.hostile.only=CASE} repeats alone.
  *
- * <p>{@code -Dfiresteel.hostile.cases=1000000} runs a million cases instead of ten thousand.
+ * <p>{@code -Dfiresteel.hostile.cases=1000000} runs a million cases instead of ten thousand, and
+ * prints how many were read and how long it took.
  */
 public final class HostileCases {
   private static final String CASES = "firesteel.hostile.cases";
@@ -66,6 +68,7 @@ public final class HostileCases {
   }
 
   private void run() throws InterruptedException {
+    long began = System.nanoTime();
     Thread worker = new Thread(null, this::runAll, "hostile " + what);
     worker.setDaemon(true);
     worker.start();
@@ -86,6 +89,17 @@ public final class HostileCases {
     assertThat(failures.values())
         .as("%s, seed %d, %d read and %d refused", what, seed, read, refused)
         .isEmpty();
+    if (Integer.getInteger(CASES) != null) {
+      double seconds = (System.nanoTime() - began) / 1e9;
+      System.out.printf(
+          Locale.ROOT,
+          "%s: %,d cases, %,d read and %,d refused, in %.0f s%n",
+          what,
+          read + refused,
+          read,
+          refused,
+          seconds);
+    }
     if (Integer.getInteger(ONLY) == null) {
       // Damage that is always refused at once, or never, would test little.
       assertThat(read).as("%s: cases that were read", what).isGreaterThan(count() / 100);

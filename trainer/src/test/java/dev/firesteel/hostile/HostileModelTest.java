@@ -121,10 +121,12 @@ class HostileModelTest {
     Map<String, String> valid =
         Map.of(
             "tokenizer_config.json",
-            "{\"eos_token\":{\"content\":\"<|endoftext|>\"},\"bos_token\":\"a\",\"chat_template\":"
+            "{\"eos_token\":{\"content\":\"<|endoftext|>\"},\"bos_token\":\"a\","
+                + "\"additional_special_tokens\":[\"<x>\",{\"content\":\"<y>\"}],\"chat_template\":"
                 + "[{\"name\":\"default\",\"template\":\"{{ messages[0].content }}\"}]}",
             "special_tokens_map.json",
-            "{\"eos_token\":\"<|endoftext|>\",\"bos_token\":{\"content\":\"b\"}}",
+            "{\"eos_token\":\"<|endoftext|>\",\"bos_token\":{\"content\":\"b\"},"
+                + "\"extra_special_tokens\":{\"tool_token\":\"<z>\"}}",
             "generation_config.json",
             "{\"eos_token_id\":[2,3],\"bos_token_id\":1}");
 

@@ -129,18 +129,28 @@ public final class Mutator {
 
   /** Bytes with one to three mutations. */
   public byte[] bytes(byte[] valid) {
+    return bytes(valid, valid.length);
+  }
+
+  /** Bytes with one to three mutations, three of four cases near their beginning. */
+  public byte[] header(byte[] valid) {
+    return bytes(valid, below(4) == 0 ? valid.length : 1 << (10 + below(4)));
+  }
+
+  private byte[] bytes(byte[] valid, int reach) {
     byte[] bytes = valid;
     for (int i = below(3); i >= 0; i--) {
-      bytes = mutated(bytes);
+      bytes = mutated(bytes, reach);
     }
     return bytes;
   }
 
-  private byte[] mutated(byte[] bytes) {
+  /** A mutation that begins among the first bytes. */
+  private byte[] mutated(byte[] bytes, int reach) {
     if (bytes.length == 0) {
       return new byte[] {(byte) below(256)};
     }
-    int at = below(bytes.length);
+    int at = below(Math.min(bytes.length, reach));
     byte[] copy = bytes.clone();
     switch (below(9)) {
       case 0 -> copy[at] ^= (byte) (1 << below(8));

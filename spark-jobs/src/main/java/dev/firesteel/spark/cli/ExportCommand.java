@@ -57,8 +57,8 @@ public final class ExportCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       defaultValue = "f32",
       description =
-          "Element type of the weights: f32 (default, bit for bit), bf16 or f16; for gguf also q8_0"
-              + " and q4_0.")
+          "Element type of the weights: f32 (default, bit for bit), bf16 or f16; for gguf also q8_0,"
+              + " q4_0 and q4_k_m.")
   private String type;
 
   @Option(
@@ -107,7 +107,7 @@ public final class ExportCommand implements Callable<Integer> {
             case "hf" ->
                 export.toHuggingFace(
                     ModelFormats.floatType(type), ModelFormats.bytes("--shard-size", shardSize));
-            case "gguf" -> export.toGguf(ModelFormats.ggmlType(type));
+            case "gguf" -> export.toGguf(ModelFormats.ggufEncoding(type));
             default ->
                 throw UserException.usage("--to must be hf or gguf, got %s".formatted(format));
           };

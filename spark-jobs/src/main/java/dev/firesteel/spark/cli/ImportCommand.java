@@ -22,9 +22,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "import",
     description =
-        "Reads a model from a Hugging Face directory, a GGUF file (F32, F16, BF16, Q8_0, Q4_0) or a"
-            + " llama2.c file, and writes a model directory that sft, eval and generate use. All"
-            + " tensors that are missing, unknown or of another shape are listed and refused.",
+        "Reads a model from a Hugging Face directory, a GGUF file (F32, F16, BF16, Q8_0, Q4_0, Q5_0,"
+            + " Q4_K, Q6_K) or a llama2.c file, and writes a model directory that sft, eval and"
+            + " generate use. All tensors that are missing, unknown or of another shape are listed and"
+            + " refused.",
     footer = {
       "",
       "Examples:",

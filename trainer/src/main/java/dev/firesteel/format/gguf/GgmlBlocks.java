@@ -3,22 +3,35 @@ package dev.firesteel.format.gguf;
 import dev.firesteel.format.safetensors.FloatType;
 import dev.firesteel.format.safetensors.Safetensors;
 import java.nio.ByteBuffer;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.Set;
 
 /**
  * Numbers as blocks of a {@link GgmlType}, and back. A block of {@code Q8_0} is a scale d in
  * binary16 and 32 signed bytes q, which mean {@code d q}; one of {@code Q4_0} a scale and 16 bytes
  * with two numbers of 4 bits each, which mean {@code d (q - 8)}: element i is in the lower half of
- * byte i, element i + 16 in the upper half.
+ * byte i, element i + 16 in the upper half. One of {@code Q5_0} has 4 bytes between them with a
+ * fifth bit of each number, element i's in bit i, and means {@code d (q - 16)}. {@link KQuants} has
+ * the blocks of 256 numbers.
  *
  * <p>Scales are chosen as ggml's reference code does ({@code quantize_row_q8_0_ref}, {@code
- * quantize_row_q4_0_ref} of {@code ggml-quants.c}): {@code Q8_0} maps the largest magnitude to 127,
- * {@code Q4_0} the number of largest magnitude to -8.
+ * quantize_row_q4_0_ref}, {@code quantize_row_q5_0_ref} of {@code ggml-quants.c}): {@code Q8_0}
+ * maps the largest magnitude to 127, the others map the number of largest magnitude to -8 or -16.
  */
 final class GgmlBlocks {
   /** Types whose numbers are read and written. */
   static final Set<GgmlType> KNOWN =
-      Set.of(GgmlType.F32, GgmlType.F16, GgmlType.BF16, GgmlType.Q8_0, GgmlType.Q4_0);
+      Collections.unmodifiableSet(
+          EnumSet.of(
+              GgmlType.F32,
+              GgmlType.F16,
+              GgmlType.BF16,
+              GgmlType.Q8_0,
+              GgmlType.Q4_0,
+              GgmlType.Q5_0,
+              GgmlType.Q4_K,
+              GgmlType.Q6_K));
 
   private static final int HALF_BLOCK = 16;
 
@@ -53,7 +66,22 @@ final class GgmlBlocks {
       }
       case Q4_0 -> {
         for (int i = 0; i < count; i += type.blockElements()) {
-          encodeQ4(values, i, out);
+          encodeNibbles(values, i, 4, out);
+        }
+      }
+      case Q5_0 -> {
+        for (int i = 0; i < count; i += type.blockElements()) {
+          encodeNibbles(values, i, 5, out);
+        }
+      }
+      case Q4_K -> {
+        for (int i = 0; i < count; i += KQuants.SIZE) {
+          KQuants.encodeQ4(values, i, out);
+        }
+      }
+      case Q6_K -> {
+        for (int i = 0; i < count; i += KQuants.SIZE) {
+          KQuants.encodeQ6(values, i, out);
         }
       }
       default -> throw new IllegalArgumentException(type + " is not written");
@@ -75,21 +103,32 @@ final class GgmlBlocks {
     }
   }
 
-  private static void encodeQ4(float[] values, int from, ByteBuffer out) {
+  /** A block of {@code Q4_0} or, with the fifth bits before the others, of {@code Q5_0}. */
+  private static void encodeNibbles(float[] values, int from, int bits, ByteBuffer out) {
     float largest = 0; // with its sign
-    for (int i = from; i < from + GgmlType.Q4_0.blockElements(); i++) {
+    for (int i = from; i < from + 2 * HALF_BLOCK; i++) {
       if (Math.abs(values[i]) > Math.abs(largest)) {
         largest = values[i];
       }
     }
-    float scale = largest / -8;
+    int half = 1 << (bits - 1);
+    int most = 2 * half - 1;
+    float middle = half + 0.5f;
+    float scale = largest / -half;
     float inverse = scale == 0 ? 0 : 1 / scale;
     out.putShort(FloatType.toHalf(scale));
-    for (int i = from; i < from + HALF_BLOCK; i++) {
-      int low = Math.min(15, (int) (values[i] * inverse + 8.5f));
-      int high = Math.min(15, (int) (values[i + HALF_BLOCK] * inverse + 8.5f));
-      out.put((byte) (low | high << 4));
+    byte[] lower = new byte[HALF_BLOCK];
+    int fifth = 0;
+    for (int i = 0; i < HALF_BLOCK; i++) {
+      int low = Math.min(most, (int) (values[from + i] * inverse + middle));
+      int high = Math.min(most, (int) (values[from + i + HALF_BLOCK] * inverse + middle));
+      lower[i] = (byte) (low & 15 | (high & 15) << 4);
+      fifth |= low >> 4 << i | high >> 4 << (i + HALF_BLOCK);
     }
+    if (bits == 5) {
+      out.putInt(fifth);
+    }
+    out.put(lower);
   }
 
   /**
@@ -126,6 +165,29 @@ final class GgmlBlocks {
             into[j] = scale * ((both & 15) - 8);
             into[j + HALF_BLOCK] = scale * ((both >>> 4) - 8);
           }
+        }
+      }
+      case Q5_0 -> {
+        for (int i = first; i < first + count; i += type.blockElements()) {
+          float scale = Safetensors.fromHalf(in.getShort());
+          int fifth = in.getInt();
+          for (int j = 0; j < HALF_BLOCK; j++) {
+            int both = in.get() & 0xFF;
+            int low = both & 15 | (fifth >>> j & 1) << 4;
+            int high = both >>> 4 | (fifth >>> (j + HALF_BLOCK) & 1) << 4;
+            into[i + j] = scale * (low - 16);
+            into[i + j + HALF_BLOCK] = scale * (high - 16);
+          }
+        }
+      }
+      case Q4_K -> {
+        for (int i = first; i < first + count; i += KQuants.SIZE) {
+          KQuants.decodeQ4(in, into, i);
+        }
+      }
+      case Q6_K -> {
+        for (int i = first; i < first + count; i += KQuants.SIZE) {
+          KQuants.decodeQ6(in, into, i);
         }
       }
       default -> throw new IllegalArgumentException(type + " is not read");

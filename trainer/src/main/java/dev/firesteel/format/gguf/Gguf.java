@@ -94,6 +94,7 @@ public final class Gguf {
             // The scale of a block is a binary16.
             case Q8_0 -> Math.abs(values[i]) <= 127 * FloatType.F16.largest();
             case Q4_0 -> Math.abs(values[i]) <= 8 * FloatType.F16.largest();
+            case Q5_0, Q4_K, Q6_K -> Math.abs(values[i]) <= 16 * FloatType.F16.largest();
             default -> true;
           };
       if (!holds) {

@@ -3,12 +3,13 @@ package dev.firesteel.format.gguf;
 import dev.firesteel.array.Shape;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
-import dev.firesteel.error.UserException;
 import dev.firesteel.format.huggingface.PublishedModel;
+import dev.firesteel.format.huggingface.PublishedNames;
 import dev.firesteel.format.safetensors.TensorSource;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,17 +19,12 @@ import java.util.function.Consumer;
 
 /**
  * Writes a model as a GGUF file that llama.cpp loads: {@code gpt2}, {@code llama} (Mistral, too),
- * {@code qwen2} or {@code qwen3}.
+ * {@code qwen2} or {@code qwen3}. Reward models are {@link GgufRanking ranking models} there.
  *
- * <p>Norms, biases and learned positions stay F32, as llama.cpp's own converter has them. In a file
- * of Q4_0 the embedding and the head are Q8_0, since they matter most. Matrices whose rows are not
- * whole blocks are F16.
+ * <p>Norms, biases and learned positions stay F32, as llama.cpp's own converter has them; {@link
+ * GgufEncoding} says of which types matrices are.
  */
 public final class GgufExport {
-  /** Types of a file as a whole: those whose perplexity was tested. */
-  public static final List<GgmlType> TYPES =
-      List.of(GgmlType.F32, GgmlType.F16, GgmlType.BF16, GgmlType.Q8_0, GgmlType.Q4_0);
-
   private static final int QUANTIZATION_VERSION = 2;
 
   private GgufExport() {}
@@ -41,20 +37,20 @@ public final class GgufExport {
    * @param license SPDX identifier; empty if it is not known
    * @param notices receives a line about what llama.cpp does otherwise, and each matrix of another
    *     type
-   * @throws UserException if llama.cpp would compute another model, or a value is too large for the
-   *     type
+   * @throws dev.firesteel.error.UserException if llama.cpp would compute another model, or a value
+   *     is too large for the type
    */
   public static void write(
       PublishedModel model,
-      GgmlType type,
+      GgufEncoding encoding,
       String name,
       String license,
       OutputStream out,
       Consumer<String> notices)
       throws IOException {
     if (model.reward()) {
-      throw UserException.usage(
-          "a reward model cannot be exported to gguf, since llama.cpp has no scores of this kind: export it to hf");
+      GgufRanking.requireExpressible(model.config());
+      notices.accept("llama.cpp gives sigmoid(score) instead of the score");
     }
     GgufMetadata.requireExpressible(model.config());
     if (GgufMetadata.contextLength(model.config()) < model.config().contextLength()) {
@@ -64,7 +60,7 @@ public final class GgufExport {
                   GgufMetadata.contextLength(model.config()), model.config().contextLength()));
     }
     List<TensorSource> tensors = tensors(model);
-    Map<String, GgmlType> types = types(model.config(), tensors, type, notices);
+    Map<String, GgmlType> types = types(model.config(), tensors, encoding, notices);
     Map<String, GgufValue> metadata = new LinkedHashMap<>();
     metadata.putAll(GgufMetadata.write(model.config()));
     metadata.put("general.type", GgufValue.text("model"));
@@ -74,11 +70,14 @@ public final class GgufExport {
     if (!license.isEmpty()) {
       metadata.put("general.license", GgufValue.text(license));
     }
-    metadata.put("general.file_type", GgufValue.number(GgufMetadata.fileType(type)));
+    metadata.put("general.file_type", GgufValue.number(encoding.fileType()));
     metadata.put("general.quantization_version", GgufValue.number(QUANTIZATION_VERSION));
     metadata.putAll(
         GgufTokenizer.write(
             model.tokenizer(), model.documents(), model.config().vocabularySize(), notices));
+    if (model.reward()) {
+      metadata.putAll(GgufRanking.write(model));
+    }
     model
         .template()
         .ifPresent(
@@ -90,7 +89,7 @@ public final class GgufExport {
     Map<String, TensorSource> published = new HashMap<>();
     model.tensors().forEach(tensor -> published.put(tensor.name(), tensor));
     List<TensorSource> tensors = new ArrayList<>();
-    for (GgufNames.Entry entry : GgufNames.entries(model.config())) {
+    for (GgufNames.Entry entry : GgufNames.entries(model.config(), model.reward())) {
       tensors.add(new Reordered(entry, published.get(entry.published())));
       if (entry.name().equals(GgufNames.EMBEDDING)
           && model.config().architecture() == Architecture.GPT2
@@ -102,37 +101,46 @@ public final class GgufExport {
         tensors.add(new Reordered(head, published.get(entry.published())));
       }
     }
+    if (model.reward()) {
+      tensors.add(GgufRanking.head(published.get(PublishedNames.REWARD_HEAD)));
+    }
     GgufMetadata.frequencyDivisors(model.config())
         .ifPresent(divisors -> tensors.add(new Values(GgufMetadata.FREQUENCY_DIVISORS, divisors)));
     return tensors;
   }
 
   private static Map<String, GgmlType> types(
-      ModelConfig config, List<TensorSource> tensors, GgmlType type, Consumer<String> notices) {
+      ModelConfig config,
+      List<TensorSource> tensors,
+      GgufEncoding encoding,
+      Consumer<String> notices) {
     Map<String, GgmlType> types = new HashMap<>();
-    int other = 0;
+    Map<GgmlType, Integer> others = new EnumMap<>(GgmlType.class);
     for (TensorSource tensor : tensors) {
-      boolean matrix = tensor.shape().rank() == 2 && !tensor.name().startsWith("position_embd");
-      boolean outer =
-          tensor.name().equals(GgufNames.EMBEDDING) || tensor.name().equals(GgufNames.HEAD);
-      GgmlType wanted =
-          !matrix ? GgmlType.F32 : type == GgmlType.Q4_0 && outer ? GgmlType.Q8_0 : type;
-      if (tensor.shape().last() % wanted.blockElements() != 0) {
-        wanted = GgmlType.F16;
-        other++;
+      if (tensor.shape().rank() != 2
+          || tensor.name().startsWith("position_embd")
+          || tensor.name().equals(GgufRanking.HEAD)) {
+        types.put(tensor.name(), GgmlType.F32);
+        continue;
       }
-      types.put(tensor.name(), wanted);
+      GgmlType wanted = encoding.wanted(tensor.name(), config.layers(), config.tieEmbeddings());
+      GgmlType fitting = GgufEncoding.fitting(wanted, tensor.shape().last());
+      if (fitting != wanted) {
+        others.merge(fitting, 1, Integer::sum);
+      }
+      types.put(tensor.name(), fitting);
     }
-    if (other > 0) {
-      notices.accept(
-          String.format(
-              Locale.ROOT,
-              "%d matrices are F16, since their rows are not whole blocks of %d elements (width %d, feed-forward width %d)",
-              other,
-              type.blockElements(),
-              config.width(),
-              config.feedForwardWidth()));
-    }
+    others.forEach(
+        (type, count) ->
+            notices.accept(
+                String.format(
+                    Locale.ROOT,
+                    "%d matrices are %s, since their rows are not whole blocks of %s (width %d, feed-forward width %d)",
+                    count,
+                    type,
+                    encoding,
+                    config.width(),
+                    config.feedForwardWidth())));
     return types;
   }
 

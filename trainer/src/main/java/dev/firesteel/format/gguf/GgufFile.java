@@ -144,8 +144,7 @@ public final class GgufFile implements AutoCloseable {
    * Copies elements {@code [from, from + count)} of a tensor to the start of {@code into}.
    *
    * @param from a multiple of the type's block size, as is {@code count}
-   * @throws UserException if the file has no such tensor, or its type is not F32, F16, BF16, Q8_0
-   *     or Q4_0
+   * @throws UserException if the file has no such tensor, or its type is one that cannot be read
    */
   public void read(String name, long from, float[] into, int count) throws IOException {
     GgufTensor tensor = requireNumbers(name);
@@ -184,8 +183,8 @@ public final class GgufFile implements AutoCloseable {
     }
     if (!isReadable(tensor)) {
       throw UserException.usage(
-          "tensor %s of %s must be F32, F16, BF16, Q8_0 or Q4_0, got %s: take a file with one of these types"
-              .formatted(name, path, tensor.type()));
+          "tensor %s of %s must be of one of the types %s, got %s: take a file with these types"
+              .formatted(name, path, GgmlBlocks.KNOWN, tensor.type()));
     }
     return tensor;
   }

@@ -15,9 +15,9 @@ public final class GgufFileName {
   private GgufFileName() {}
 
   /** The name of a model's file. */
-  public static String of(String name, long parameters, GgmlType type) {
+  public static String of(String name, long parameters, GgufEncoding encoding) {
     return "%s-%s-%s-%s.gguf"
-        .formatted(baseName(name), sizeLabel(parameters), VERSION, type.name());
+        .formatted(baseName(name), sizeLabel(parameters), VERSION, encoding.name());
   }
 
   /** Letters and digits, in parts between dashes that are all digits or begin with a letter. */

@@ -298,16 +298,4 @@ final class GgufMetadata {
               .formatted(key, file, wanted, value));
     }
   }
-
-  /** The number of the encoding in {@code general.file_type}, as llama.cpp counts them. */
-  static int fileType(GgmlType type) {
-    return switch (type) {
-      case F32 -> 0;
-      case F16 -> 1;
-      case Q4_0 -> 2;
-      case Q8_0 -> 7;
-      case BF16 -> 32;
-      default -> throw new IllegalArgumentException(type + " is not written");
-    };
-  }
 }

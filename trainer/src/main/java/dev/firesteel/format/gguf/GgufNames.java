@@ -5,6 +5,7 @@ import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.format.huggingface.HuggingFaceTensor;
 import dev.firesteel.format.huggingface.PublishedModel;
+import dev.firesteel.format.huggingface.PublishedNames;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -118,12 +119,16 @@ final class GgufNames {
 
   /**
    * All tensors of a model, in the order of the network. A head that is tied to the embedding is
-   * not among them.
+   * not among them, nor is that of a reward model.
+   *
+   * @param reward whether it is one
    */
-  static List<Entry> entries(ModelConfig config) {
+  static List<Entry> entries(ModelConfig config, boolean reward) {
     List<Entry> entries = new ArrayList<>();
-    for (HuggingFaceTensor tensor : PublishedModel.declared(config, false)) {
-      entries.add(entry(config, tensor.name(), tensor.shape()));
+    for (HuggingFaceTensor tensor : PublishedModel.declared(config, reward)) {
+      if (!tensor.name().equals(PublishedNames.REWARD_HEAD)) {
+        entries.add(entry(config, tensor.name(), tensor.shape()));
+      }
     }
     return entries;
   }

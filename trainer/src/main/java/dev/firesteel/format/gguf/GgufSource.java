@@ -51,11 +51,16 @@ public final class GgufSource {
   }
 
   private static PublishedModel model(GgufFile file, Consumer<String> notices) throws IOException {
+    if (file.tensors().containsKey(GgufRanking.HEAD)) {
+      throw UserException.usage(
+          "%s must be a language model, got a model that ranks (%s): import the Hugging Face directory of the reward model"
+              .formatted(file, GgufRanking.HEAD));
+    }
     ModelConfig config = GgufMetadata.read(file);
     if (!config.tieEmbeddings() && hasCopiedHead(file)) {
       config = config.toBuilder().tieEmbeddings(true).build();
     }
-    List<GgufNames.Entry> entries = GgufNames.entries(config);
+    List<GgufNames.Entry> entries = GgufNames.entries(config, false);
     Map<String, Shape> wanted = new LinkedHashMap<>();
     entries.forEach(entry -> wanted.put(entry.name(), entry.shape()));
     Map<String, Shape> got = new LinkedHashMap<>();
@@ -128,7 +133,7 @@ public final class GgufSource {
         || !head.shape().equals(embedding.shape())) {
       return false;
     }
-    float[] one = new float[Safetensors.BUFFER_ELEMENTS];
+    float[] one = new float[(int) Math.min(Safetensors.BUFFER_ELEMENTS, head.shape().size())];
     float[] other = new float[one.length];
     for (long from = 0; from < head.shape().size(); from += one.length) {
       int count = (int) Math.min(one.length, head.shape().size() - from);

@@ -452,6 +452,24 @@ public final class ModelDirectory {
     }
   }
 
+  /**
+   * Requires that the embedding have a row for each token. It has none for a special token that the
+   * directory's files list and {@code tokenizer.json} does not have.
+   *
+   * @throws UserException if it lacks some
+   */
+  public static void requireRows(Path directory, Tokenizer tokenizer, ModelConfig config) {
+    if (tokenizer.vocabularySize() > config.vocabularySize()) {
+      throw UserException.usage(
+          "the embedding of %s must have a row for each of the %d tokens, got %d rows: import it with --vocabulary-size %d"
+              .formatted(
+                  directory,
+                  tokenizer.vocabularySize(),
+                  config.vocabularySize(),
+                  tokenizer.vocabularySize()));
+    }
+  }
+
   /** Reads the tokenizer. */
   public static Tokenizer readTokenizer(FileSystem fs, Path directory) {
     Path file = new Path(directory, TokenizerFiles.TOKENIZER);
@@ -510,6 +528,7 @@ public final class ModelDirectory {
     documents.start().ifPresent(id -> json.put("bos_token", tokenizer.token(id)));
     tokenizer.endOfText().ifPresent(id -> json.put("eos_token", tokenizer.token(id)));
     padding.ifPresent(id -> json.put("pad_token", tokenizer.token(id)));
+    TokenizerFiles.putSpecialTokens(json, tokenizer);
     return json;
   }
 

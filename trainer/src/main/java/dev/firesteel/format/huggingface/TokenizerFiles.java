@@ -2,7 +2,9 @@ package dev.firesteel.format.huggingface;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.config.SampleConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
@@ -33,6 +35,8 @@ public final class TokenizerFiles {
   static final String TOKENIZER_CONFIG = "tokenizer_config.json";
   static final String GENERATION_CONFIG = "generation_config.json";
   private static final String SPECIAL_TOKENS = "special_tokens_map.json";
+  private static final String ADDITIONAL = "additional_special_tokens";
+  private static final String EXTRA = "extra_special_tokens";
 
   private TokenizerFiles() {}
 
@@ -42,15 +46,19 @@ public final class TokenizerFiles {
    * {@code eos_token_id} of {@code generation_config.json} and {@code config.json}, a well-known
    * name.
    *
+   * <p>Tokens that the first two files list as {@code additional_special_tokens}, or as {@code
+   * extra_special_tokens} (a list, or tokens by name), are special, too. As in transformers those
+   * that {@code tokenizer.json} lacks get the next ids.
+   *
    * @param file the {@code tokenizer.json}
    * @throws FileNotFoundException if it is not there
    */
   public static Tokenizer read(FileSystem fs, Path file) throws IOException {
+    Path folder = file.getParent();
     Tokenizer tokenizer;
     try (InputStream in = fs.open(file)) {
-      tokenizer = Tokenizers.load(in, file.toString());
+      tokenizer = Tokenizers.load(in, file.toString(), furtherSpecialTokens(fs, folder));
     }
-    Path folder = file.getParent();
     List<Integer> named = new ArrayList<>();
     for (String name : List.of(TOKENIZER_CONFIG, SPECIAL_TOKENS)) {
       token(json(fs, folder, name), "eos_token", tokenizer).ifPresent(named::add);
@@ -63,6 +71,49 @@ public final class TokenizerFiles {
         .findFirst()
         .map(tokenizer::endingWith)
         .orElse(tokenizer);
+  }
+
+  private static Set<String> furtherSpecialTokens(FileSystem fs, Path folder) {
+    Set<String> contents = new LinkedHashSet<>();
+    for (String name : List.of(TOKENIZER_CONFIG, SPECIAL_TOKENS)) {
+      JsonNode json = json(fs, folder, name);
+      for (String key : List.of(ADDITIONAL, EXTRA)) {
+        JsonNode tokens = json.path(key);
+        boolean known = tokens.isContainerNode() || tokens.isNull() || tokens.isMissingNode();
+        for (JsonNode token : tokens) {
+          JsonNode text = token.isObject() ? token.path("content") : token;
+          known &= text.isTextual();
+          contents.add(text.asText());
+        }
+        if (!known) {
+          throw UserException.usage(
+              "%s of %s must be a list of tokens, or tokens by name, got %s: correct the file"
+                  .formatted(key, new Path(folder, name), tokens));
+        }
+      }
+    }
+    return contents;
+  }
+
+  /**
+   * Lists the special tokens that a {@code tokenizer_config.json} does not name yet as {@code
+   * additional_special_tokens}, which versions 4 and 5 of transformers read. A list of {@code
+   * extra_special_tokens}, as version 5 writes it, makes version 4 fail.
+   */
+  static void putSpecialTokens(ObjectNode config, Tokenizer tokenizer) {
+    Set<String> named = new LinkedHashSet<>();
+    for (String key : List.of("bos_token", "eos_token", "pad_token")) {
+      named.add(config.path(key).asText());
+    }
+    ArrayNode others = Safetensors.JSON.createArrayNode();
+    for (int id = 0; id < tokenizer.vocabularySize(); id++) {
+      if (tokenizer.isSpecial(id) && !named.contains(tokenizer.token(id))) {
+        others.add(tokenizer.token(id));
+      }
+    }
+    if (!others.isEmpty()) {
+      config.set(ADDITIONAL, others);
+    }
   }
 
   /**

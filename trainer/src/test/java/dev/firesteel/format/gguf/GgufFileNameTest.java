@@ -26,7 +26,7 @@ class GgufFileNameTest {
   })
   void namesFilesByTheConvention(String name, String parameters, String expected) {
     long count = (long) Double.parseDouble(parameters.replace("_", ""));
-    String file = GgufFileName.of(name, count, GgmlType.Q8_0);
+    String file = GgufFileName.of(name, count, GgufEncoding.Q8_0);
     assertThat(file).isEqualTo(expected).matches(CONVENTION);
   }
 }

@@ -69,7 +69,16 @@ class GgufFileTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"F32, 0", "F16, 0.0005", "BF16, 0.004", "Q8_0, 0.02", "Q4_0, 0.5"})
+  @CsvSource({
+    "F32, 0",
+    "F16, 0.0005",
+    "BF16, 0.004",
+    "Q8_0, 0.02",
+    "Q4_0, 0.5",
+    "Q5_0, 0.25",
+    "Q4_K, 0.5",
+    "Q6_K, 0.1"
+  })
   void readsBackTensors(GgmlType type, double tolerance) throws IOException {
     Random random = new Random(3);
     float[] values = new float[70 * 1024];
@@ -80,16 +89,16 @@ class GgufFileTest {
     List<TensorSource> tensors =
         List.of(
             HostTensor.of("first", Shape.of(70, 1024), values),
-            HostTensor.of("last", Shape.of(1, 32), values));
+            HostTensor.of("last", Shape.of(1, 256), values));
     try (GgufFile file = open(write(Map.of(), tensors, type))) {
       assertThat(file.tensors().get("first"))
           .isEqualTo(new GgufTensor("first", type, Shape.of(70, 1024), 0));
       float[] all = new float[values.length];
       file.read("first", 0, all, all.length);
-      float[] part = new float[64];
-      file.read("first", 66 * 1024, part, 64);
-      float[] last = new float[32];
-      file.read("last", 0, last, 32);
+      float[] part = new float[256];
+      file.read("first", 66 * 1024, part, part.length);
+      float[] last = new float[256];
+      file.read("last", 0, last, last.length);
       boolean relative = type == GgmlType.F16 || type == GgmlType.BF16;
       for (int i = 0; i < all.length; i++) {
         double most = relative ? Math.max(1e-6, tolerance * Math.abs(values[i])) : tolerance;
@@ -97,10 +106,10 @@ class GgufFileTest {
           assertThat(all[i]).as("element %d", i).isEqualTo(values[i]);
         }
       }
-      for (int i = 0; i < 64; i++) {
+      for (int i = 0; i < part.length; i++) {
         assertThat(part[i]).isEqualTo(all[66 * 1024 + i]);
       }
-      for (int i = 0; i < 32; i++) {
+      for (int i = 0; i < last.length; i++) {
         assertThat(last[i]).isEqualTo(all[i]);
       }
     }
@@ -133,11 +142,18 @@ class GgufFileTest {
 
   @Test
   void refusesValuesThatATypeDoesNotHold() {
-    for (GgmlType type : List.of(GgmlType.F16, GgmlType.Q8_0, GgmlType.Q4_0)) {
-      float[] values = new float[32];
+    for (GgmlType type :
+        List.of(
+            GgmlType.F16,
+            GgmlType.Q8_0,
+            GgmlType.Q4_0,
+            GgmlType.Q5_0,
+            GgmlType.Q4_K,
+            GgmlType.Q6_K)) {
+      float[] values = new float[256];
       values[7] = 1e8f;
       assertThatThrownBy(
-              () -> write(Map.of(), List.of(HostTensor.of("w", Shape.of(32), values)), type))
+              () -> write(Map.of(), List.of(HostTensor.of("w", Shape.of(256), values)), type))
           .isInstanceOf(UserException.class)
           .hasMessage("tensor w cannot be written as %s, got 1.0E8 at element 7: write f32", type);
     }

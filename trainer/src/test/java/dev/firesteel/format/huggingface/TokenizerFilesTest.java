@@ -105,6 +105,50 @@ class TokenizerFilesTest {
     assertThat(new TreeSet<>(documents.ends())).isEqualTo(new TreeSet<>(expected));
   }
 
+  /** As transformers 4 and 5 list special tokens, and 4 names them. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '~',
+      quoteCharacter = '`',
+      value = {
+        "tokenizer_config.json   ~ {'additional_special_tokens': ['<b>', {'content': '<new>', 'lstrip': false}]}",
+        "special_tokens_map.json ~ {'additional_special_tokens': ['<b>', '<new>', '<new>']}",
+        "tokenizer_config.json   ~ {'extra_special_tokens': ['<b>', '<new>'], 'additional_special_tokens': null}",
+        "tokenizer_config.json   ~ {'extra_special_tokens': {'b_token': '<b>', 'new_token': '<new>'}}",
+      })
+  void tokensThatTheFilesListAreSpecial(String file, String json) throws IOException {
+    // The third was added to the vocabulary as a word.
+    Files.writeString(
+        folder.resolve("tokenizer.json"),
+        json("<a>", "<b>").replaceFirst("(<b>[^}]*\"special\": )true", "$1false"));
+    Files.writeString(folder.resolve(file), json.replace('\'', '"'));
+
+    Tokenizer tokenizer = TokenizerFiles.read(fs, path("tokenizer.json"));
+
+    assertThat(tokenizer.vocabularySize()).isEqualTo(259);
+    assertThat(tokenizer.id("<new>")).hasValue(258);
+    for (int id = 256; id < 259; id++) {
+      assertThat(tokenizer.isSpecial(id)).isTrue();
+    }
+    assertThat(tokenizer.encodeWithSpecialTokens("x<new><b>")).containsExactly(120, 258, 257);
+    assertThat(tokenizer.decode(tokenizer.encode("x<new><b>"))).isEqualTo("x<new><b>");
+    assertThat(tokenizer.encode("<new>")).doesNotContain(258);
+  }
+
+  @Test
+  void refusesListsOfSpecialTokensThatAreNone() throws IOException {
+    writeTokenizer("</s>");
+    for (String value : new String[] {"1", "\"<b>\"", "[1]", "{\"b_token\": {\"id\": 3}}"}) {
+      Files.writeString(
+          folder.resolve("tokenizer_config.json"), "{\"extra_special_tokens\": " + value + "}");
+      assertThatThrownBy(() -> TokenizerFiles.read(fs, path("tokenizer.json")))
+          .isInstanceOf(UserException.class)
+          .hasMessageStartingWith(
+              "extra_special_tokens of %s/tokenizer_config.json must be a list of tokens, or tokens by name, got "
+                  .formatted(folder));
+    }
+  }
+
   @Test
   void aBeginningThatOnlyTheTokenizersFilesNameIsTaken() throws IOException {
     writeTokenizer("<s>", "</s>");

@@ -50,8 +50,13 @@ public final class Llama2cFiles {
     return out.array();
   }
 
-  /** A tokenizer of all bytes and a few words, of which longer ones are merged first. */
+  /** Writes {@link #tokenizer()}. */
   public static Path tokenizer(Path file) throws IOException {
+    return Files.write(file, tokenizer());
+  }
+
+  /** A tokenizer of all bytes and a few words, of which longer ones are merged first. */
+  public static byte[] tokenizer() {
     ByteBuffer out = ByteBuffer.allocate(1 << 14).order(ByteOrder.LITTLE_ENDIAN).putInt(6);
     for (int id = 0; id < TOKENS; id++) {
       String text =
@@ -65,6 +70,6 @@ public final class Llama2cFiles {
     }
     byte[] bytes = new byte[out.position()];
     out.flip().get(bytes);
-    return Files.write(file, bytes);
+    return bytes;
   }
 }
