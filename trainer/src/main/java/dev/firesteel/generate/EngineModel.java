@@ -22,8 +22,8 @@ import java.util.Set;
  */
 final class EngineModel implements AutoCloseable {
   /**
-   * Tokens of new prompts that one pass computes: while it runs, no other completion advances, so it
-   * is short.
+   * Tokens of new prompts that one pass computes: while it runs, no other completion advances, so
+   * it is short.
    */
   static final int PROMPT_TOKENS_PER_PASS = 1024;
 
@@ -40,8 +40,7 @@ final class EngineModel implements AutoCloseable {
   private final Deque<EngineSequence> starting = new ArrayDeque<>();
   private final Set<EngineSequence> running = new LinkedHashSet<>();
 
-  EngineModel(
-      LanguageModel model, Tokenizer tokenizer, ArrayPool pool, int maxBatch, int context) {
+  EngineModel(LanguageModel model, Tokenizer tokenizer, ArrayPool pool, int maxBatch, int context) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.pool = pool;
@@ -111,9 +110,9 @@ final class EngineModel implements AutoCloseable {
   }
 
   /**
-   * The mean of the last hidden states of texts, divided by its Euclidean length: {@code e = m / |m|,
-   * m = 1/T sum_t h_t}; sums in double. Texts of one pass are padded on the right, which causality
-   * hides.
+   * The mean of the last hidden states of texts, divided by its Euclidean length: {@code e = m /
+   * |m|, m = 1/T sum_t h_t}; sums in double. Texts of one pass are padded on the right, which
+   * causality hides.
    *
    * @param texts of which the first ones are embedded, as many as one pass takes
    * @return a vector of C numbers for each of them

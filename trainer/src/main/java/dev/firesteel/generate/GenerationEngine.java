@@ -156,7 +156,9 @@ public final class GenerationEngine implements AutoCloseable {
                   context - 1,
                   context,
                   length,
-                  length < 1 ? "give it text" : "shorten it, or use a model with a longer context"));
+                  length < 1
+                      ? "give it text"
+                      : "shorten it, or use a model with a longer context"));
     }
   }
 
@@ -182,11 +184,9 @@ public final class GenerationEngine implements AutoCloseable {
    * @return for each text, scores of all its tokens but the first
    * @throws QueueFullException if too many requests wait
    */
-  public CompletableFuture<List<List<TokenScores>>> score(
-      String name, List<int[]> texts, int top) {
+  public CompletableFuture<List<List<TokenScores>>> score(String name, List<int[]> texts, int top) {
     return task(
-        name,
-        new EngineTask<>(texts, (model, left) -> List.of(model.score(left.get(0), top))));
+        name, new EngineTask<>(texts, (model, left) -> List.of(model.score(left.get(0), top))));
   }
 
   private <T> CompletableFuture<List<T>> task(String name, EngineTask<T> task) {

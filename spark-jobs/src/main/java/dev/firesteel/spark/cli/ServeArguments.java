@@ -216,8 +216,7 @@ final class ServeArguments {
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
     CountDownLatch stop = new CountDownLatch(1);
-    try (ModelServer server =
-        new ModelServer(new ServedModels(engine, served), options, more)) {
+    try (ModelServer server = new ModelServer(new ServedModels(engine, served), options, more)) {
       server.start();
       Interruption.graceful(
           stop::countDown,
@@ -261,8 +260,7 @@ final class ServeArguments {
     }
   }
 
-  private ServedModel load(
-      String name, SavedModel saved, GenerationEngine engine, ArrayPool pool) {
+  private ServedModel load(String name, SavedModel saved, GenerationEngine engine, ArrayPool pool) {
     int most = saved.model().config().contextLength();
     int length = context == 0 ? most : Math.min(context, most);
     engine.add(name, saved.model(), saved.tokenizer(), pool, length);
