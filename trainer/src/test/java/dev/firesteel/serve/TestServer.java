@@ -21,6 +21,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,6 +59,11 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(ServeOptions options, Route... more) {
+    this(options, (Path) null, more);
+  }
+
+  /** With chat answers drawn from the documents in a folder, unless it is null. */
+  TestServer(ServeOptions options, Path folder, Route... more) {
     engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
     DocumentTokens documents = DocumentTokens.of(tokenizer);
     List<ServedModel> served = new ArrayList<>();
@@ -73,7 +79,9 @@ final class TestServer implements AutoCloseable {
               WIDTH,
               1_790_000_000L));
     }
-    server = new ModelServer(new ServedModels(engine, served), options, List.of(more));
+    Optional<Library> library =
+        Optional.ofNullable(folder).map(each -> Library.of(each, served.get(0), engine));
+    server = new ModelServer(new ServedModels(engine, served, library), options, List.of(more));
     server.start();
   }
 
