@@ -224,8 +224,25 @@ final class ServeArguments {
       List<Route> more) {
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
+    Optional<Library> library = library(spec, served.get(0), engine);
+    try {
+      ServedModels models = new ServedModels(engine, served, library);
+      listen(spec, served, models, engine, options, more);
+    } finally {
+      library.ifPresent(Library::close);
+    }
+    return 0;
+  }
+
+  private static void listen(
+      CommandSpec spec,
+      List<ServedModel> served,
+      ServedModels models,
+      GenerationEngine engine,
+      ServeOptions options,
+      List<Route> more) {
     CountDownLatch stop = new CountDownLatch(1);
-    try (ModelServer server = new ModelServer(new ServedModels(engine, served), options, more)) {
+    try (ModelServer server = new ModelServer(models, options, more)) {
       server.start();
       Interruption.graceful(
           stop::countDown,
@@ -237,10 +254,7 @@ final class ServeArguments {
           });
       // Before the connections are closed: those who still wait are told.
       engine.close();
-    } finally {
-      library.ifPresent(Library::close);
     }
-    return 0;
   }
 
   private Optional<Library> library(
