@@ -18,6 +18,7 @@ import dev.firesteel.spark.cli.PpoCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
 import dev.firesteel.spark.cli.RewardCommand;
+import dev.firesteel.spark.cli.ServeCommand;
 import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.SweepCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
@@ -67,6 +68,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ForecastCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      ServeCommand.class,
       InspectCommand.class,
       ExportCommand.class,
       ImportCommand.class,
