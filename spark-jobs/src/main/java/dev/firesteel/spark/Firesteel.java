@@ -2,6 +2,7 @@ package dev.firesteel.spark;
 
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.LocalNames;
+import dev.firesteel.spark.cli.ChatCommand;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
@@ -67,6 +68,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ForecastCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      ChatCommand.class,
       InspectCommand.class,
       ExportCommand.class,
       ImportCommand.class,
