@@ -18,7 +18,9 @@ import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PpoCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
+import dev.firesteel.spark.cli.RateCommand;
 import dev.firesteel.spark.cli.RewardCommand;
+import dev.firesteel.spark.cli.ServeCommand;
 import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.SweepCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
@@ -69,6 +71,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       EvalCommand.class,
       GenerateCommand.class,
       ChatCommand.class,
+      ServeCommand.class,
+      RateCommand.class,
       InspectCommand.class,
       ExportCommand.class,
       ImportCommand.class,

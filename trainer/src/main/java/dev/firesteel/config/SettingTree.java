@@ -455,7 +455,7 @@ final class SettingTree {
   /** Command-line notation used in YAML, where keys are nested under their section. */
   private UserException dotted(String full, String origin) {
     String known =
-        nearest(full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
+        NearestName.of(full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
             .orElseGet(this::anyKey);
     int dot = known.indexOf('.');
     return UserException.usage(
@@ -471,7 +471,7 @@ final class SettingTree {
 
   /** The most similar key: in this section first, then in all sections. */
   private Optional<String> nearest(String name) {
-    Optional<String> here = nearest(name, List.copyOf(children.keySet()));
+    Optional<String> here = NearestName.of(name, List.copyOf(children.keySet()));
     if (here.isPresent()) {
       return here.map(known -> path.isEmpty() ? known : path + "." + known);
     }
@@ -479,36 +479,7 @@ final class SettingTree {
     for (Key key : root.keys()) {
       byName.putIfAbsent(key.path.substring(key.path.lastIndexOf('.') + 1), key.path);
     }
-    return nearest(name, List.copyOf(byName.keySet())).map(byName::get);
-  }
-
-  private static Optional<String> nearest(String name, List<String> known) {
-    int best = Math.max(2, name.length() / 3) + 1;
-    String found = null;
-    for (String candidate : known) {
-      int distance = levenshtein(name.toLowerCase(Locale.ROOT), candidate);
-      if (distance < best) {
-        best = distance;
-        found = candidate;
-      }
-    }
-    return Optional.ofNullable(found);
-  }
-
-  /** The Levenshtein distance of a and b. */
-  static int levenshtein(String a, String b) {
-    int[] row = new int[b.length() + 1];
-    Arrays.setAll(row, j -> j);
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
-      }
-    }
-    return row[b.length()];
+    return NearestName.of(name, List.copyOf(byName.keySet())).map(byName::get);
   }
 
   private static String snakeCase(String name) {

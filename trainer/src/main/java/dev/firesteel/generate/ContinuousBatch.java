@@ -2,8 +2,10 @@ package dev.firesteel.generate;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.model.LanguageModel;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 
 /**
@@ -45,8 +47,6 @@ final class ContinuousBatch {
   }
 
   private final DecodingRows rows;
-  private final List<? extends Sequence> sequences;
-  private final Runnable afterPass;
 
   /** The sequence in each row; null for a free one. */
   private final Sequence[] active;
@@ -54,14 +54,14 @@ final class ContinuousBatch {
   /** Rows from here on are free. */
   private int count;
 
-  /** The next of the sequences that have not begun. */
-  private int next;
-
-  private ContinuousBatch(
-      DecodingRows rows, List<? extends Sequence> sequences, int batch, Runnable afterPass) {
+  /**
+   * An empty batch.
+   *
+   * @param rows to decode in, at least {@code batch}
+   * @param batch rows decoded together, at most
+   */
+  ContinuousBatch(DecodingRows rows, int batch) {
     this.rows = rows;
-    this.sequences = sequences;
-    this.afterPass = afterPass;
     active = new Sequence[batch];
   }
 
@@ -86,67 +86,93 @@ final class ContinuousBatch {
             .mapToInt(sequence -> sequence.prompt().length + sequence.room())
             .max()
             .orElseThrow();
+    Deque<Sequence> waiting = new ArrayDeque<>(sequences);
     try (DecodingRows rows = new DecodingRows(model, pool, most, capacity)) {
-      new ContinuousBatch(rows, sequences, most, afterPass).run();
-    }
-  }
-
-  private void run() {
-    while (true) {
-      fill();
-      closeGaps();
-      if (count == 0) {
-        return;
-      }
-      int[] tokens = new int[count];
-      for (int row = 0; row < count; row++) {
-        tokens[row] = active[row].lastToken();
-      }
-      rows.advance(tokens);
-      for (int row = 0; row < count; row++) {
-        accept(row, row);
-      }
-      afterPass.run();
-    }
-  }
-
-  /** Begins sequences in free rows, until there are no more of either. */
-  private void fill() {
-    List<Integer> free = new ArrayList<>();
-    while (next < sequences.size()) {
-      free.clear();
-      for (int row = 0; row < active.length; row++) {
-        if (active[row] == null) {
-          free.add(row);
+      ContinuousBatch running = new ContinuousBatch(rows, most);
+      while (true) {
+        while (!waiting.isEmpty() && running.free() > 0) {
+          running.begin(waiting, MOST_PROMPT_TOKENS);
+          afterPass.run();
         }
+        if (!running.advance()) {
+          return;
+        }
+        afterPass.run();
       }
-      if (free.isEmpty()) {
-        return;
-      }
-      begin(free);
     }
   }
 
-  /** Begins as many sequences as one pass takes. */
-  private void begin(List<Integer> free) {
+  /** Rows without a sequence, or with one that has ended. */
+  int free() {
+    int free = 0;
+    for (Sequence sequence : active) {
+      if (sequence == null || sequence.ended()) {
+        free++;
+      }
+    }
+    return free;
+  }
+
+  /**
+   * Begins as many of the waiting sequences as one pass takes, at least one, in order, and removes
+   * them from those that wait. There must be a free row.
+   *
+   * @param waiting not empty
+   * @param mostTokens tokens of the prompts that the pass computes, padding included, unless a
+   *     single prompt is longer
+   */
+  void begin(Deque<? extends Sequence> waiting, int mostTokens) {
+    dropEnded();
     List<int[]> prompts = new ArrayList<>();
+    List<Sequence> begun = new ArrayList<>();
+    int[] into = new int[active.length];
     int longest = 0;
-    while (next + prompts.size() < sequences.size() && prompts.size() < free.size()) {
-      int[] prompt = sequences.get(next + prompts.size()).prompt();
+    for (int row = 0; row < active.length && !waiting.isEmpty(); row++) {
+      if (active[row] != null) {
+        continue;
+      }
+      int[] prompt = waiting.peek().prompt();
       longest = Math.max(longest, prompt.length);
-      if (!prompts.isEmpty() && (long) longest * (prompts.size() + 1) > MOST_PROMPT_TOKENS) {
+      if (!prompts.isEmpty() && (long) longest * (prompts.size() + 1) > mostTokens) {
         break;
       }
+      into[prompts.size()] = row;
       prompts.add(prompt);
+      begun.add(waiting.poll());
     }
-    int[] into = free.stream().mapToInt(Integer::intValue).limit(prompts.size()).toArray();
-    rows.begin(into, prompts);
-    for (int i = 0; i < into.length; i++) {
-      active[into[i]] = sequences.get(next++);
+    rows.begin(Arrays.copyOf(into, prompts.size()), prompts);
+    for (int i = 0; i < begun.size(); i++) {
+      active[into[i]] = begun.get(i);
       count = Math.max(count, into[i] + 1);
       accept(into[i], i);
     }
-    afterPass.run();
+  }
+
+  /** One more token for each sequence that has not ended; false if there is none. */
+  boolean advance() {
+    dropEnded();
+    closeGaps();
+    if (count == 0) {
+      return false;
+    }
+    int[] tokens = new int[count];
+    for (int row = 0; row < count; row++) {
+      tokens[row] = active[row].lastToken();
+    }
+    rows.advance(tokens);
+    for (int row = 0; row < count; row++) {
+      accept(row, row);
+    }
+    return true;
+  }
+
+  /** Frees the rows of sequences that others have ended since the last pass. */
+  private void dropEnded() {
+    for (int row = 0; row < count; row++) {
+      if (active[row] != null && active[row].ended()) {
+        active[row] = null;
+      }
+    }
   }
 
   private void accept(int row, int inPass) {

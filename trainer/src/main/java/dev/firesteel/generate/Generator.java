@@ -19,10 +19,14 @@ import java.util.OptionalInt;
  * neither does its completion.
  */
 public final class Generator {
+  /** Names the random numbers of sampling. */
+  static final String PURPOSE = "generate";
+
   private final LanguageModel model;
   private final Tokenizer tokenizer;
   private final DocumentTokens documents;
   private final ArrayPool pool;
+  private final CompletionSequence.Setting setting;
 
   /** A generator for documents separated by the tokenizer's end-of-text token. */
   public Generator(LanguageModel model, Tokenizer tokenizer, ArrayPool pool) {
@@ -36,6 +40,18 @@ public final class Generator {
    */
   public Generator(
       LanguageModel model, Tokenizer tokenizer, DocumentTokens documents, ArrayPool pool) {
+    requireVocabulary(model, tokenizer);
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.documents = documents;
+    this.pool = pool;
+    setting =
+        new CompletionSequence.Setting(
+            tokenizer, documents.ends(), model.config().contextLength());
+  }
+
+  /** Fails if the tokenizer has tokens that the model lacks. */
+  static void requireVocabulary(LanguageModel model, Tokenizer tokenizer) {
     if (tokenizer.vocabularySize() > model.config().vocabularySize()) {
       throw UserException.usage(
           "the tokenizer must have at most as many tokens as the model ("
@@ -44,10 +60,6 @@ public final class Generator {
               + tokenizer.vocabularySize()
               + ": use the tokenizer that the model was trained with");
     }
-    this.model = model;
-    this.tokenizer = tokenizer;
-    this.documents = documents;
-    this.pool = pool;
   }
 
   /** Completes one prompt; an empty one stands for the start of a document. */
@@ -66,7 +78,7 @@ public final class Generator {
       List<String> prompts, GenerationOptions options, TokenListener listener) {
     List<int[]> ids = new ArrayList<>();
     for (String prompt : prompts) {
-      ids.add(prompt.isEmpty() ? documentStart() : tokenizer.encodeWithSpecialTokens(prompt));
+      ids.add(promptTokens(tokenizer, documents, prompt));
     }
     return generateFromIds(ids, options, listener);
   }
@@ -101,7 +113,7 @@ public final class Generator {
    * @throws UserException when the prompt leaves no room for a token
    */
   public List<NextTokens> nextTokens(String prompt, int steps, int top) {
-    int[] ids = prompt.isEmpty() ? documentStart() : tokenizer.encodeWithSpecialTokens(prompt);
+    int[] ids = promptTokens(tokenizer, documents, prompt);
     requireRoom(0, ids.length);
     int room = Math.min(steps, model.config().contextLength() - ids.length);
     int vocabulary = tokenizer.vocabularySize();
@@ -120,7 +132,16 @@ public final class Generator {
     }
   }
 
-  private int[] documentStart() {
+  /**
+   * The ids of a prompt: special tokens spelled out in it are encoded as such.
+   *
+   * @param prompt an empty one stands for the start of a document
+   * @throws UserException when it is empty and nothing can start a document
+   */
+  public static int[] promptTokens(Tokenizer tokenizer, DocumentTokens documents, String prompt) {
+    if (!prompt.isEmpty()) {
+      return tokenizer.encodeWithSpecialTokens(prompt);
+    }
     OptionalInt start = documents.start();
     if (start.isEmpty()) {
       start = tokenizer.id("\n");
@@ -152,17 +173,6 @@ public final class Generator {
     }
   }
 
-  /** The maximum length of a prompt's completion. */
-  private int room(int promptLength, GenerationOptions options) {
-    return Math.min(options.maxTokens(), model.config().contextLength() - promptLength);
-  }
-
-  private FinishReason reasonAtRoom(int promptLength, GenerationOptions options) {
-    return room(promptLength, options) == options.maxTokens()
-        ? FinishReason.LENGTH
-        : FinishReason.CONTEXT;
-  }
-
   private boolean endsDocument(int token) {
     return documents.ends().contains(token);
   }
@@ -180,7 +190,7 @@ public final class Generator {
 
   private Completion searchBeams(
       int index, int[] prompt, GenerationOptions options, TokenListener listener) {
-    int room = room(prompt.length, options);
+    int room = CompletionSequence.room(setting, prompt.length, options);
     BitSet promptTokens = new BitSet();
     for (int id : prompt) {
       promptTokens.set(id);
@@ -199,7 +209,7 @@ public final class Generator {
       Sequence sequence = new Sequence(index, prompt, options, new TokenSampler(options), listener);
       int last = best.tokens().size() - 1;
       for (int i = 0; i <= last; i++) {
-        sequence.accept(best.tokens().get(i), i == last);
+        sequence.accept(best.tokens().get(i), i == last, null);
       }
       return sequence.completion();
     }
@@ -217,18 +227,10 @@ public final class Generator {
     return text.stopped();
   }
 
-  /** One prompt's completion as it grows. */
-  private final class Sequence implements ContinuousBatch.Sequence {
+  /** One prompt's completion, reported to the listener. */
+  private final class Sequence extends CompletionSequence {
     private final int index;
-    private final int[] prompt;
-    private final GenerationOptions options;
-    private final TokenSampler sampler;
     private final TokenListener listener;
-    private final RandomStream random;
-    private final BitSet seen = new BitSet();
-    private final List<Integer> tokens = new ArrayList<>();
-    private final CompletionText text;
-    private FinishReason reason;
 
     Sequence(
         int index,
@@ -236,72 +238,21 @@ public final class Generator {
         GenerationOptions options,
         TokenSampler sampler,
         TokenListener listener) {
+      super(
+          setting,
+          prompt,
+          options,
+          LogitAdjustments.NONE,
+          NO_SCORES,
+          sampler,
+          RandomStream.of(options.seed(), PURPOSE, index));
       this.index = index;
-      this.prompt = prompt;
-      this.options = options;
-      this.sampler = sampler;
       this.listener = listener;
-      random = RandomStream.of(options.seed(), "generate", index);
-      text = new CompletionText(tokenizer, prompt, options.stopStrings());
-      for (int id : prompt) {
-        seen.set(id);
-      }
     }
 
     @Override
-    public int[] prompt() {
-      return prompt;
-    }
-
-    @Override
-    public int room() {
-      return Generator.this.room(prompt.length, options);
-    }
-
-    @Override
-    public void accept(float[] logits, int start) {
-      accept(sampler.sample(logits, start, tokenizer.vocabularySize(), seen, random), false);
-    }
-
-    @Override
-    public boolean ended() {
-      return reason != null;
-    }
-
-    /**
-     * @param last whether no token follows, even if nothing here says so: a beam ends with a stop
-     *     string that the text holds back
-     */
-    void accept(int token, boolean last) {
-      tokens.add(token);
-      seen.set(token);
-      String added = "";
-      if (endsDocument(token)) {
-        reason = FinishReason.STOP;
-      } else {
-        added = text.append(token);
-        if (text.stopped()) {
-          reason = FinishReason.STOP;
-        } else if (tokens.size() == room()) {
-          reason = reasonAtRoom(prompt.length, options);
-        }
-      }
-      if (reason != null || last) {
-        added += text.end();
-        if (text.stopped()) {
-          reason = FinishReason.STOP;
-        }
-      }
+    void onToken(int token, String added, TokenScores scores) {
       listener.onToken(index, token, added);
-    }
-
-    @Override
-    public int lastToken() {
-      return tokens.get(tokens.size() - 1);
-    }
-
-    Completion completion() {
-      return new Completion(text.text(), tokens, reason);
     }
   }
 }

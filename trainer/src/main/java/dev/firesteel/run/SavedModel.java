@@ -1,16 +1,19 @@
 package dev.firesteel.run;
 
 import dev.firesteel.backend.Backend;
+import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.ChatTemplateFiles;
 import dev.firesteel.format.huggingface.ModelDirectory;
 import dev.firesteel.format.huggingface.TokenizerFiles;
 import dev.firesteel.model.LanguageModel;
 import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -78,6 +81,19 @@ public record SavedModel(
       return path;
     } catch (IOException e) {
       throw HadoopFiles.explain("looking for the model in " + path, e);
+    }
+  }
+
+  /**
+   * The chat template of the tokenizer; empty for a base model.
+   *
+   * @throws UserException if it cannot be read
+   */
+  public Optional<ChatTemplate> chatTemplate(Configuration hadoop) {
+    try {
+      return ChatTemplateFiles.read(HadoopFiles.fileSystem(directory, hadoop), directory);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the chat template in " + directory, e);
     }
   }
 

@@ -5,6 +5,7 @@ import dev.firesteel.chat.Conversation;
 import dev.firesteel.chat.Message;
 import dev.firesteel.error.UserException;
 import dev.firesteel.generate.GenerationOptions;
+import dev.firesteel.generate.Generator;
 import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.util.ArrayList;
@@ -87,7 +88,7 @@ public final class TalkPrompts {
   Prompt prompt(
       Optional<String> system, List<Message> before, int firstSeen, String text, int maxTokens) {
     if (chat.isEmpty()) {
-      int[] tokens = plain(text);
+      int[] tokens = Generator.promptTokens(tokenizer, documents, text);
       requireRoom(tokens.length);
       return new Prompt(tokens, 0);
     }
@@ -106,20 +107,6 @@ public final class TalkPrompts {
         return new Prompt(tokens, first);
       }
     }
-  }
-
-  private int[] plain(String text) {
-    if (!text.isEmpty()) {
-      return tokenizer.encodeWithSpecialTokens(text);
-    }
-    return new int[] {
-      documents
-          .start()
-          .orElseThrow(
-              () ->
-                  UserException.usage(
-                      "the tokenizer has no token that starts a document, so a prompt must not be empty: type something"))
-    };
   }
 
   private void requireRoom(int length) {

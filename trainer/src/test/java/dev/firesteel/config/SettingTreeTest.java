@@ -148,9 +148,9 @@ class SettingTreeTest {
 
   @Test
   void countsTheFewestEditsBetweenTwoNames() {
-    assertThat(SettingTree.levenshtein("", "abc")).isEqualTo(3);
-    assertThat(SettingTree.levenshtein("kitten", "sitting")).isEqualTo(3);
-    assertThat(SettingTree.levenshtein("steps", "steps")).isZero();
+    assertThat(NearestName.levenshtein("", "abc")).isEqualTo(3);
+    assertThat(NearestName.levenshtein("kitten", "sitting")).isEqualTo(3);
+    assertThat(NearestName.levenshtein("steps", "steps")).isZero();
   }
 
   @Test

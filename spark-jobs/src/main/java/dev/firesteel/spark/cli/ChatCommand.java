@@ -17,7 +17,6 @@ import java.io.InputStream;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.jline.terminal.Terminal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -92,20 +91,23 @@ public final class ChatCommand implements Callable<Integer> {
 
   private TalkPrompts prompts(SavedModel saved, Configuration hadoop) {
     int contextLength = saved.model().config().contextLength();
+    Optional<ChatTemplate> chosen =
+        template == null ? saved.chatTemplate(hadoop) : Optional.of(named(saved, hadoop));
+    return chosen
+        .map(
+            found ->
+                TalkPrompts.chat(
+                    new ChatTokens(found, saved.tokenizer(), saved.documents()), contextLength))
+        .orElseGet(() -> TalkPrompts.plain(saved.tokenizer(), saved.documents(), contextLength));
+  }
+
+  private ChatTemplate named(SavedModel saved, Configuration hadoop) {
     try {
-      FileSystem fs = HadoopFiles.fileSystem(saved.directory(), hadoop);
-      Optional<ChatTemplate> chosen =
-          template == null
-              ? ChatTemplateFiles.read(fs, saved.directory())
-              : Optional.of(
-                  ChatTemplateFiles.choose(template, fs, saved.directory(), hadoop));
-      return chosen
-          .map(
-              found ->
-                  TalkPrompts.chat(
-                      new ChatTokens(found, saved.tokenizer(), saved.documents()), contextLength))
-          .orElseGet(
-              () -> TalkPrompts.plain(saved.tokenizer(), saved.documents(), contextLength));
+      return ChatTemplateFiles.choose(
+          template,
+          HadoopFiles.fileSystem(saved.directory(), hadoop),
+          saved.directory(),
+          hadoop);
     } catch (IOException e) {
       throw HadoopFiles.explain("reading the chat template in " + saved.directory(), e);
     }

@@ -48,10 +48,15 @@ final class ModelArguments {
       List<String> overrides,
       Configuration hadoop,
       BiFunction<SavedModel, Backend, T> work) {
-    try (Backend computing = Backends.create(options(overrides));
+    try (Backend computing = backend(overrides);
         SavedModel saved = SavedModel.open(new Path(model), hadoop, computing)) {
       return work.apply(saved, computing);
     }
+  }
+
+  /** What computes, as the arguments {@code compute.KEY=VALUE} say. */
+  static Backend backend(List<String> overrides) {
+    return Backends.create(options(overrides));
   }
 
   private static BackendOptions options(List<String> overrides) {

@@ -1,0 +1,161 @@
+package dev.firesteel.serve;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.firesteel.chat.Conversation;
+import dev.firesteel.chat.Message;
+import dev.firesteel.generate.EngineRequest;
+import dev.firesteel.generate.GenerationOptions;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** {@code POST /v1/chat/completions}: the answer to a conversation, by the model's chat template. */
+final class ChatEndpoint implements Endpoint {
+  private final ServedModels models;
+
+  ChatEndpoint(ServedModels models) {
+    this.models = models;
+  }
+
+  @Override
+  public void handle(Exchange exchange) {
+    RequestFields fields = RequestFields.parse(exchange.body());
+    ServedModel model = models.find(fields.requiredText("model"));
+    Conversation conversation = conversation(fields);
+    boolean stream = fields.flag("stream");
+    boolean includeUsage = TextFields.includeUsage(fields, stream);
+    int n = TextFields.choices(fields, models);
+    int top = topScores(fields);
+    OptionalInt newer = fields.integer("max_completion_tokens", 1, Integer.MAX_VALUE);
+    OptionalInt older = fields.integer("max_tokens", 1, Integer.MAX_VALUE);
+    int maxTokens = newer.orElse(older.orElse(model.context()));
+    requireText(fields);
+    fields.ignore(
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "parallel_tool_calls",
+        "tool_choice",
+        "function_call");
+    fields.unsupported(
+        "tools",
+        "functions",
+        "audio",
+        "prediction",
+        "reasoning_effort",
+        "verbosity",
+        "web_search_options");
+    int[] prompt = model.prompt(conversation);
+    TextFields.requireRoom("messages", prompt.length, model);
+    GenerationOptions options = TextFields.options(fields, maxTokens, model.answerStops());
+    EngineRequest request =
+        new EngineRequest(
+            Collections.nCopies(n, prompt),
+            options,
+            TextFields.adjustments(fields, model),
+            model.answerEnds(),
+            top);
+    fields.finish();
+    Answer.begin(
+        exchange,
+        new AnswerPlan(
+            model,
+            AnswerForm.CHAT,
+            request,
+            Optional.empty(),
+            false,
+            prompt.length,
+            stream,
+            includeUsage),
+        models);
+  }
+
+  /** How many alternatives to report; -1 for no log-probabilities. */
+  private static int topScores(RequestFields fields) {
+    boolean wanted = fields.flag("logprobs");
+    OptionalInt top = fields.integer("top_logprobs", 0, TextFields.MOST_TOP);
+    if (!wanted && top.orElse(0) > 0) {
+      throw ApiException.invalid(
+          "top_logprobs",
+          "top_logprobs must come with logprobs: true, got a request without: add it or leave it out");
+    }
+    return wanted ? top.orElse(0) : -1;
+  }
+
+  private static void requireText(RequestFields fields) {
+    for (RequestFields format : fields.object("response_format").stream().toList()) {
+      String type = format.requiredText("type");
+      if (!type.equals("text")) {
+        throw ApiException.invalid(
+            "response_format",
+            "unsupported_parameter",
+            "response_format must be of the type text, since this server has no other, got %s: leave it out"
+                .formatted(Routes.shown(type)));
+      }
+      format.finish();
+    }
+    List<String> modalities = fields.texts("modalities", 10);
+    if (!modalities.isEmpty() && !modalities.equals(List.of("text"))) {
+      throw ApiException.invalid(
+          "modalities",
+          "unsupported_parameter",
+          "modalities must be [\"text\"], since this server has no others: leave it out");
+    }
+  }
+
+  private static Conversation conversation(RequestFields fields) {
+    List<Message> messages = new ArrayList<>();
+    for (RequestFields message : fields.objects("messages")) {
+      messages.add(new Message(role(message), content(message)));
+      message.ignore("name");
+      message.unsupported("tool_calls", "function_call", "audio", "refusal", "annotations");
+      message.finish();
+    }
+    return new Conversation(messages);
+  }
+
+  private static String role(RequestFields message) {
+    String role = message.requiredText("role");
+    return switch (role) {
+      // What newer models of OpenAI call the system.
+      case "developer", Message.SYSTEM -> Message.SYSTEM;
+      case Message.USER, Message.ASSISTANT -> role;
+      default ->
+          throw RequestFields.wrong(
+              message.name("role"),
+              "system, developer, user or assistant",
+              Routes.shown(role));
+    };
+  }
+
+  /** A string, or parts of text. */
+  private static String content(RequestFields message) {
+    Optional<JsonNode> content = message.any("content");
+    if (content.isEmpty()) {
+      throw RequestFields.wrong(message.name("content"), "a string", "nothing");
+    }
+    if (content.get().isTextual()) {
+      return content.get().textValue();
+    }
+    StringBuilder text = new StringBuilder();
+    for (RequestFields part : message.objects("content")) {
+      String type = part.requiredText("type");
+      if (!type.equals("text")) {
+        throw ApiException.invalid(
+            part.name("type"),
+            "unsupported_content",
+            "%s must be text, since the model reads nothing else, got %s: leave that part out"
+                .formatted(part.name("type"), Routes.shown(type)));
+      }
+      text.append(part.requiredText("text"));
+      part.finish();
+    }
+    return text.toString();
+  }
+}
