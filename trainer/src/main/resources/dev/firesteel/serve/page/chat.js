@@ -144,11 +144,11 @@ const Chat = (() => {
     show();
   }
 
-  /** What one model has seen of the conversation. */
-  function history(column, upTo) {
+  /** The conversation with one model, or a part of it. */
+  function history(column, from, upTo) {
     const system = byId("system").value.trim();
     const messages = system ? [{ role: "system", content: system }] : [];
-    for (const turn of turns.slice(firstSeen[column], upTo)) {
+    for (const turn of turns.slice(from, upTo)) {
       const answer = turn.answers[column];
       if (!answer || !answer.text.trim()) continue;
       messages.push({ role: "user", content: turn.asked }, { role: "assistant", content: answer.text });
@@ -168,7 +168,7 @@ const Chat = (() => {
     for (;;) {
       const body = { model: answer.model, ...settings, stream_options: { include_usage: true } };
       if (completion) Object.assign(body, { prompt: turn.asked, logprobs: true, top_logprobs: 5 });
-      else Object.assign(body, { messages: [...history(column, turns.indexOf(turn)), { role: "user", content: turn.asked }], logprobs: true, top_logprobs: 5 });
+      else Object.assign(body, { messages: [...history(column, firstSeen[column], turns.indexOf(turn)), { role: "user", content: turn.asked }], logprobs: true, top_logprobs: 5 });
       try {
         for await (const piece of Api.answer(completion ? "/v1/completions" : "/v1/chat/completions", body, signal)) {
           const follow = atEnd();
@@ -262,14 +262,14 @@ const Chat = (() => {
     const lines = [];
     chosen().forEach((id, column) => {
       if (turns.some(turn => turn.answers[column]?.plain)) {
-        turns.forEach(turn => lines.push({ prompt: turn.asked, completion: turn.answers[column]?.text || "", model: id }));
+        turns.filter(turn => turn.answers[column]?.text).forEach(turn =>
+          lines.push({ prompt: turn.asked, completion: turn.answers[column].text, model: id }));
       } else {
-        const kept = firstSeen[column];
-        firstSeen[column] = 0;
-        lines.push({ messages: history(column, turns.length), model: id });
-        firstSeen[column] = kept;
+        const messages = history(column, 0, turns.length);
+        if (messages.some(each => each.role === "assistant")) lines.push({ messages, model: id });
       }
     });
+    if (!lines.length) { complain("There is no answer to save yet."); return; }
     const link = element("a");
     link.href = URL.createObjectURL(new Blob(lines.map(line => JSON.stringify(line) + "\n"), { type: "application/jsonl" }));
     link.download = "conversation.jsonl";

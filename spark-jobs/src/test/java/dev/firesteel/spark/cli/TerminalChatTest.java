@@ -1,0 +1,131 @@
+package dev.firesteel.spark.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.firesteel.chat.ChatTemplate;
+import dev.firesteel.chat.ChatTokens;
+import dev.firesteel.chat.Message;
+import dev.firesteel.generate.Completion;
+import dev.firesteel.generate.FinishReason;
+import dev.firesteel.generate.GenerationOptions;
+import dev.firesteel.talk.AnswerWriter;
+import dev.firesteel.talk.Talk;
+import dev.firesteel.talk.TalkPrompts;
+import dev.firesteel.tokenizer.BpeTokenizer;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jline.terminal.Terminal;
+import org.jline.terminal.Terminal.Signal;
+import org.jline.terminal.TerminalBuilder;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The terminal that JLine makes of two streams. */
+@Timeout(60)
+class TerminalChatTest {
+  private static final String CTRL_A = "\u0001";
+  private static final String CTRL_C = "\u0003";
+  private static final String UP = "\u001b[A";
+
+  @TempDir private Path folder;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private Terminal terminal;
+
+  private final AnswerWriter echo =
+      (prompt, options, text) -> {
+        for (String word : List.of("one ", "two ", "three")) {
+          text.accept(word);
+        }
+        return new Completion("one two three", List.of(1), FinishReason.STOP);
+      };
+
+  private Talk talk(AnswerWriter writer) {
+    ChatTokens chat =
+        ChatTokens.of(ChatTemplate.builtIn("chatml").orElseThrow(), BpeTokenizer.bytes());
+    return new Talk(
+        TalkPrompts.chat(chat, 2000), writer, GenerationOptions.builder().temperature(1).build());
+  }
+
+  /** Talks with what is typed, and returns what the terminal shows. */
+  private String run(Talk talk, String type, String typed) throws IOException {
+    try (Terminal made =
+        TerminalBuilder.builder()
+            .system(false)
+            .streams(new ByteArrayInputStream(typed.getBytes(StandardCharsets.UTF_8)), out)
+            .type(type)
+            .encoding(StandardCharsets.UTF_8)
+            .build()) {
+      terminal = made;
+      TerminalChat.of(made, Optional.of(folder.resolve("history"))).run(talk, "runs/chat");
+    }
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void aDumbTerminalGetsNoEscapeCodes() throws IOException {
+    Talk talk = talk(echo);
+    String shown = run(talk, "dumb", "Hi\nUnd dü?\n/quit\n");
+    assertThat(talk.messages())
+        .containsExactly(
+            Message.user("Hi"),
+            Message.assistant("one two three"),
+            Message.user("Und dü?"),
+            Message.assistant("one two three"));
+    assertThat(shown)
+        .contains("Talking to runs/chat. /help shows the commands.", "one two three")
+        .doesNotContain("\u001b");
+  }
+
+  @Test
+  void linesAreEditedContinuedAndRemembered() throws IOException {
+    Talk talk = talk(echo);
+    run(talk, "ansi", "i!" + CTRL_A + "H\nfirst\\\nsecond\n" + UP + "?\n" + "a\\b !x 'y\n");
+    assertThat(talk.messages().stream().filter(message -> !message.isAnswer()))
+        .extracting(Message::content)
+        .containsExactly("Hi!", "first\nsecond", "first\nsecond?", "a\\b !x 'y");
+    assertThat(Files.readString(folder.resolve("history"))).contains("Hi!");
+
+    // Another start has the history.
+    Talk later = talk(echo);
+    run(later, "ansi", UP + "\n");
+    assertThat(later.messages()).first().isEqualTo(Message.user("a\\b !x 'y"));
+  }
+
+  @Test
+  void ctrlCStopsTheAnswerAndNotTheProgram() throws IOException {
+    Talk talk =
+        talk(
+            (prompt, options, text) -> {
+              text.accept("one ");
+              terminal.raise(Signal.INT);
+              text.accept("two ");
+              throw new AssertionError("not stopped");
+            });
+    String shown = run(talk, "dumb", "Count\n/help\n");
+    assertThat(talk.messages()).last().isEqualTo(Message.assistant("one "));
+    assertThat(shown).contains("stopped", "/retry");
+  }
+
+  @Test
+  void ctrlCAtThePromptDropsTheLine() throws IOException {
+    Talk talk = talk(echo);
+    String shown = run(talk, "dumb", "nonsense" + CTRL_C + CTRL_C + "Hi\n");
+    assertThat(talk.messages()).first().isEqualTo(Message.user("Hi"));
+    assertThat(shown).contains("Ctrl-D or /quit ends.");
+  }
+
+  @Test
+  void aMistakeIsSaidAndTheChatContinues() throws IOException {
+    Talk talk = talk(echo);
+    String shown = run(talk, "dumb", "/set heat 1\nHi\n");
+    assertThat(shown).contains("a setting must be one of temperature, ");
+    assertThat(talk.messages()).hasSize(2);
+  }
+}
