@@ -214,32 +214,16 @@ final class ServeArguments {
       ArrayPool pool,
       ServeOptions options,
       Function<ServedModels, List<Route>> more) {
-    PrintWriter out = spec.commandLine().getOut();
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
     CountDownLatch stop = new CountDownLatch(1);
     ServedModels models = new ServedModels(engine, served);
     try (ModelServer server = new ModelServer(models, options, more.apply(models))) {
       server.start();
-      served.forEach(
-          model ->
-              out.println(
-                  "Serving %s: context %,d, %s"
-                      .formatted(
-                          model.id(),
-                          model.context(),
-                          model.chat().isPresent() ? "chat" : "completions only (no template)")));
-      out.println("Listening on %s (Ctrl-C ends it)".formatted(server.url()));
-      if (server.openToAll()) {
-        spec.commandLine()
-            .getErr()
-            .println(
-                "firesteel: warning: everyone who reaches this address may use the server; set "
-                    + KEY_VARIABLE);
-      }
       Interruption.graceful(
           stop::countDown,
           () -> {
+            report(spec, served, server);
             await(stop);
             server.drain();
             return 0;
@@ -248,6 +232,26 @@ final class ServeArguments {
       engine.close();
     }
     return 0;
+  }
+
+  private static void report(CommandSpec spec, List<ServedModel> served, ModelServer server) {
+    PrintWriter out = spec.commandLine().getOut();
+    for (ServedModel model : served) {
+      out.println(
+          "Serving %s: context %,d, %s"
+              .formatted(
+                  model.id(),
+                  model.context(),
+                  model.chat().isPresent() ? "chat" : "completions only (no chat template)"));
+    }
+    out.println("Listening on %s (Ctrl-C ends it)".formatted(server.url()));
+    if (server.openToAll()) {
+      spec.commandLine()
+          .getErr()
+          .println(
+              "firesteel: warning: everyone who reaches this address may use the server; set "
+                  + KEY_VARIABLE);
+    }
   }
 
   private static void await(CountDownLatch stop) {

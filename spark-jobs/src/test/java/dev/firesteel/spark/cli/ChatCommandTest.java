@@ -4,31 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.format.huggingface.HuggingFaceConfig;
-import dev.firesteel.format.huggingface.HuggingFaceNames;
-import dev.firesteel.format.huggingface.HuggingFaceTensor;
-import dev.firesteel.format.safetensors.FloatType;
-import dev.firesteel.format.safetensors.Safetensors;
-import dev.firesteel.format.safetensors.TensorSource;
-import dev.firesteel.array.Shape;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
 import dev.firesteel.spark.Firesteel;
-import dev.firesteel.tokenizer.BpeTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,44 +25,9 @@ class ChatCommandTest {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
-  /** Weights that differ, so that tokens do. */
-  private record Waves(String name, Shape shape) implements TensorSource {
-    @Override
-    public void read(long from, float[] into, int count) {
-      for (int i = 0; i < count; i++) {
-        into[i] = (float) Math.sin(name.length() + 0.7 * (from + i));
-      }
-    }
-  }
-
   @BeforeAll
   static void write() throws IOException {
-    PretrainConfig config =
-        ConfigLoader.load(
-            PretrainConfig.class,
-            List.of(
-                "data.source=none",
-                "model.architecture=gpt2",
-                "model.layers=1",
-                "model.heads=2",
-                "model.width=8",
-                "model.context_length=128",
-                "model.vocabulary_size=257"));
-    Path directory = Files.createDirectory(folder.resolve("model"));
-    List<Waves> tensors = new ArrayList<>();
-    try (LanguageModel declared = Models.declare(config.model())) {
-      for (HuggingFaceTensor tensor : HuggingFaceNames.tensors(declared)) {
-        tensors.add(new Waves(tensor.name(), tensor.shape()));
-      }
-    }
-    try (OutputStream stream = Files.newOutputStream(directory.resolve("model.safetensors"))) {
-      Safetensors.write(tensors, Safetensors.PYTORCH_METADATA, stream);
-    }
-    Files.writeString(
-        directory.resolve("config.json"),
-        HuggingFaceConfig.write(config.model(), FloatType.F32).toString());
-    Files.writeString(directory.resolve("tokenizer.json"), BpeTokenizer.bytes().toJson());
-    model = directory.toString();
+    model = ModelFolder.write(folder.resolve("model"), 128);
   }
 
   private int run(byte[] input, String... arguments) {

@@ -4,28 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.firesteel.array.Shape;
-import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.format.huggingface.HuggingFaceConfig;
-import dev.firesteel.format.huggingface.HuggingFaceNames;
-import dev.firesteel.format.huggingface.HuggingFaceTensor;
-import dev.firesteel.format.safetensors.FloatType;
-import dev.firesteel.format.safetensors.Safetensors;
-import dev.firesteel.format.safetensors.TensorSource;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
 import dev.firesteel.spark.Firesteel;
-import dev.firesteel.tokenizer.BpeTokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -40,42 +26,9 @@ class InspectCommandTest {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
-  /** A tensor whose elements are all 0.5. */
-  private record Halves(String name, Shape shape) implements TensorSource {
-    @Override
-    public void read(long from, float[] into, int count) {
-      Arrays.fill(into, 0, count, 0.5f);
-    }
-  }
-
   @BeforeAll
   static void write() throws IOException {
-    PretrainConfig config =
-        ConfigLoader.load(
-            PretrainConfig.class,
-            List.of(
-                "data.source=none",
-                "model.architecture=gpt2",
-                "model.layers=1",
-                "model.heads=2",
-                "model.width=8",
-                "model.context_length=16",
-                "model.vocabulary_size=257"));
-    Path directory = Files.createDirectory(folder.resolve("model"));
-    List<Halves> tensors = new ArrayList<>();
-    try (LanguageModel declared = Models.declare(config.model())) {
-      for (HuggingFaceTensor tensor : HuggingFaceNames.tensors(declared)) {
-        tensors.add(new Halves(tensor.name(), tensor.shape()));
-      }
-    }
-    try (OutputStream stream = Files.newOutputStream(directory.resolve("model.safetensors"))) {
-      Safetensors.write(tensors, Safetensors.PYTORCH_METADATA, stream);
-    }
-    Files.writeString(
-        directory.resolve("config.json"),
-        HuggingFaceConfig.write(config.model(), FloatType.F32).toString());
-    Files.writeString(directory.resolve("tokenizer.json"), BpeTokenizer.bytes().toJson());
-    model = directory.toString();
+    model = ModelFolder.write(folder.resolve("model"));
   }
 
   @Test
