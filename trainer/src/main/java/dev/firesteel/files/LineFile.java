@@ -28,10 +28,7 @@ public final class LineFile {
    * @throws UserException if the file cannot be written
    */
   public static synchronized void append(Path file, List<String> lines) {
-    if (Files.isDirectory(file)) {
-      throw UserException.usage(
-          "%s must be a file to append to, got a folder: name a file in it".formatted(file));
-    }
+    requireNoFolder(file);
     try (FileChannel channel =
             FileChannel.open(
                 file,
@@ -65,6 +62,13 @@ public final class LineFile {
     }
   }
 
+  private static void requireNoFolder(Path file) {
+    if (Files.isDirectory(file)) {
+      throw UserException.usage(
+          "%s must be a file of lines, got a folder: name a file in it".formatted(file));
+    }
+  }
+
   private static byte lastByte(FileChannel channel, long length) throws IOException {
     ByteBuffer last = ByteBuffer.allocate(1);
     channel.read(last, length - 1);
@@ -77,6 +81,7 @@ public final class LineFile {
    * @throws UserException if it cannot be read
    */
   public static List<String> read(Path file) {
+    requireNoFolder(file);
     try {
       return Files.readAllLines(file, StandardCharsets.UTF_8);
     } catch (NoSuchFileException e) {

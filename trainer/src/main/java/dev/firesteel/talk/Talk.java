@@ -33,6 +33,10 @@ public final class Talk {
   private int firstSeen;
 
   private String lastAsked;
+
+  /** Whether the last question has an answer, at the end of the messages. */
+  private boolean answered;
+
   private int retries;
 
   /** A conversation without messages. */
@@ -109,10 +113,9 @@ public final class Talk {
     if (lastAsked == null) {
       throw UserException.usage("there must be an answer to retry, got none yet: say something");
     }
-    int last = messages.size() - 2;
     List<Message> before = List.copyOf(messages);
-    if (last >= 0 && messages.get(last).content().equals(lastAsked)) {
-      messages.subList(last, last + 2).clear();
+    if (answered) {
+      messages.subList(messages.size() - 2, messages.size()).clear();
     }
     retries++;
     try {
@@ -128,6 +131,7 @@ public final class Talk {
   }
 
   private void restore(List<Message> before) {
+    answered |= before.size() > messages.size();
     messages.clear();
     messages.addAll(before);
   }
@@ -139,6 +143,7 @@ public final class Talk {
     TalkPrompts.Prompt prompt =
         prompts.prompt(system, messages, firstSeen, text, options.maxTokens());
     lastAsked = text;
+    answered = false;
     StringBuilder said = new StringBuilder();
     Optional<FinishReason> reason = Optional.empty();
     try {
@@ -160,6 +165,7 @@ public final class Talk {
     Answer answer = new Answer(said.toString(), reason, prompt.firstSeen());
     if (!answer.isEmpty()) {
       firstSeen = prompt.firstSeen();
+      answered = true;
       messages.add(Message.user(text));
       messages.add(Message.assistant(answer.text()));
     }

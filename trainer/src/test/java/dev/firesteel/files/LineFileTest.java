@@ -62,7 +62,7 @@ class LineFileTest {
   void saysWhatIsWrong() throws IOException {
     assertThatThrownBy(() -> LineFile.append(folder, List.of("x")))
         .isInstanceOf(UserException.class)
-        .hasMessage(folder + " must be a file to append to, got a folder: name a file in it");
+        .hasMessage(folder + " must be a file of lines, got a folder: name a file in it");
     Path latin = Files.write(folder.resolve("latin.jsonl"), new byte[] {'a', (byte) 0xe4, '\n'});
     assertThatThrownBy(() -> LineFile.read(latin))
         .hasMessage(latin + " must be text in UTF-8, and is not: choose another file");

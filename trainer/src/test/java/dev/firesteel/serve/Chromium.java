@@ -179,8 +179,10 @@ final class Chromium implements AutoCloseable {
   }
 
   void open(String address) {
+    // The document before may still answer for a moment.
+    value("window.isLeft = true");
     call("Page.navigate", parameters().put("url", address));
-    await("document.readyState === 'complete' && location.href !== 'about:blank'");
+    await("!window.isLeft && document.readyState === 'complete'");
   }
 
   /** The value of an expression; that of a promise when it is there. */

@@ -90,7 +90,7 @@ class TalkShellTest implements TalkScreen {
 
   @Test
   void saysOnceWhatTheModelNoLongerSees() {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
       type("a message of some length", "an answer");
     }
     assertThat(notes)
@@ -211,7 +211,7 @@ class TalkShellTest implements TalkScreen {
     assertThat(Files.readAllLines(file).get(1)).startsWith("{\"messages\":[{\"role\":\"user\"");
     assertThat(notes).containsOnly("saved to " + file);
     assertThatThrownBy(() -> shell.accept("/save " + folder))
-        .hasMessage(folder + " must be a file to append to, got a folder: name a file in it");
+        .hasMessage(folder + " must be a file of lines, got a folder: name a file in it");
     assertThatThrownBy(() -> shell.accept("/save " + folder.resolve("none/x.jsonl")))
         .hasMessage(
             folder.resolve("none/x.jsonl")

@@ -95,7 +95,7 @@ class TalkTest {
     assertThatThrownBy(() -> ask(talk, "x".repeat(60)))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "a message must have less than the 60 tokens of the model's context, with its template and the system message, got 112: shorten it");
+            "a message must have less than the 60 tokens of the model's context, with its template and the system message, got 110: shorten it");
     assertThat(talk.messages()).isEmpty();
     assertThatThrownBy(() -> ask(talk, " "))
         .hasMessage("a message must have text, got none: type something");
@@ -122,14 +122,17 @@ class TalkTest {
 
   @Test
   void whatWasSaidBeforeAStopIsTheAnswer() {
-    Talk talk = chat(new ScriptedWriter(TOKENIZER, "one two three", "one"), 1000);
+    Talk talk = chat(new ScriptedWriter(TOKENIZER, "one two three", "one", "two"), 1000);
     Answer answer = talk.ask("Count", shown::append, () -> shown.length() >= 8);
     assertThat(answer).isEqualTo(new Answer("one two ", Optional.empty(), 0));
     assertThat(talk.messages()).last().isEqualTo(Message.assistant("one two "));
 
     // Nothing was said: as if nothing had been asked.
-    assertThat(talk.ask("More", shown::append, () -> true).isEmpty()).isTrue();
+    assertThat(talk.ask("Count", shown::append, () -> true).isEmpty()).isTrue();
     assertThat(talk.messages()).hasSize(2);
+    // It is asked again, and takes the place of nothing.
+    talk.retry(shown::append, () -> false);
+    assertThat(talk.messages()).hasSize(4);
   }
 
   @Test

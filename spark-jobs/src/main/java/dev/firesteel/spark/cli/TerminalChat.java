@@ -53,7 +53,7 @@ final class TerminalChat implements TalkScreen {
       return Optional.empty();
     }
     try {
-      return Optional.of(
+      Terminal terminal =
           TerminalBuilder.builder()
               .system(true)
               .dumb(false)
@@ -63,7 +63,10 @@ final class TerminalChat implements TalkScreen {
               .nativeSignals(true)
               // The default ends the process, for instance when the window changes.
               .signalHandler(SignalHandler.SIG_IGN)
-              .build());
+              .build();
+      // Ctrl-Z is the shell's.
+      terminal.handle(Signal.TSTP, SignalHandler.SIG_DFL);
+      return Optional.of(terminal);
     } catch (IOException | IllegalStateException e) {
       return Optional.empty();
     }

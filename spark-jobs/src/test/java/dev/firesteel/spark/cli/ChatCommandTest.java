@@ -136,7 +136,7 @@ class ChatCommandTest {
             line -> assertThat(line).contains("must be a JSONL file with at least one line, got none"),
             line -> assertThat(line).contains("two answers of one model need a temperature above 0"),
             line -> assertThat(line).contains("one or two models are rated, got 3"),
-            line -> assertThat(line).contains("must be a file to append to, got a folder"),
+            line -> assertThat(line).contains("must be a file of lines, got a folder"),
             line -> assertThat(line).contains("--port must be free"));
   }
 }
