@@ -335,6 +335,26 @@ class ChatPageTest {
   }
 
   @Test
+  void theOldestExchangesGoWhenThereIsLittleRoomForAnAnswer() {
+    server.mostMessagesWithRoom = 3;
+    open();
+    sayAndWait("Hi");
+    sayAndWait("Hi");
+    sayAndWait("Tell a story.");
+    assertThat(lastRequest().path("messages")).hasSize(3);
+    assertThat(browser.text(".turn:nth-child(3) .body h4")).isEqualTo("A short story");
+    assertThat(browser.value("document.querySelectorAll('.turn:nth-child(3) h4').length").asInt())
+        .isEqualTo(1);
+    assertThat(browser.text("#notice")).contains("it no longer sees the first exchange");
+    // Nothing more can go: the short answer stays.
+    server.mostMessagesWithRoom = 0;
+    sayAndWait("Hi");
+    assertThat(browser.text(".turn:nth-child(4) .facts"))
+        .endsWith("ended because the context is full");
+    assertThat(browser.text("#notice")).contains("it no longer sees the first 3 exchanges");
+  }
+
+  @Test
   void asksForTheKeyOfTheServer() throws IOException {
     server.key = "secret";
     browser.open(server.address() + "/");

@@ -34,6 +34,9 @@ final class ScriptedServer implements AutoCloseable {
   /** Prompts of more messages than this do not fit. */
   volatile int mostMessages = Integer.MAX_VALUE;
 
+  /** After more messages than this the context is full before there is much of an answer. */
+  volatile int mostMessagesWithRoom = Integer.MAX_VALUE;
+
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final HttpServer server;
   private final List<ObjectNode> models = new ArrayList<>();
@@ -150,7 +153,9 @@ final class ScriptedServer implements AutoCloseable {
         event(out, chunk(words[i], chat, i));
       }
       ObjectNode end = JsonNodeFactory.instance.objectNode();
-      ObjectNode choice = end.putArray("choices").addObject().put("finish_reason", "stop");
+      boolean full = request.path("messages").size() > mostMessagesWithRoom;
+      ObjectNode choice =
+          end.putArray("choices").addObject().put("finish_reason", full ? "length" : "stop");
       if (chat) {
         choice.putObject("delta");
       } else {

@@ -46,6 +46,21 @@ class Answer {
     }
   }
 
+  /** Begins once more. */
+  restart() {
+    this.text = "";
+    this.tokens = [];
+    this.count = 0;
+    this.finish = undefined;
+    this.usage = undefined;
+    this.draw();
+  }
+
+  /** How many tokens there are. */
+  get length() {
+    return this.usage ? this.usage.completion_tokens : this.count;
+  }
+
   /** Shows the tokens with their probabilities, or the text. */
   colour(on) {
     this.coloured = on;
@@ -81,9 +96,9 @@ class Answer {
     if (!this.text && !this.failed) this.body.append(Markdown.element("em", "", "(nothing)"));
     this.body.removeAttribute("aria-busy");
     const seconds = (performance.now() - this.began) / 1000;
-    const count = this.usage ? this.usage.completion_tokens : this.count;
+    const count = this.length;
     const facts = [];
-    if (count) facts.push(`${count} tokens`, `${(count / seconds).toFixed(1)} tokens/s`);
+    if (count) facts.push(count === 1 ? "1 token" : count + " tokens", `${(count / seconds).toFixed(1)} tokens/s`);
     if (reason) facts.push(reason);
     this.facts.textContent = facts.join(", ");
     this.toggle.hidden = this.tokens.length === 0;

@@ -90,7 +90,6 @@ const Chat = (() => {
   function complain(text) {
     notice.textContent = text;
     notice.hidden = !text;
-    if (text) notice.scrollIntoView({ block: "nearest" });
   }
 
   const comparing = () => byId("compare").getAttribute("aria-pressed") === "true";
@@ -160,7 +159,25 @@ const Chat = (() => {
   const scroller = () => getComputedStyle(page).overflowY === "auto" ? page : page.parentElement;
   const toEnd = () => { const box = scroller(); box.scrollTop = box.scrollHeight; };
 
-  const REASONS = { length: "ended at the most tokens or a full context", content_filter: "filtered", stopped: "stopped" };
+  /** Why an answer ended, where a reader may wonder. */
+  function reason(answer, settings) {
+    if (answer.finish !== "length") return "";
+    return answer.length === settings.max_tokens ? "ended at the most tokens of an answer" : "ended because the context is full";
+  }
+
+  /** Whether the context was full before there was much of an answer: less than a quarter of it, and of what was asked for. */
+  function tooLittleRoom(answer, settings) {
+    const context = models.find(model => model.id === answer.model).context_length || 0;
+    return answer.finish === "length" && answer.length < Math.min(settings.max_tokens ?? Infinity, Math.floor(context / 4));
+  }
+
+  /** Leaves out the oldest exchange that a model still sees before a turn; false if there is none. */
+  function forgetOne(turn, column) {
+    if (turn.answers[column].plain || firstSeen[column] >= turns.indexOf(turn)) return false;
+    firstSeen[column]++;
+    turn.answers[column].forgotten = firstSeen[column];
+    return true;
+  }
 
   async function fetchAnswer(turn, column, settings, signal) {
     const answer = turn.answers[column];
@@ -175,15 +192,15 @@ const Chat = (() => {
           answer.add(piece);
           if (follow) toEnd();
         }
-        answer.end(REASONS[answer.finish] || "");
-        return;
+        if (!tooLittleRoom(answer, settings) || !forgetOne(turn, column)) {
+          answer.end(reason(answer, settings));
+          return;
+        }
+        answer.restart();
       } catch (e) {
         if (e.name === "AbortError") {
-          answer.end(REASONS.stopped);
-        } else if (e.code === "context_length_exceeded" && !answer.text && firstSeen[column] < turns.indexOf(turn)) {
-          // The oldest exchange goes; the server says again if that is not enough.
-          firstSeen[column]++;
-          answer.forgotten = firstSeen[column];
+          answer.end("stopped");
+        } else if (e.code === "context_length_exceeded" && !answer.text && forgetOne(turn, column)) {
           continue;
         } else {
           answer.fail(e.message);

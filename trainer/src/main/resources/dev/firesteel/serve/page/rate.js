@@ -53,9 +53,9 @@ const Rate = (() => {
         const body = element("div", "body");
         Markdown.render(text, body);
         if (!text.trim()) body.append(element("em", "", "(nothing)"));
-        const name = i === 0 ? "1: left" : "2: right";
+        const name = "Answer " + (i + 1);
         const made = element("section", "answer", element("h3", "who", name), body);
-        made.setAttribute("aria-label", "Answer " + name);
+        made.setAttribute("aria-label", name);
         return made;
       }));
       if (!pair.comparable) complain("The two answers are the same, or one of them has no text, after several tries: skip them, or call them equal.");
