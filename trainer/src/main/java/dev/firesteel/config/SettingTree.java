@@ -455,7 +455,8 @@ final class SettingTree {
   /** Command-line notation used in YAML, where keys are nested under their section. */
   private UserException dotted(String full, String origin) {
     String known =
-        NearestName.of(full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
+        NearestName.of(
+                full, root.keys().stream().map(Key::path).filter(p -> p.contains(".")).toList())
             .orElseGet(this::anyKey);
     int dot = known.indexOf('.');
     return UserException.usage(

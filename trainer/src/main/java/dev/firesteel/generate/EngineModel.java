@@ -22,8 +22,8 @@ import java.util.Set;
  */
 final class EngineModel implements AutoCloseable {
   /**
-   * Tokens of new prompts that one pass computes: while it runs, no other completion advances, so it
-   * is short.
+   * Tokens of new prompts that one pass computes: while it runs, no other completion advances, so
+   * it is short.
    */
   static final int PROMPT_TOKENS_PER_PASS = 1024;
 
@@ -40,8 +40,7 @@ final class EngineModel implements AutoCloseable {
   private final Deque<EngineSequence> starting = new ArrayDeque<>();
   private final Set<EngineSequence> running = new LinkedHashSet<>();
 
-  EngineModel(
-      LanguageModel model, Tokenizer tokenizer, ArrayPool pool, int maxBatch, int context) {
+  EngineModel(LanguageModel model, Tokenizer tokenizer, ArrayPool pool, int maxBatch, int context) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.pool = pool;
@@ -111,32 +110,28 @@ final class EngineModel implements AutoCloseable {
   }
 
   /**
-   * The mean of the last hidden states of each text, divided by its Euclidean length: {@code e = m /
+   * The mean of the last hidden states of texts, divided by its Euclidean length: {@code e = m /
    * |m|, m = 1/T sum_t h_t}; sums in double. Texts of one pass are padded on the right, which
    * causality hides.
    *
-   * @return [texts][C]
+   * @param texts of which the first ones are embedded, as many as one pass takes
+   * @return a vector of C numbers for each of them
    */
   List<float[]> embed(List<int[]> texts) {
-    List<float[]> vectors = new ArrayList<>();
-    for (int from = 0; from < texts.size(); ) {
-      int to = from + 1;
-      int longest = texts.get(from).length;
-      while (to < texts.size()) {
-        int longer = Math.max(longest, texts.get(to).length);
-        if ((long) longer * (to + 1 - from) > PROMPT_TOKENS_PER_PASS) {
-          break;
-        }
-        longest = longer;
-        to++;
+    int count = 1;
+    int longest = texts.get(0).length;
+    while (count < texts.size()) {
+      int longer = Math.max(longest, texts.get(count).length);
+      if ((long) longer * (count + 1) > PROMPT_TOKENS_PER_PASS) {
+        break;
       }
-      embed(texts.subList(from, to), longest, vectors);
-      from = to;
+      longest = longer;
+      count++;
     }
-    return vectors;
+    return embed(texts.subList(0, count), longest);
   }
 
-  private void embed(List<int[]> texts, int longest, List<float[]> vectors) {
+  private List<float[]> embed(List<int[]> texts, int longest) {
     int width = model.config().width();
     int[] ids = new int[texts.size() * longest];
     for (int i = 0; i < texts.size(); i++) {
@@ -148,6 +143,7 @@ final class EngineModel implements AutoCloseable {
       Tensor states = model.hidden(pass, tape.constant(ids, Shape.of(texts.size(), longest)));
       tape.backend().download(states.array(), hidden, 0);
     }
+    List<float[]> vectors = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
       double[] sum = new double[width];
       for (int t = 0; t < texts.get(i).length; t++) {
@@ -158,6 +154,7 @@ final class EngineModel implements AutoCloseable {
       }
       vectors.add(normalized(sum));
     }
+    return vectors;
   }
 
   /** A vector divided by its length; the mean's divisor cancels out. */

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,7 +40,7 @@ public final class GenerationEngine implements AutoCloseable {
   private static final class Lane {
     private final EngineModel model;
     private final Deque<EngineSequence> waiting = new ArrayDeque<>();
-    private final Deque<Runnable> tasks = new ArrayDeque<>();
+    private final Deque<EngineTask<?>> tasks = new ArrayDeque<>();
 
     /** Of the model, for other threads. */
     private volatile int active;
@@ -157,7 +156,9 @@ public final class GenerationEngine implements AutoCloseable {
                   context - 1,
                   context,
                   length,
-                  length < 1 ? "give it text" : "shorten it, or use a model with a longer context"));
+                  length < 1
+                      ? "give it text"
+                      : "shorten it, or use a model with a longer context"));
     }
   }
 
@@ -171,7 +172,7 @@ public final class GenerationEngine implements AutoCloseable {
    * @throws QueueFullException if too many requests wait
    */
   public CompletableFuture<List<float[]>> embed(String name, List<int[]> texts) {
-    return task(name, model -> model.embed(texts));
+    return task(name, new EngineTask<>(texts, EngineModel::embed));
   }
 
   /**
@@ -183,35 +184,22 @@ public final class GenerationEngine implements AutoCloseable {
    * @return for each text, scores of all its tokens but the first
    * @throws QueueFullException if too many requests wait
    */
-  public CompletableFuture<List<List<TokenScores>>> score(
-      String name, List<int[]> texts, int top) {
+  public CompletableFuture<List<List<TokenScores>>> score(String name, List<int[]> texts, int top) {
     return task(
-        name, model -> texts.stream().map(text -> model.score(text, top)).toList());
+        name, new EngineTask<>(texts, (model, left) -> List.of(model.score(left.get(0), top))));
   }
 
-  private <T> CompletableFuture<T> task(String name, Function<EngineModel, T> work) {
+  private <T> CompletableFuture<List<T>> task(String name, EngineTask<T> task) {
     Lane lane = lane(name);
-    CompletableFuture<T> result = new CompletableFuture<>();
     synchronized (lock) {
       requireOpen();
       if (waiting() >= maxQueue) {
         throw new QueueFullException(waiting(), maxQueue);
       }
-      lane.tasks.add(
-          () -> {
-            if (closing()) {
-              result.completeExceptionally(closed());
-            } else if (!result.isDone()) {
-              try {
-                result.complete(work.apply(lane.model));
-              } catch (RuntimeException | Error failure) {
-                result.completeExceptionally(failure);
-              }
-            }
-          });
+      lane.tasks.add(task);
       lock.notifyAll();
     }
-    return result;
+    return task.end();
   }
 
   /** Whether it takes requests: it does until it is closed, or fails for want of memory. */
@@ -310,12 +298,14 @@ public final class GenerationEngine implements AutoCloseable {
   }
 
   private void step(Lane lane) {
-    Runnable task;
+    EngineTask<?> task;
     synchronized (lock) {
-      task = lane.tasks.poll();
+      task = lane.tasks.peek();
     }
-    if (task != null) {
-      task.run();
+    if (task != null && !task.advance(lane.model)) {
+      synchronized (lock) {
+        lane.tasks.remove();
+      }
     }
     if (lane.model.active() > 0) {
       lane.model.step();
@@ -327,7 +317,7 @@ public final class GenerationEngine implements AutoCloseable {
     EngineClosedException failure = closed();
     for (Lane lane : lanes.values()) {
       List<EngineSequence> waiting;
-      List<Runnable> tasks;
+      List<EngineTask<?>> tasks;
       synchronized (lock) {
         waiting = List.copyOf(lane.waiting);
         tasks = List.copyOf(lane.tasks);
@@ -336,7 +326,7 @@ public final class GenerationEngine implements AutoCloseable {
       }
       lane.model.failAll(failure);
       waiting.forEach(sequence -> sequence.fail(failure));
-      tasks.forEach(Runnable::run);
+      tasks.forEach(task -> task.fail(failure));
       lane.active = 0;
       lane.model.close();
     }

@@ -46,8 +46,7 @@ public final class Generator {
     this.documents = documents;
     this.pool = pool;
     setting =
-        new CompletionSequence.Setting(
-            tokenizer, documents.ends(), model.config().contextLength());
+        new CompletionSequence.Setting(tokenizer, documents.ends(), model.config().contextLength());
   }
 
   /** Fails if the tokenizer has tokens that the model lacks. */

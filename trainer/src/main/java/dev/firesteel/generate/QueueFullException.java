@@ -6,7 +6,6 @@ public final class QueueFullException extends RuntimeException {
 
   /** With how many wait and how many may. */
   QueueFullException(int waiting, int most) {
-    super(
-        "at most %d completions may wait, and %d do: try again later".formatted(most, waiting));
+    super("at most %d completions may wait, and %d do: try again later".formatted(most, waiting));
   }
 }

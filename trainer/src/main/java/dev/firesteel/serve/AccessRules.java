@@ -68,8 +68,7 @@ final class AccessRules {
       return;
     }
     String header = request.getHeaders().get(HttpHeader.AUTHORIZATION);
-    boolean bearer =
-        header != null && header.toLowerCase(Locale.ROOT).startsWith(BEARER);
+    boolean bearer = header != null && header.toLowerCase(Locale.ROOT).startsWith(BEARER);
     byte[] given =
         bearer
             ? header.substring(BEARER.length()).strip().getBytes(StandardCharsets.UTF_8)
@@ -90,8 +89,7 @@ final class AccessRules {
    */
   static void checkContentType(Request request) {
     String header = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
-    String type =
-        header == null ? "" : header.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+    String type = header == null ? "" : header.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
     if (!type.equals("application/json")) {
       throw ApiException.request(
           415,

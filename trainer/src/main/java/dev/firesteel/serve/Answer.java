@@ -60,10 +60,7 @@ final class Answer implements EngineListener {
       if (plan.echo().isPresent() && plan.scored()) {
         models
             .engine()
-            .score(
-                plan.model().id(),
-                plan.request().prompts(),
-                plan.request().topScores())
+            .score(plan.model().id(), plan.request().prompts(), plan.request().topScores())
             .whenComplete(
                 (scores, failure) -> {
                   if (failure != null) {
@@ -172,9 +169,7 @@ final class Answer implements EngineListener {
               .part(index, text, scores(tokens), Optional.empty(), plan.model().tokenizer()));
     }
     if (reason.isPresent()) {
-      send(
-          plan.form()
-              .part(index, "", Optional.empty(), reason, plan.model().tokenizer()));
+      send(plan.form().part(index, "", Optional.empty(), reason, plan.model().tokenizer()));
     }
   }
 

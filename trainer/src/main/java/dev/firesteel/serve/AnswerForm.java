@@ -58,11 +58,7 @@ enum AnswerForm {
       Tokenizer tokenizer) {
     ObjectNode choice = Json.object().put("index", index);
     if (this == CHAT) {
-      choice
-          .putObject("message")
-          .put("role", "assistant")
-          .put("content", text)
-          .putNull("refusal");
+      choice.putObject("message").put("role", "assistant").put("content", text).putNull("refusal");
     } else {
       choice.put("text", text);
     }

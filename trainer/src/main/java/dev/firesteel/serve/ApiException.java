@@ -25,12 +25,18 @@ public final class ApiException extends RuntimeException {
       String code,
       String message,
       Map<String, String> headers) {
-    super(message);
+    // What it quotes of a request may hold anything.
+    super(printable(message));
     this.status = status;
     this.type = type;
     this.param = param;
     this.code = code;
     this.headers = Map.copyOf(headers);
+  }
+
+  /** A text without control characters, which could steer a terminal. */
+  static String printable(String text) {
+    return text.replaceAll("[\\p{Cntrl}\\x80-\\x9f]", "?");
   }
 
   /** The request itself is wrong (400). */

@@ -11,7 +11,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** {@code POST /v1/chat/completions}: the answer to a conversation, by the model's chat template. */
+/**
+ * {@code POST /v1/chat/completions}: the answer to a conversation, by the model's chat template.
+ */
 final class ChatEndpoint implements Endpoint {
   private final ServedModels models;
 
@@ -128,9 +130,7 @@ final class ChatEndpoint implements Endpoint {
       case Message.USER, Message.ASSISTANT -> role;
       default ->
           throw RequestFields.wrong(
-              message.name("role"),
-              "system, developer, user or assistant",
-              Routes.shown(role));
+              message.name("role"), "system, developer, user or assistant", Routes.shown(role));
     };
   }
 

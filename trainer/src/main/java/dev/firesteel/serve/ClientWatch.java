@@ -10,10 +10,10 @@ import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Notices that a client of HTTP/1.1 closes its connection while its request is computed. Jetty reads
- * nothing from a connection between a request's body and the end of its response, and so hears of it
- * only when a write fails; this reads in its place. What a client sends early (pipelining) is handed
- * to the connection, which reads it after the response.
+ * Notices that a client of HTTP/1.1 closes its connection while its request is computed. Jetty
+ * reads nothing from a connection between a request's body and the end of its response, and so
+ * hears of it only when a write fails; this reads in its place. What a client sends early
+ * (pipelining) is handed to the connection, which reads it after the response.
  *
  * <p>A client that only shuts down its sending side counts as gone, as with other servers.
  */

@@ -65,11 +65,7 @@ final class CompletionsEndpoint implements Endpoint {
     }
     EngineRequest request =
         new EngineRequest(
-            all,
-            options,
-            TextFields.adjustments(fields, model),
-            model.documents().ends(),
-            top);
+            all, options, TextFields.adjustments(fields, model), model.documents().ends(), top);
     fields.finish();
     Answer.begin(
         exchange,
@@ -103,8 +99,7 @@ final class CompletionsEndpoint implements Endpoint {
     JsonNode given =
         fields
             .any("prompt")
-            .orElseThrow(
-                () -> RequestFields.wrong("prompt", "a string or an array", "nothing"));
+            .orElseThrow(() -> RequestFields.wrong("prompt", "a string or an array", "nothing"));
     List<PromptTokens> prompts = PromptTokens.read("prompt", given, model);
     prompts.forEach(each -> TextFields.requireRoom("prompt", each.ids().length, model));
     return prompts;

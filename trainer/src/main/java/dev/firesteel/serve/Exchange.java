@@ -40,11 +40,7 @@ public final class Exchange {
    * @param label of its path in the metrics
    */
   Exchange(
-      Request request,
-      Response response,
-      Callback callback,
-      ServerContext context,
-      String label) {
+      Request request, Response response, Callback callback, ServerContext context, String label) {
     this.request = request;
     this.response = response;
     this.callback = callback;

@@ -6,8 +6,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.io.Connection;
 
 /**
- * Closes connections whose request's head arrives too slowly: a byte now and then keeps a connection
- * from being idle, and would hold it for ever ("slow loris"). Called every second or so.
+ * Closes connections whose request's head arrives too slowly: a byte now and then keeps a
+ * connection from being idle, and would hold it for ever ("slow loris"). Called every second or so.
  */
 final class HeaderDeadline implements Connection.Listener {
   private final long mostNanos;

@@ -42,8 +42,7 @@ public final class Json {
                   e.getLocation() == null
                       ? ""
                       : " at line %d, column %d"
-                          .formatted(
-                              e.getLocation().getLineNr(), e.getLocation().getColumnNr()),
+                          .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr()),
                   e.getOriginalMessage()));
     }
     if (value.isMissingNode()) {

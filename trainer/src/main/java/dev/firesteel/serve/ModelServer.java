@@ -70,6 +70,8 @@ public final class ModelServer implements AutoCloseable {
     http.setSendServerVersion(false);
     http.setSendDateHeader(true);
     http.setRequestHeaderSize(MOST_HEADER_BYTES);
+    // A connection's cache of headers else takes a key for another one that differs in case alone.
+    http.setHeaderCacheCaseSensitive(true);
     connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(http));
     connector.setHost(options.host());
     connector.setPort(options.port());

@@ -31,10 +31,7 @@ final class RequestBody implements Runnable {
   private long size;
 
   private RequestBody(
-      Request request,
-      int mostBytes,
-      Consumer<String> onBody,
-      Consumer<ApiException> onError) {
+      Request request, int mostBytes, Consumer<String> onBody, Consumer<ApiException> onError) {
     this.request = request;
     this.mostBytes = mostBytes;
     this.onBody = onBody;
@@ -62,15 +59,17 @@ final class RequestBody implements Runnable {
       return;
     }
     body.deadline =
-        context.timer().schedule(
-            () -> {
-              if (!body.done.get()) {
-                // The demand is then met with this failure.
-                request.fail(new TimeoutException("the body took too long"));
-              }
-            },
-            context.options().bodyTimeout().toMillis(),
-            TimeUnit.MILLISECONDS);
+        context
+            .timer()
+            .schedule(
+                () -> {
+                  if (!body.done.get()) {
+                    // The demand is then met with this failure.
+                    request.fail(new TimeoutException("the body took too long"));
+                  }
+                },
+                context.options().bodyTimeout().toMillis(),
+                TimeUnit.MILLISECONDS);
     body.run();
   }
 

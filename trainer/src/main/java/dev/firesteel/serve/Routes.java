@@ -70,7 +70,6 @@ final class Routes {
 
   /** What a message quotes of a request. */
   static String shown(String text) {
-    String line = text.replaceAll("\\p{Cntrl}", "?");
-    return line.length() <= 100 ? line : line.substring(0, 100) + "...";
+    return text.length() <= 100 ? text : text.substring(0, 100) + "...";
   }
 }

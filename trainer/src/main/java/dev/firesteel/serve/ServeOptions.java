@@ -55,8 +55,7 @@ public record ServeOptions(
     require(port >= 0 && port <= 65535, "--port must be 0 to 65535, got " + port);
     require(maxBatch >= 1, "--max-batch must be at least 1, got " + maxBatch);
     require(maxQueue >= 1, "--max-queue must be at least 1, got " + maxQueue);
-    require(
-        maxBodyBytes >= 1024, "--max-body must be at least 1024 bytes, got " + maxBodyBytes);
+    require(maxBodyBytes >= 1024, "--max-body must be at least 1024 bytes, got " + maxBodyBytes);
     require(maxConnections >= 1, "--max-connections must be at least 1, got " + maxConnections);
     requirePositive("--request-timeout", requestTimeout);
     requirePositive("--body-timeout", bodyTimeout);

@@ -41,8 +41,7 @@ class GenerationEngineTest {
   private final DocumentTokens documents = DocumentTokens.of(tokenizer);
   private final LanguageModel model =
       Models.create(
-          TestModels.withInitStd(
-              TestModels.llama(2, 16, 4, 2, 24, CONTEXT, VOCABULARY), 0.4),
+          TestModels.withInitStd(TestModels.llama(2, 16, 4, 2, 24, CONTEXT, VOCABULARY), 0.4),
           backend,
           5);
 
@@ -160,8 +159,7 @@ class GenerationEngineTest {
     List<Completion> expected;
     Generator generator = new Generator(model, tokenizer, pool);
     expected =
-        generator.generateFromIds(
-            Collections.nCopies(3, prompt), options, TokenListener.NONE);
+        generator.generateFromIds(Collections.nCopies(3, prompt), options, TokenListener.NONE);
     try (GenerationEngine engine = engine(2, 64)) {
       Heard heard = submit(engine, request(options, -1, prompt, prompt, prompt));
       for (int i = 0; i < 3; i++) {
@@ -193,8 +191,7 @@ class GenerationEngineTest {
         }
         assertThat(scores.top()).hasSize(tokenizer.vocabularySize());
         assertThat(sum).isCloseTo(1, within(1e-9));
-        assertThat(scores.top())
-            .contains(new TokenScores.Scored(token.token(), scores.logProb()));
+        assertThat(scores.top()).contains(new TokenScores.Scored(token.token(), scores.logProb()));
       }
     }
   }
@@ -263,8 +260,7 @@ class GenerationEngineTest {
     try (GenerationEngine engine = engine(2, 64)) {
       List<float[]> together = engine.embed(NAME, texts).get(20, TimeUnit.SECONDS);
       for (int i = 0; i < texts.size(); i++) {
-        float[] alone =
-            engine.embed(NAME, List.of(texts.get(i))).get(20, TimeUnit.SECONDS).get(0);
+        float[] alone = engine.embed(NAME, List.of(texts.get(i))).get(20, TimeUnit.SECONDS).get(0);
         assertThat(together.get(i)).isEqualTo(alone);
         double squares = 0;
         for (float each : alone) {
@@ -338,8 +334,7 @@ class GenerationEngineTest {
   @Test
   void refusesPromptsWithoutRoomAndUnknownModels() {
     try (GenerationEngine engine = engine(1, 3)) {
-      assertThatThrownBy(
-              () -> submit(engine, request(options().build(), -1, new int[CONTEXT])))
+      assertThatThrownBy(() -> submit(engine, request(options().build(), -1, new int[CONTEXT])))
           .isInstanceOf(UserException.class)
           .hasMessageContaining("the prompt must have 1 to 63 tokens")
           .hasMessageContaining("got 64: shorten it");
@@ -406,8 +401,7 @@ class GenerationEngineTest {
     }
     CompletableFuture<List<float[]>> vectors = engine.embed(NAME, List.of(prompt(1)));
     engine.close();
-    long failed =
-        heard.stream().filter(each -> each.end.isCompletedExceptionally()).count();
+    long failed = heard.stream().filter(each -> each.end.isCompletedExceptionally()).count();
     assertThat(failed).isPositive();
     assertThat(heard).allMatch(each -> each.end.isDone());
     assertThat(vectors).isDone();

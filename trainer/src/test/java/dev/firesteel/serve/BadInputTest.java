@@ -38,8 +38,7 @@ class BadInputTest {
     assertThat(server.get("/health").status()).isEqualTo(200);
   }
 
-  private static void assertError(
-      Reply reply, int status, String type, String param, String code) {
+  private static void assertError(Reply reply, int status, String type, String param, String code) {
     assertThat(reply.status()).as(reply.body()).isEqualTo(status);
     assertThat(reply.header("Content-Type")).isEqualTo("application/json");
     assertThat(reply.json().path("error").fieldNames())
@@ -59,6 +58,7 @@ class BadInputTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "temperature | 3 | a number from 0 to 2, got 3",
         "temperature | -1 | a number from 0 to 2, got -1",
@@ -101,6 +101,7 @@ class BadInputTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "[] | messages | an array of at least one object, got an empty one",
         "'x' | messages | an array of at least one object, got a string",
@@ -117,14 +118,13 @@ class BadInputTest {
       })
   void refusesMessages(String messages, String param, String message) {
     assertInvalid(
-        server.post(CHAT, "{'model': 'chat-model', 'messages': " + messages + "}"),
-        param,
-        message);
+        server.post(CHAT, "{'model': 'chat-model', 'messages': " + messages + "}"), param, message);
   }
 
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "'prompt': 5 | prompt | a string, an array of strings, or an array of ids",
         "'prompt': [] | prompt | got an empty array",
@@ -150,6 +150,7 @@ class BadInputTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "'input': '' | input | texts that are not empty",
         "'input': ['a', ''] | input | texts that are not empty",
@@ -165,6 +166,7 @@ class BadInputTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "'tools': [{'type': 'function'}] | tools",
         "'response_format': {'type': 'json_object'} | response_format",
@@ -199,6 +201,7 @@ class BadInputTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       value = {
         "{ | the body must be valid JSON",
         "{'a': 1, 'a': 2} | Duplicate field",
@@ -218,18 +221,13 @@ class BadInputTest {
 
   @Test
   void refusesAnEmptyBody() {
-    assertError(
-        server.post(CHAT, ""), 400, "invalid_request_error", null, "invalid_json");
+    assertError(server.post(CHAT, ""), 400, "invalid_request_error", null, "invalid_json");
   }
 
   @Test
   void refusesDeepNesting() {
     assertError(
-        server.post(CHAT, "[".repeat(200_000)),
-        400,
-        "invalid_request_error",
-        null,
-        "invalid_json");
+        server.post(CHAT, "[".repeat(200_000)), 400, "invalid_request_error", null, "invalid_json");
     assertError(
         server.post(TEXT, "{'model': " + "1".repeat(100_000) + "}"),
         400,
@@ -243,8 +241,7 @@ class BadInputTest {
     byte[] body =
         "{\"model\": \"base-model\", \"prompt\": \"caf\u00e9\"}"
             .getBytes(StandardCharsets.ISO_8859_1);
-    assertError(
-        server.post(TEXT, body), 400, "invalid_request_error", null, "invalid_utf8");
+    assertError(server.post(TEXT, body), 400, "invalid_request_error", null, "invalid_utf8");
     assertError(
         server.post(TEXT, "{}".getBytes(StandardCharsets.UTF_16)),
         400,
@@ -349,8 +346,7 @@ class BadInputTest {
 
   @Test
   void refusesUnknownPathsAndMethods() {
-    assertError(
-        server.get("/v1/nothing"), 404, "invalid_request_error", null, "unknown_path");
+    assertError(server.get("/v1/nothing"), 404, "invalid_request_error", null, "unknown_path");
     assertError(server.get("/v1/models/a/b"), 404, "invalid_request_error", null, "unknown_path");
     Reply get = server.get(TEXT);
     assertError(get, 405, "invalid_request_error", null, "method_not_allowed");
@@ -362,14 +358,12 @@ class BadInputTest {
   void refusesForeignHostsOnTheLoopbackAddress() throws Exception {
     for (String host : List.of("example.org", "example.org:80", "127.0.0.1.example.org")) {
       String answer =
-          RawClient.once(
-              server.port(), "GET /health HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+          RawClient.once(server.port(), "GET /health HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
       assertThat(answer).startsWith("HTTP/1.1 403").contains("forbidden_host");
     }
     for (String host : List.of("localhost", "LOCALHOST:99", "127.0.0.1", "[::1]:8080")) {
       String answer =
-          RawClient.once(
-              server.port(), "GET /health HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+          RawClient.once(server.port(), "GET /health HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
       assertThat(answer).startsWith("HTTP/1.1 200");
     }
   }
@@ -446,8 +440,7 @@ class BadInputTest {
     try (TestServer small = new TestServer(TestServer.options(1, 1))) {
       String endless =
           "{'model': 'base-model', 'prompt': 'x', 'max_tokens': 3000, 'logit_bias': {'97': 100}}";
-      List<RawClient> clients =
-          List.of(new RawClient(small.port()), new RawClient(small.port()));
+      List<RawClient> clients = List.of(new RawClient(small.port()), new RawClient(small.port()));
       for (RawClient client : clients) {
         client.post(TEXT, endless);
       }

@@ -108,14 +108,11 @@ class ClientsTest {
             .completions()
             .createStreaming(
                 hello()
-                    .streamOptions(
-                        ChatCompletionStreamOptions.builder().includeUsage(true).build())
+                    .streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build())
                     .build())) {
       for (ChatCompletionChunk chunk : (Iterable<ChatCompletionChunk>) chunks.stream()::iterator) {
         chunk.validate();
-        chunk
-            .choices()
-            .forEach(each -> each.delta().content().ifPresent(streamed::append));
+        chunk.choices().forEach(each -> each.delta().content().ifPresent(streamed::append));
         tokens = chunk.usage().map(usage -> usage.totalTokens()).orElse(tokens);
       }
     }
@@ -137,7 +134,7 @@ class ClientsTest {
                     .logprobs(2)
                     .echo(true)
                     .build());
-    completion.validate();
+    // Not validated: the first token of an echo has no probability, and is null as with OpenAI.
     assertThat(completion.choices().get(0).text()).startsWith("Once");
     assertThat(completion.choices().get(0).logprobs().orElseThrow().tokens().orElseThrow())
         .startsWith("O", "n", "c", "e");
@@ -166,19 +163,18 @@ class ClientsTest {
 
   @Test
   void theOfficialClientKnowsTheErrors() {
-    assertThatThrownBy(
-            () -> openAi.chat().completions().create(hello().model("unknown").build()))
+    assertThatThrownBy(() -> openAi.chat().completions().create(hello().model("unknown").build()))
         .isInstanceOf(NotFoundException.class)
         .hasMessageContaining("the model must be one of chat-model, base-model");
     assertThatThrownBy(
             () -> openAi.chat().completions().create(hello().model(TestServer.BASE).build()))
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("use /v1/completions");
-    try (OpenAIClient stranger = client("another")) {
-      assertThatThrownBy(() -> stranger.models().list())
-          .isInstanceOf(UnauthorizedException.class)
-          .hasMessageContaining("got another one");
-    }
+    OpenAIClient stranger = client("another");
+    assertThatThrownBy(() -> stranger.models().list())
+        .isInstanceOf(UnauthorizedException.class)
+        .hasMessageContaining("got another one");
+    stranger.close();
   }
 
   @Test
@@ -249,9 +245,7 @@ class ClientsTest {
             .maxRetries(0)
             .build();
     List<dev.langchain4j.data.embedding.Embedding> vectors =
-        model
-            .embedAll(List.of(TextSegment.from("a fox"), TextSegment.from("a vixen")))
-            .content();
+        model.embedAll(List.of(TextSegment.from("a fox"), TextSegment.from("a vixen"))).content();
     assertThat(vectors).hasSize(2);
     assertThat(vectors.get(0).vectorAsList()).hasSize(TestServer.WIDTH);
     assertThat(length(vectors.get(0).vectorAsList())).isCloseTo(1, within(1e-5));

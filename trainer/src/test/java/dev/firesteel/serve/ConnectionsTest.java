@@ -47,8 +47,7 @@ class ConnectionsTest {
   @Test
   void aSlowBodyAnswers408AndASlowHeadIsCutOff() throws Exception {
     Duration second = Duration.ofSeconds(1);
-    try (TestServer server =
-            new TestServer(options(Duration.ofSeconds(30), second, second));
+    try (TestServer server = new TestServer(options(Duration.ofSeconds(30), second, second));
         RawClient body = new RawClient(server.port());
         RawClient head = new RawClient(server.port())) {
       body.send(
@@ -176,7 +175,8 @@ class ConnectionsTest {
             usual.bodyTimeout(),
             usual.idleTimeout(),
             usual.grace());
-    byte[] get = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
+    byte[] get =
+        "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
     try (TestServer server = new TestServer(few)) {
       List<RawClient> first = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
@@ -206,7 +206,8 @@ class ConnectionsTest {
       RawClient late = new RawClient(server.port());
       Thread drain = new Thread(server.server::drain);
       drain.start();
-      late.send("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+      late.send(
+          "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
       RawClient.Answer refused = late.answer();
       // The request may have come before the thread did.
       while (refused.status() == 200) {

@@ -13,9 +13,9 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * 10,000 requests from seeds: valid ones, ones with fields of any kind, damaged JSON, damaged heads,
- * broken-off bodies. Each must be answered with a status that fits, in OpenAI's form, and none may
- * change the answer to a good one.
+ * 10,000 requests from seeds: valid ones, ones with fields of any kind, damaged JSON, damaged
+ * heads, broken-off bodies. Each must be answered with a status that fits, in OpenAI's form, and
+ * none may change the answer to a good one.
  */
 class HttpFuzzTest {
   private static final int REQUESTS = 10_000;
@@ -25,8 +25,15 @@ class HttpFuzzTest {
       List.of(200, 400, 403, 404, 405, 411, 413, 414, 415, 417, 426, 429, 431, 501, 505);
 
   private static final List<String> PATHS =
+      List.of("/v1/chat/completions", "/v1/completions", "/v1/completions", "/v1/embeddings");
+
+  /** What a body of each of the paths begins with. */
+  private static final List<String> BODIES =
       List.of(
-          "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/health");
+          "{\"model\":\"chat-model\",\"max_tokens\":2,\"messages\":[{\"role\":\"user\",\"content\":\"Once\"}]",
+          "{\"model\":\"base-model\",\"max_tokens\":2,\"prompt\":\"Once\"",
+          "{\"model\":\"base-model\",\"max_tokens\":3,\"stream\":true,\"prompt\":[72,105]",
+          "{\"model\":\"base-model\",\"input\":\"Once\"");
 
   private static final List<String> FIELDS =
       List.of(
@@ -135,6 +142,8 @@ class HttpFuzzTest {
           "",
           "//",
           "/v1",
+          "/health",
+          "/v1/models",
           "/v1/models/chat-model",
           "/v1/models/%00",
           "/v1/models/..%2f..%2fetc",
@@ -194,19 +203,23 @@ class HttpFuzzTest {
   }
 
   private void send(RandomStream random, int i) throws IOException {
-    byte[] body = body(random);
+    int kind = random.nextInt(PATHS.size());
+    byte[] body = body(kind, random);
     String method = random.nextInt(10) == 0 ? any(METHODS, random) : "POST";
-    String target = random.nextInt(10) == 0 ? any(TARGETS, random) : any(PATHS, random);
+    String target = random.nextInt(10) == 0 ? any(TARGETS, random) : PATHS.get(kind);
     StringBuilder head = new StringBuilder();
     head.append(method).append(' ').append(target);
-    head.append(random.nextInt(50) == 0 ? " HTTP/1.0" : " HTTP/1.1").append("\r\n");
-    boolean damagedHead = random.nextInt(8) == 0;
-    head.append("Host: localhost\r\n");
+    boolean old = random.nextInt(50) == 0;
+    head.append(old ? " HTTP/1.0" : " HTTP/1.1").append("\r\n");
+    boolean moreHeaders = random.nextInt(8) == 0;
+    // Jetty may answer such a head, and close, before the body has been sent.
+    boolean damagedHead = moreHeaders || !PATHS.contains(target) || !method.equals("POST");
+    head.append(random.nextInt(50) == 0 ? "Host: example.org\r\n" : "Host: localhost\r\n");
     if (random.nextInt(20) > 0) {
       head.append("Content-Type: application/json\r\n");
     }
     head.append("Content-Length: ").append(body.length).append("\r\n");
-    for (int more = damagedHead ? 1 + random.nextInt(2) : 0; more > 0; more--) {
+    for (int more = moreHeaders ? 1 + random.nextInt(2) : 0; more > 0; more--) {
       head.append(any(HEADERS, random)).append("\r\n");
     }
     head.append("\r\n");
@@ -219,7 +232,6 @@ class HttpFuzzTest {
       client.send(headBytes);
       client.send(body);
     } catch (IOException e) {
-      // The server may answer a bad head and close before it has read the body.
       if (!damagedHead) {
         throw e;
       }
@@ -237,7 +249,7 @@ class HttpFuzzTest {
       check(answer, i);
     }
     // What follows a damaged head on its connection may be read as its body.
-    if (answer == null || damagedHead || answer.closes() || answer.status() == 100) {
+    if (answer == null || old || damagedHead || answer.closes() || answer.status() == 100) {
       reconnect();
     }
   }
@@ -273,17 +285,9 @@ class HttpFuzzTest {
     client = new RawClient(server.port());
   }
 
-  private static byte[] body(RandomStream random) {
-    StringBuilder json = new StringBuilder("{\"model\":\"");
-    json.append(random.nextInt(2) == 0 ? "chat-model" : "base-model").append("\",");
-    json.append("\"max_tokens\":").append(1 + random.nextInt(4));
-    switch (random.nextInt(4)) {
-      case 0 -> json.append(",\"prompt\":\"Once\"");
-      case 1 -> json.append(",\"input\":\"Once\"");
-      case 2 -> json.append(",\"messages\":[{\"role\":\"user\",\"content\":\"Once\"}]");
-      default -> json.append(",\"stream\":true,\"prompt\":[72,105]");
-    }
-    for (int fields = random.nextInt(4); fields > 0; fields--) {
+  private static byte[] body(int kind, RandomStream random) {
+    StringBuilder json = new StringBuilder(BODIES.get(random.nextInt(20) == 0 ? 0 : kind));
+    for (int fields = random.nextInt(3); fields > 0; fields--) {
       json.append(",\"").append(any(FIELDS, random)).append("\":").append(any(VALUES, random));
     }
     byte[] bytes = json.append('}').toString().getBytes(StandardCharsets.UTF_8);

@@ -90,8 +90,7 @@ final class RawClient implements AutoCloseable {
     if (at >= 0) {
       int from = at + "\r\ncontent-length:".length();
       int length = Integer.parseInt(lower.substring(from, lower.indexOf("\r\n", from)).strip());
-      return new Answer(
-          status, head, new String(in.readNBytes(length), StandardCharsets.UTF_8));
+      return new Answer(status, head, new String(in.readNBytes(length), StandardCharsets.UTF_8));
     }
     if (lower.contains("\r\ntransfer-encoding: chunked")) {
       ByteArrayOutputStream body = new ByteArrayOutputStream();

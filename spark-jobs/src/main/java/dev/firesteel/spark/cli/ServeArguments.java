@@ -262,8 +262,7 @@ final class ServeArguments {
     }
   }
 
-  private ServedModel load(
-      String name, SavedModel saved, GenerationEngine engine, ArrayPool pool) {
+  private ServedModel load(String name, SavedModel saved, GenerationEngine engine, ArrayPool pool) {
     int most = saved.model().config().contextLength();
     int length = context == 0 ? most : Math.min(context, most);
     engine.add(name, saved.model(), saved.tokenizer(), pool, length);

@@ -2,8 +2,8 @@ package dev.firesteel.spark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.spark.Firesteel;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
@@ -141,8 +141,7 @@ class ServeCommandTest {
   @Test
   void namesAPortInUse() throws IOException {
     try (ServerSocket used = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      assertThat(
-              serve(model, "--port", Integer.toString(used.getLocalPort()), "compute.threads=1"))
+      assertThat(serve(model, "--port", Integer.toString(used.getLocalPort()), "compute.threads=1"))
           .isEqualTo(2);
       assertThat(error())
           .contains("--port must be free, got %d".formatted(used.getLocalPort()))
