@@ -26,8 +26,7 @@ public record PromptRecord(List<Message> turns, String text) {
    */
   public static PromptRecord read(JsonNode json, boolean asTurns) {
     try {
-      Dialogue dialogue =
-          new RecordReader(new RecordFields(json, Map.of()), asTurns, "").prompt();
+      Dialogue dialogue = new RecordReader(new RecordFields(json, Map.of()), asTurns, "").prompt();
       if (dialogue.isText()) {
         return new PromptRecord(List.of(), dialogue.promptText());
       }

@@ -21,8 +21,8 @@ public final class LineFile {
 
   /**
    * Appends lines, all or none, and returns when they are on the disk. Threads and processes that
-   * append to one file wait for each other. What was in it stays; a last line without its end, which
-   * another program left, is ended first.
+   * append to one file wait for each other. What was in it stays; a last line without its end,
+   * which another program left, is ended first.
    *
    * @param lines without line ends
    * @throws UserException if the file cannot be written

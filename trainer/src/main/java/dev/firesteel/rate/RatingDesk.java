@@ -24,8 +24,8 @@ import java.util.concurrent.CompletionStage;
 /**
  * Hands out pairs of answers and takes the verdicts. Several people may rate at once. Thread-safe.
  *
- * <p>Pair i of a desk has the seeds {@code seed + 2 i} and {@code seed + 2 i + 1}. Which model is on
- * the left is drawn from the stream (seed, "rating sides", i), and recorded.
+ * <p>Pair i of a desk has the seeds {@code seed + 2 i} and {@code seed + 2 i + 1}. Which model is
+ * on the left is drawn from the stream (seed, "rating sides", i), and recorded.
  */
 public final class RatingDesk {
   /** Pairs that were handed out and not judged; older ones are given up. */
@@ -54,8 +54,7 @@ public final class RatingDesk {
    * @param remaining those that nobody has judged
    * @param out the file of preferences
    */
-  public record State(
-      int rated, int undecided, int prompts, List<String> remaining, String out) {}
+  public record State(int rated, int undecided, int prompts, List<String> remaining, String out) {}
 
   /**
    * A desk.

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The files of ratings: preferences in the one that is trained on, ties and skipped pairs in another
- * beside it, since they are no preferences. Both only grow. Thread-safe.
+ * The files of ratings: preferences in the one that is trained on, ties and skipped pairs in
+ * another beside it, since they are no preferences. Both only grow. Thread-safe.
  */
 public final class RatingFile {
   static final String PROMPT = "prompt";

@@ -14,7 +14,6 @@ import dev.firesteel.generate.GenerationEngine;
 import dev.firesteel.generate.GenerationOptions;
 import dev.firesteel.generate.LogitAdjustments;
 import dev.firesteel.rate.AnswerPair;
-import dev.firesteel.rate.AnswerSource;
 import dev.firesteel.rate.AnswerSource.Draw;
 import dev.firesteel.rate.RatingDesk;
 import dev.firesteel.rate.RatingFile;

@@ -22,8 +22,7 @@ public interface AnswerWriter {
   static AnswerWriter of(Generator generator) {
     return (prompt, options, text) ->
         generator
-            .generateFromIds(
-                List.of(prompt), options, (index, token, added) -> text.accept(added))
+            .generateFromIds(List.of(prompt), options, (index, token, added) -> text.accept(added))
             .get(0);
   }
 }

@@ -35,10 +35,7 @@ public final class TalkPrompts {
   record Prompt(int[] tokens, int firstSeen) {}
 
   private TalkPrompts(
-      Optional<ChatTokens> chat,
-      Tokenizer tokenizer,
-      DocumentTokens documents,
-      int contextLength) {
+      Optional<ChatTokens> chat, Tokenizer tokenizer, DocumentTokens documents, int contextLength) {
     this.chat = chat;
     this.tokenizer = tokenizer;
     this.documents = documents;

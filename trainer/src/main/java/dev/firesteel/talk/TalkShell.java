@@ -60,7 +60,9 @@ public final class TalkShell {
     if (!line.startsWith("/") || line.startsWith("//")) {
       if (!line.isEmpty()) {
         String text = talk.isChat() ? line : typed;
-        ended(talk.ask(line.startsWith("//") ? text.replaceFirst("/", "") : text, this::show, stop::get));
+        ended(
+            talk.ask(
+                line.startsWith("//") ? text.replaceFirst("/", "") : text, this::show, stop::get));
       }
       return true;
     }

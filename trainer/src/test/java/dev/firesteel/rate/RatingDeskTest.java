@@ -113,7 +113,8 @@ class RatingDeskTest {
 
     AnswerPair.Side left = first.sides().get(0);
     AnswerPair.Side right = first.sides().get(1);
-    assertThat(Set.of(left.draw().model(), right.draw().model())).containsExactlyInAnyOrder("base", "tuned");
+    assertThat(Set.of(left.draw().model(), right.draw().model()))
+        .containsExactlyInAnyOrder("base", "tuned");
     assertThat(written(out))
         .containsExactly(
             JSON.readTree(
@@ -189,7 +190,9 @@ class RatingDeskTest {
     desk.judge(pair(desk).id(), Verdict.SKIP, Optional.empty());
     assertThat(out).isEmptyFile();
     List<JsonNode> undecided = written(folder.resolve("ratings.undecided.jsonl"));
-    assertThat(undecided).extracting(record -> record.path("verdict").asText()).containsExactly("tie", "skip");
+    assertThat(undecided)
+        .extracting(record -> record.path("verdict").asText())
+        .containsExactly("tie", "skip");
     assertThat(undecided.get(0).has("chosen")).isFalse();
     assertThat(undecided.get(0).path("left_model").asText()).isNotEmpty();
     assertThat(desk.state().remaining()).containsExactly("c");
@@ -197,7 +200,9 @@ class RatingDeskTest {
 
   @Test
   void aSecondSessionContinuesTheFirst() throws IOException {
-    String[] lines = {"{'prompt':'a'}", "{'prompt':'b'}", "{'messages':[{'role':'user','content':'c'}]}"};
+    String[] lines = {
+      "{'prompt':'a'}", "{'prompt':'b'}", "{'messages':[{'role':'user','content':'c'}]}"
+    };
     RatingDesk first = desk(lines);
     first.judge(pair(first).id(), Verdict.LEFT, Optional.empty());
     first.judge(pair(first).id(), Verdict.TIE, Optional.empty());
@@ -286,8 +291,7 @@ class RatingDeskTest {
             "two answers of one model need a temperature above 0, got 0, which gives the same answer twice: give --temperature 0.8, or a second model");
     assertThatThrownBy(() -> desk("{'prompt':'a'}", "{'text':'b'}"))
         .hasMessage("prompt 2: the record must have the field prompt, got text");
-    assertThatThrownBy(() -> typed(desk(), "  "))
-        .hasMessage("prompt must have text, got none");
+    assertThatThrownBy(() -> typed(desk(), "  ")).hasMessage("prompt must have text, got none");
     assertThatThrownBy(
             () ->
                 desk(
@@ -299,7 +303,8 @@ class RatingDeskTest {
             "prompt 1: a prompt of turns needs a model with a chat template, and there is none: give the prompt as a string");
     Files.writeString(out, "{\"prompt\":\"a\"}\n{\"prom");
     assertThatThrownBy(() -> RatingFile.open(out))
-        .hasMessage("line 2 of %s must be JSON, and is not: correct the line, or remove it".formatted(out));
+        .hasMessage(
+            "line 2 of %s must be JSON, and is not: correct the line, or remove it".formatted(out));
     assertThat(Files.readString(out)).endsWith("{\"prom");
     assertThatThrownBy(() -> RatingFile.prompts(folder.resolve("none.jsonl")))
         .hasMessage(

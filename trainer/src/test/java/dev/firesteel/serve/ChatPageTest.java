@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.firesteel.serve.Route.Access;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -55,7 +54,8 @@ class ChatPageTest {
   static void startBrowser() throws IOException {
     Optional<Path> program = Chromium.program();
     Assumptions.assumeTrue(
-        program.isPresent(), "needs Chromium or Chrome on the PATH to look at the page: none found");
+        program.isPresent(),
+        "needs Chromium or Chrome on the PATH to look at the page: none found");
     browser = Chromium.start(program.get());
   }
 
@@ -69,8 +69,7 @@ class ChatPageTest {
   @BeforeEach
   void startServer() throws IOException {
     byte[] page = PageParts.page().getBytes(StandardCharsets.UTF_8);
-    server =
-        new ScriptedServer(Map.of("/", page, "/rate", page), Page.of(page).policy());
+    server = new ScriptedServer(Map.of("/", page, "/rate", page), Page.of(page).policy());
     server.model("tales-sft", true);
     server.model("tales-base", false);
     server.answers.put("Tell a story.", STORY);
@@ -160,7 +159,8 @@ class ChatPageTest {
     assertThat(browser.value("[..." + answer + ".querySelectorAll('a')].map(a => a.href)"))
         .hasToString("[\"http://example.org/c.png\"]");
     assertThat(browser.text(".answer .body"))
-        .contains("<img src=x onerror=alert(1)> <script>alert(1)</script> [a](javascript:alert(1))");
+        .contains(
+            "<img src=x onerror=alert(1)> <script>alert(1)</script> [a](javascript:alert(1))");
   }
 
   /** Every beginning of an answer is shown while it arrives; none may break, and none be lost. */
@@ -219,7 +219,9 @@ class ChatPageTest {
     open();
     Map<String, String> cases =
         Map.ofEntries(
-            Map.entry("**b** *i* ~~d~~ `c`", "<p><strong>b</strong> <em>i</em> <del>d</del> <code>c</code></p>"),
+            Map.entry(
+                "**b** *i* ~~d~~ `c`",
+                "<p><strong>b</strong> <em>i</em> <del>d</del> <code>c</code></p>"),
             Map.entry("a * b * c and 2*3*4", "<p>a * b * c and 2<em>3</em>4</p>"),
             Map.entry("snake_case_name __init__", "<p>snake_case_name <strong>init</strong></p>"),
             Map.entry("*a **b** c*", "<p><em>a <strong>b</strong> c</em></p>"),
@@ -305,20 +307,23 @@ class ChatPageTest {
     assertThat(browser.value("document.getElementById('second').value").asText())
         .isEqualTo("tales-base");
     sayAndWait("Once");
-    assertThat(browser.value("[...document.querySelectorAll('.answer .who')].map(e => e.innerText)"))
+    assertThat(
+            browser.value("[...document.querySelectorAll('.answer .who')].map(e => e.innerText)"))
         .hasToString("[\"tales-sft\",\"tales-base\"]");
     // The base model has no template: it continues the text.
     assertThat(browser.text(".answer:nth-child(2) .body"))
         .isEqualTo("Once upon a time there was a dog");
     assertThat(server.requests)
         .anySatisfy(request -> assertThat(request.path("prompt").asText()).isEqualTo("Once"))
-        .anySatisfy(request -> assertThat(request.at("/messages/0/content").asText()).isEqualTo("Once"));
+        .anySatisfy(
+            request -> assertThat(request.at("/messages/0/content").asText()).isEqualTo("Once"));
     browser.picture("compare-wide");
     browser.resize(390, 800);
     browser.picture("compare-narrow");
     browser.prefersDark(true);
     browser.picture("compare-narrow-dark");
-    assertThat(browser.value("document.documentElement.scrollWidth").asInt()).isLessThanOrEqualTo(390);
+    assertThat(browser.value("document.documentElement.scrollWidth").asInt())
+        .isLessThanOrEqualTo(390);
   }
 
   @Test
@@ -408,7 +413,8 @@ class ChatPageTest {
     assertThat(request.path("max_tokens").asInt()).isEqualTo(20);
     assertThat(request.path("seed").asInt()).isEqualTo(4);
     assertThat(request.path("stop")).hasToString("[\"User:\",\"End\"]");
-    assertThat(request.at("/messages/0")).hasToString("{\"role\":\"system\",\"content\":\"Be brief.\"}");
+    assertThat(request.at("/messages/0"))
+        .hasToString("{\"role\":\"system\",\"content\":\"Be brief.\"}");
     assertThat(browser.value("document.querySelectorAll('.token').length").asInt()).isEqualTo(8);
 
     open();

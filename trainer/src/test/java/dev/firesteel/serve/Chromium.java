@@ -40,8 +40,20 @@ final class Chromium implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Map<String, Integer> KEYS =
       Map.of(
-          "Enter", 13, "Escape", 27, "End", 35, "Home", 36, "ArrowLeft", 37, "ArrowRight", 39,
-          "Tab", 9);
+          "Enter",
+          13,
+          "Escape",
+          27,
+          "End",
+          35,
+          "Home",
+          36,
+          "ArrowLeft",
+          37,
+          "ArrowRight",
+          39,
+          "Tab",
+          9);
 
   private final Process process;
   private final Path profile;

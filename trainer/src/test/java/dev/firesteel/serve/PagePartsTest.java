@@ -45,13 +45,17 @@ class PagePartsTest {
   @Test
   void hasNoCodeThatItsPolicyRefuses() throws Exception {
     assertThat(MARKUP).doesNotContainPattern("\\son[a-z]+=").doesNotContain("style=\"");
-    assertThat(PAGE).doesNotContain("innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function");
+    assertThat(PAGE)
+        .doesNotContain(
+            "innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function");
     String policy = Page.of(PAGE.getBytes(StandardCharsets.UTF_8)).policy();
     assertThat(policy)
         .startsWith("default-src 'none'; ")
-        .contains("script-src 'sha256-" + sha256(all("(?s)<script>(.*?)</script>", PAGE).get(0)) + "'")
+        .contains(
+            "script-src 'sha256-" + sha256(all("(?s)<script>(.*?)</script>", PAGE).get(0)) + "'")
         .contains("style-src 'sha256-" + sha256(all("(?s)<style>(.*?)</style>", PAGE).get(0)) + "'")
-        .contains("connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+        .contains(
+            "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
         .doesNotContain("unsafe");
   }
 
@@ -67,7 +71,8 @@ class PagePartsTest {
     assertThat(ids).doesNotHaveDuplicates();
     Set<String> labelled = new HashSet<>(all("<label[^>]*\\sfor=\"([^\"]+)\"", MARKUP));
     assertThat(all("<(?:input|select|textarea)[^>]*\\sid=\"([^\"]+)\"", MARKUP))
-        .hasSize(Pattern.compile("<(?:input|select|textarea)").matcher(MARKUP).results().toList().size())
+        .hasSize(
+            Pattern.compile("<(?:input|select|textarea)").matcher(MARKUP).results().toList().size())
         .allMatch(labelled::contains);
     assertThat(ids).containsAll(labelled);
     assertThat(all("\\saria-(?:controls|describedby|labelledby)=\"([^\"]+)\"", MARKUP))

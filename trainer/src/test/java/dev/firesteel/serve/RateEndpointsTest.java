@@ -50,7 +50,8 @@ class RateEndpointsTest {
   void thePageAsksForPairsAndSendsVerdicts() throws IOException {
     Reply page = server.get("/rate");
     assertThat(page.status()).isEqualTo(200);
-    assertThat(page.header("Content-Security-Policy")).startsWith("default-src 'none'; script-src 'sha256-");
+    assertThat(page.header("Content-Security-Policy"))
+        .startsWith("default-src 'none'; script-src 'sha256-");
     assertThat(page.body()).isEqualTo(server.get("/").body());
 
     JsonNode state = server.get("/rate/state").json();
@@ -78,7 +79,8 @@ class RateEndpointsTest {
     JsonNode record = JSON.readTree(Files.readString(out));
     assertThat(record.at("/chosen/0/content").asText().strip())
         .isEqualTo(pair.at("/answers/0").asText().strip());
-    assertThat(List.of(record.path("chosen_model").asText(), record.path("rejected_model").asText()))
+    assertThat(
+            List.of(record.path("chosen_model").asText(), record.path("rejected_model").asText()))
         .containsExactlyInAnyOrder("chat-model", "base-model");
   }
 
@@ -96,7 +98,8 @@ class RateEndpointsTest {
     assertThat(server.post("/rate/pair", "{'prompt':'%s'}".formatted("x".repeat(5000))).error())
         .startsWith("the prompt must have at most 4095 tokens");
     assertThat(server.post("/rate/verdict", "{'id':'9','verdict':'left'}").error())
-        .startsWith("a verdict must be on a pair that was handed out and not judged yet, got pair 9");
+        .startsWith(
+            "a verdict must be on a pair that was handed out and not judged yet, got pair 9");
     assertThat(server.post("/rate/verdict", "{'id':'9','verdict':'best'}").error())
         .isEqualTo("a verdict must be left, right, tie or skip, got best: send one of them");
     assertThat(server.post("/rate/verdict", "{'id':'9'}").status()).isEqualTo(400);

@@ -23,8 +23,7 @@ class TalkTest {
   private final StringBuilder shown = new StringBuilder();
 
   private static Talk chat(ScriptedWriter writer, int contextLength) {
-    ChatTokens chat =
-        ChatTokens.of(ChatTemplate.builtIn("chatml").orElseThrow(), TOKENIZER);
+    ChatTokens chat = ChatTokens.of(ChatTemplate.builtIn("chatml").orElseThrow(), TOKENIZER);
     return new Talk(TalkPrompts.chat(chat, contextLength), writer, OPTIONS);
   }
 

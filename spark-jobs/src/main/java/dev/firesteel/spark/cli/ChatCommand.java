@@ -104,10 +104,7 @@ public final class ChatCommand implements Callable<Integer> {
   private ChatTemplate named(SavedModel saved, Configuration hadoop) {
     try {
       return ChatTemplateFiles.choose(
-          template,
-          HadoopFiles.fileSystem(saved.directory(), hadoop),
-          saved.directory(),
-          hadoop);
+          template, HadoopFiles.fileSystem(saved.directory(), hadoop), saved.directory(), hadoop);
     } catch (IOException e) {
       throw HadoopFiles.explain("reading the chat template in " + saved.directory(), e);
     }

@@ -49,8 +49,7 @@ final class PipedChat implements TalkScreen {
         }
       }
     } catch (CharacterCodingException e) {
-      throw UserException.usage(
-          "standard input must be text in UTF-8, and is not: convert it", e);
+      throw UserException.usage("standard input must be text in UTF-8, and is not: convert it", e);
     } catch (IOException e) {
       throw HadoopFiles.explain("reading standard input", e);
     }

@@ -1,7 +1,6 @@
 package dev.firesteel.spark.cli;
 
 import dev.firesteel.error.UserException;
-import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.talk.Talk;
 import dev.firesteel.talk.TalkScreen;
 import dev.firesteel.talk.TalkShell;

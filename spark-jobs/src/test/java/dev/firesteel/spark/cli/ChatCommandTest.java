@@ -110,8 +110,7 @@ class ChatCommandTest {
   @Test
   void whatCannotBeRatedIsRefused() throws IOException {
     String out = folder.resolve("ratings.jsonl").toString();
-    assertThat(
-            run("", "rate", model, "--out", out, "--prompts", folder.resolve("none").toString()))
+    assertThat(run("", "rate", model, "--out", out, "--prompts", folder.resolve("none").toString()))
         .isEqualTo(2);
     assertThat(run("", "rate", model, "--out", out, "--temperature", "0")).isEqualTo(2);
     assertThat(run("", "rate", model, "b=" + model, "c=" + model, "--out", out)).isEqualTo(2);
@@ -133,8 +132,10 @@ class ChatCommandTest {
     assertThat(text(err).lines().filter(line -> line.startsWith("firesteel: ")))
         .hasSize(5)
         .satisfiesExactly(
-            line -> assertThat(line).contains("must be a JSONL file with at least one line, got none"),
-            line -> assertThat(line).contains("two answers of one model need a temperature above 0"),
+            line ->
+                assertThat(line).contains("must be a JSONL file with at least one line, got none"),
+            line ->
+                assertThat(line).contains("two answers of one model need a temperature above 0"),
             line -> assertThat(line).contains("one or two models are rated, got 3"),
             line -> assertThat(line).contains("must be a file of lines, got a folder"),
             line -> assertThat(line).contains("--port must be free"));
