@@ -4,7 +4,6 @@ import dev.firesteel.error.UserException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -30,28 +29,11 @@ public final class LineFile {
   public static synchronized void append(Path file, List<String> lines) {
     requireNoFolder(file);
     try (FileChannel channel =
-            FileChannel.open(
-                file,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE);
-        FileLock lock = channel.lock()) {
-      long length = channel.size();
-      StringBuilder text = new StringBuilder();
-      if (length > 0 && lastByte(channel, length) != LINE_END) {
-        text.append('\n');
-      }
-      lines.forEach(line -> text.append(line).append('\n'));
-      try {
-        ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
-        for (long at = length; bytes.hasRemaining(); ) {
-          at += channel.write(bytes, at);
-        }
-        channel.force(true);
-      } catch (IOException e) {
-        channel.truncate(length);
-        throw e;
-      }
+        FileChannel.open(
+            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      // Released when the channel is closed.
+      channel.lock();
+      append(channel, lines);
     } catch (NoSuchFileException e) {
       throw UserException.failure(
           "%s must be in a folder that exists, got none: make the folder, or choose another"
@@ -59,6 +41,25 @@ public final class LineFile {
           e);
     } catch (IOException e) {
       throw HadoopFiles.explain("appending to " + file, e);
+    }
+  }
+
+  private static void append(FileChannel channel, List<String> lines) throws IOException {
+    long length = channel.size();
+    StringBuilder text = new StringBuilder();
+    if (length > 0 && lastByte(channel, length) != LINE_END) {
+      text.append('\n');
+    }
+    lines.forEach(line -> text.append(line).append('\n'));
+    try {
+      ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
+      for (long at = length; bytes.hasRemaining(); ) {
+        at += channel.write(bytes, at);
+      }
+      channel.force(true);
+    } catch (IOException e) {
+      channel.truncate(length);
+      throw e;
     }
   }
 
