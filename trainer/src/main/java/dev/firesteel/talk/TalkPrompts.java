@@ -32,6 +32,7 @@ public final class TalkPrompts {
    *
    * @param firstSeen the first message that is in them
    */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
   record Prompt(int[] tokens, int firstSeen) {}
 
   private TalkPrompts(

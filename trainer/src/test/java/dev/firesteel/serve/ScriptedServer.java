@@ -145,7 +145,7 @@ final class ScriptedServer implements AutoCloseable {
     exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
     exchange.sendResponseHeaders(200, 0);
     try (OutputStream out = exchange.getResponseBody()) {
-      String[] words = answer.split("(?<= )|(?<=\n)");
+      String[] words = answer.split("(?<= )|(?<=\n)", -1);
       for (int i = 0; i < words.length; i++) {
         if (asked.contains("slow")) {
           Thread.sleep(100);

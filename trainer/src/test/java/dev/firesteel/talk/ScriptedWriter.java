@@ -29,7 +29,7 @@ final class ScriptedWriter implements AnswerWriter {
     prompts.add(tokenizer.decode(prompt));
     options.add(with);
     String answer = answers.remove();
-    for (String word : answer.split("(?<= )")) {
+    for (String word : answer.split("(?<= )", -1)) {
       text.accept(word);
     }
     return new Completion(answer, List.of(1), reason);
