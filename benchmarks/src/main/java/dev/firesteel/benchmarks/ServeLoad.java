@@ -180,7 +180,7 @@ public final class ServeLoad {
       try {
         request(random);
       } catch (IOException | RuntimeException e) {
-        lost.computeIfAbsent(e.getClass().getSimpleName(), key -> new LongAdder()).increment();
+        lose(e.toString());
       } catch (InterruptedException e) {
         return;
       }

@@ -24,13 +24,14 @@ import org.junit.jupiter.api.Test;
 class JobJarIT {
   /**
    * Classes that never run: the plug-in of JavaCPP for Maven, the sparse matrices of DDogleg, the
-   * files of MATLAB of EJML.
+   * files of MATLAB of EJML, the JMX of Jetty.
    */
   private static final Pattern NEVER_RUN =
       Pattern.compile(
           "org\\.bytedeco\\.javacpp\\.tools\\..*"
               + "|org\\.ddogleg\\.optimization\\..*(DSCC|FactoryOptimizationSparse)"
-              + "|org\\.ejml\\.ops\\.MatrixIO\\$MflAccess.*");
+              + "|org\\.ejml\\.ops\\.MatrixIO\\$MflAccess.*"
+              + "|org\\.eclipse\\.jetty\\.\\w+\\.jmx\\..*");
 
   /** Annotations that compilers read. */
   private static final Pattern NOT_READ =

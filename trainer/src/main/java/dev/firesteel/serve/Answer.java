@@ -30,6 +30,7 @@ final class Answer implements EngineListener {
   private final AtomicBoolean over = new AtomicBoolean();
   private EventStream events; // null until the first one, and null if it is sent whole
   private long generated;
+  private boolean citationsSent;
   private volatile EngineTicket ticket;
   private volatile ScheduledFuture<?> deadline;
 
@@ -183,6 +184,10 @@ final class Answer implements EngineListener {
     if (plan.includeUsage()) {
       event.putNull("usage");
     }
+    if (!citationsSent) {
+      citationsSent = true;
+      plan.citations().ifPresent(citations -> event.set("citations", citations));
+    }
     events.send(event);
   }
 
@@ -233,6 +238,7 @@ final class Answer implements EngineListener {
                   plan.model().tokenizer()));
     }
     body.set("usage", usage.json());
+    plan.citations().ifPresent(citations -> body.set("citations", citations));
     return body;
   }
 

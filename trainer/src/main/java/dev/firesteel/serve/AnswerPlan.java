@@ -1,5 +1,6 @@
 package dev.firesteel.serve;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.firesteel.generate.EngineRequest;
 import java.util.List;
 import java.util.Optional;
@@ -15,6 +16,7 @@ import java.util.Optional;
  * @param promptTokens of the prompts, each counted once
  * @param stream whether the answer is sent as it grows
  * @param includeUsage whether a stream ends with counts of tokens
+ * @param citations passages of documents that the prompt was given; empty if there are no documents
  */
 record AnswerPlan(
     ServedModel model,
@@ -24,7 +26,8 @@ record AnswerPlan(
     boolean nothingNew,
     long promptTokens,
     boolean stream,
-    boolean includeUsage) {
+    boolean includeUsage,
+    Optional<ArrayNode> citations) {
   boolean scored() {
     return request.topScores() >= 0;
   }

@@ -1,6 +1,7 @@
 package dev.firesteel.serve;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -11,11 +12,13 @@ final class ApiHandler extends Handler.Abstract {
   private final ServerContext context;
   private final AccessRules access;
   private final Routes routes;
+  private final HeaderDeadline heads;
   private final AtomicInteger inProgress = new AtomicInteger();
   private volatile boolean ending;
 
-  ApiHandler(ServerContext context, AccessRules access, Routes routes) {
+  ApiHandler(ServerContext context, AccessRules access, Routes routes, HeaderDeadline heads) {
     this.context = context;
+    this.heads = heads;
     this.access = access;
     this.routes = routes;
   }
@@ -33,12 +36,19 @@ final class ApiHandler extends Handler.Abstract {
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
     String path = Request.getPathInContext(request);
+    Connection connection = request.getConnectionMetaData().getConnection();
     inProgress.incrementAndGet();
+    heads.began(connection);
     Exchange exchange =
         new Exchange(
             request,
             response,
-            Callback.from(callback, inProgress::decrementAndGet),
+            Callback.from(
+                () -> {
+                  heads.ended(connection);
+                  inProgress.decrementAndGet();
+                },
+                callback),
             context,
             routes.label(path));
     // A computation takes as long as it takes: the request timeout bounds it.

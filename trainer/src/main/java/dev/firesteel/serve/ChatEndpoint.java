@@ -1,10 +1,13 @@
 package dev.firesteel.serve;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.firesteel.chat.Conversation;
 import dev.firesteel.chat.Message;
 import dev.firesteel.generate.EngineRequest;
 import dev.firesteel.generate.GenerationOptions;
+import dev.firesteel.generate.LogitAdjustments;
+import dev.firesteel.retrieval.DocumentIndex.Found;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -53,28 +56,100 @@ final class ChatEndpoint implements Endpoint {
         "reasoning_effort",
         "verbosity",
         "web_search_options");
-    int[] prompt = model.prompt(conversation);
-    TextFields.requireRoom("messages", prompt.length, model);
-    GenerationOptions options = TextFields.options(fields, maxTokens, model.answerStops());
+    boolean retrieval =
+        fields.optionalFlag("retrieval").orElse(true) && models.library().isPresent();
+    Asked asked =
+        new Asked(
+            model,
+            conversation,
+            n,
+            TextFields.options(fields, maxTokens, model.answerStops()),
+            TextFields.adjustments(fields, model),
+            top,
+            stream,
+            includeUsage);
+    fields.finish();
+    TextFields.requireRoom("messages", model.prompt(conversation).length, model);
+    if (retrieval) {
+      retrieve(exchange, asked, models.library().orElseThrow());
+    } else {
+      answer(exchange, asked, model.prompt(conversation), Optional.empty());
+    }
+  }
+
+  /** What a request asks for. */
+  private record Asked(
+      ServedModel model,
+      Conversation conversation,
+      int n,
+      GenerationOptions options,
+      LogitAdjustments adjustments,
+      int top,
+      boolean stream,
+      boolean includeUsage) {}
+
+  /** Answers from passages of the documents. */
+  private void retrieve(Exchange exchange, Asked asked, Library library) {
+    List<Message> messages = asked.conversation.messages();
+    String question =
+        messages.stream()
+            .filter(message -> message.role().equals(Message.USER))
+            .reduce((first, second) -> second)
+            .map(Message::content)
+            .orElse("");
+    library
+        .find(question)
+        .whenCompleteAsync(
+            (found, failure) -> {
+              try {
+                if (failure != null) {
+                  exchange.failure(failure);
+                } else {
+                  answerFrom(exchange, asked, found);
+                }
+              } catch (RuntimeException e) {
+                exchange.failure(e);
+              }
+            },
+            exchange::execute);
+  }
+
+  /** Answers from as many passages as leave room for an answer, the best ones first. */
+  private void answerFrom(Exchange exchange, Asked asked, List<Found> found) {
+    int context = asked.model.context();
+    int room = Math.min(asked.options.maxTokens(), context / 4);
+    for (int count = found.size(); count > 0; count--) {
+      List<Found> best = found.subList(0, count);
+      int[] prompt = asked.model.prompt(Library.with(asked.conversation, best));
+      if (prompt.length + room <= context) {
+        answer(exchange, asked, prompt, Optional.of(Library.citations(best)));
+        return;
+      }
+    }
+    int[] prompt = asked.model.prompt(asked.conversation);
+    answer(exchange, asked, prompt, Optional.of(Library.citations(List.of())));
+  }
+
+  private void answer(Exchange exchange, Asked asked, int[] prompt, Optional<ArrayNode> citations) {
     EngineRequest request =
         new EngineRequest(
-            Collections.nCopies(n, prompt),
-            options,
-            TextFields.adjustments(fields, model),
-            model.answerEnds(),
-            top);
-    fields.finish();
+            Collections.nCopies(asked.n, prompt),
+            asked.options,
+            asked.adjustments,
+            asked.model.answerEnds(),
+            asked.top);
     Answer.begin(
         exchange,
         new AnswerPlan(
-            model,
+            asked.model,
             AnswerForm.CHAT,
             request,
             Optional.empty(),
             false,
             prompt.length,
-            stream,
-            includeUsage),
+            asked.stream,
+            asked.includeUsage,
+            citations),
         models);
   }
 

@@ -77,7 +77,8 @@ final class CompletionsEndpoint implements Endpoint {
             maxTokens == 0,
             promptTokens,
             stream,
-            includeUsage),
+            includeUsage,
+            Optional.empty()),
         models);
   }
 

@@ -13,12 +13,15 @@ final class HeaderDeadline implements Connection.Listener {
   private final long mostNanos;
   private final Map<Connection, Progress> connections = new ConcurrentHashMap<>();
 
-  /** What has come from a connection. */
+  /** What has come from a connection; guarded by itself. */
   private static final class Progress {
-    private long requests;
+    /** Requests being answered: what comes meanwhile is their bodies. */
+    private int answering;
+
+    /** Bytes that came up to the end of the last request. */
     private long bytes;
 
-    /** When bytes were first seen that are of no request yet; 0 if there are none. */
+    /** When more were first seen; 0 if there are none. */
     private long since;
   }
 
@@ -36,30 +39,49 @@ final class HeaderDeadline implements Connection.Listener {
     connections.remove(connection);
   }
 
-  /** Open connections. */
-  int open() {
-    return connections.size();
+  /** The head of a request has arrived. */
+  void began(Connection connection) {
+    Progress progress = connections.get(connection);
+    if (progress != null) {
+      synchronized (progress) {
+        progress.answering++;
+      }
+    }
+  }
+
+  /** A request has been answered. */
+  void ended(Connection connection) {
+    Progress progress = connections.get(connection);
+    if (progress != null) {
+      synchronized (progress) {
+        progress.answering--;
+        progress.bytes = connection.getBytesIn();
+        progress.since = 0;
+      }
+    }
   }
 
   /** Closes those that have been too slow. */
   void check() {
     long now = System.nanoTime();
-    connections.forEach((connection, progress) -> check(connection, progress, now));
+    connections.forEach(
+        (connection, progress) -> {
+          if (isTooSlow(connection, progress, now)) {
+            connection.getEndPoint().close();
+          }
+        });
   }
 
-  private void check(Connection connection, Progress progress, long now) {
-    long requests = connection.getMessagesIn();
-    long bytes = connection.getBytesIn();
-    if (requests != progress.requests) {
-      progress.requests = requests;
-      progress.bytes = bytes;
-      progress.since = 0;
-    } else if (bytes == progress.bytes) {
-      progress.since = 0;
-    } else if (progress.since == 0) {
-      progress.since = now;
-    } else if (now - progress.since > mostNanos) {
-      connection.getEndPoint().close();
+  private boolean isTooSlow(Connection connection, Progress progress, long now) {
+    synchronized (progress) {
+      if (progress.answering > 0 || connection.getBytesIn() == progress.bytes) {
+        progress.since = 0;
+        return false;
+      }
+      if (progress.since == 0) {
+        progress.since = now;
+      }
+      return now - progress.since > mostNanos;
     }
   }
 }

@@ -6,8 +6,7 @@ import java.net.BindException;
 import java.net.UnknownHostException;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.server.Handler;
@@ -35,7 +34,7 @@ public final class ModelServer implements AutoCloseable {
   private final Server server;
   private final ServerConnector connector;
   private final ApiHandler handler;
-  private final ScheduledExecutorService timer;
+  private final ScheduledThreadPoolExecutor timer;
   private final HeaderDeadline headers;
   private final boolean loopback;
 
@@ -60,12 +59,15 @@ public final class ModelServer implements AutoCloseable {
     threads.setDaemon(true);
     server = new Server(threads);
     timer =
-        Executors.newSingleThreadScheduledExecutor(
+        new ScheduledThreadPoolExecutor(
+            1,
             work -> {
               Thread thread = new Thread(work, "firesteel-http-timer");
               thread.setDaemon(true);
               return thread;
             });
+    // Else each request is held until its timeout would have come.
+    timer.setRemoveOnCancelPolicy(true);
     HttpConfiguration http = new HttpConfiguration();
     http.setSendServerVersion(false);
     http.setSendDateHeader(true);
@@ -86,7 +88,8 @@ public final class ModelServer implements AutoCloseable {
         new ApiHandler(
             new ServerContext(options, metrics, threads, timer),
             new AccessRules(options, loopback),
-            new Routes(models, metrics, more));
+            new Routes(models, metrics, more),
+            headers);
     server.setHandler(withCors(handler));
     server.setErrorHandler(new ServerErrors());
   }
@@ -129,6 +132,11 @@ public final class ModelServer implements AutoCloseable {
       throw new IllegalStateException("the HTTP server did not start", e);
     }
     timer.scheduleAtFixedRate(headers::check, 1, 1, TimeUnit.SECONDS);
+  }
+
+  /** Timeouts that are yet to come. */
+  int timeouts() {
+    return timer.getQueue().size();
   }
 
   /** Where it listens, such as {@code http://127.0.0.1:8080}. */

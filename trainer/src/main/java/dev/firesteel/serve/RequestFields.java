@@ -96,11 +96,16 @@ public final class RequestFields {
 
   /** True or false; false if absent. */
   public boolean flag(String key) {
+    return optionalFlag(key).orElse(false);
+  }
+
+  /** True or false, or absent. */
+  public Optional<Boolean> optionalFlag(String key) {
     JsonNode value = get(key);
     if (value != null && !value.isBoolean()) {
       throw wrong(key, "true or false", value);
     }
-    return value != null && value.booleanValue();
+    return Optional.ofNullable(value).map(JsonNode::booleanValue);
   }
 
   /** A whole number in a range. */

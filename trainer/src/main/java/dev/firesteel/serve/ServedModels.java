@@ -6,19 +6,29 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** The models of a server, by name, and the engine that runs them. */
 public final class ServedModels {
   private final GenerationEngine engine;
   private final Map<String, ServedModel> models = new LinkedHashMap<>();
+  private final Optional<Library> library;
+
+  /** The models that were added to an engine under their names, without documents. */
+  public ServedModels(GenerationEngine engine, List<ServedModel> models) {
+    this(engine, models, Optional.empty());
+  }
 
   /**
    * The models that were added to an engine under their names.
    *
    * @param models at least one, with different names
+   * @param library the documents that chat answers are drawn from, if any
    */
-  public ServedModels(GenerationEngine engine, List<ServedModel> models) {
+  public ServedModels(
+      GenerationEngine engine, List<ServedModel> models, Optional<Library> library) {
     this.engine = engine;
+    this.library = library;
     models.forEach(model -> this.models.put(model.id(), model));
     if (models.isEmpty() || this.models.size() < models.size()) {
       throw new IllegalArgumentException("serve: there must be models with different names");
@@ -28,6 +38,11 @@ public final class ServedModels {
   /** What runs them. */
   GenerationEngine engine() {
     return engine;
+  }
+
+  /** The documents that chat answers are drawn from, if any. */
+  Optional<Library> library() {
+    return library;
   }
 
   /** All of them, in the order of the command line. */

@@ -3,6 +3,6 @@
  * metrics. The HTTP itself is Jetty's.
  *
  * <p>Uses {@code chat}, {@code config}, {@code error}, {@code example}, {@code generate}, {@code
- * rate}, {@code tokenizer}.
+ * rate}, {@code retrieval}, {@code tokenizer}.
  */
 package dev.firesteel.serve;

@@ -327,6 +327,17 @@ class ChatPageTest {
   }
 
   @Test
+  void showsThePassagesThatAnAnswerIsDrawnFrom() throws IOException {
+    server.answers.put("cite", "Rex is the oldest [1].");
+    open();
+    sayAndWait("cite");
+    assertThat(browser.text(".sources summary")).isEqualTo("[1] farm/dogs.txt, line 7");
+    browser.click(".sources summary");
+    assertThat(browser.text(".sources p")).isEqualTo("Rex is the oldest dog.");
+    browser.picture("sources");
+  }
+
+  @Test
   void theOldestExchangesGoWhenTheContextIsFull() {
     server.mostMessages = 3;
     open();

@@ -81,6 +81,36 @@ class ConnectionsTest {
     }
   }
 
+  /** The deadline is for a head: once it has come, the answer may take its time. */
+  @Test
+  void aLongAnswerAfterALateBodyIsNotCutOff() throws Exception {
+    Duration second = Duration.ofSeconds(1);
+    try (TestServer server = new TestServer(options(Duration.ofSeconds(30), second, second));
+        RawClient client = new RawClient(server.port())) {
+      byte[] body = LONG.formatted(", 'n': 3").replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+      client.send(
+          "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+              .formatted(body.length)
+              .getBytes(StandardCharsets.ISO_8859_1));
+      Thread.sleep(600);
+      client.send(body);
+      assertThat(client.answer().status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void anAnswerLeavesNothingBehind() {
+    try (TestServer server = new TestServer()) {
+      for (int i = 0; i < 20; i++) {
+        server.post(TEXT, "{'model': 'base-model', 'prompt': 'x', 'max_tokens': 2}");
+        server.post("/v1/embeddings", "{'model': 'base-model', 'input': 'x'}");
+        server.post(TEXT, "{");
+      }
+      // That of slow heads alone.
+      assertThat(server.server.timeouts()).isEqualTo(1);
+    }
+  }
+
   @Test
   void aClientThatLeavesEndsItsComputation() throws Exception {
     try (TestServer server = new TestServer()) {

@@ -32,6 +32,7 @@ class RateEndpointsTest {
     server =
         new TestServer(
             TestServer.OPTIONS,
+            null,
             models ->
                 RateEndpoints.routes(
                     models,

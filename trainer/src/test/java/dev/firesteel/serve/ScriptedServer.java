@@ -150,7 +150,17 @@ final class ScriptedServer implements AutoCloseable {
         if (asked.contains("slow")) {
           Thread.sleep(100);
         }
-        event(out, chunk(words[i], chat, i));
+        ObjectNode chunk = chunk(words[i], chat, i);
+        if (i == 0 && asked.contains("cite")) {
+          chunk
+              .putArray("citations")
+              .addObject()
+              .put("index", 1)
+              .put("source", "farm/dogs.txt")
+              .put("line", 7)
+              .put("text", "Rex is the oldest dog.");
+        }
+        event(out, chunk);
       }
       ObjectNode end = JsonNodeFactory.instance.objectNode();
       boolean full = request.path("messages").size() > mostMessagesWithRoom;

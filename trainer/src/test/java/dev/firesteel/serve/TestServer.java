@@ -21,6 +21,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,10 +60,15 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(ServeOptions options, Route... more) {
-    this(options, models -> List.of(more));
+    this(options, null, more);
   }
 
-  TestServer(ServeOptions options, Function<ServedModels, List<Route>> more) {
+  /** With chat answers drawn from the documents in a folder, unless it is null. */
+  TestServer(ServeOptions options, Path folder, Route... more) {
+    this(options, folder, models -> List.of(more));
+  }
+
+  TestServer(ServeOptions options, Path folder, Function<ServedModels, List<Route>> more) {
     engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
     DocumentTokens documents = DocumentTokens.of(tokenizer);
     List<ServedModel> served = new ArrayList<>();
@@ -78,7 +84,9 @@ final class TestServer implements AutoCloseable {
               WIDTH,
               1_790_000_000L));
     }
-    ServedModels models = new ServedModels(engine, served);
+    Optional<Library> library =
+        Optional.ofNullable(folder).map(each -> Library.of(each, served.get(0), engine));
+    ServedModels models = new ServedModels(engine, served, library);
     server = new ModelServer(models, options, more.apply(models));
     server.start();
   }

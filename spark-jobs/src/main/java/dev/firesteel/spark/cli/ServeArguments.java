@@ -5,6 +5,7 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.error.UserException;
 import dev.firesteel.generate.GenerationEngine;
 import dev.firesteel.run.SavedModel;
+import dev.firesteel.serve.Library;
 import dev.firesteel.serve.ModelServer;
 import dev.firesteel.serve.Route;
 import dev.firesteel.serve.ServeOptions;
@@ -72,6 +73,14 @@ final class ServeArguments {
           "Web origin whose scripts may use the server, as in https://example.org; * for all."
               + " None by default.")
   private String cors;
+
+  @Option(
+      names = "--documents",
+      paramLabel = "FOLDER",
+      description =
+          "Draw chat answers from the text files of this folder, with citations; the first model"
+              + " embeds them. None by default.")
+  private String documents;
 
   @Option(
       names = "--context",
@@ -217,7 +226,8 @@ final class ServeArguments {
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
     CountDownLatch stop = new CountDownLatch(1);
-    ServedModels models = new ServedModels(engine, served);
+    Optional<Library> library = library(spec, served.get(0), engine);
+    ServedModels models = new ServedModels(engine, served, library);
     try (ModelServer server = new ModelServer(models, options, more.apply(models))) {
       server.start();
       Interruption.graceful(
@@ -230,8 +240,25 @@ final class ServeArguments {
           });
       // Before the connections are closed: those who still wait are told.
       engine.close();
+    } finally {
+      library.ifPresent(Library::close);
     }
     return 0;
+  }
+
+  private Optional<Library> library(
+      CommandSpec spec, ServedModel embedder, GenerationEngine engine) {
+    if (documents == null) {
+      return Optional.empty();
+    }
+    java.nio.file.Path folder = java.nio.file.Path.of(documents);
+    Library library = Library.of(folder, embedder, engine);
+    spec.commandLine()
+        .getOut()
+        .println(
+            "%s: %,d passages, embedded by %s; %,d files are not text"
+                .formatted(documents, library.size(), embedder.id(), library.skipped().size()));
+    return Optional.of(library);
   }
 
   private static void report(CommandSpec spec, List<ServedModel> served, ModelServer server) {

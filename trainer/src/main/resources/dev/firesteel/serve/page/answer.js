@@ -23,7 +23,8 @@ class Answer {
     this.copy.hidden = true;
     this.copy.onclick = () => copyText(this.text, this.copy);
     const who = element("h3", "who", model);
-    this.root = element("section", "answer running", who, this.body,
+    this.sources = element("div", "sources");
+    this.root = element("section", "answer running", who, this.body, this.sources,
       element("div", "bar", this.facts, this.toggle, this.copy));
     this.root.setAttribute("aria-label", "Answer of " + model);
     this.body.setAttribute("aria-busy", "true");
@@ -38,12 +39,20 @@ class Answer {
     this.count += piece.tokens.length || (piece.text ? 1 : 0);
     if (piece.usage) this.usage = piece.usage;
     if (piece.finish) this.finish = piece.finish;
+    if (piece.citations) this.cite(piece.citations);
     if (this.coloured && piece.tokens.length) {
       Tokens.add(this.list, piece.tokens);
     } else if (!this.drawing) {
       // Many pieces may come in one frame.
       this.drawing = requestAnimationFrame(() => { this.drawing = 0; if (!this.coloured) this.draw(); });
     }
+  }
+
+  /** Shows the passages that the answer is drawn from. */
+  cite(citations) {
+    const { element } = Markdown;
+    this.sources.replaceChildren(...citations.map(each => element("details", "",
+      element("summary", "", `[${each.index}] ${each.source}, line ${each.line}`), element("p", "", each.text))));
   }
 
   /** Begins once more. */

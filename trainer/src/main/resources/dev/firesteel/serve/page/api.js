@@ -86,7 +86,7 @@ const Api = (() => {
     async post(path, body, signal) {
       return (await send(path, { method: "POST", headers: headers(true), body: JSON.stringify(body), signal })).json();
     },
-    /** An answer in pieces: {text, tokens, finish, usage}. */
+    /** An answer in pieces: {text, tokens, finish, usage, citations}. */
     async* answer(path, body, signal) {
       const response = await send(path, { method: "POST", headers: headers(true), body: JSON.stringify({ ...body, stream: true }), signal });
       for await (const data of events(response)) {
@@ -98,7 +98,8 @@ const Api = (() => {
           text: choice.delta ? choice.delta.content || "" : choice.text || "",
           tokens: tokens(choice.logprobs),
           finish: choice.finish_reason,
-          usage: chunk.usage
+          usage: chunk.usage,
+          citations: chunk.citations
         };
       }
       throw new ApiError(200, "incomplete", "the connection ended before the answer was complete");
