@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -31,6 +32,7 @@ final class Answer implements EngineListener {
   private EventStream events; // null until the first one, and null if it is sent whole
   private long generated;
   private boolean citationsSent;
+  private volatile CompletableFuture<?> scoring;
   private volatile EngineTicket ticket;
   private volatile ScheduledFuture<?> deadline;
 
@@ -53,23 +55,27 @@ final class Answer implements EngineListener {
    *
    * @throws ApiException (400, 429) if it cannot be taken
    */
+  @SuppressWarnings("FutureReturnValueIgnored") // What it calls hears of failures.
   static void begin(Exchange exchange, AnswerPlan plan, ServedModels models) {
     Answer answer = new Answer(exchange, plan);
     exchange.watch(answer::giveUp);
     answer.deadline = exchange.afterTimeout(answer::timeOut);
     try {
       if (plan.echo().isPresent() && plan.scored()) {
-        models
-            .engine()
-            .score(plan.model().id(), plan.request().prompts(), plan.request().topScores())
-            .whenComplete(
-                (scores, failure) -> {
-                  if (failure != null) {
-                    answer.onFailure(failure);
-                  } else {
-                    answer.scored(scores, models.engine());
-                  }
-                });
+        CompletableFuture<List<List<TokenScores>>> scoring =
+            models
+                .engine()
+                .score(plan.model().id(), plan.request().prompts(), plan.request().topScores());
+        answer.scoring = scoring;
+        scoring.whenCompleteAsync(
+            (scores, failure) -> {
+              if (failure != null) {
+                answer.onFailure(failure);
+              } else {
+                answer.scored(scores, models.engine());
+              }
+            },
+            exchange::execute);
       } else {
         plan.echo()
             .ifPresent(
@@ -283,6 +289,10 @@ final class Answer implements EngineListener {
     ScheduledFuture<?> open = deadline;
     if (open != null) {
       open.cancel(false);
+    }
+    CompletableFuture<?> begunScoring = scoring;
+    if (begunScoring != null) {
+      begunScoring.cancel(false);
     }
     EngineTicket begun = ticket;
     if (begun != null) {

@@ -89,6 +89,7 @@ final class ChatEndpoint implements Endpoint {
       boolean includeUsage) {}
 
   /** Answers from passages of the documents. */
+  @SuppressWarnings("FutureReturnValueIgnored") // What it calls hears of failures.
   private void retrieve(Exchange exchange, Asked asked, Library library) {
     List<Message> messages = asked.conversation.messages();
     String question =

@@ -57,6 +57,7 @@ final class EmbeddingsEndpoint implements Endpoint {
     answer(exchange, model, texts.stream().map(PromptTokens::ids).toList(), format, tokens);
   }
 
+  @SuppressWarnings("FutureReturnValueIgnored") // What it calls hears of failures.
   private void answer(
       Exchange exchange, ServedModel model, List<int[]> texts, String format, long tokens) {
     CompletableFuture<List<float[]>> vectors = models.engine().embed(model.id(), texts);

@@ -114,6 +114,7 @@ public final class ModelServer implements AutoCloseable {
    *
    * @throws UserException if the port is in use, or the address is not this machine's
    */
+  @SuppressWarnings("FutureReturnValueIgnored") // Repeated until the timer is shut down.
   public void start() {
     try {
       server.start();

@@ -47,10 +47,10 @@ final class RawClient implements AutoCloseable {
   /** Posts JSON; {@code '} in it stands for a quotation mark. */
   void post(String path, String json) throws IOException {
     byte[] body = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
-    send(
-        ("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                .formatted(path, body.length))
-            .getBytes(StandardCharsets.ISO_8859_1));
+    String head =
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            .formatted(path, body.length);
+    send(head.getBytes(StandardCharsets.ISO_8859_1));
     send(body);
   }
 

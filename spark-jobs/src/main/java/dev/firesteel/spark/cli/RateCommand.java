@@ -71,6 +71,7 @@ public final class RateCommand implements Callable<Integer> {
     RatingFile file = RatingFile.open(path("--out", out));
     return arguments.serve(
         spec,
+        "/rate",
         models ->
             RateEndpoints.routes(models, options, Optional.ofNullable(system), file, records));
   }

@@ -154,10 +154,11 @@ final class ServeArguments {
    * Serves the models until a signal ends it.
    *
    * @param spec of the command, for its output
+   * @param page the path to open in a browser
    * @param more routes of the models beside those of the protocol
    * @return the exit code
    */
-  int serve(CommandSpec spec, Function<ServedModels, List<Route>> more) {
+  int serve(CommandSpec spec, String page, Function<ServedModels, List<Route>> more) {
     ServeOptions options = options();
     Map<String, String> paths = new LinkedHashMap<>();
     List<String> overrides = new ArrayList<>();
@@ -176,7 +177,7 @@ final class ServeArguments {
         SavedModels saved = new SavedModels()) {
       GenerationEngine engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
       try {
-        return serve(spec, saved.open(paths, backend), engine, pool, options, more);
+        return serve(spec, saved.open(paths, backend), engine, pool, options, page, more);
       } finally {
         engine.close();
       }
@@ -222,28 +223,42 @@ final class ServeArguments {
       GenerationEngine engine,
       ArrayPool pool,
       ServeOptions options,
+      String page,
       Function<ServedModels, List<Route>> more) {
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
-    CountDownLatch stop = new CountDownLatch(1);
     Optional<Library> library = library(spec, served.get(0), engine);
-    ServedModels models = new ServedModels(engine, served, library);
-    try (ModelServer server = new ModelServer(models, options, more.apply(models))) {
+    try {
+      ServedModels models = new ServedModels(engine, served, library);
+      listen(spec, served, models, engine, options, page, more.apply(models));
+    } finally {
+      library.ifPresent(Library::close);
+    }
+    return 0;
+  }
+
+  private static void listen(
+      CommandSpec spec,
+      List<ServedModel> served,
+      ServedModels models,
+      GenerationEngine engine,
+      ServeOptions options,
+      String page,
+      List<Route> more) {
+    CountDownLatch stop = new CountDownLatch(1);
+    try (ModelServer server = new ModelServer(models, options, more)) {
       server.start();
       Interruption.graceful(
           stop::countDown,
           () -> {
-            report(spec, served, server);
+            report(spec, served, server, page);
             await(stop);
             server.drain();
             return 0;
           });
       // Before the connections are closed: those who still wait are told.
       engine.close();
-    } finally {
-      library.ifPresent(Library::close);
     }
-    return 0;
   }
 
   private Optional<Library> library(
@@ -261,7 +276,8 @@ final class ServeArguments {
     return Optional.of(library);
   }
 
-  private static void report(CommandSpec spec, List<ServedModel> served, ModelServer server) {
+  private static void report(
+      CommandSpec spec, List<ServedModel> served, ModelServer server, String page) {
     PrintWriter out = spec.commandLine().getOut();
     for (ServedModel model : served) {
       out.println(
@@ -272,6 +288,7 @@ final class ServeArguments {
                   model.chat().isPresent() ? "chat" : "completions only (no chat template)"));
     }
     out.println("Listening on %s (Ctrl-C ends it)".formatted(server.url()));
+    out.println("In a browser: %s%s".formatted(server.url(), page));
     if (server.openToAll()) {
       spec.commandLine()
           .getErr()
