@@ -87,7 +87,7 @@ public final class RatingDesk {
     }
     if (system.isPresent() && !conversations) {
       throw UserException.usage(
-          "a system message needs a model with a chat template, and there is none: leave it out, or give a template");
+          "a system message needs a model with a chat template, and there is none: leave it out, or rate a model that was trained on conversations");
     }
     this.models = List.copyOf(models);
     this.conversations = conversations;

@@ -110,7 +110,7 @@ public final class TalkPrompts {
   private void requireRoom(int length) {
     if (length >= contextLength) {
       throw UserException.usage(
-          "a message must have less than the %d tokens of the model's context, with its template and the system message, got %d: shorten it"
+          "a message must have fewer than the %d tokens of the model's context, with its template and the system message, got %d: shorten it"
               .formatted(contextLength, length));
     }
   }

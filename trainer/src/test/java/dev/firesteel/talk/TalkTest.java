@@ -94,7 +94,7 @@ class TalkTest {
     assertThatThrownBy(() -> ask(talk, "x".repeat(60)))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "a message must have less than the 60 tokens of the model's context, with its template and the system message, got 110: shorten it");
+            "a message must have fewer than the 60 tokens of the model's context, with its template and the system message, got 110: shorten it");
     assertThat(talk.messages()).isEmpty();
     assertThatThrownBy(() -> ask(talk, " "))
         .hasMessage("a message must have text, got none: type something");
