@@ -452,6 +452,44 @@ class ChatPageTest {
     browser.value("localStorage.clear()");
   }
 
+  /** WCAG 2.2, 1.4.3: 4.5 to 1. Disabled buttons are exempt. */
+  @Test
+  void textHasContrastInBothColours() {
+    open();
+    browser.click("#settings-button");
+    sayAndWait("Tell a story.");
+    browser.click(".answer .bar button");
+    sayAndWait("Hi");
+    for (boolean dark : new boolean[] {false, true}) {
+      browser.prefersDark(dark);
+      assertThat(
+              browser.value(
+                  """
+                  (() => {
+                    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+                    const light = colour => parts(colour).slice(0, 3).map(c => c / 255)
+                      .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+                      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+                    const opaque = element => {
+                      for (let e = element; e; e = e.parentElement) {
+                        const back = getComputedStyle(e).backgroundColor;
+                        if ((parts(back)[3] ?? 1) === 1) return back;
+                      }
+                    };
+                    return [...document.querySelectorAll("body *")]
+                      .filter(e => e.offsetParent && !e.disabled && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+                      .map(e => {
+                        const [a, b] = [light(getComputedStyle(e).color), light(opaque(e))];
+                        return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 80)];
+                      })
+                      .filter(([ratio]) => ratio < 4.5);
+                  })()
+                  """))
+          .as(dark ? "dark" : "light")
+          .isEmpty();
+    }
+  }
+
   @Test
   void everythingHasANameAndCanBeReachedWithKeys() {
     open();
