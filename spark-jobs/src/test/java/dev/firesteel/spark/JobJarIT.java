@@ -98,6 +98,7 @@ class JobJarIT {
             "linux/libaparapi_x86_64.so",
             "org/bytedeco/dnnl/linux-x86_64/libjnidnnl.so",
             "org/bytedeco/opencl/linux-x86_64/libjniOpenCL.so",
+            "META-INF/services/org.apache.lucene.codecs.Codec",
             "META-INF/LICENSE",
             "META-INF/LICENSE-jsvg",
             "META-INF/NOTICE");

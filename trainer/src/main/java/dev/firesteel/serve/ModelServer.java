@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -100,10 +101,11 @@ public final class ModelServer implements AutoCloseable {
     }
     CrossOriginHandler cors = new CrossOriginHandler();
     String origin = options.corsOrigin().get();
-    cors.setAllowedOriginPatterns(
-        Set.of(origin.equals("*") ? origin : java.util.regex.Pattern.quote(origin)));
+    cors.setAllowedOriginPatterns(Set.of(origin.equals("*") ? origin : Pattern.quote(origin)));
     cors.setAllowedMethods(Set.of(HttpMethod.GET.asString(), HttpMethod.POST.asString()));
     cors.setAllowedHeaders(Set.of("Authorization", "Content-Type"));
+    // A key is sent by the page's script; no cookies.
+    cors.setAllowCredentials(false);
     cors.setDeliverPreflightRequests(false);
     cors.setHandler(inner);
     return cors;

@@ -412,6 +412,40 @@ class BadInputTest {
   }
 
   @Test
+  void everyOriginMayAskWhereAllAreAllowed() throws Exception {
+    ServeOptions usual = TestServer.OPTIONS;
+    ServeOptions options =
+        new ServeOptions(
+            usual.host(),
+            0,
+            usual.apiKey(),
+            Optional.of("*"),
+            2,
+            4,
+            usual.requestTimeout(),
+            usual.maxBodyBytes(),
+            usual.maxConnections(),
+            usual.bodyTimeout(),
+            usual.idleTimeout(),
+            usual.grace());
+    String preflight =
+        "OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: https://any.org\r\n"
+            + "Access-Control-Request-Method: POST\r\n"
+            + "Access-Control-Request-Headers: authorization,content-type\r\n\r\n";
+    try (TestServer open = new TestServer(options)) {
+      assertThat(RawClient.once(open.port(), preflight))
+          .startsWith("HTTP/1.1 200")
+          .contains("Access-Control-Allow-Origin: ")
+          .contains("Access-Control-Allow-Methods: ")
+          .doesNotContain("Access-Control-Allow-Credentials");
+    }
+    // Without --cors a browser is not let through.
+    assertThat(RawClient.once(server.port(), preflight))
+        .startsWith("HTTP/1.1 405")
+        .doesNotContain("Access-Control");
+  }
+
+  @Test
   void aPortInUseIsSaid() {
     ServeOptions usual = TestServer.OPTIONS;
     ServeOptions same =

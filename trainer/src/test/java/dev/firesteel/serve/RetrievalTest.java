@@ -107,8 +107,15 @@ class RetrievalTest {
             new Found(new Passage("a.md", 3, "\nFoxes dig.\n"), 1),
             new Found(new Passage("b.md", 1, "Owls fly."), 0.5));
     String text =
-        "Answer from these passages, and cite them by number, as in [1].\n"
-            + "\n[1] a.md, line 3:\nFoxes dig.\n\n[2] b.md, line 1:\nOwls fly.\n";
+        """
+        Answer from these passages, and cite them by number, as in [1].
+
+        [1] a.md, line 3:
+        Foxes dig.
+
+        [2] b.md, line 1:
+        Owls fly.
+        """;
     Message question = Message.user("Who digs?");
     assertThat(Library.with(Conversation.of(question), found).messages())
         .containsExactly(Message.system(text), question);
