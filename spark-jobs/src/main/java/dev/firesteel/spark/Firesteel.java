@@ -2,6 +2,7 @@ package dev.firesteel.spark;
 
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.LocalNames;
+import dev.firesteel.spark.cli.ChatCommand;
 import dev.firesteel.spark.cli.DoctorCommand;
 import dev.firesteel.spark.cli.DpoCommand;
 import dev.firesteel.spark.cli.EvalCommand;
@@ -17,6 +18,7 @@ import dev.firesteel.spark.cli.PlanCommand;
 import dev.firesteel.spark.cli.PpoCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
+import dev.firesteel.spark.cli.RateCommand;
 import dev.firesteel.spark.cli.RewardCommand;
 import dev.firesteel.spark.cli.ServeCommand;
 import dev.firesteel.spark.cli.SftCommand;
@@ -68,7 +70,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ForecastCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      ChatCommand.class,
       ServeCommand.class,
+      RateCommand.class,
       InspectCommand.class,
       ExportCommand.class,
       ImportCommand.class,

@@ -93,6 +93,7 @@ class JobJarIT {
     assertThat(entries())
         .contains(
             "dev/firesteel/spark/Firesteel.class",
+            "dev/firesteel/serve/page/index.html",
             "firesteel-log4j2.properties",
             "linux/libaparapi_x86_64.so",
             "org/bytedeco/dnnl/linux-x86_64/libjnidnnl.so",

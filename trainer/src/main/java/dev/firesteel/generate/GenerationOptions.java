@@ -85,6 +85,22 @@ public record GenerationOptions(
         .build();
   }
 
+  /** A builder, initially for these options. */
+  public Builder toBuilder() {
+    return builder()
+        .maxTokens(maxTokens)
+        .temperature(temperature)
+        .topK(topK)
+        .topP(topP)
+        .minP(minP)
+        .repetitionPenalty(repetitionPenalty)
+        .beams(beams)
+        .lengthPenalty(lengthPenalty)
+        .earlyStopping(earlyStopping)
+        .stopStrings(stopStrings)
+        .seed(seed);
+  }
+
   /** Builder with the defaults. */
   public static final class Builder {
     private int maxTokens = 200;

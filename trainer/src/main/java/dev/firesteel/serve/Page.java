@@ -1,37 +1,31 @@
 package dev.firesteel.serve;
 
 import dev.firesteel.serve.Route.Access;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * A self-contained page: one HTML file with its scripts and styles inside. Its content security
- * policy lets run exactly the scripts that are in the file (by their SHA-256), and lets them reach
+ * policy admits exactly the scripts and styles in the file (by their SHA-256), and lets them reach
  * this server alone: what a model writes cannot become code. Handlers in attributes ({@code
  * onclick}) do not run; scripts add them.
  */
 final class Page {
   private static final Pattern SCRIPT = Pattern.compile("(?s)<script[^>]*>(.*?)</script>");
+  private static final Pattern STYLE = Pattern.compile("(?s)<style[^>]*>(.*?)</style>");
+  private static final String POLICY = "Content-Security-Policy";
 
   private final byte[] html;
   private final Map<String, String> headers;
 
   private Page(byte[] html) {
     this.html = html;
-    StringBuilder scripts = new StringBuilder();
-    Matcher script = SCRIPT.matcher(new String(html, StandardCharsets.UTF_8));
-    while (script.find()) {
-      scripts.append(" 'sha256-").append(sha256(script.group(1))).append('\'');
-    }
+    String text = new String(html, StandardCharsets.UTF_8);
     headers =
         Map.of(
             "Content-Type",
@@ -42,11 +36,23 @@ final class Page {
             "nosniff",
             "Referrer-Policy",
             "no-referrer",
-            "Content-Security-Policy",
+            POLICY,
             "default-src 'none'; script-src"
-                + (scripts.isEmpty() ? " 'none'" : scripts)
-                + "; style-src 'unsafe-inline'; img-src data:; connect-src 'self';"
+                + hashes(SCRIPT, text)
+                + "; style-src"
+                + hashes(STYLE, text)
+                + "; img-src data:; connect-src 'self';"
                 + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  }
+
+  /** The parts of a page that may run or apply. */
+  private static String hashes(Pattern part, String html) {
+    StringBuilder hashes = new StringBuilder();
+    Matcher found = part.matcher(html);
+    while (found.find()) {
+      hashes.append(" 'sha256-").append(sha256(found.group(1))).append('\'');
+    }
+    return hashes.isEmpty() ? " 'none'" : hashes.toString();
   }
 
   private static String sha256(String text) {
@@ -59,13 +65,18 @@ final class Page {
     }
   }
 
-  /** A page among the class path's resources, in {@code dev/firesteel/serve/page}. */
-  static Optional<Page> find(String name) {
-    try (InputStream in = Page.class.getResourceAsStream("page/" + name)) {
-      return in == null ? Optional.empty() : Optional.of(new Page(in.readAllBytes()));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  /** The page of chat and ratings. */
+  static Page chat() {
+    return of(PageParts.page().getBytes(StandardCharsets.UTF_8));
+  }
+
+  static Page of(byte[] html) {
+    return new Page(html);
+  }
+
+  /** Its content security policy. */
+  String policy() {
+    return headers.get(POLICY);
   }
 
   /** The route of this page. Open to all: it holds nothing that is secret, and asks for the key. */

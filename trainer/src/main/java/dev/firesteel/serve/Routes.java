@@ -25,8 +25,7 @@ final class Routes {
     all.add(new Route("POST", "/v1/chat/completions", Access.KEY, new ChatEndpoint(models)));
     all.add(new Route("POST", "/v1/completions", Access.KEY, new CompletionsEndpoint(models)));
     all.add(new Route("POST", "/v1/embeddings", Access.KEY, new EmbeddingsEndpoint(models)));
-    Page.find("index.html").ifPresent(page -> all.add(page.at("/")));
-    Page.find("rate.html").ifPresent(page -> all.add(page.at("/rate")));
+    all.add(Page.chat().at("/"));
     all.addAll(more);
     routes = List.copyOf(all);
   }

@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * A server with a tiny untrained model over bytes: {@link #CHAT}, and the same one without a chat
@@ -59,11 +60,15 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(ServeOptions options, Route... more) {
-    this(options, (Path) null, more);
+    this(options, null, more);
   }
 
   /** With chat answers drawn from the documents in a folder, unless it is null. */
   TestServer(ServeOptions options, Path folder, Route... more) {
+    this(options, folder, models -> List.of(more));
+  }
+
+  TestServer(ServeOptions options, Path folder, Function<ServedModels, List<Route>> more) {
     engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
     DocumentTokens documents = DocumentTokens.of(tokenizer);
     List<ServedModel> served = new ArrayList<>();
@@ -81,7 +86,8 @@ final class TestServer implements AutoCloseable {
     }
     Optional<Library> library =
         Optional.ofNullable(folder).map(each -> Library.of(each, served.get(0), engine));
-    server = new ModelServer(new ServedModels(engine, served, library), options, List.of(more));
+    ServedModels models = new ServedModels(engine, served, library);
+    server = new ModelServer(models, options, more.apply(models));
     server.start();
   }
 

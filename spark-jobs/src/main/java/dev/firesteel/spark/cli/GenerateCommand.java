@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
 public final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
+  @Mixin private SamplingArguments sampling;
 
   @Option(
       names = "--prompt",
@@ -42,50 +43,6 @@ public final class GenerateCommand implements Callable<Integer> {
       description =
           "Prompt to complete. Repeatable; all run as one batch. Default: start of a document.")
   private List<String> prompts = new ArrayList<>(List.of());
-
-  @Option(
-      names = "--max-tokens",
-      paramLabel = "N",
-      defaultValue = "200",
-      description = "Maximum number of tokens to generate; ${DEFAULT-VALUE} by default.")
-  private int maxTokens;
-
-  @Option(
-      names = "--temperature",
-      paramLabel = "T",
-      defaultValue = "0.8",
-      description =
-          "Divides the logits; 0 always selects the most likely token; ${DEFAULT-VALUE} by default.")
-  private double temperature;
-
-  @Option(
-      names = "--top-k",
-      paramLabel = "K",
-      defaultValue = "0",
-      description = "Sample from the K most likely tokens; 0, the default: from all.")
-  private int topK;
-
-  @Option(
-      names = "--top-p",
-      paramLabel = "P",
-      defaultValue = "1",
-      description =
-          "Sample from the fewest most likely tokens with total probability P; 1 by default.")
-  private double topP;
-
-  @Option(
-      names = "--min-p",
-      paramLabel = "P",
-      defaultValue = "0",
-      description = "Sample from tokens at least P times as likely as the top one; 0 by default.")
-  private double minP;
-
-  @Option(
-      names = "--repetition-penalty",
-      paramLabel = "X",
-      defaultValue = "1",
-      description = "Above 1 penalizes tokens that already occur in the text; 1 by default.")
-  private double repetitionPenalty;
 
   @Option(
       names = "--beams",
@@ -102,34 +59,10 @@ public final class GenerateCommand implements Callable<Integer> {
           "Beam search ranks by log p / length^X; above 0 favors long texts; 1 by default.")
   private double lengthPenalty;
 
-  @Option(
-      names = "--stop",
-      paramLabel = "TEXT",
-      description = "End a completion where this text appears; repeatable.")
-  private List<String> stop = new ArrayList<>();
-
-  @Option(
-      names = "--seed",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "The same seed gives the same text; 0 by default.")
-  private long seed;
-
   @Override
   public Integer call() {
     GenerationOptions options =
-        GenerationOptions.builder()
-            .maxTokens(maxTokens)
-            .temperature(temperature)
-            .topK(topK)
-            .topP(topP)
-            .minP(minP)
-            .repetitionPenalty(repetitionPenalty)
-            .beams(beams)
-            .lengthPenalty(lengthPenalty)
-            .stopStrings(stop)
-            .seed(seed)
-            .build();
+        sampling.builder().beams(beams).lengthPenalty(lengthPenalty).build();
     List<String> texts = prompts.isEmpty() ? List.of("") : prompts;
     return model.with(
         new Configuration(), (saved, backend) -> write(saved, backend, texts, options));

@@ -32,6 +32,11 @@ final class ModelArguments {
               + " in docs/configuration.md.")
   private List<String> overrides = new ArrayList<>();
 
+  /** The model as the user named it. */
+  String name() {
+    return model;
+  }
+
   /** Reads the model, runs the work, and releases all memory. */
   <T> T with(Configuration hadoop, BiFunction<SavedModel, Backend, T> work) {
     return with(model, overrides, hadoop, work);

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Model.CommandSpec;
@@ -153,10 +154,11 @@ final class ServeArguments {
    * Serves the models until a signal ends it.
    *
    * @param spec of the command, for its output
-   * @param more routes beside those of the protocol
+   * @param page the path to open in a browser
+   * @param more routes of the models beside those of the protocol
    * @return the exit code
    */
-  int serve(CommandSpec spec, List<Route> more) {
+  int serve(CommandSpec spec, String page, Function<ServedModels, List<Route>> more) {
     ServeOptions options = options();
     Map<String, String> paths = new LinkedHashMap<>();
     List<String> overrides = new ArrayList<>();
@@ -175,7 +177,7 @@ final class ServeArguments {
         SavedModels saved = new SavedModels()) {
       GenerationEngine engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
       try {
-        return serve(spec, saved.open(paths, backend), engine, pool, options, more);
+        return serve(spec, saved.open(paths, backend), engine, pool, options, page, more);
       } finally {
         engine.close();
       }
@@ -221,13 +223,14 @@ final class ServeArguments {
       GenerationEngine engine,
       ArrayPool pool,
       ServeOptions options,
-      List<Route> more) {
+      String page,
+      Function<ServedModels, List<Route>> more) {
     List<ServedModel> served = new ArrayList<>();
     saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
     Optional<Library> library = library(spec, served.get(0), engine);
     try {
       ServedModels models = new ServedModels(engine, served, library);
-      listen(spec, served, models, engine, options, more);
+      listen(spec, served, models, engine, options, page, more.apply(models));
     } finally {
       library.ifPresent(Library::close);
     }
@@ -240,6 +243,7 @@ final class ServeArguments {
       ServedModels models,
       GenerationEngine engine,
       ServeOptions options,
+      String page,
       List<Route> more) {
     CountDownLatch stop = new CountDownLatch(1);
     try (ModelServer server = new ModelServer(models, options, more)) {
@@ -247,7 +251,7 @@ final class ServeArguments {
       Interruption.graceful(
           stop::countDown,
           () -> {
-            report(spec, served, server);
+            report(spec, served, server, page);
             await(stop);
             server.drain();
             return 0;
@@ -272,7 +276,8 @@ final class ServeArguments {
     return Optional.of(library);
   }
 
-  private static void report(CommandSpec spec, List<ServedModel> served, ModelServer server) {
+  private static void report(
+      CommandSpec spec, List<ServedModel> served, ModelServer server, String page) {
     PrintWriter out = spec.commandLine().getOut();
     for (ServedModel model : served) {
       out.println(
@@ -283,6 +288,7 @@ final class ServeArguments {
                   model.chat().isPresent() ? "chat" : "completions only (no chat template)"));
     }
     out.println("Listening on %s (Ctrl-C ends it)".formatted(server.url()));
+    out.println("In a browser: %s%s".formatted(server.url(), page));
     if (server.openToAll()) {
       spec.commandLine()
           .getErr()

@@ -30,6 +30,6 @@ public final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    return arguments.serve(spec, List.of());
+    return arguments.serve(spec, "/", models -> List.of());
   }
 }

@@ -34,6 +34,11 @@ final class ModelFolder {
 
   /** Writes a model over bytes with a context of 16; returns the folder's path. */
   static String write(Path directory) throws IOException {
+    return write(directory, 16);
+  }
+
+  /** The same with another context. */
+  static String write(Path directory, int contextLength) throws IOException {
     PretrainConfig config =
         ConfigLoader.load(
             PretrainConfig.class,
@@ -43,7 +48,7 @@ final class ModelFolder {
                 "model.layers=1",
                 "model.heads=2",
                 "model.width=8",
-                "model.context_length=16",
+                "model.context_length=" + contextLength,
                 "model.vocabulary_size=257"));
     Files.createDirectory(directory);
     List<Halves> tensors = new ArrayList<>();
