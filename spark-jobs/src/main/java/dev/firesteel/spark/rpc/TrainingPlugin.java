@@ -172,7 +172,9 @@ public final class TrainingPlugin implements SparkPlugin {
         SweepBeat beat =
             JsonLines.read(
                 line.substring(SWEEP.length()), SweepBeat.class, "a report of a sweep's run");
-        sweep.ifPresent(progress -> progress.heard(beat.run(), beat.step(), beat.loss()));
+        if (!stop) { // Otherwise the runs that still wait begin, to hear that they shall not.
+          sweep.ifPresent(progress -> progress.heard(beat.run(), beat.step(), beat.loss()));
+        }
         return (stop ? Order.STOP : Order.GO_ON).name();
       }
       if (line.startsWith(REPORT)) {
