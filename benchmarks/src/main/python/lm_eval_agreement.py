@@ -16,6 +16,7 @@ import os
 import sys
 
 import lm_eval
+import torch
 import transformers
 import yaml
 
@@ -43,6 +44,7 @@ def in_order(samples):
     return [sample["filtered_resps"] for sample in sorted(samples, key=lambda sample: sample["doc_id"])]
 
 
+torch.set_num_threads(1)
 folder = sys.argv[1]
 os.makedirs(os.path.join(folder, "tasks"), exist_ok=True)
 os.environ["HF_HOME"] = os.path.join(folder, "cache")

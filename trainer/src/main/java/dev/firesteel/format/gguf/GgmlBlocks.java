@@ -122,8 +122,8 @@ final class GgmlBlocks {
     for (int i = 0; i < HALF_BLOCK; i++) {
       int low = Math.min(most, (int) (values[from + i] * inverse + middle));
       int high = Math.min(most, (int) (values[from + i + HALF_BLOCK] * inverse + middle));
-      lower[i] = (byte) (low & 15 | (high & 15) << 4);
-      fifth |= low >> 4 << i | high >> 4 << (i + HALF_BLOCK);
+      lower[i] = (byte) ((low & 15) | ((high & 15) << 4));
+      fifth |= (low >> 4 << i) | (high >> 4 << (i + HALF_BLOCK));
     }
     if (bits == 5) {
       out.putInt(fifth);
@@ -173,8 +173,8 @@ final class GgmlBlocks {
           int fifth = in.getInt();
           for (int j = 0; j < HALF_BLOCK; j++) {
             int both = in.get() & 0xFF;
-            int low = both & 15 | (fifth >>> j & 1) << 4;
-            int high = both >>> 4 | (fifth >>> (j + HALF_BLOCK) & 1) << 4;
+            int low = (both & 15) | (((fifth >>> j) & 1) << 4);
+            int high = (both >>> 4) | (((fifth >>> (j + HALF_BLOCK)) & 1) << 4);
             into[i + j] = scale * (low - 16);
             into[i + j + HALF_BLOCK] = scale * (high - 16);
           }

@@ -73,7 +73,7 @@ final class KQuants {
       for (int i = from + part * Q4_PART; i < from + (part + 1) * Q4_PART; i++) {
         int low = rounded(values[i] + lowOffset, lowScale, 0, Q4_LARGEST);
         int high = rounded(values[i + Q4_PART] + highOffset, highScale, 0, Q4_LARGEST);
-        out.put((byte) (low | high << 4));
+        out.put((byte) (low | (high << 4)));
       }
     }
   }
@@ -152,9 +152,9 @@ final class KQuants {
   private static void putScales(int[] s, int[] o, ByteBuffer out) {
     byte[] packed = new byte[SCALES_BYTES];
     for (int i = 0; i < 4; i++) {
-      packed[i] = (byte) (s[i] | s[i + 4] >> 4 << 6);
-      packed[i + 4] = (byte) (o[i] | o[i + 4] >> 4 << 6);
-      packed[i + 8] = (byte) (s[i + 4] & 15 | (o[i + 4] & 15) << 4);
+      packed[i] = (byte) (s[i] | (s[i + 4] >> 4 << 6));
+      packed[i + 4] = (byte) (o[i] | (o[i + 4] >> 4 << 6));
+      packed[i + 8] = (byte) ((s[i + 4] & 15) | ((o[i + 4] & 15) << 4));
     }
     out.put(packed);
   }
@@ -179,13 +179,13 @@ final class KQuants {
   }
 
   private static int scale(byte[] packed, int part) {
-    return part < 4 ? packed[part] & 63 : packed[part + 4] & 15 | (packed[part - 4] & 0xC0) >> 2;
+    return part < 4 ? packed[part] & 63 : (packed[part + 4] & 15) | ((packed[part - 4] & 0xC0) >> 2);
   }
 
   private static int offset(byte[] packed, int part) {
     return part < 4
         ? packed[part + 4] & 63
-        : (packed[part + 4] & 0xF0) >> 4 | (packed[part] & 0xC0) >> 2;
+        : ((packed[part + 4] & 0xF0) >> 4) | ((packed[part] & 0xC0) >> 2);
   }
 
   /** Appends a block of {@code Q6_K} with the numbers from an index on. */
@@ -208,13 +208,17 @@ final class KQuants {
     }
     for (int half = 0; half < SIZE; half += 128) {
       for (int i = half; i < half + 64; i++) {
-        out.put((byte) (q[i] & 15 | (q[i + 64] & 15) << 4));
+        out.put((byte) ((q[i] & 15) | ((q[i + 64] & 15) << 4)));
       }
     }
     for (int half = 0; half < SIZE; half += 128) {
       for (int i = half; i < half + 32; i++) {
         out.put(
-            (byte) (q[i] >> 4 | q[i + 32] >> 4 << 2 | q[i + 64] >> 4 << 4 | q[i + 96] >> 4 << 6));
+            (byte)
+                ((q[i] >> 4)
+                    | (q[i + 32] >> 4 << 2)
+                    | (q[i + 64] >> 4 << 4)
+                    | (q[i + 96] >> 4 << 6)));
       }
     }
     out.put(s).putShort(d);
@@ -264,8 +268,8 @@ final class KQuants {
     for (int i = 0; i < SIZE; i++) {
       int half = i / 128;
       int at = i % 128; // byte and bits: rows of 64 in the lower parts, of 32 in the upper ones
-      int lower = (low[half * 64 + at % 64] & 0xFF) >> at / 64 * 4 & 15;
-      int upper = (high[half * 32 + at % 32] & 0xFF) >> at / 32 * 2 & 3;
+      int lower = ((low[half * 64 + at % 64] & 0xFF) >> (at / 64 * 4)) & 15;
+      int upper = ((high[half * 32 + at % 32] & 0xFF) >> (at / 32 * 2)) & 3;
       into[first + i] = d * scales[i / Q6_PART] * (lower + 16 * upper - Q6_HALF);
     }
   }

@@ -108,10 +108,11 @@ class GgmlBlocksTest {
   }
 
   private static byte[] encoded(GgmlType type, float[] numbers) {
-    ByteBuffer out = buffer(new byte[(int) type.bytes(numbers.length)]);
+    byte[] bytes = new byte[(int) type.bytes(numbers.length)];
+    ByteBuffer out = buffer(bytes);
     GgmlBlocks.encode(type, numbers, numbers.length, out);
     assertThat(out.hasRemaining()).isFalse();
-    return out.array();
+    return bytes;
   }
 
   private static ByteBuffer buffer(byte[] bytes) {
