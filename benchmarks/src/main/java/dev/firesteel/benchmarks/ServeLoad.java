@@ -23,8 +23,8 @@ import java.util.stream.Stream;
 
 /**
  * Many streams at once against a running server: whether any is lost, whether greedy answers stay
- * the same whoever else is served, and whether the server's memory grows. One in ten clients leaves
- * in the middle. Start the server in another terminal:
+ * the same among any others, and whether the server's memory grows. One in ten clients leaves in
+ * the middle. Start the server in another terminal:
  *
  * <pre>{@code
  * ./firesteel serve MODEL --port 8099

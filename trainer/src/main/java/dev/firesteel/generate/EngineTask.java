@@ -25,7 +25,7 @@ final class EngineTask<T> {
     this.pass = pass;
   }
 
-  /** All results, or the failure; whoever completes it first ends the work. */
+  /** All results, or the failure; completing it from outside ends the work. */
   CompletableFuture<List<T>> end() {
     return end;
   }

@@ -14,9 +14,9 @@ import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * The fields of a request's body, read by name and type. Whatever is asked for here is known;
- * {@link #finish} refuses everything else, because a field that is silently ignored would give
- * another answer than the one asked for. A field of {@code null} counts as absent.
+ * The fields of a request's body, read by name and type. What is asked for here is known; {@link
+ * #finish} refuses everything else, because a field that is silently ignored would give another
+ * answer than the one asked for. A field of {@code null} counts as absent.
  */
 public final class RequestFields {
   private final ObjectNode body;

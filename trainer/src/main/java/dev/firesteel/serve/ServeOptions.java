@@ -19,7 +19,7 @@ import java.util.Optional;
  * @param maxConnections connections at a time; more wait in the operating system's queue
  * @param bodyTimeout from a request's first byte to the last one of its body, at most
  * @param idleTimeout how long a connection may be silent
- * @param grace how long requests in progress may take after the server was told to end
+ * @param grace how long requests in progress may take after a signal to end
  */
 public record ServeOptions(
     String host,

@@ -429,9 +429,15 @@ class BadInputTest {
             usual.idleTimeout(),
             usual.grace());
     String preflight =
-        "OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: https://any.org\r\n"
-            + "Access-Control-Request-Method: POST\r\n"
-            + "Access-Control-Request-Headers: authorization,content-type\r\n\r\n";
+        String.join(
+            "\r\n",
+            "OPTIONS /v1/completions HTTP/1.1",
+            "Host: localhost",
+            "Origin: https://any.org",
+            "Access-Control-Request-Method: POST",
+            "Access-Control-Request-Headers: authorization,content-type",
+            "",
+            "");
     try (TestServer open = new TestServer(options)) {
       assertThat(RawClient.once(open.port(), preflight))
           .startsWith("HTTP/1.1 200")

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class HttpFuzzTest {
   private static final int REQUESTS = 10_000;
 
-  /** Whatever a client does, 500 is the server's fault. */
+  /** A 500 would be the server's own fault. */
   private static final List<Integer> STATUSES =
       List.of(200, 400, 403, 404, 405, 411, 413, 414, 415, 417, 426, 429, 431, 501, 505);
 

@@ -256,7 +256,7 @@ final class ServeArguments {
             server.drain();
             return 0;
           });
-      // Before the connections are closed: those who still wait are told.
+      // Before the connections are closed: those who still wait get an error.
       engine.close();
     }
   }
