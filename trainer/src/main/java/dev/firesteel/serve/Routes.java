@@ -13,7 +13,7 @@ final class Routes {
   /**
    * The server's own routes and more.
    *
-   * @param more routes of the command that starts the server, such as {@code POST /ratings}
+   * @param more routes of the command that starts the server, such as {@link RateEndpoints}
    */
   Routes(ServedModels models, ServerMetrics metrics, List<Route> more) {
     List<Route> all = new ArrayList<>();
