@@ -18,6 +18,7 @@ import dev.firesteel.spark.cli.PpoCommand;
 import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
 import dev.firesteel.spark.cli.RewardCommand;
+import dev.firesteel.spark.cli.RunsCommand;
 import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.SweepCommand;
 import dev.firesteel.spark.cli.TokenizerCommand;
@@ -68,6 +69,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       EvalCommand.class,
       GenerateCommand.class,
       InspectCommand.class,
+      RunsCommand.class,
       ExportCommand.class,
       ImportCommand.class,
       PlanCommand.class,

@@ -98,6 +98,7 @@ class JobJarIT {
             "org/bytedeco/opencl/linux-x86_64/libjniOpenCL.so",
             "META-INF/LICENSE",
             "META-INF/LICENSE-jsvg",
+            "META-INF/LICENSE-protobuf",
             "META-INF/NOTICE");
   }
 

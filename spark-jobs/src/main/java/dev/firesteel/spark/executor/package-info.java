@@ -3,6 +3,7 @@
  *
  * <p>Uses {@code backend}, {@code backend.choice}, {@code backend.opencl}, {@code checkpoint},
  * {@code collective}, {@code config}, {@code error}, {@code metrics}, {@code run}, {@code
- * spark.process}, {@code spark.rpc}, {@code spark.transport}, {@code stage}, {@code train}.
+ * spark.process}, {@code spark.rpc}, {@code spark.transport}, {@code stage}, {@code track}, {@code
+ * train}.
  */
 package dev.firesteel.spark.executor;
