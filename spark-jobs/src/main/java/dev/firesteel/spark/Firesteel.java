@@ -20,6 +20,7 @@ import dev.firesteel.spark.cli.PrepareCommand;
 import dev.firesteel.spark.cli.PretrainCommand;
 import dev.firesteel.spark.cli.RateCommand;
 import dev.firesteel.spark.cli.RewardCommand;
+import dev.firesteel.spark.cli.RunsCommand;
 import dev.firesteel.spark.cli.ServeCommand;
 import dev.firesteel.spark.cli.SftCommand;
 import dev.firesteel.spark.cli.SweepCommand;
@@ -74,6 +75,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ServeCommand.class,
       RateCommand.class,
       InspectCommand.class,
+      RunsCommand.class,
       ExportCommand.class,
       ImportCommand.class,
       PlanCommand.class,

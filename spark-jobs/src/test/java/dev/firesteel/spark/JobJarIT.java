@@ -101,6 +101,7 @@ class JobJarIT {
             "META-INF/services/org.apache.lucene.codecs.Codec",
             "META-INF/LICENSE",
             "META-INF/LICENSE-jsvg",
+            "META-INF/LICENSE-protobuf",
             "META-INF/NOTICE");
   }
 

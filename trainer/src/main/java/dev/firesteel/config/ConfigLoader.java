@@ -31,9 +31,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -189,6 +192,39 @@ public final class ConfigLoader {
    */
   public static String toYaml(StageConfig config) {
     return yaml(config);
+  }
+
+  /**
+   * The keys of a configuration file of any version and root with their values as written, in their
+   * order. Nothing is checked, and no default is added.
+   *
+   * @param origin name of the YAML's source, for messages
+   * @throws UserException if it is not YAML with keys
+   */
+  public static Map<String, String> keys(String yaml, String origin) {
+    Map<String, String> keys = new LinkedHashMap<>();
+    flatten("", parse(yaml, origin).texts, keys);
+    return keys;
+  }
+
+  private static void flatten(String path, JsonNode value, Map<String, String> into) {
+    if (value.isObject()) {
+      value
+          .properties()
+          .forEach(
+              key ->
+                  flatten(
+                      path.isEmpty() ? key.getKey() : path + "." + key.getKey(),
+                      key.getValue(),
+                      into));
+    } else if (value.isArray()) {
+      List<String> elements = new ArrayList<>();
+      value.forEach(
+          element -> elements.add(element.isValueNode() ? element.asText() : element.toString()));
+      into.put(path, String.join(", ", elements));
+    } else {
+      into.put(path, value.asText());
+    }
   }
 
   /** The same configuration with further overrides, {@code key.path=value}. */

@@ -40,7 +40,8 @@ public record DpoConfig(
     @Defaults({"evaluation.every=100", "evaluation.batches=0"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=200"}) CheckpointConfig checkpoint,
     LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements ExampleStageConfig {
 
   public DpoConfig {
@@ -77,6 +78,7 @@ public record DpoConfig(
         evaluation,
         checkpoint,
         logging,
-        sample);
+        sample,
+        tracking);
   }
 }

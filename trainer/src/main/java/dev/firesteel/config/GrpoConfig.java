@@ -51,7 +51,8 @@ public record GrpoConfig(
     @Defaults({"evaluation.every=10", "evaluation.batches=4"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=25"}) CheckpointConfig checkpoint,
     @Defaults({"logging.every=1"}) LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements RlConfig {
 
   public GrpoConfig {
@@ -91,6 +92,7 @@ public record GrpoConfig(
         evaluation,
         checkpoint,
         logging,
-        sample);
+        sample,
+        tracking);
   }
 }

@@ -54,7 +54,8 @@ public record PpoConfig(
     @Defaults({"evaluation.every=10", "evaluation.batches=4"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=25"}) CheckpointConfig checkpoint,
     @Defaults({"logging.every=1"}) LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements RlConfig {
 
   public PpoConfig {
@@ -97,6 +98,7 @@ public record PpoConfig(
         evaluation,
         checkpoint,
         logging,
-        sample);
+        sample,
+        tracking);
   }
 }

@@ -43,7 +43,8 @@ public record PretrainConfig(
     EvaluationConfig evaluation,
     CheckpointConfig checkpoint,
     LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements StageConfig {
 
   public PretrainConfig {
@@ -104,6 +105,7 @@ public record PretrainConfig(
             evaluation,
             checkpoint,
             logging,
-            sample);
+            sample,
+            tracking);
   }
 }

@@ -39,7 +39,8 @@ public record RewardConfig(
     @Defaults({"evaluation.every=100", "evaluation.batches=0"}) EvaluationConfig evaluation,
     @Defaults({"checkpoint.every=200"}) CheckpointConfig checkpoint,
     LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements ExampleStageConfig {
 
   public RewardConfig {
@@ -76,6 +77,7 @@ public record RewardConfig(
         evaluation,
         checkpoint,
         logging,
-        sample);
+        sample,
+        tracking);
   }
 }

@@ -66,4 +66,6 @@ public interface StageConfig {
   LoggingConfig logging();
 
   SampleConfig sample();
+
+  TrackingConfig tracking();
 }

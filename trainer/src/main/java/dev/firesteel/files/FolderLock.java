@@ -12,6 +12,7 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
+import java.util.OptionalLong;
 import java.util.UUID;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -89,6 +90,28 @@ public final class FolderLock implements AutoCloseable {
       if (!taken) {
         channel.close();
       }
+    }
+  }
+
+  /**
+   * The process named in a folder's lock file, which a killed one leaves behind. The lock is not
+   * tried: that could release it, if this process holds it.
+   *
+   * @return empty if there is no lock file or it names none
+   */
+  public static OptionalLong process(FileSystem fs, Path folder) {
+    File local = HadoopFiles.localFile(fs, folder);
+    if (local == null) {
+      return OptionalLong.empty();
+    }
+    try {
+      return content(local.toPath().resolve(FILE_NAME))
+          .lines()
+          .filter(line -> line.matches("\\d{1,18}"))
+          .mapToLong(Long::parseLong)
+          .findFirst();
+    } catch (IOException e) {
+      return OptionalLong.empty(); // Of another user: it is not known.
     }
   }
 

@@ -2,6 +2,7 @@ package dev.firesteel.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.checkpoint.Attempt;
 import dev.firesteel.checkpoint.AttemptRecords;
@@ -19,11 +20,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -123,10 +128,11 @@ public final class RunDirectory {
     replace(CONFIG, ConfigLoader.toYaml(config).getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Records in {@code run.json} what the rows of {@code metrics.jsonl} mean. */
-  public void writeMetrics(List<Metric> metrics, Headline headline) {
+  /** Records in {@code run.json} the stage, and what the rows of {@code metrics.jsonl} mean. */
+  public void writeStage(String stage, List<Metric> metrics, Headline headline) {
     updateRun(
         run -> {
+          run.put("stage", stage);
           run.set("metrics", CheckpointManifest.JSON.valueToTree(metrics));
           run.set("headline", CheckpointManifest.JSON.valueToTree(headline));
         });
@@ -137,6 +143,17 @@ public final class RunDirectory {
     updateRun(
         run ->
             run.withArray("sessions").add(CheckpointManifest.JSON.<JsonNode>valueToTree(session)));
+  }
+
+  /** Records in {@code run.json} how its last session ended. */
+  public void endSession(SessionEnd end) {
+    updateRun(
+        run -> {
+          ArrayNode sessions = run.withArray("sessions");
+          if (sessions.get(sessions.size() - 1) instanceof ObjectNode last) {
+            last.set("ended", CheckpointManifest.JSON.valueToTree(end));
+          }
+        });
   }
 
   private void updateRun(Consumer<ObjectNode> update) {
@@ -193,6 +210,73 @@ public final class RunDirectory {
     } catch (IOException e) {
       throw HadoopFiles.explain("reading " + file, e);
     }
+  }
+
+  /**
+   * The end of a file for a reader beside a process that trains: unlike {@link #read} it mends
+   * nothing, which could get in that process's way.
+   *
+   * @param most number of bytes that are read at most
+   * @return empty if there is no such file
+   */
+  public Optional<byte[]> peek(String name, int most) {
+    Path file = new Path(path, name);
+    for (Path each : List.of(file, beside(file))) { // One of both, while it is being replaced.
+      try {
+        long length = fs.getFileStatus(each).getLen();
+        try (FSDataInputStream in = fs.open(each)) {
+          in.seek(Math.max(0, length - most));
+          return Optional.of(in.readNBytes(most));
+        }
+      } catch (FileNotFoundException e) {
+        // The other one, or none.
+      } catch (IOException e) {
+        throw HadoopFiles.explain("reading " + each, e);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The names of the files in a folder of the run directory, in order; none if there is none. */
+  public List<String> names(String folder) {
+    Path at = new Path(path, folder);
+    try {
+      return Arrays.stream(fs.listStatus(at))
+          .filter(FileStatus::isFile)
+          .map(file -> file.getPath().getName())
+          .sorted()
+          .toList();
+    } catch (FileNotFoundException e) {
+      return List.of();
+    } catch (IOException e) {
+      throw HadoopFiles.explain("listing " + at, e);
+    }
+  }
+
+  /** Deletes a file, if it is there. */
+  public void delete(String name) {
+    attempt.check();
+    try {
+      fs.delete(new Path(path, name), false);
+    } catch (IOException | FSError e) { // Hadoop's local files fail as an error.
+      throw HadoopFiles.explain("deleting " + new Path(path, name), e);
+    }
+  }
+
+  /** When a file was last changed, in milliseconds since 1970; empty if there is none. */
+  public OptionalLong changed(String name) {
+    try {
+      return OptionalLong.of(fs.getFileStatus(new Path(path, name)).getModificationTime());
+    } catch (FileNotFoundException e) {
+      return OptionalLong.empty();
+    } catch (IOException e) {
+      throw HadoopFiles.explain("looking at " + new Path(path, name), e);
+    }
+  }
+
+  /** The process that holds the {@link #lock}, if it left its number; see {@link FolderLock}. */
+  public OptionalLong lockedBy() {
+    return FolderLock.process(fs, path);
   }
 
   /** Replaces a file; after an interruption either the old or the new content can be read. */

@@ -35,6 +35,8 @@ public final class Learner implements AutoCloseable {
   private final GradientExchange exchange;
   private final Optimizer optimizer;
   private final GradientAccumulator accumulator;
+  private boolean watchesGradients;
+  private List<HistogramCounter> gradients = List.of();
   private long lossWaitNanos;
   private long lastStep = -1;
 
@@ -123,6 +125,10 @@ public final class Learner implements AutoCloseable {
       Learner learner = learners.get(i);
       double learningRate = learner.settings.schedule().at(step);
       if (!skipped) {
+        if (learner.watchesGradients) {
+          learner.gradients =
+              ParameterHistograms.count(learner.exchange.sum(), learner.exchange.owned());
+        }
         learner.optimizer.step(
             learner.exchange.sum(), learningRate, learner.clipping.scale(norms.get(i)));
       }
@@ -216,6 +222,20 @@ public final class Learner implements AutoCloseable {
     }
     throw new IllegalArgumentException(
         "a loss may have gradients of the models of its learners alone, got " + gradient);
+  }
+
+  /** Sets whether the next updates count their gradients; forgets those counted before. */
+  void watchGradients(boolean watch) {
+    watchesGradients = watch;
+    gradients = List.of();
+  }
+
+  /**
+   * This rank's share of the gradients of the last watched update, before clipping, one for each
+   * trained parameter; empty if there was none.
+   */
+  List<HistogramCounter> gradients() {
+    return gradients;
   }
 
   /** The optimizer, with this rank's state. */

@@ -1,12 +1,14 @@
 package dev.firesteel.train;
 
 import dev.firesteel.config.StageConfig;
+import dev.firesteel.metrics.Histogram;
 import dev.firesteel.metrics.Measures;
 import dev.firesteel.metrics.Metric;
 import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.run.RunSession;
 import dev.firesteel.run.RunWriter;
+import dev.firesteel.run.SessionEnd;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +23,7 @@ final class RunJournal implements AutoCloseable {
   private final TrainingListener listener;
   private final RunWriter files;
   private MetricsLog log; // null before start, and on other ranks
+  private RunDirectory run; // likewise
 
   RunJournal(TrainingContext context, Duration limit) {
     first = context.collective().rank() == 0;
@@ -39,14 +42,15 @@ final class RunJournal implements AutoCloseable {
    * @param afterStep step after which existing rows are dropped; -1: all rows
    */
   void start(
-      RunDirectory run, StageConfig config, StageInfo stage, RunSession session, long afterStep) {
+      RunDirectory of, StageConfig config, StageInfo stage, RunSession session, long afterStep) {
     if (first) {
+      run = of;
       files.submit("writing " + run + "/" + RunDirectory.CONFIG, () -> run.writeConfig(config));
       files.submit(
           "writing " + run + "/" + RunDirectory.RUN,
           () -> {
             run.addSession(session);
-            run.writeMetrics(reported(stage), stage.headline());
+            run.writeStage(stage.name(), reported(stage), stage.headline());
           });
       log = MetricsLog.open(files, run, afterStep);
     }
@@ -82,6 +86,10 @@ final class RunJournal implements AutoCloseable {
     }
   }
 
+  void histograms(long step, List<Histogram> histograms) {
+    listener.onEvent(new TrainingEvent.Histograms(step, histograms));
+  }
+
   /** Whether this rank shows samples. */
   boolean isFirst() {
     return first;
@@ -104,12 +112,31 @@ final class RunJournal implements AutoCloseable {
     files.poll();
   }
 
-  /** Writes everything pending; returns when it is written. */
-  void finish() {
+  /** Writes everything pending and how the session ended; returns when it is written. */
+  void finish(TrainingOutcome outcome, long step) {
     if (first) {
       log.sync();
+      end(SessionEnd.now(outcome, step));
       files.finish();
     }
+  }
+
+  /** Records that the session fails, as far as the files still can be written. */
+  void failed(long step, Throwable failure) {
+    if (run == null) {
+      return;
+    }
+    try {
+      end(SessionEnd.failed(step, failure));
+    } catch (RuntimeException | Error e) {
+      if (e != failure) {
+        failure.addSuppressed(e);
+      }
+    }
+  }
+
+  private void end(SessionEnd end) {
+    files.submit("writing " + run + "/" + RunDirectory.RUN, () -> run.endSession(end));
   }
 
   @Override

@@ -2,7 +2,9 @@ package dev.firesteel.train;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import dev.firesteel.metrics.Histogram;
 import dev.firesteel.metrics.Measures;
+import java.util.List;
 
 /** An event of a run, reported by rank 0; can be sent as JSON. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "event")
@@ -12,6 +14,7 @@ import dev.firesteel.metrics.Measures;
   @JsonSubTypes.Type(value = TrainingEvent.Evaluated.class, name = "evaluated"),
   @JsonSubTypes.Type(value = TrainingEvent.CheckpointCommitted.class, name = "checkpoint"),
   @JsonSubTypes.Type(value = TrainingEvent.Sampled.class, name = "sampled"),
+  @JsonSubTypes.Type(value = TrainingEvent.Histograms.class, name = "histograms"),
   @JsonSubTypes.Type(value = TrainingEvent.StepSkipped.class, name = "step_skipped"),
   @JsonSubTypes.Type(value = TrainingEvent.Notice.class, name = "notice"),
   @JsonSubTypes.Type(value = TrainingEvent.Ended.class, name = "ended")
@@ -50,6 +53,19 @@ public sealed interface TrainingEvent {
 
   /** A text that the model generated. */
   record Sampled(long step, String text) implements TrainingEvent {}
+
+  /**
+   * The distributions of weights after a step, and of the gradients of its last update before
+   * clipping, summed over all ranks.
+   *
+   * @param histograms named {@code weights/...} and {@code gradients/...}, after the parameters;
+   *     those of further models begin with the model's name
+   */
+  record Histograms(long step, List<Histogram> histograms) implements TrainingEvent {
+    public Histograms {
+      histograms = List.copyOf(histograms);
+    }
+  }
 
   /** An update that was skipped because the loss or gradient norm was not finite. */
   record StepSkipped(long step, double loss, double gradientNorm) implements TrainingEvent {

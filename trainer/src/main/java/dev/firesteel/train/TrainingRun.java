@@ -113,6 +113,7 @@ public final class TrainingRun implements AutoCloseable {
     try {
       return train();
     } catch (RuntimeException | Error e) {
+      journal.failed(step, e);
       // The other ranks may be waiting for this one in a sum.
       collective.abort("rank %d failed at step %d: %s".formatted(collective.rank(), step, e));
       throw e;
@@ -133,6 +134,8 @@ public final class TrainingRun implements AutoCloseable {
         save(OptionalDouble.empty());
         return end(TrainingOutcome.INTERRUPTED);
       }
+      boolean histograms = histogramsDue(step + 1);
+      watchGradients(histograms);
       Objective.Step done = measured(threads);
       step++;
       tokens += done.tokens();
@@ -151,6 +154,9 @@ public final class TrainingRun implements AutoCloseable {
         context.rank().onMeasured(report);
         watch.onMeasured(report);
       }
+      if (histograms) {
+        journal.histograms(step, ParameterHistograms.of(objective.models(), collective));
+      }
       if (due(config.sample().every()) && journal.isFirst()) {
         objective.sample(step).ifPresent(text -> journal.sampled(step, text));
       }
@@ -159,6 +165,17 @@ public final class TrainingRun implements AutoCloseable {
       }
     }
     return end(TrainingOutcome.COMPLETED);
+  }
+
+  private boolean histogramsDue(long atStep) {
+    int every = config.tracking().histograms().every();
+    return every > 0 && atStep % every == 0;
+  }
+
+  private void watchGradients(boolean watch) {
+    objective.models().stream()
+        .flatMap(model -> model.learner().stream())
+        .forEach(learner -> learner.watchGradients(watch));
   }
 
   /** The number of completed steps. */
@@ -354,7 +371,7 @@ public final class TrainingRun implements AutoCloseable {
 
   private TrainingOutcome end(TrainingOutcome outcome) {
     saver.finish();
-    journal.finish();
+    journal.finish(outcome, step);
     journal.listener().onEvent(new TrainingEvent.Ended(outcome, step));
     return outcome;
   }

@@ -121,7 +121,13 @@ class SettingTreeTest {
           Map.entry("sample.max_tokens", "200"),
           Map.entry("sample.temperature", "0.8"),
           Map.entry("sample.top_k", "0"),
-          Map.entry("sample.top_p", "1.0"));
+          Map.entry("sample.top_p", "1.0"),
+          Map.entry("tracking.tensorboard", ""),
+          Map.entry("tracking.histograms.every", "0"),
+          Map.entry("tracking.mlflow.uri", ""),
+          Map.entry("tracking.mlflow.experiment", "firesteel"),
+          Map.entry("tracking.mlflow.artifacts", "true"),
+          Map.entry("tracking.mlflow.register", ""));
 
   @Test
   void everyKeyHasTheDefaultListedHere() {

@@ -22,7 +22,8 @@ record ToyConfig(
     EvaluationConfig evaluation,
     CheckpointConfig checkpoint,
     LoggingConfig logging,
-    SampleConfig sample)
+    SampleConfig sample,
+    TrackingConfig tracking)
     implements StageConfig {
 
   /** Section {@code toys}. */

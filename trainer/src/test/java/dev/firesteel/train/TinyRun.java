@@ -136,12 +136,13 @@ public final class TinyRun {
     return TrainingData.open(new org.apache.hadoop.fs.Path(config.data().path()), HADOOP);
   }
 
-  static RunDirectory directory(PretrainConfig config) {
+  public static RunDirectory directory(PretrainConfig config) {
     return RunDirectory.of(config, HADOOP);
   }
 
   /** Runs to the end, or until {@code stop}. */
-  static TrainingOutcome train(PretrainConfig config, TrainingListener listener, StopSignal stop) {
+  public static TrainingOutcome train(
+      PretrainConfig config, TrainingListener listener, StopSignal stop) {
     try (Backend backend = new ReferenceBackend()) {
       return train(config, backend, listener, stop);
     }
@@ -182,7 +183,7 @@ public final class TinyRun {
     return train(config, backend, stopAfter(steps, stop), stop);
   }
 
-  private static TrainingListener stopAfter(long steps, StopSignal stop) {
+  public static TrainingListener stopAfter(long steps, StopSignal stop) {
     return event -> {
       if (event instanceof TrainingEvent.StepLogged metrics) {
         if (metrics.step() >= steps) {
@@ -229,7 +230,7 @@ public final class TinyRun {
   }
 
   /** {@code metrics.jsonl} without what differs from one run to the next: times and memory. */
-  static List<JsonNode> metrics(PretrainConfig config) {
+  public static List<JsonNode> metrics(PretrainConfig config) {
     List<JsonNode> rows =
         StepRows.parse(
             directory(config).read(RunDirectory.METRICS).orElseThrow(), RunDirectory.METRICS);

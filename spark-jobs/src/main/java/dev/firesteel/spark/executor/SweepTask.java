@@ -18,6 +18,7 @@ import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.stage.Stages;
 import dev.firesteel.sweep.SkillFile;
 import dev.firesteel.sweep.SweepRun;
+import dev.firesteel.track.Trackers;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
@@ -175,13 +176,17 @@ public final class SweepTask implements Function<TrainAssignment[], SweepReport[
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
     RunDirectory run = directory(assignment, hadoop);
     Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
-    TrainingListener listener =
-        TrainingListener.all(RunReport.atEndOf(run, progress, limit), progress);
     int threads = Math.max(1, config.compute().threads());
-    try (Backend backend = Backends.create(TrainTask.options(config.compute(), gpus, threads))) {
+    try (Trackers trackers = Trackers.open(config, run, 0, progress);
+        Backend backend = Backends.create(TrainTask.options(config.compute(), gpus, threads))) {
       TrainingContext context =
           new TrainingContext(
-              backend, new SingleProcess(), run, listener, new RankListener() {}, stop);
+              backend,
+              new SingleProcess(),
+              run,
+              TrainingListener.all(RunReport.atEndOf(run, progress, limit), trackers, progress),
+              new RankListener() {},
+              stop);
       if (longer.isPresent()
           && branchOff(assignment, longer.get(), context, hadoop) == TrainingOutcome.INTERRUPTED) {
         return TrainingOutcome.INTERRUPTED;

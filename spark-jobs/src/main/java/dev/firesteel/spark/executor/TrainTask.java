@@ -12,10 +12,12 @@ import dev.firesteel.spark.rpc.TrainAssignment;
 import dev.firesteel.spark.rpc.TrainReport;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.stage.Stages;
+import dev.firesteel.track.Trackers;
 import dev.firesteel.train.RankListener;
 import dev.firesteel.train.RunReport;
 import dev.firesteel.train.StopSignal;
 import dev.firesteel.train.TrainingContext;
+import dev.firesteel.train.TrainingEvent;
 import dev.firesteel.train.TrainingListener;
 import dev.firesteel.train.TrainingOutcome;
 import dev.firesteel.train.TrainingRun;
@@ -161,23 +163,36 @@ public final class TrainTask
     SparkConf spark = SparkEnv.get().conf();
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(spark);
     RunDirectory run = assignment.directory(hadoop);
-    TrainingListener toDriver = TrainingPlugin::send;
     Duration limit = Duration.ofSeconds(config.checkpoint().timeoutSeconds());
-    TrainingListener listener =
-        TrainingListener.all(RunReport.atEndOf(run, toDriver, limit), toDriver);
     List<RankListener> ranks = new ArrayList<>();
     ranks.add(standing);
     ServiceLoader.load(RankListener.class).forEach(ranks::add);
     int cores = assignment.threads() == 0 ? cores(spark) : assignment.threads();
-    try (Backend backend = Backends.create(options(config.compute(), gpus, cores));
+    try (Trackers trackers = Trackers.open(config, run, collective.rank(), TrainTask::toDriver);
+        Backend backend = Backends.create(options(config.compute(), gpus, cores));
         TrainingRun training =
             Stages.open(
                 config,
                 new Path(assignment.data()),
                 hadoop,
                 new TrainingContext(
-                    backend, collective, run, listener, RankListener.all(ranks), stop))) {
+                    backend,
+                    collective,
+                    run,
+                    TrainingListener.all(
+                        RunReport.atEndOf(run, TrainTask::toDriver, limit),
+                        trackers,
+                        TrainTask::toDriver),
+                    RankListener.all(ranks),
+                    stop))) {
       return training.run();
+    }
+  }
+
+  /** Histograms, which only trackers show, may be large. */
+  private static void toDriver(TrainingEvent event) {
+    if (!(event instanceof TrainingEvent.Histograms)) {
+      TrainingPlugin.send(event);
     }
   }
 
