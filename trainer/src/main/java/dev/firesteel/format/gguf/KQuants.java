@@ -179,7 +179,9 @@ final class KQuants {
   }
 
   private static int scale(byte[] packed, int part) {
-    return part < 4 ? packed[part] & 63 : (packed[part + 4] & 15) | ((packed[part - 4] & 0xC0) >> 2);
+    return part < 4
+        ? packed[part] & 63
+        : (packed[part + 4] & 15) | ((packed[part - 4] & 0xC0) >> 2);
   }
 
   private static int offset(byte[] packed, int part) {
