@@ -130,7 +130,7 @@ public final class LikelihoodAgreement {
   /** At least one more than are shown before a question. */
   private static List<String> sentences(Tales tales, long index) {
     List<String> sentences = new ArrayList<>();
-    for (String sentence : tales.tale(index).text().split("(?<=[.!?\"])\\s+")) {
+    for (String sentence : tales.tale(index).text().split("(?<=[.!?\"])\\s+", -1)) {
       sentences.add(sentence);
     }
     if (sentences.size() <= SENTENCES) {
