@@ -6,8 +6,9 @@ public record DataConfig(
             resume = Resume.SAME_DATA,
             required = true,
             meaning =
-                "The text: a file, a folder, a glob, a hdfs:/s3a: URI, or the name of a recipe"
-                    + " under `datasets/` (such as `java-sources`).")
+                "The text: a file, a folder, a glob, a hdfs:/s3a: URI, the name of a recipe"
+                    + " under `datasets/` (such as `java-sources`), or a table of Spark's catalogs"
+                    + " (`table:catalog.db.name`).")
         String source,
     @Setting(
             resume = Resume.SAME_DATA,

@@ -24,7 +24,8 @@ import org.apache.hadoop.fs.Path;
  * so that a folder without it holds no data.
  *
  * @param version of this file's format: 1
- * @param source {@code data.source} as configured
+ * @param source {@code data.source} as configured; of a table with the state that was read, such as
+ *     {@code table:db.texts (delta version 12)}
  * @param settingsSha256 hash of the settings that shaped the shards
  * @param inputs the files that were read
  * @param tokenizer the tokenizer of the shards
@@ -69,7 +70,8 @@ public record DatasetManifest(
   /**
    * The files that were read.
    *
-   * @param sha256 hash of their relative names, lengths and modification times
+   * @param sha256 hash of their relative names, lengths and modification times; of a table with
+   *     versions, of the version
    */
   public record Inputs(long files, long bytes, String sha256) {}
 

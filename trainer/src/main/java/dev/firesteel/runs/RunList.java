@@ -38,33 +38,40 @@ public final class RunList {
   /** What the list is sorted by. */
   public enum Order {
     /** The last updated first. */
-    UPDATED(Comparator.comparingLong(RunSummary::updatedMillis).reversed()),
+    UPDATED,
     /** By name. */
-    NAME(Comparator.comparing(RunSummary::name)),
+    NAME,
     /** The lowest training loss first. */
-    LOSS(Comparator.comparingDouble(run -> last(run.loss(), true))),
+    LOSS,
     /** The best value of the stage's headline metric first. */
-    HEADLINE(
-        Comparator.comparing(RunSummary::headline)
-            .thenComparingDouble(run -> last(run.headlineValue(), run.lessIsBetter()))),
+    HEADLINE,
     /** The fastest first. */
-    SPEED(Comparator.comparingDouble(run -> last(run.tokensPerSecond(), false))),
+    SPEED,
     /** The most steps first. */
-    STEP(Comparator.comparingLong(RunSummary::step).reversed()),
+    STEP,
     /** The most tokens first. */
-    TOKENS(Comparator.comparingLong(RunSummary::tokens).reversed());
+    TOKENS;
 
-    private final Comparator<RunSummary> comparator;
-
-    Order(Comparator<RunSummary> comparator) {
-      this.comparator = comparator;
+    private Comparator<RunSummary> comparator() {
+      return switch (this) {
+        case UPDATED -> Comparator.comparingLong(RunSummary::updatedMillis).reversed();
+        case NAME -> Comparator.comparing(RunSummary::name);
+        case LOSS -> Comparator.comparingDouble(run -> last(run.loss(), true));
+        case HEADLINE ->
+            Comparator.comparing(RunSummary::headline)
+                .thenComparingDouble(run -> last(run.headlineValue(), run.lessIsBetter()));
+        case SPEED -> Comparator.comparingDouble(run -> last(run.tokensPerSecond(), false));
+        case STEP -> Comparator.comparingLong(RunSummary::step).reversed();
+        case TOKENS -> Comparator.comparingLong(RunSummary::tokens).reversed();
+      };
     }
 
     /** A value that sorts as asked for; runs without a value come last. */
     private static double last(OptionalDouble value, boolean lowestFirst) {
-      return value.isEmpty()
-          ? Double.POSITIVE_INFINITY
-          : lowestFirst ? value.getAsDouble() : -value.getAsDouble();
+      if (value.isEmpty()) {
+        return Double.POSITIVE_INFINITY;
+      }
+      return lowestFirst ? value.getAsDouble() : -value.getAsDouble();
     }
   }
 
@@ -130,7 +137,8 @@ public final class RunList {
 
   /** All in another order. */
   public RunList sorted(Order order, boolean reversed) {
-    Comparator<RunSummary> comparator = reversed ? order.comparator.reversed() : order.comparator;
+    Comparator<RunSummary> comparator =
+        reversed ? order.comparator().reversed() : order.comparator();
     return new RunList(
         runs.stream().sorted(comparator.thenComparing(RunSummary::name)).toList(), nowMillis);
   }

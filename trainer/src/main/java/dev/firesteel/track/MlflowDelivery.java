@@ -156,8 +156,8 @@ final class MlflowDelivery {
     queue.save();
     if (failures == 1) {
       notices.accept(
-          "MLflow at %s cannot be reached, and the run continues: what it is to show waits in %s/%s (%s)"
-              .formatted(server, run, QUEUE, failure.getMessage()));
+          "MLflow at %s cannot be reached (%s): what it is to show waits in %s/%s"
+              .formatted(server, failure.getMessage(), run, QUEUE));
     }
   }
 

@@ -87,7 +87,7 @@ final class MlflowTracker implements Tracker {
     if (event instanceof TrainingEvent.Started started) {
       start(started);
     } else if (event instanceof TrainingEvent.StepLogged logged) {
-      add("tokens", logged.tokens(), logged.step(), millis);
+      add("tokens", (double) logged.tokens(), logged.step(), millis);
       add(logged.training(), logged.step(), millis);
       add(logged.evaluation(), logged.step(), millis);
     } else if (event instanceof TrainingEvent.CheckpointCommitted committed) {

@@ -65,7 +65,7 @@ final class TensorBoardTracker implements Tracker {
     } else if (file == null) {
       return;
     } else if (event instanceof TrainingEvent.StepLogged logged) {
-      scalar(seconds, logged.step(), TOKENS, logged.tokens());
+      scalar(seconds, logged.step(), TOKENS, (double) logged.tokens());
       scalars(seconds, logged.step(), logged.training());
       scalars(seconds, logged.step(), logged.evaluation());
     } else if (event instanceof TrainingEvent.Sampled sampled) {

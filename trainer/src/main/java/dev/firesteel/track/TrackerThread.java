@@ -30,7 +30,16 @@ final class TrackerThread implements AutoCloseable {
   private final AtomicLong dropped = new AtomicLong();
   private final Thread thread;
 
-  private record Item(TrainingEvent event, long millis) {}
+  /**
+   * An event that waits.
+   *
+   * @param event null at the end
+   */
+  private record Item(TrainingEvent event, long millis) {
+    boolean isEnd() {
+      return event == null;
+    }
+  }
 
   /** Makes the tracker, on its thread. */
   @FunctionalInterface
@@ -64,7 +73,7 @@ final class TrackerThread implements AutoCloseable {
   private void run(Factory factory) {
     try (Tracker tracker = factory.open()) {
       long ticked = System.nanoTime();
-      for (Item item = next(); item != END; item = next()) {
+      for (Item item = next(); item == null || !item.isEnd(); item = next()) {
         if (item != null) {
           tracker.onEvent(item.event(), item.millis());
         }

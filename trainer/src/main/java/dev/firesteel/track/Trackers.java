@@ -77,7 +77,7 @@ public final class Trackers implements TrainingListener, AutoCloseable {
 
   /** A driver that is gone must not end a tracker's thread. */
   private static void tell(TrainingListener notices, String line) {
-    LOG.info(line);
+    LOG.debug(line);
     try {
       notices.notice(line);
     } catch (RuntimeException e) {

@@ -27,12 +27,13 @@ final class ParameterHistograms {
    */
   static List<Histogram> of(List<StageModel> models, Collective collective) {
     List<Histogram> histograms = new ArrayList<>();
-    for (StageModel model : models) {
+    for (int i = 0; i < models.size(); i++) {
+      StageModel model = models.get(i);
       if (model.learner().isEmpty()) {
         continue;
       }
       ParameterSet parameters = model.model().parameters();
-      String prefix = model == models.get(0) ? "" : model.name() + "/";
+      String prefix = i == 0 ? "" : model.name() + "/";
       if (collective.rank() == 0) {
         List<HistogramCounter> weights =
             count(parameters.weights(), List.of(new SegmentRange(0, parameters.trainedSize())));

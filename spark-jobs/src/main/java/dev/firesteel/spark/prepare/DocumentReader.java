@@ -63,6 +63,9 @@ final class DocumentReader {
   private static JavaRDD<Document> records(
       SparkSession spark, SourceFiles source, DataConfig data, Broadcast<String[]> names) {
     String field = data.textField();
+    if (source.table().isPresent()) {
+      return source.table().get().records(field);
+    }
     DataFrameReader reader = reader(spark);
     return switch (source.format()) {
       case PARQUET -> {

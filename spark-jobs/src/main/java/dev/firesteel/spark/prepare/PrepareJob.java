@@ -73,7 +73,7 @@ public final class PrepareJob {
   public static Tokenizer trainTokenizer(
       SparkSession spark, PretrainConfig config, Consumer<String> progress) {
     var job = new PrepareJob(spark, config, progress);
-    SourceFiles source = SourceFiles.find(config.data(), job.conf, progress);
+    SourceFiles source = SourceFiles.find(spark, config.data(), progress);
     return job.withDocuments(source, source.inputs(), Selected::train);
   }
 
@@ -82,7 +82,7 @@ public final class PrepareJob {
     DataConfig data = config.data();
     Optional<Tokenizer> given = givenTokenizer();
     given.ifPresent(tokenizer -> TokenEncoding.of(data.tokenType(), tokenizer.vocabularySize()));
-    SourceFiles source = SourceFiles.find(data, conf, progress);
+    SourceFiles source = SourceFiles.find(spark, data, progress);
     DatasetManifest.Inputs inputs = source.inputs();
     String settings = TrainingData.settingsSha256(config.preparation(), given);
 
@@ -187,7 +187,7 @@ public final class PrepareJob {
             conf);
     return new DatasetManifest(
         DatasetManifest.VERSION,
-        config.data().source(),
+        selected.source,
         settings,
         inputs,
         new DatasetManifest.TokenizerInfo(
@@ -204,9 +204,11 @@ public final class PrepareJob {
     private final JavaRDD<Document> documents;
     private final Split split;
     private final DatasetManifest.DocumentCounts counts;
+    private final String source;
 
     Selected(JavaRDD<Document> documents, SourceFiles source) {
       this.documents = documents;
+      this.source = source.table().map(SparkTable::described).orElse(config.data().source());
       Tally[] tallies = Tally.of(documents);
       Tally all = Tally.sum(tallies);
       requireText(all, source);

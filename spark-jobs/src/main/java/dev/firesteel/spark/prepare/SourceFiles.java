@@ -15,6 +15,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -25,6 +26,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
+import org.apache.spark.sql.SparkSession;
 
 /**
  * The files named by {@code data.source}, in the order of their paths, and their format. Names that
@@ -47,15 +49,22 @@ final class SourceFiles {
 
   private final List<FileStatus> files;
   private final DataConfig.Format format;
+  private final Optional<SparkTable> table;
 
-  private SourceFiles(List<FileStatus> files, DataConfig.Format format) {
+  private SourceFiles(
+      List<FileStatus> files, DataConfig.Format format, Optional<SparkTable> table) {
     this.files = files;
     this.format = format;
+    this.table = table;
   }
 
-  /** Lists the files; a recipe creates its own first. */
-  static SourceFiles find(DataConfig data, Configuration conf, Consumer<String> progress) {
-    return find(data.source(), data.format(), conf, progress);
+  /** Lists the files, or finds the table; a recipe creates its own files first. */
+  static SourceFiles find(SparkSession spark, DataConfig data, Consumer<String> progress) {
+    if (SparkTable.isTable(data.source())) {
+      SparkTable table = SparkTable.find(spark, data.source(), data.textField());
+      return new SourceFiles(List.of(), DataConfig.Format.PARQUET, Optional.of(table));
+    }
+    return find(data.source(), data.format(), spark.sparkContext().hadoopConfiguration(), progress);
   }
 
   /**
@@ -90,7 +99,7 @@ final class SourceFiles {
       throw UserException.usage("data.source %s must hold files, got none".formatted(source));
     }
     files.forEach(file -> requireReadable(file, conf));
-    return new SourceFiles(files, format(source, wanted, files));
+    return new SourceFiles(files, format(source, wanted, files), Optional.empty());
   }
 
   /** Rejects files that Spark would read as noise, or skip. */
@@ -235,7 +244,12 @@ final class SourceFiles {
     };
   }
 
-  /** TEXT, JSONL or PARQUET. */
+  /** The table, if the source is one: then there is no list of files. */
+  Optional<SparkTable> table() {
+    return table;
+  }
+
+  /** TEXT, JSONL or PARQUET; a table counts as PARQUET. */
   DataConfig.Format format() {
     return format;
   }
@@ -266,6 +280,9 @@ final class SourceFiles {
 
   /** Identifies these files and their versions. */
   DatasetManifest.Inputs inputs() {
+    if (table.isPresent()) {
+      return table.get().inputs();
+    }
     StringBuilder text = new StringBuilder();
     int prefix = commonPrefix();
     long bytes = 0;

@@ -33,7 +33,8 @@ public final class SparkSessions {
     SparkConf conf = new SparkConf().setAppName("firesteel " + name);
     settings.forEach(conf::setIfMissing);
     conf.set("spark.serializer", KryoSerializer.class.getName());
-    conf.set("spark.kryo.registrationRequired", "true");
+    // Table formats such as Delta ship classes of their own: their users set it to false.
+    conf.setIfMissing("spark.kryo.registrationRequired", "true");
     conf.set("spark.kryo.registrator", FiresteelRegistrator.class.getName());
     // The defaults are a year, and 10 minutes in steps of 15 s.
     conf.setIfMissing("spark.barrier.sync.timeout", "5min");
