@@ -30,6 +30,7 @@ class Tour {
                 "name=tour",
                 "data.source=src/main/java/Tour.java",
                 "data.document_unit=line",
+                "data.validation_fraction=0.15",
                 "tokenizer.kind=char",
                 "model.layers=2",
                 "model.width=32",

@@ -65,7 +65,7 @@ class RunsCommandTest {
   void listsRuns() {
     assertThat(call("runs", runs(), "--sort", "loss")).isZero();
 
-    assertThat(out.toString(StandardCharsets.UTF_8).lines().map(line -> line.split(" +")[0]))
+    assertThat(out.toString(StandardCharsets.UTF_8).lines().map(line -> line.split(" ", 2)[0]))
         .containsExactly("run", "fast", "slow");
   }
 
