@@ -197,7 +197,10 @@ public final class RunWriter implements AutoCloseable {
     waiting.addLast(last);
     Duration patience = min(limit, STOP);
     try {
-      isIdle(patience);
+      // The limit of a task counts from its start, a moment after this wait began.
+      if (!isIdle(patience) && patience.equals(limit)) {
+        throw late(waiting.getFirst());
+      }
     } finally {
       awaitEnd(patience);
     }

@@ -215,7 +215,7 @@ class ExampleStageConfigTest {
         "batching.neftune_alpha=-1 | batching.neftune_alpha must be at least 0, got -1.0",
         "batching.packing=bfd | batching.packing must be one of best_fit, none, got \"bfd\" in the command line",
         "training.sequence_length=1000 | training.sequence_length must be at most model.context_length (256), got 1000: lower it or raise model.context_length",
-        "tokenizer.kind=bpe | unknown key \"tokenizer\" in the command line: the keys here are name, seed, runs_folder, data, batching, model, lora, compute, cluster, training, optimizer, schedule, evaluation, checkpoint, logging, sample",
+        "tokenizer.kind=bpe | unknown key \"tokenizer\" in the command line: the keys here are name, seed, runs_folder, data, batching, model, lora, compute, cluster, training, optimizer, schedule, evaluation, checkpoint, logging, sample, tracking",
       })
   void refusesBadValuesOfFineTuning(String override, String message) {
     assertThatThrownBy(() -> load(SftConfig.class, override))
