@@ -76,6 +76,22 @@ class ImportedModelsTest {
     assertThat(number("sft-" + name, "val_loss", 6))
         .isLessThan(number("sft-" + name, "val_loss", 0));
     Path tuned = folder.resolve("runs/sft-" + name);
+    if (kind == Kind.GGUF) { // One kind is enough: all read the same imported directory.
+      align(name, imported);
+    }
+
+    out.reset();
+    firesteel("eval", tuned.toString(), "--data", data.toString());
+    assertThat(text(out)).contains("perplexity");
+    firesteel("generate", tuned.toString(), "--prompt", "say 1: ", "--max-tokens", "4");
+    // And out again, as a file of the kind that they came from.
+    if (kind != Kind.LLAMA2C) {
+      firesteel("export", tuned.toString(), "--to", "gguf", "--out", folder + "/" + name + ".gguf");
+    }
+    firesteel("export", tuned.toString(), "--to", "hf", "--out", folder + "/hf-" + name);
+  }
+
+  private static void align(String name, Path imported) throws IOException {
     train("reward", name, imported, "pairs.jsonl", "optimizer.learning_rate=1e-2");
     assertThat(number("reward-" + name, "val_accuracy", 6)).isEqualTo(1);
     train("dpo", name, imported, "pairs.jsonl", "optimizer.learning_rate=2e-3");
@@ -89,16 +105,6 @@ class ImportedModelsTest {
         "rollouts.prompts=8",
         "rollouts.max_tokens=8",
         "training.steps=2");
-
-    out.reset();
-    firesteel("eval", tuned.toString(), "--data", data.toString());
-    assertThat(text(out)).contains("perplexity");
-    firesteel("generate", tuned.toString(), "--prompt", "say 1: ", "--max-tokens", "4");
-    // And out again, as a file of the kind that they came from.
-    if (kind != Kind.LLAMA2C) {
-      firesteel("export", tuned.toString(), "--to", "gguf", "--out", folder + "/" + name + ".gguf");
-    }
-    firesteel("export", tuned.toString(), "--to", "hf", "--out", folder + "/hf-" + name);
   }
 
   private static void train(
