@@ -24,8 +24,8 @@ class SweepHtmlTest {
         .contains(
             "<tr class=\"table-warning\"><td>b</td><td>training</td><td>1,250 / 5,000</td>"
                 + "<td>25 %</td><td>3.2500</td><td>9,120</td><td>1 min 30 s</td></tr>",
-            "<tr><td>c</td><td>waiting</td><td>0 / 5,000</td><td>0 %</td><td>–</td><td>–</td>"
-                + "<td>–</td></tr>",
+            "<tr><td>c</td><td>waiting</td><td>0 / 5,000</td><td>0 %</td><td>&ndash;</td><td>&ndash;</td>"
+                + "<td>&ndash;</td></tr>",
             "<td>100 %</td><td>2.5000</td>");
   }
 }
