@@ -528,7 +528,7 @@ class PrepareJobTest {
     assertThatThrownBy(() -> prepareFrom(folder.resolve("none").toString()))
         .isInstanceOf(UserException.class)
         .hasMessage(
-            "data.source %s does not exist (looked for file:%s): give a file, a folder, a glob, a URI or a recipe (java-sources, tales/stories, tales/instructions, tales/preferences, tales/prompts, tales/prompts-test)"
+            "data.source %s does not exist (looked for file:%s): give a file, a folder, a glob, a URI or a recipe (java-sources, tales/stories, tales/instructions, tales/preferences, tales/prompts, tales/prompts-test, skills)"
                 .formatted(folder.resolve("none"), folder.resolve("none")));
     assertThatThrownBy(() -> prepareFrom(folder + "/*.txt"))
         .isInstanceOf(UserException.class)
