@@ -26,7 +26,7 @@ class RecipesTest {
     assertThat(Recipes.names())
         .isEqualTo(
             "java-sources, tales/stories, tales/instructions, tales/preferences, tales/prompts,"
-                + " tales/prompts-test");
+                + " tales/prompts-test, skills");
   }
 
   @Test
