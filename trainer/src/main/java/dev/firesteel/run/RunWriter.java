@@ -198,7 +198,7 @@ public final class RunWriter implements AutoCloseable {
     Duration patience = min(limit, STOP);
     try {
       // The limit of a task counts from its start, a moment after this wait began.
-      if (!isIdle(patience) && patience.equals(limit)) {
+      if (!isIdle(patience) && patience.equals(limit) && !failed) {
         throw late(waiting.getFirst());
       }
     } finally {
