@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -106,7 +107,7 @@ public final class LikelihoodAgreement {
       lines.append(mapper.writeValueAsString(question)).append('\n');
     }
     Files.writeString(file, lines);
-    System.out.printf("%d of %d questions right%n", right, QUESTIONS);
+    System.out.printf(Locale.ROOT, "%d of %d questions right%n", right, QUESTIONS);
   }
 
   private void writeTexts(Path file) throws IOException {
@@ -124,7 +125,7 @@ public final class LikelihoodAgreement {
       bytes += text.getBytes(StandardCharsets.UTF_8).length;
     }
     Files.writeString(file, lines);
-    System.out.printf("%.6f bits per byte%n", -sum / Math.log(2) / bytes);
+    System.out.printf(Locale.ROOT, "%.6f bits per byte%n", -sum / Math.log(2) / bytes);
   }
 
   /** At least one more than are shown before a question. */
