@@ -216,7 +216,8 @@ public final class SweepTask implements Function<TrainAssignment[], SweepReport[
     CheckpointStore checkpoints = context.run().checkpoints(LOG::info);
     long step = checkpoints.latest().map(Checkpoint::step).orElse(0L);
     if (step < constant.training().steps()
-        && train(constant, assignment.data(), hadoop, context) == TrainingOutcome.INTERRUPTED) {
+        && train(constant, assignment.data(), hadoop, withoutCompletion(context))
+            == TrainingOutcome.INTERRUPTED) {
       return TrainingOutcome.INTERRUPTED;
     }
     // Of a run that decays already, the longer one has got it, or else begins from the start.
@@ -225,6 +226,22 @@ public final class SweepTask implements Function<TrainAssignment[], SweepReport[
         .filter(checkpoint -> checkpoint.step() == constant.training().steps())
         .ifPresent(directory(longer, hadoop).checkpoints(LOG::info)::adopt);
     return TrainingOutcome.COMPLETED;
+  }
+
+  /** The run is not complete before it has decayed: its report and trackers must not say so. */
+  private static TrainingContext withoutCompletion(TrainingContext context) {
+    return new TrainingContext(
+        context.backend(),
+        context.collective(),
+        context.run(),
+        event -> {
+          if (!(event instanceof TrainingEvent.Ended ended
+              && ended.outcome() == TrainingOutcome.COMPLETED)) {
+            context.listener().onEvent(event);
+          }
+        },
+        context.rank(),
+        context.stop());
   }
 
   /** In a process of its own the sweep's lock is enough; on a cluster each start is an attempt. */
