@@ -63,10 +63,15 @@ public record SweepSizes(
    * @throws dev.firesteel.error.UserException if its width is not a multiple of a head's
    */
   List<String> overrides(String value) {
-    int dial = SweepGrid.integer(layers.isEmpty() ? "sizes.widths" : "sizes.layers", value);
-    int width = layers.isEmpty() ? dial : dial * widthPerLayer;
-    int depth =
-        layers.isEmpty() ? (int) Math.max(1, Math.round((double) dial / widthPerLayer)) : dial;
+    if (!layers.isEmpty()) {
+      int depth = SweepGrid.integer("sizes.layers", value);
+      return overrides(depth, depth * widthPerLayer);
+    }
+    int width = SweepGrid.integer("sizes.widths", value);
+    return overrides((int) Math.max(1, Math.round((double) width / widthPerLayer)), width);
+  }
+
+  private List<String> overrides(int depth, int width) {
     Require.that(
         width % headWidth == 0,
         "a width must be a multiple of sizes.head_width (%d), got %d for %d layers: change sizes"

@@ -189,7 +189,7 @@ public record SweepPlan(
   }
 
   /** The sweep's folder, for what is written beside the runs. */
-  RunDirectory folder(Configuration hadoop) {
+  public RunDirectory folder(Configuration hadoop) {
     return RunDirectory.at(new Path(sweep.config().folder()), hadoop);
   }
 

@@ -3,6 +3,7 @@ package dev.firesteel.sweep;
 import dev.firesteel.plan.Quantities;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -21,6 +22,13 @@ import java.util.Map;
  */
 public final class SweepProgress {
   private static final long REFRESH_NANOS = 1_000_000_000L;
+
+  private static final String TRAINING = "training";
+  private static final String WAITING = "waiting";
+  private static final String FINISHED = "finished";
+
+  /** In the order in which a page shows them. */
+  private static final List<String> STATES = List.of(TRAINING, WAITING, FINISHED);
 
   private final String name;
   private final PrintStream out;
@@ -87,8 +95,8 @@ public final class SweepProgress {
   }
 
   private static double done(SweepRun run, long step) {
-    double own = run.config().training().steps() - run.branchStep();
-    return run.ownFlops() * Math.max(0, Math.min(1, (step - run.branchStep()) / own));
+    double share = (double) (step - run.branchStep()) / run.ownSteps();
+    return run.ownFlops() * Math.max(0, Math.min(1, share));
   }
 
   /**
@@ -126,42 +134,34 @@ public final class SweepProgress {
 
   /** What a page shows. */
   public synchronized Snapshot snapshot() {
-    List<Row> training = new ArrayList<>();
-    List<Row> waiting = new ArrayList<>();
-    List<Row> finishedRows = new ArrayList<>();
-    for (SweepRun run : runs.values()) {
-      Standing standing = standings.get(run.name());
-      long steps = run.config().training().steps();
-      if (run.state() == SweepRun.State.FINISHED || (standing != null && standing.ended)) {
-        finishedRows.add(
-            new Row(
-                run.name(),
-                "finished",
-                steps,
-                steps,
-                standing == null || Double.isNaN(standing.loss) ? null : standing.loss,
-                null,
-                null));
-      } else if (standing == null) {
-        waiting.add(new Row(run.name(), "waiting", run.step(), steps, null, null, null));
-      } else {
-        double rate = tokensPerSecond(run, standing);
-        double tokensLeft =
-            (double) (steps - standing.step) * run.config().training().tokensPerStep();
-        training.add(
-            new Row(
-                run.name(),
-                "training",
-                standing.step,
-                steps,
-                Double.isNaN(standing.loss) ? null : standing.loss,
-                rate,
-                rate > 0 ? tokensLeft / rate : null));
-      }
+    List<Row> rows =
+        runs.values().stream()
+            .map(this::row)
+            .sorted(Comparator.comparing(row -> STATES.indexOf(row.state())))
+            .toList();
+    return new Snapshot(name, totals(), rows);
+  }
+
+  private Row row(SweepRun run) {
+    Standing standing = standings.get(run.name());
+    long steps = run.config().training().steps();
+    Double loss = standing == null || Double.isNaN(standing.loss) ? null : standing.loss;
+    if (run.state() == SweepRun.State.FINISHED || (standing != null && standing.ended)) {
+      return new Row(run.name(), FINISHED, steps, steps, loss, null, null);
     }
-    training.addAll(waiting);
-    training.addAll(finishedRows);
-    return new Snapshot(name, totals(), List.copyOf(training));
+    if (standing == null) {
+      return new Row(run.name(), WAITING, run.step(), steps, null, null, null);
+    }
+    double rate = tokensPerSecond(run, standing);
+    double tokensLeft = (double) (steps - standing.step) * run.config().training().tokensPerStep();
+    return new Row(
+        run.name(),
+        TRAINING,
+        standing.step,
+        steps,
+        loss,
+        rate,
+        rate > 0 ? tokensLeft / rate : null);
   }
 
   /** The last state, which stays on the screen. */

@@ -54,15 +54,13 @@ public record SweepRun(
    * @param skills whether its skills have to be measured before it is finished
    */
   SweepRun now(Configuration hadoop, boolean skills) {
+    RunDirectory run = RunDirectory.of(config, hadoop);
     OptionalLong last =
-        RunDirectory.of(config, hadoop).checkpoints(notice -> {}).latest().stream()
-            .mapToLong(Checkpoint::step)
-            .findFirst();
+        run.checkpoints(notice -> {}).latest().stream().mapToLong(Checkpoint::step).findFirst();
     State reached =
         last.isEmpty()
             ? State.NEW
-            : last.getAsLong() >= config.training().steps()
-                    && (!skills || SkillFile.exists(RunDirectory.of(config, hadoop)))
+            : last.getAsLong() >= config.training().steps() && (!skills || SkillFile.exists(run))
                 ? State.FINISHED
                 : State.INTERRUPTED;
     return new SweepRun(
@@ -83,16 +81,22 @@ public record SweepRun(
   }
 
   /** The step at which its learning rate begins to fall, which is where longer runs branch off. */
-  public long decayStart() {
-    return beforeDecay(config).training().steps();
+  public int decayStart() {
+    return decayStart(config);
   }
 
-  /** The run until its {@link #decayStart}, at the constant rate. */
+  private static int decayStart(PretrainConfig config) {
+    return config.training().steps() - config.schedule().decaySteps();
+  }
+
+  /** A run until its {@link #decayStart}, at the constant rate. */
   public static PretrainConfig beforeDecay(PretrainConfig config) {
-    int steps = config.training().steps() - config.schedule().decaySteps();
     return (PretrainConfig)
         ConfigLoader.with(
-            config, "schedule.kind=constant", "schedule.decay_steps=0", "training.steps=" + steps);
+            config,
+            "schedule.kind=constant",
+            "schedule.decay_steps=0",
+            "training.steps=" + decayStart(config));
   }
 
   /** Name of the run and of its directory. */
@@ -121,9 +125,14 @@ public record SweepRun(
     return size.flopsPerToken() * tokens();
   }
 
-  /** Operations without those of the shorter run that it branches off from. */
+  /** Steps without those of the shorter run that it branches off from. */
+  public long ownSteps() {
+    return config.training().steps() - branchStep;
+  }
+
+  /** Operations of the {@link #ownSteps}. */
   public double ownFlops() {
-    return flops() * (1 - (double) branchStep / config.training().steps());
+    return flops() * ownSteps() / config.training().steps();
   }
 
   /** The usual estimate, {@code 6 N D} with all parameters. */

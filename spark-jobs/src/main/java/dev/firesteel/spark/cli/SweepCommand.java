@@ -211,7 +211,7 @@ public final class SweepCommand implements Callable<Integer> {
               "%,d".formatted(run.tokens()),
               String.format(Locale.ROOT, "%.2e", run.flops()),
               run.config().training().steps(),
-              duration(run.stepSeconds() * (run.config().training().steps() - run.branchStep())),
+              duration(run.stepSeconds() * run.ownSteps()),
               run.state() == SweepRun.State.INTERRUPTED
                   ? "at step " + run.step()
                   : run.state().name().toLowerCase(Locale.ROOT)));

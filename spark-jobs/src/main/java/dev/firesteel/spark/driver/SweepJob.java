@@ -63,7 +63,7 @@ public final class SweepJob {
     }
     context.setInterruptOnCancel(true);
     plugin.showSweep(progress);
-    try (FolderLock lock = folder().lock()) {
+    try (FolderLock lock = plan.folder(hadoop).lock()) {
       for (SweepRun run : plan.distributed()) {
         trainByAll(run, progress).ifPresent(failure -> failures.put(run.name(), failure));
       }
@@ -124,10 +124,6 @@ public final class SweepJob {
     } finally {
       plugin.listen(event -> {});
     }
-  }
-
-  private RunDirectory folder() {
-    return RunDirectory.at(new Path(plan.sweep().config().folder()), hadoop);
   }
 
   private TrainAssignment assignment(PretrainConfig config) {
