@@ -25,7 +25,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ScheduledFuture;
 
@@ -110,10 +109,7 @@ public final class RateEndpoints {
           if (failure == null) {
             exchange.json(200, json(pair));
           } else {
-            exchange.failure(
-                failure instanceof CompletionException && failure.getCause() != null
-                    ? failure.getCause()
-                    : failure);
+            exchange.failure(failure);
           }
         },
         exchange::execute);

@@ -4,6 +4,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.generate.EngineClosedException;
 import dev.firesteel.generate.QueueFullException;
 import java.nio.ByteBuffer;
+import java.util.concurrent.CompletionException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
@@ -20,8 +21,14 @@ import org.slf4j.LoggerFactory;
 final class ServerErrors extends ErrorHandler {
   private static final Logger LOG = LoggerFactory.getLogger(ServerErrors.class);
 
-  /** The error that a failure stands for; one that is the server's own is logged. */
+  /**
+   * The error that a failure stands for, as it was thrown or as a later stage of its future passes
+   * it on; one that is the server's own is logged.
+   */
   static ApiException of(Throwable failure, String path) {
+    if (failure instanceof CompletionException && failure.getCause() != null) {
+      return of(failure.getCause(), path);
+    }
     if (failure instanceof ApiException error) {
       return error;
     }
