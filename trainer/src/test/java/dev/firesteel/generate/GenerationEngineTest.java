@@ -316,6 +316,10 @@ class GenerationEngineTest {
               LogitAdjustments.NONE,
               Set.of(),
               -1);
+      taken.add(submit(engine, request));
+      while (engine.waiting() > 0) { // Until the engine's thread has taken it: the queue is free.
+        Thread.onSpinWait();
+      }
       for (int i = 0; i < 200; i++) {
         try {
           taken.add(submit(engine, request));
