@@ -164,11 +164,6 @@ class CompletionSequence implements ContinuousBatch.Sequence {
     return tokens.get(tokens.size() - 1);
   }
 
-  /** Tokens so far. */
-  int length() {
-    return tokens.size();
-  }
-
   /** What it has come to. */
   Completion completion() {
     return new Completion(text.text(), tokens, reason);

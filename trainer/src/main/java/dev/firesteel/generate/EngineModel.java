@@ -9,12 +9,12 @@ import dev.firesteel.tensor.Tensor;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * A model in an engine: its rows, the completions in them, and its passes. Used by the engine's
@@ -91,11 +91,8 @@ final class EngineModel implements AutoCloseable {
       }
       batch.advance();
     } catch (RuntimeException | Error failure) {
-      starting.clear();
       rows.close();
-      List<EngineSequence> failed = List.copyOf(running);
-      running.clear();
-      failed.forEach(sequence -> sequence.fail(failure));
+      failAll(failure);
       allocate();
     }
     running.removeIf(CompletionSequence::ended);
@@ -189,11 +186,7 @@ final class EngineModel implements AutoCloseable {
               .reshape(text.length, model.config().width());
       for (int from = 0; from < text.length - 1; from += SCORED_AT_ONCE) {
         int count = Math.min(SCORED_AT_ONCE, text.length - 1 - from);
-        int[] positions = new int[count];
-        Arrays.setAll(positions, i -> i);
-        for (int i = 0; i < count; i++) {
-          positions[i] += from;
-        }
+        int[] positions = IntStream.range(from, from + count).toArray();
         float[] logits = new float[count * stride];
         Tensor part = tape.constant(positions, Shape.of(count)).embedding(hidden);
         tape.backend().download(model.head(pass, part).array(), logits, 0);

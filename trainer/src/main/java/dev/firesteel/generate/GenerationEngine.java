@@ -204,22 +204,14 @@ public final class GenerationEngine implements AutoCloseable {
 
   /** Whether it takes requests: it does until it is closed, or fails for want of memory. */
   public boolean isOpen() {
-    return !closing();
-  }
-
-  private boolean closing() {
     synchronized (lock) {
-      return closing;
+      return !closing;
     }
-  }
-
-  private static EngineClosedException closed() {
-    return new EngineClosedException();
   }
 
   private void requireOpen() {
     if (closing) {
-      throw closed();
+      throw new EngineClosedException();
     }
   }
 
@@ -253,7 +245,6 @@ public final class GenerationEngine implements AutoCloseable {
 
   private void work() {
     while (true) {
-      List<Lane> busy = new ArrayList<>();
       synchronized (lock) {
         while (!closing && !hasWork()) {
           try {
@@ -268,10 +259,9 @@ public final class GenerationEngine implements AutoCloseable {
         }
         for (Lane lane : lanes.values()) {
           admit(lane);
-          busy.add(lane);
         }
       }
-      for (Lane lane : busy) {
+      for (Lane lane : lanes.values()) {
         step(lane);
       }
     }
@@ -314,7 +304,7 @@ public final class GenerationEngine implements AutoCloseable {
   }
 
   private void failAll() {
-    EngineClosedException failure = closed();
+    EngineClosedException failure = new EngineClosedException();
     for (Lane lane : lanes.values()) {
       List<EngineSequence> waiting;
       List<EngineTask<?>> tasks;

@@ -3,7 +3,6 @@ package dev.firesteel.serve;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * A request that cannot be served, in the form of OpenAI's protocol: {@code
@@ -108,16 +107,6 @@ public final class ApiException extends RuntimeException {
   /** The HTTP status. */
   public int status() {
     return status;
-  }
-
-  /** The field of the request that is wrong, if it is one. */
-  public Optional<String> param() {
-    return Optional.ofNullable(param);
-  }
-
-  /** What programs know it by, if there is such a name. */
-  public Optional<String> code() {
-    return Optional.ofNullable(code);
   }
 
   /** Headers of the response. */

@@ -32,7 +32,7 @@ final class ChatEndpoint implements Endpoint {
     boolean stream = fields.flag("stream");
     boolean includeUsage = TextFields.includeUsage(fields, stream);
     int n = TextFields.choices(fields, models);
-    int top = topScores(fields);
+    int top = TextFields.topScores(fields, fields.flag("logprobs"));
     OptionalInt newer = fields.integer("max_completion_tokens", 1, Integer.MAX_VALUE);
     OptionalInt older = fields.integer("max_tokens", 1, Integer.MAX_VALUE);
     int maxTokens = newer.orElse(older.orElse(model.context()));
@@ -69,11 +69,12 @@ final class ChatEndpoint implements Endpoint {
             stream,
             includeUsage);
     fields.finish();
-    TextFields.requireRoom("messages", model.prompt(conversation).length, model);
+    int[] prompt = model.prompt(conversation);
+    TextFields.requireRoom("messages", prompt.length, model);
     if (retrieval) {
       retrieve(exchange, asked, models.library().orElseThrow());
     } else {
-      answer(exchange, asked, model.prompt(conversation), Optional.empty());
+      answer(exchange, asked, prompt, Optional.empty());
     }
   }
 
@@ -152,18 +153,6 @@ final class ChatEndpoint implements Endpoint {
             asked.includeUsage,
             citations),
         models);
-  }
-
-  /** How many alternatives to report; -1 for no log-probabilities. */
-  private static int topScores(RequestFields fields) {
-    boolean wanted = fields.flag("logprobs");
-    OptionalInt top = fields.integer("top_logprobs", 0, TextFields.MOST_TOP);
-    if (!wanted && top.orElse(0) > 0) {
-      throw ApiException.invalid(
-          "top_logprobs",
-          "top_logprobs must come with logprobs: true, got a request without: add it or leave it out");
-    }
-    return wanted ? top.orElse(0) : -1;
   }
 
   private static void requireText(RequestFields fields) {

@@ -42,7 +42,10 @@ final class CompletionsEndpoint implements Endpoint {
     }
     Optional<JsonNode> logprobs = fields.any("logprobs");
     boolean content = logprobs.isPresent() && logprobs.get().isBoolean();
-    int top = topScores(fields, logprobs);
+    int top = TextFields.topScores(fields, content && logprobs.get().booleanValue());
+    if (!content) {
+      top = fields.integer("logprobs", 0, TextFields.MOST_TOP).orElse(-1);
+    }
     fields.ignore("user");
     fields.unsupported("suffix");
     List<PromptTokens> prompts = prompts(fields, model);
@@ -58,7 +61,7 @@ final class CompletionsEndpoint implements Endpoint {
         texts.add(text);
       }
     }
-    int most = Math.min(TextFields.MOST_CHOICES, models.engine().mostChoices());
+    int most = TextFields.mostChoices(models);
     if (all.size() > most) {
       throw RequestFields.wrong(
           "prompt", "at most %d choices of all prompts".formatted(most), all.size() + " of them");
@@ -80,19 +83,6 @@ final class CompletionsEndpoint implements Endpoint {
             includeUsage,
             Optional.empty()),
         models);
-  }
-
-  private static int topScores(RequestFields fields, Optional<JsonNode> logprobs) {
-    boolean form = logprobs.isPresent() && logprobs.get().isBoolean();
-    if (form && logprobs.get().booleanValue()) {
-      return fields.integer("top_logprobs", 0, TextFields.MOST_TOP).orElse(0);
-    }
-    if (fields.integer("top_logprobs", 0, TextFields.MOST_TOP).orElse(0) > 0) {
-      throw ApiException.invalid(
-          "top_logprobs",
-          "top_logprobs must come with logprobs: true, got a request without: add it or leave it out");
-    }
-    return form ? -1 : fields.integer("logprobs", 0, TextFields.MOST_TOP).orElse(-1);
   }
 
   /** A string, strings, ids, or lists of ids. */

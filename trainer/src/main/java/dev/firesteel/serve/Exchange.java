@@ -89,11 +89,6 @@ public final class Exchange {
         .schedule(() -> work.accept(timeout), timeout.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  /** Whether it has been answered, or given up. */
-  boolean answered() {
-    return answered.get();
-  }
-
   /**
    * Calls back if the client leaves before it has been answered: the request is then given up.
    *

@@ -6,7 +6,6 @@ import dev.firesteel.chat.Conversation;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.tokenizer.DocumentTokens;
 import dev.firesteel.tokenizer.Tokenizer;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -66,9 +65,7 @@ public record ServedModel(
 
   /** The tokens that end an answer in a conversation. */
   Set<Integer> answerEnds() {
-    Set<Integer> ends = new LinkedHashSet<>(documents.ends());
-    ends.addAll(chatTokens().endTokens());
-    return ends;
+    return chatTokens().endTokens();
   }
 
   /** The texts that end an answer in a conversation, where the tokenizer has no token for that. */

@@ -96,10 +96,29 @@ final class TextFields {
     return bias;
   }
 
+  /** The most choices of all prompts of a request. */
+  static int mostChoices(ServedModels models) {
+    return Math.min(MOST_CHOICES, models.engine().mostChoices());
+  }
+
   /** How many choices to make of each prompt. */
   static int choices(RequestFields fields, ServedModels models) {
-    int most = Math.min(MOST_CHOICES, models.engine().mostChoices());
-    return fields.integer("n", 1, most).orElse(1);
+    return fields.integer("n", 1, mostChoices(models)).orElse(1);
+  }
+
+  /**
+   * How many alternatives of each token to report; -1 for no log-probabilities.
+   *
+   * @param wanted whether the request has {@code logprobs: true}
+   */
+  static int topScores(RequestFields fields, boolean wanted) {
+    int top = fields.integer("top_logprobs", 0, MOST_TOP).orElse(0);
+    if (!wanted && top > 0) {
+      throw ApiException.invalid(
+          "top_logprobs",
+          "top_logprobs must come with logprobs: true, got a request without: add it or leave it out");
+    }
+    return wanted ? top : -1;
   }
 
   /** Whether a stream ends with counts of tokens. */

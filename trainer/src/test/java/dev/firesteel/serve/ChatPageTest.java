@@ -130,7 +130,7 @@ class ChatPageTest {
         .hasToString("[\"https://example.org/farm\",\"http://example.org/x\"]");
     assertThat(browser.value(answer + ".querySelector('td').textContent").asText())
         .isEqualTo("Rex");
-    // A screen reader is told when the answer is whole.
+    // A screen reader hears when the answer is complete.
     assertThat(browser.value(answer + ".getAttribute('aria-live')").asText()).isEqualTo("polite");
     assertThat(browser.value(answer + ".hasAttribute('aria-busy')").asBoolean()).isFalse();
 

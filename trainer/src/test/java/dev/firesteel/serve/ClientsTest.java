@@ -45,22 +45,7 @@ class ClientsTest {
 
   @BeforeAll
   static void start() {
-    ServeOptions usual = TestServer.OPTIONS;
-    server =
-        new TestServer(
-            new ServeOptions(
-                usual.host(),
-                0,
-                Optional.of(KEY),
-                usual.corsOrigin(),
-                4,
-                8,
-                usual.requestTimeout(),
-                usual.maxBodyBytes(),
-                usual.maxConnections(),
-                usual.bodyTimeout(),
-                usual.idleTimeout(),
-                usual.grace()));
+    server = new TestServer(TestServer.options(0, Optional.of(KEY), Optional.empty(), 4, 8));
     openAi = client(KEY);
   }
 

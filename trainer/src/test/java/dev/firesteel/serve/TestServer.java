@@ -93,12 +93,18 @@ final class TestServer implements AutoCloseable {
 
   /** Options for tests, on any free port. */
   static ServeOptions options(int maxBatch, int maxQueue) {
+    return options(0, Optional.empty(), Optional.empty(), maxBatch, maxQueue);
+  }
+
+  /** The same with other ways to listen. */
+  static ServeOptions options(
+      int port, Optional<String> apiKey, Optional<String> corsOrigin, int maxBatch, int maxQueue) {
     ServeOptions usual = ServeOptions.DEFAULT;
     return new ServeOptions(
         usual.host(),
-        0,
-        Optional.empty(),
-        Optional.empty(),
+        port,
+        apiKey,
+        corsOrigin,
         maxBatch,
         maxQueue,
         Duration.ofSeconds(30),

@@ -174,13 +174,9 @@ final class ServeArguments {
     }
     try (Backend backend = ModelArguments.backend(overrides);
         ArrayPool pool = new ArrayPool(backend);
-        SavedModels saved = new SavedModels()) {
-      GenerationEngine engine = new GenerationEngine(options.maxBatch(), options.maxQueue());
-      try {
-        return serve(spec, saved.open(paths, backend), engine, pool, options, page, more);
-      } finally {
-        engine.close();
-      }
+        SavedModels saved = new SavedModels();
+        GenerationEngine engine = new GenerationEngine(options.maxBatch(), options.maxQueue())) {
+      return serve(spec, saved.open(paths, backend), engine, pool, options, page, more);
     }
   }
 

@@ -11,7 +11,8 @@ const Markdown = (() => {
     return made;
   }
 
-  function link(address, content) {
+  /** A link that is still empty; null if the address is none of the web. */
+  function link(address) {
     let url;
     try { url = new URL(address); } catch { return null; }
     if (url.protocol !== "http:" && url.protocol !== "https:") return null;
@@ -19,7 +20,6 @@ const Markdown = (() => {
     made.href = url.href;
     made.rel = "noopener noreferrer";
     made.target = "_blank";
-    inline(content, made);
     return made;
   }
 
@@ -82,8 +82,9 @@ const Markdown = (() => {
         continue;
       }
       if (letter === "[" && (found = at(LINK, text, i))) {
-        const made = link(found[2], found[1] || found[2]);
+        const made = link(found[2]);
         if (made) {
+          inline(found[1] || found[2], made);
           flush();
           into.append(made);
           i += found[0].length;
@@ -92,17 +93,14 @@ const Markdown = (() => {
       }
       if (letter === "h" && !isWord(text[i - 1]) && (found = at(ADDRESS, text, i))) {
         const address = found[0].replace(/[.,:;!?'*_)\]}]+$/, "");
-        const made = element("a");
-        try {
-          made.href = new URL(address).href;
-          made.rel = "noopener noreferrer";
-          made.target = "_blank";
+        const made = link(address);
+        if (made) {
           made.append(address);
           flush();
           into.append(made);
           i += address.length;
           continue;
-        } catch { /* Not an address: text. */ }
+        }
       }
       const pair = MARKS.find(([mark]) => text.startsWith(mark, i));
       if (pair) {
