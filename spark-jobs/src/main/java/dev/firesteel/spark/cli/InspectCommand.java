@@ -2,7 +2,6 @@ package dev.firesteel.spark.cli;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.error.UserException;
-import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.generate.NextTokens;
 import dev.firesteel.inspect.AttentionPage;
@@ -13,8 +12,6 @@ import dev.firesteel.inspect.Inspections;
 import dev.firesteel.inspect.NextTokensText;
 import dev.firesteel.inspect.TensorComparison;
 import dev.firesteel.inspect.TokenText;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +19,6 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -129,7 +125,8 @@ public final class InspectCommand implements Callable<Integer> {
     } else if (attention != null) {
       return writeAttention(paths.get(0), overrides, hadoop);
     } else if (embeddings) {
-      write(EmbeddingPage.of(new Path(paths.get(0)), points, hadoop), hadoop);
+      byte[] page = EmbeddingPage.of(new Path(paths.get(0)), points, hadoop);
+      PageFile.write(out, page, hadoop, spec);
       return 0;
     }
     return show(
@@ -226,19 +223,9 @@ public final class InspectCommand implements Callable<Integer> {
         hadoop,
         (saved, backend) -> {
           try (ArrayPool pool = new ArrayPool(backend)) {
-            write(AttentionPage.of(saved, pool, attention), hadoop);
+            PageFile.write(out, AttentionPage.of(saved, pool, attention), hadoop, spec);
             return 0;
           }
         });
-  }
-
-  private void write(byte[] page, Configuration hadoop) {
-    Path file = new Path(out);
-    try (OutputStream stream = HadoopFiles.fileSystem(file, hadoop).create(file, true)) {
-      stream.write(page);
-    } catch (IOException | FSError e) {
-      throw HadoopFiles.explain("writing the page " + file, e);
-    }
-    spec.commandLine().getOut().println("wrote " + out);
   }
 }

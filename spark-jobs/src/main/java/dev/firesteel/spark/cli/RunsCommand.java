@@ -2,14 +2,11 @@ package dev.firesteel.spark.cli;
 
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.FolderLock;
-import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.run.RunDirectory;
 import dev.firesteel.runs.RunComparison;
 import dev.firesteel.runs.RunList;
 import dev.firesteel.runs.RunState;
 import dev.firesteel.track.Trackers;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +14,6 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -159,13 +155,7 @@ public final class RunsCommand implements Callable<Integer> {
     public Integer call() {
       Configuration hadoop = new Configuration();
       byte[] page = RunComparison.of(runs.stream().map(Path::new).toList(), hadoop).page();
-      Path file = new Path(out);
-      try (OutputStream stream = HadoopFiles.fileSystem(file, hadoop).create(file, true)) {
-        stream.write(page);
-      } catch (IOException | FSError e) {
-        throw HadoopFiles.explain("writing the page " + file, e);
-      }
-      spec.commandLine().getOut().println("wrote " + out);
+      PageFile.write(out, page, hadoop, spec);
       return 0;
     }
   }
