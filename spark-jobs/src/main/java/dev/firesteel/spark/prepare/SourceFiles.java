@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -283,11 +284,16 @@ final class SourceFiles {
     if (table.isPresent()) {
       return table.get().inputs();
     }
-    StringBuilder text = new StringBuilder();
     int prefix = commonPrefix();
+    return inputs(files, file -> file.getPath().toUri().getPath().substring(prefix));
+  }
+
+  /** Identifies files, by the given names, and their versions. */
+  static DatasetManifest.Inputs inputs(List<FileStatus> files, Function<FileStatus, String> name) {
+    StringBuilder text = new StringBuilder();
     long bytes = 0;
     for (FileStatus file : files) {
-      text.append(file.getPath().toUri().getPath().substring(prefix))
+      text.append(name.apply(file))
           .append('\t')
           .append(file.getLen())
           .append('\t')

@@ -8,6 +8,7 @@ import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -137,31 +138,19 @@ final class SparkTable {
   private static SparkTable ofFiles(SparkSession spark, String name) {
     Dataset<Row> rows = spark.table(name);
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    String[] files = rows.inputFiles();
-    Arrays.sort(files);
-    StringBuilder text = new StringBuilder();
-    long bytes = 0;
-    for (String file : files) {
+    String[] names = rows.inputFiles();
+    Arrays.sort(names);
+    List<FileStatus> files = new ArrayList<>();
+    for (String file : names) {
       Path path = new Path(URI.create(file));
       try {
-        FileStatus status = HadoopFiles.fileSystem(path, hadoop).getFileStatus(path);
-        text.append(path.getName())
-            .append('\t')
-            .append(status.getLen())
-            .append('\t')
-            .append(status.getModificationTime())
-            .append('\n');
-        bytes += status.getLen();
+        files.add(HadoopFiles.fileSystem(path, hadoop).getFileStatus(path));
       } catch (IOException e) {
         throw HadoopFiles.explain("looking at the file " + file + " of the table " + name, e);
       }
     }
-    String hash = hash(text.toString());
-    return new SparkTable(
-        name,
-        "files " + hash.substring(0, 12),
-        rows,
-        new DatasetManifest.Inputs(files.length, bytes, hash));
+    DatasetManifest.Inputs inputs = SourceFiles.inputs(files, file -> file.getPath().getName());
+    return new SparkTable(name, "files " + inputs.sha256().substring(0, 12), rows, inputs);
   }
 
   /** An estimate: catalogs need not say how large their files are. */
