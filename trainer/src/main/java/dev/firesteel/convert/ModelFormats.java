@@ -3,7 +3,6 @@ package dev.firesteel.convert;
 import dev.firesteel.error.UserException;
 import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.safetensors.FloatType;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -25,10 +24,7 @@ public final class ModelFormats {
    * @throws UserException if there is no such type
    */
   public static FloatType floatType(String name) {
-    return Stream.of(FloatType.values())
-        .filter(type -> type.name().equalsIgnoreCase(name))
-        .findFirst()
-        .orElseThrow(() -> unknown(name, "hf", Stream.of(FloatType.values()).toList()));
+    return type(name, "hf", FloatType.values());
   }
 
   /**
@@ -37,21 +33,23 @@ public final class ModelFormats {
    * @throws UserException if there is no such encoding
    */
   public static GgufEncoding ggufEncoding(String name) {
-    return Stream.of(GgufEncoding.values())
-        .filter(encoding -> encoding.name().equalsIgnoreCase(name))
-        .findFirst()
-        .orElseThrow(() -> unknown(name, "gguf", Stream.of(GgufEncoding.values()).toList()));
+    return type(name, "gguf", GgufEncoding.values());
   }
 
-  private static UserException unknown(String name, String format, List<? extends Enum<?>> types) {
-    return UserException.usage(
-        "--type must be one of %s for %s, got %s"
-            .formatted(
-                types.stream()
-                    .map(type -> type.name().toLowerCase(Locale.ROOT))
-                    .collect(Collectors.joining(", ")),
-                format,
-                name));
+  private static <T extends Enum<T>> T type(String name, String format, T[] types) {
+    return Stream.of(types)
+        .filter(type -> type.name().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                UserException.usage(
+                    "--type must be one of %s for %s, got %s"
+                        .formatted(
+                            Stream.of(types)
+                                .map(type -> type.name().toLowerCase(Locale.ROOT))
+                                .collect(Collectors.joining(", ")),
+                            format,
+                            name)));
   }
 
   /**

@@ -1,6 +1,5 @@
 package dev.firesteel.format.gguf;
 
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -42,13 +41,8 @@ public enum GgufEncoding {
     return fileType;
   }
 
-  /** The name as users write it. */
-  public String option() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
   /**
-   * The type that a matrix should have, whatever its width.
+   * The type that a matrix of any width should have.
    *
    * @param tensor the name in the file
    * @param layers of the model
