@@ -107,10 +107,9 @@ final class TokenizerJson {
     if (contents.isEmpty()) {
       return this;
     }
-    ObjectNode changed = root.deepCopy();
-    if (!changed.hasNonNull(ADDED)) {
-      changed.putArray(ADDED);
-    }
+    ObjectNode changed = MAPPER.createObjectNode();
+    changed.setAll((ObjectNode) root); // Shares the vocabulary, which may be large.
+    changed.set(ADDED, root.hasNonNull(ADDED) ? root.get(ADDED).deepCopy() : changed.arrayNode());
     if (!(changed.get(ADDED) instanceof ArrayNode added)) {
       throw damaged("added_tokens must be a list, got " + describe(changed.get(ADDED)));
     }
