@@ -89,7 +89,7 @@ public final class RunComparison {
                 .formatted(path, RunDirectory.RUN));
       }
       String label = unique ? path.getName() : path.toString();
-      List<JsonNode> rows = files.rows(Integer.MAX_VALUE - 8);
+      List<JsonNode> rows = files.rows(RunFiles.WHOLE);
       runs.add(new Run(RunSummary.of(files, label, now), label, rows, files.metrics(rows)));
     }
     return new RunComparison(runs);

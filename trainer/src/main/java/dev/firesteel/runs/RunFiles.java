@@ -8,15 +8,14 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import dev.firesteel.metrics.Headline;
 import dev.firesteel.metrics.Metric;
-import dev.firesteel.metrics.Metrics;
 import dev.firesteel.run.RunDirectory;
+import dev.firesteel.train.RunReport;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,8 +31,10 @@ import org.apache.hadoop.fs.Path;
  * version, or half-written.
  */
 final class RunFiles {
+  /** As many bytes as an array can have: a whole file. */
+  static final int WHOLE = Integer.MAX_VALUE - 8;
+
   private static final int DEEPEST = 4;
-  private static final Set<String> COUNTS = Set.of("step", "tokens");
 
   private final RunDirectory directory;
   private final JsonNode facts; // missing where run.json cannot be read
@@ -42,7 +43,7 @@ final class RunFiles {
     this.directory = directory;
     facts =
         directory
-            .peek(RunDirectory.RUN, Integer.MAX_VALUE - 8)
+            .peek(RunDirectory.RUN, WHOLE)
             .flatMap(RunFiles::json)
             .orElse(CheckpointManifest.JSON.missingNode());
   }
@@ -120,7 +121,7 @@ final class RunFiles {
   Map<String, String> config() {
     try {
       return directory
-          .peek(RunDirectory.CONFIG, Integer.MAX_VALUE - 8)
+          .peek(RunDirectory.CONFIG, WHOLE)
           .map(yaml -> ConfigLoader.keys(text(yaml), RunDirectory.CONFIG))
           .orElse(Map.of());
     } catch (UserException e) {
@@ -147,32 +148,15 @@ final class RunFiles {
 
   /** The metrics that rows have, as the run declares them, in the order of their appearance. */
   Map<String, Metric> metrics(List<JsonNode> rows) {
-    Map<String, Metric> declared = new LinkedHashMap<>();
-    for (JsonNode metric : facts.path("metrics")) {
-      read(metric, Metric.class).ifPresent(each -> declared.put(each.key(), each));
-    }
-    Map<String, Metric> metrics = new LinkedHashMap<>();
-    for (JsonNode row : rows) {
-      for (Map.Entry<String, JsonNode> field : row.properties()) {
-        String key = field.getKey();
-        if (field.getValue().isNumber() && !COUNTS.contains(key)) {
-          metrics.computeIfAbsent(
-              key, same -> declared.containsKey(key) ? declared.get(key) : Metrics.of(key));
-        }
-      }
-    }
-    return metrics;
+    return RunReport.metrics(rows, facts);
   }
 
   /** The metric by which the run's stage compares models; empty if it is not recorded. */
   Optional<Headline> headline() {
-    return read(facts.path("headline"), Headline.class);
-  }
-
-  private static <T> Optional<T> read(JsonNode json, Class<T> type) {
+    JsonNode headline = facts.path("headline");
     try {
-      return json.isObject()
-          ? Optional.of(CheckpointManifest.JSON.treeToValue(json, type))
+      return headline.isObject()
+          ? Optional.of(CheckpointManifest.JSON.treeToValue(headline, Headline.class))
           : Optional.empty();
     } catch (JsonProcessingException e) { // Of a later version.
       return Optional.empty();

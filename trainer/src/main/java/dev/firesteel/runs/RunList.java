@@ -83,9 +83,6 @@ public final class RunList {
    * @param name glob that the name, or its last part, matches; empty: all
    */
   public record Filter(Set<RunState> states, String stage, String name) {
-    /** No filter. */
-    public static final Filter ALL = new Filter(Set.of(), "", "");
-
     public Filter {
       states = Set.copyOf(states);
     }
@@ -244,7 +241,7 @@ public final class RunList {
   }
 
   /** When a run was last updated, UTC, ISO 8601; empty if unknown. */
-  public static String updated(RunSummary run) {
+  private static String updated(RunSummary run) {
     return run.updatedMillis() == 0
         ? ""
         : Instant.ofEpochMilli(run.updatedMillis()).truncatedTo(ChronoUnit.SECONDS).toString();

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.stream.LongStream;
@@ -69,10 +70,11 @@ public record RunSummary(
   static RunSummary of(RunFiles files, String name, long nowMillis) {
     RunDirectory directory = files.directory();
     Map<String, String> config = files.config();
-    String headline = files.headline().map(each -> each.metric().key()).orElse("");
+    Optional<Headline> declared = files.headline();
+    String headline = declared.map(each -> each.metric().key()).orElse("");
     List<JsonNode> rows = files.rows(TAIL_BYTES);
     if (!headline.isEmpty() && rows.stream().noneMatch(row -> row.has(headline))) {
-      rows = files.rows(Integer.MAX_VALUE - 8);
+      rows = files.rows(RunFiles.WHOLE);
     }
     JsonNode last = rows.isEmpty() ? files.facts() : rows.get(rows.size() - 1);
     long step = last.path("step").asLong();
@@ -98,7 +100,7 @@ public record RunSummary(
         steps,
         last.path("tokens").asLong(),
         headline,
-        files.headline().map(Headline::lessIsBetter).orElse(true),
+        declared.map(Headline::lessIsBetter).orElse(true),
         lastValues(rows),
         config,
         session);
@@ -167,8 +169,7 @@ public record RunSummary(
     return metric(Metrics.TOKENS_PER_SECOND.key());
   }
 
-  /** The last value of a metric. */
-  public OptionalDouble metric(String key) {
+  private OptionalDouble metric(String key) {
     Double value = metrics.get(key);
     return value == null ? OptionalDouble.empty() : OptionalDouble.of(value);
   }

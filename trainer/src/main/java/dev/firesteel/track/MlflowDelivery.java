@@ -213,7 +213,11 @@ final class MlflowDelivery {
 
   private void know(JsonNode remote) {
     artifactUri = remote.at("/info/artifact_uri").asText("");
-    for (JsonNode metric : remote.at("/data/metrics")) {
+    knowSteps(remote.at("/data/metrics"));
+  }
+
+  private void knowSteps(JsonNode metrics) {
+    for (JsonNode metric : metrics) {
       lastSteps.merge(metric.path("key").asText(), metric.path("step").asLong(), Math::max);
     }
   }
@@ -253,11 +257,7 @@ final class MlflowDelivery {
         body.set("metrics", unknown);
       }
       server.post(call, body);
-      body.path("metrics")
-          .forEach(
-              metric ->
-                  lastSteps.merge(
-                      metric.path("key").asText(), metric.path("step").asLong(), Math::max));
+      knowSteps(body.path("metrics"));
     }
   }
 

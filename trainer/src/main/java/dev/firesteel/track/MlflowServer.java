@@ -3,6 +3,7 @@ package dev.firesteel.track;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -32,7 +33,6 @@ final class MlflowServer {
   private static final String API = "/api/2.0/mlflow/";
   private static final String ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/";
   private static final int LONGEST_ANSWER = 1 << 24;
-  private static final int BUFFER_BYTES = 1 << 16;
 
   private final String uri;
   private final Optional<String> authorization;
@@ -129,10 +129,7 @@ final class MlflowServer {
     connection.setFixedLengthStreamingMode(length);
     try (InputStream in = content.open();
         OutputStream out = connection.getOutputStream()) {
-      byte[] buffer = new byte[BUFFER_BYTES];
-      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-        out.write(buffer, 0, n);
-      }
+      HadoopFiles.copy(in, out);
     }
     answer(connection);
   }

@@ -47,7 +47,7 @@ final class MlflowTracker implements Tracker {
           RunDirectory.METRICS,
           RunDirectory.SAMPLES,
           RunReport.FILE_NAME,
-          "loss.svg");
+          RunReport.CHART);
 
   private static final String MODEL = "model";
 

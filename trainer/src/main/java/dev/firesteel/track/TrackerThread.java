@@ -104,8 +104,8 @@ final class TrackerThread implements AutoCloseable {
   public void close() {
     try {
       if (thread.isAlive()) {
-        boolean told = queue.offer(END, patience.toMillis(), TimeUnit.MILLISECONDS);
-        thread.join(told ? patience.toMillis() : 1);
+        boolean queued = queue.offer(END, patience.toMillis(), TimeUnit.MILLISECONDS);
+        thread.join(queued ? patience.toMillis() : 1);
       }
       if (thread.isAlive()) {
         thread.interrupt();

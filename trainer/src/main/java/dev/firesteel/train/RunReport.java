@@ -43,6 +43,9 @@ import java.util.stream.Stream;
 public final class RunReport {
   public static final String FILE_NAME = "report.html";
 
+  /** The chart of the stage's headline. */
+  public static final String CHART = "loss.svg";
+
   /**
    * Bins of a reward model's last evaluation: {@code {"bins": [{pairs, confidence, accuracy}]}}.
    */
@@ -80,7 +83,7 @@ public final class RunReport {
     if (svg.isEmpty()) {
       return Optional.empty();
     }
-    run.replace("loss.svg", bytes(svg.get()));
+    run.replace(CHART, bytes(svg.get()));
     byte[] png;
     try {
       png = PngImage.of(svg.get(), PNG_SCALE);
@@ -91,8 +94,12 @@ public final class RunReport {
     return Optional.empty();
   }
 
-  /** The metrics with a value in any row, in order of first appearance. */
-  private static Map<String, Metric> metrics(List<JsonNode> rows, JsonNode facts) {
+  /**
+   * The metrics with a value in any row, in order of first appearance.
+   *
+   * @param facts {@code run.json}, which declares them
+   */
+  public static Map<String, Metric> metrics(List<JsonNode> rows, JsonNode facts) {
     Map<String, Metric> declared = new HashMap<>();
     for (JsonNode metric : facts.path("metrics")) {
       try {
