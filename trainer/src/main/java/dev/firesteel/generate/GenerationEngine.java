@@ -48,6 +48,11 @@ public final class GenerationEngine implements AutoCloseable {
     Lane(EngineModel model) {
       this.model = model;
     }
+
+    /** Completions without a row, were more of them to come; a free row is as good as taken. */
+    int withoutRow(int rows, int more) {
+      return Math.max(0, waiting.size() + more - (rows - active));
+    }
   }
 
   /**
@@ -138,9 +143,10 @@ public final class GenerationEngine implements AutoCloseable {
             listener);
     synchronized (lock) {
       requireOpen();
-      int free = Math.max(0, maxBatch - lane.active - lane.waiting.size());
-      if (waiting() + request.prompts().size() - free > maxQueue) {
-        throw new QueueFullException(waiting(), maxQueue);
+      int choices = request.prompts().size();
+      int others = queued() - lane.withoutRow(maxBatch, 0);
+      if (others + lane.withoutRow(maxBatch, choices) > maxQueue) {
+        throw new QueueFullException(queued(), maxQueue);
       }
       lane.waiting.addAll(job.sequences());
       lock.notifyAll();
@@ -193,8 +199,8 @@ public final class GenerationEngine implements AutoCloseable {
     Lane lane = lane(name);
     synchronized (lock) {
       requireOpen();
-      if (waiting() >= maxQueue) {
-        throw new QueueFullException(waiting(), maxQueue);
+      if (queued() >= maxQueue) {
+        throw new QueueFullException(queued(), maxQueue);
       }
       lane.tasks.add(task);
       lock.notifyAll();
@@ -213,6 +219,18 @@ public final class GenerationEngine implements AutoCloseable {
     if (closing) {
       throw new EngineClosedException();
     }
+  }
+
+  /**
+   * What fills the queue: tasks, and completions without a row. Those that the engine's thread is
+   * about to move to a free row do not count, so that what is refused does not depend on its speed.
+   */
+  private int queued() {
+    int queued = 0;
+    for (Lane lane : lanes.values()) {
+      queued += lane.withoutRow(maxBatch, 0) + lane.tasks.size();
+    }
+    return queued;
   }
 
   /** Completions and tasks that wait for a model. */

@@ -24,9 +24,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -64,7 +64,15 @@ class GenerationEngineTest {
     private final CompletableFuture<List<List<EngineToken>>> end = new CompletableFuture<>();
     private final CountDownLatch first = new CountDownLatch(1);
 
+    /** The engine's thread does not return from the first token before this. */
+    private final CountDownLatch mayContinue;
+
     Heard(int completions) {
+      this(completions, new CountDownLatch(0));
+    }
+
+    Heard(int completions, CountDownLatch mayContinue) {
+      this.mayContinue = mayContinue;
       for (int i = 0; i < completions; i++) {
         tokens.add(new ArrayList<>());
       }
@@ -74,6 +82,7 @@ class GenerationEngineTest {
     public void onToken(EngineToken token) {
       tokens.get(token.completion()).add(token);
       first.countDown();
+      awaitLatch(mayContinue);
     }
 
     @Override
@@ -102,6 +111,14 @@ class GenerationEngineTest {
       StringBuilder text = new StringBuilder();
       await().get(completion).forEach(token -> text.append(token.text()));
       return text.toString();
+    }
+  }
+
+  private static void awaitLatch(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
@@ -275,7 +292,8 @@ class GenerationEngineTest {
   void aCancelledRequestLeavesAndTheOthersContinue() throws Exception {
     try (GenerationEngine engine = engine(2, 64)) {
       List<Integer> expected = submit(engine, request(options().build(), -1, prompt(5))).ids(0);
-      Heard cancelled = new Heard(4);
+      CountDownLatch mayContinue = new CountDownLatch(1);
+      Heard cancelled = new Heard(4, mayContinue);
       GenerationOptions endless = options().maxTokens(CONTEXT).build();
       EngineTicket ticket =
           engine.submit(
@@ -288,17 +306,19 @@ class GenerationEngineTest {
                   -1),
               cancelled);
       Heard other = submit(engine, request(options().build(), -1, prompt(5)));
-      assertThat(cancelled.first.await(20, TimeUnit.SECONDS)).isTrue();
+      awaitLatch(cancelled.first);
       ticket.cancel();
+      mayContinue.countDown();
       assertThat(other.ids(0)).isEqualTo(expected);
       assertThat(cancelled.end).isNotDone();
-      awaitIdle(engine);
+      await(() -> engine.active() + engine.waiting() == 0);
     }
   }
 
-  private static void awaitIdle(GenerationEngine engine) throws InterruptedException {
+  /** Asks at intervals: a thread that asks all the time can keep the lock from the engine's. */
+  private static void await(BooleanSupplier condition) throws InterruptedException {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-    while (engine.active() + engine.waiting() > 0) {
+    while (!condition.getAsBoolean()) {
       assertThat(System.nanoTime()).isLessThan(end);
       Thread.sleep(1);
     }
@@ -316,10 +336,6 @@ class GenerationEngineTest {
               LogitAdjustments.NONE,
               Set.of(),
               -1);
-      taken.add(submit(engine, request));
-      while (engine.waiting() > 0) { // Until the engine's thread has taken it: the queue is free.
-        Thread.onSpinWait();
-      }
       for (int i = 0; i < 200; i++) {
         try {
           taken.add(submit(engine, request));
@@ -328,10 +344,34 @@ class GenerationEngineTest {
           refused++;
         }
       }
+      // One in the row, also while the engine's thread has not yet put it there, and three behind.
       assertThat(refused).isPositive();
       assertThat(taken).hasSizeGreaterThanOrEqualTo(4);
       taken.forEach(heard -> assertThat(heard.ids(0)).hasSize(60));
       assertThat(engine.mostChoices()).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void aFreeRowIsCountedAlsoWhileTheEnginesThreadIsBusy() {
+    CountDownLatch mayContinue = new CountDownLatch(1);
+    try (GenerationEngine engine = engine(1, 3)) {
+      engine.add("second", model, tokenizer, pool, CONTEXT);
+      EngineRequest request = request(options().build(), -1, new int[] {65});
+      Heard busy = new Heard(1, mayContinue);
+      engine.submit(NAME, request, busy);
+      awaitLatch(busy.first);
+      List<Heard> taken = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        Heard heard = new Heard(1);
+        engine.submit("second", request, heard);
+        taken.add(heard);
+      }
+      assertThatThrownBy(() -> engine.submit("second", request, new Heard(1)))
+          .isInstanceOf(QueueFullException.class)
+          .hasMessageContaining("at most 3 completions may wait, and 3 do");
+      mayContinue.countDown();
+      taken.forEach(heard -> assertThat(heard.ids(0)).isEqualTo(busy.ids(0)));
     }
   }
 
@@ -356,7 +396,7 @@ class GenerationEngineTest {
   }
 
   @Test
-  void aListenerThatFailsEndsItsOwnRequestAlone() {
+  void aListenerThatFailsEndsItsOwnRequestAlone() throws Exception {
     try (GenerationEngine engine = engine(2, 64)) {
       CompletableFuture<Throwable> failed = new CompletableFuture<>();
       AtomicInteger tokens = new AtomicInteger();
@@ -381,7 +421,7 @@ class GenerationEngineTest {
               throw new IllegalStateException("another one");
             }
           });
-      assertThat(failed.join()).hasMessage("a defect");
+      assertThat(failed.get(20, TimeUnit.SECONDS)).hasMessage("a defect");
       assertThat(tokens).hasValue(1);
       assertThat(submit(engine, request(options().build(), -1, prompt(1))).ids(0)).isNotEmpty();
     }
@@ -418,7 +458,7 @@ class GenerationEngineTest {
   }
 
   @Test
-  void twoModelsTakeTurns() throws ExecutionException, InterruptedException {
+  void twoModelsTakeTurns() throws Exception {
     try (LanguageModel second =
             Models.create(
                 TestModels.withInitStd(TestModels.gpt2(1, 16, 2, 32, VOCABULARY), 0.4),
@@ -438,7 +478,8 @@ class GenerationEngineTest {
       engine.submit("second", request(options().maxTokens(5).build(), -1, new int[] {70}), other);
       assertThat(other.ids(0)).isEqualTo(expected.tokens());
       assertThat(first.ids(0)).isNotEmpty();
-      assertThat(engine.embed("second", List.of(new int[] {65})).get().get(0)).hasSize(16);
+      assertThat(engine.embed("second", List.of(new int[] {65})).get(20, TimeUnit.SECONDS).get(0))
+          .hasSize(16);
     }
   }
 }

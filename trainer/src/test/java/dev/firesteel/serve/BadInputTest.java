@@ -441,9 +441,7 @@ class BadInputTest {
       for (RawClient client : clients) {
         client.post(TEXT, endless);
       }
-      while (small.engine.active() + small.engine.waiting() < 2) {
-        Thread.sleep(1);
-      }
+      small.awaitActive(2);
       Reply full = small.post(TEXT, endless);
       assertError(full, 429, "rate_limit_error", null, "queue_full");
       assertThat(full.header("Retry-After")).isEqualTo("1");

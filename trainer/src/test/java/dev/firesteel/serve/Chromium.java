@@ -67,7 +67,11 @@ final class Chromium implements AutoCloseable {
     this.process = process;
     this.profile = profile;
     socket =
-        HttpClient.newHttpClient().newWebSocketBuilder().buildAsync(address, new Messages()).join();
+        HttpClient.newHttpClient()
+            .newWebSocketBuilder()
+            .buildAsync(address, new Messages())
+            .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS)
+            .join();
   }
 
   /** The program, if this machine has it. */
@@ -101,11 +105,17 @@ final class Chromium implements AutoCloseable {
                 "about:blank")
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .start();
+    // One that does not start in time is ended, and with it the lines that it writes.
+    CompletableFuture<Process> started = new CompletableFuture<>();
+    started
+        .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS)
+        .exceptionally(late -> process.destroyForcibly());
     BufferedReader errors = process.errorReader(StandardCharsets.UTF_8);
     StringBuilder said = new StringBuilder();
     for (String line = errors.readLine(); line != null; line = errors.readLine()) {
       said.append(line).append('\n');
       if (line.startsWith(LISTENING)) {
+        started.complete(process);
         Thread rest = new Thread(() -> errors.lines().forEach(ignored -> {}), "chromium-errors");
         rest.setDaemon(true);
         rest.start();
@@ -316,7 +326,9 @@ final class Chromium implements AutoCloseable {
     socket.abort();
     process.destroy();
     try {
-      process.waitFor();
+      if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

@@ -181,9 +181,7 @@ class HttpFuzzTest {
       }
       assertThat(good()).isEqualTo(before);
       client.close();
-      while (server.engine.active() + server.engine.waiting() > 0) {
-        Thread.sleep(1);
-      }
+      server.awaitActive(0);
       assertThat(server.get("/health").status()).isEqualTo(200);
       // The mixture is worth something only if much of it arrives.
       assertThat(statuses.get(200)).as(statuses::toString).isGreaterThan(REQUESTS / 20);

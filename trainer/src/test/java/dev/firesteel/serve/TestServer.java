@@ -26,6 +26,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 
 /**
@@ -203,13 +206,27 @@ final class TestServer implements AutoCloseable {
 
   Reply send(HttpRequest request) {
     try {
+      // The request's own timeout ends with the head of the answer.
       HttpResponse<String> response =
-          client.send(request, HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
+          client
+              .sendAsync(request, HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8))
+              .get(60, TimeUnit.SECONDS);
       return new Reply(response.statusCode(), response);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
+    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+      throw new AssertionError(request.toString(), e);
+    }
+  }
+
+  /** Waits until so many completions are in the engine. */
+  void awaitActive(int active) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (engine.active() + engine.waiting() != active) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError(
+            "%d completions must be in the engine, got %d in rows and %d waiting"
+                .formatted(active, engine.active(), engine.waiting()));
+      }
+      Thread.sleep(1);
     }
   }
 
