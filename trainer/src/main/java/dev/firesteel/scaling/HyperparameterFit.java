@@ -6,12 +6,15 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 
 /**
  * The learning rate and the batch size with the lowest loss, in the form of Step Law (Li et al.
  * 2025, arXiv:2503.04715): {@code lr = c N^a D^b}, {@code B = c D^b}, by least squares of
  * logarithms through the best run of each cell (N, D). A cell whose best run has the smallest or
- * the largest learning rate or batch size of the cell is left out: its optimum may lie beyond.
+ * the largest learning rate or batch size of the cell is left out: its optimum may lie beyond, as
+ * it may where all runs of a cell share one learning rate. A batch size that they share is taken as
+ * given.
  *
  * @param cells cells that count
  * @param edgeCells cells that were left out
@@ -49,8 +52,9 @@ public record HyperparameterFit(
       for (List<ScalingRun> cell : one.groups(ScalingRun::tokens, SAME)) {
         ScalingRun lowest =
             cell.stream().min(Comparator.comparingDouble(ScalingRun::loss)).orElseThrow();
-        if (isInside(cell, lowest, ScalingRun::learningRate)
-            && isInside(cell, lowest, ScalingRun::batchTokens)) {
+        TreeSet<Double> batches = values(cell, ScalingRun::batchTokens);
+        if (isInside(values(cell, ScalingRun::learningRate), lowest.learningRate())
+            && (batches.size() == 1 || isInside(batches, lowest.batchTokens()))) {
           best.add(lowest);
         } else {
           edge++;
@@ -60,7 +64,7 @@ public record HyperparameterFit(
     if (best.size() < LEAST_CELLS) {
       throw new RefusedException(
           Reason.NO_INTERIOR_MINIMUM,
-          "the law of learning rate and batch size needs at least %d pairs of N and D whose best run has a larger and a smaller neighbour of both, got %d and %d without: widen the grids"
+          "the law of learning rate and batch size needs at least %d pairs of N and D whose best run has a neighbour with a larger and one with a smaller learning rate (and batch size, where it varies), got %d and %d without: train each pair at several rates, or widen their grid"
               .formatted(LEAST_CELLS, best.size(), edge));
     }
     double[] rate = plane(best);
@@ -80,12 +84,12 @@ public record HyperparameterFit(
             best.stream().mapToDouble(ScalingRun::batchTokens).toArray()));
   }
 
-  private static boolean isInside(
-      List<ScalingRun> cell, ScalingRun best, ToDoubleFunction<ScalingRun> value) {
-    TreeSet<Double> values = new TreeSet<>();
-    cell.forEach(run -> values.add(value.applyAsDouble(run)));
-    double at = value.applyAsDouble(best);
-    return values.size() == 1 || (at > values.first() && at < values.last());
+  private static TreeSet<Double> values(List<ScalingRun> cell, ToDoubleFunction<ScalingRun> value) {
+    return cell.stream().map(value::applyAsDouble).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private static boolean isInside(TreeSet<Double> values, double at) {
+    return at > values.first() && at < values.last();
   }
 
   /** {@code log lr = x0 + x1 log N + x2 log D} by least squares. */

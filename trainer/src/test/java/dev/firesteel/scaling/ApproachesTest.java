@@ -130,6 +130,14 @@ class ApproachesTest {
     assertThat(fit.learningRate(1e9, 2e10))
         .isCloseTo(1.797 * Math.pow(1e9, -.713) * Math.pow(2e10, .307), within(1e-9));
 
+    // One rate a cell: nothing shows that it is the best one.
+    List<ScalingRun> untuned = runs.stream().filter(run -> run.loss() == 2).toList();
+    assertThatThrownBy(
+            () -> HyperparameterFit.fit(new RunTable("x", RunTable.Derived.FLOPS, untuned)))
+        .isInstanceOfSatisfying(
+            RefusedException.class,
+            refusal -> assertThat(refusal.reason()).isEqualTo(Reason.NO_INTERIOR_MINIMUM))
+        .hasMessageContaining("got 0 and 9 without: train each pair at several rates");
     assertThatThrownBy(() -> HyperparameterFit.fit(Runs.grid(Runs.LAW)))
         .isInstanceOfSatisfying(
             RefusedException.class,
