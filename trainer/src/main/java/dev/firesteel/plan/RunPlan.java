@@ -88,6 +88,7 @@ public record RunPlan(
       Heap heap = Heap.of(memory.recommendedHeapBytes());
       memory = memory(dryRun(config, model, heap, threads), others, process);
     }
+    FlopPlan flops = flops(config, model, declared);
     return new RunPlan(
         config.name(),
         parameterParts(declared),
@@ -97,12 +98,12 @@ public record RunPlan(
         config.training().steps(),
         threads,
         config.cluster().plannedTrainers(),
-        flops(config, model),
+        flops,
         Optimizers.flops(config.optimizer(), declared),
         memory,
         Float.BYTES * (declared.count() + run.stateElements()),
         config.checkpoint().keepLast() + (config.checkpoint().keepBest() ? 1 : 0),
-        rolloutFlops(config, model));
+        rolloutFlops(config, flops));
   }
 
   /**
@@ -135,7 +136,7 @@ public record RunPlan(
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = OtherModels.trained(config, model).parameters();
     return stepSeconds(
-        flops(config, model),
+        flops(config, model, declared),
         Optimizers.flops(config.optimizer(), declared),
         OtherModels.tokensPerStep(config) * OtherModels.passes(config),
         declared.count(),
@@ -158,9 +159,10 @@ public record RunPlan(
         / trainers;
   }
 
-  private static FlopPlan flops(StageConfig config, ModelConfig model) {
+  private static FlopPlan flops(StageConfig config, ModelConfig model, ParameterSet declared) {
     return FlopPlan.of(
         model,
+        declared,
         config.training().sequenceLength(),
         Math.round(OtherModels.tokensPerStep(config) * OtherModels.passes(config)),
         config.compute().recompute());
@@ -171,12 +173,9 @@ public record RunPlan(
   }
 
   /** Of a token of a completion, one forward pass. */
-  private static double rolloutFlops(StageConfig config, ModelConfig model) {
+  private static double rolloutFlops(StageConfig config, FlopPlan flops) {
     return config instanceof RlConfig rl
-        ? 2.0
-            * flops(config, model).productWeights()
-            * rl.rollouts().completions()
-            * rl.rollouts().maxTokens()
+        ? 2.0 * flops.productWeights() * rl.rollouts().completions() * rl.rollouts().maxTokens()
         : 0;
   }
 

@@ -7,6 +7,7 @@ import dev.firesteel.backend.opencl.OpenClBackend;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
+import dev.firesteel.config.SftConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -118,6 +119,30 @@ class RunPlanTest {
     assertThat(flops.productWeights()).isEqualTo(products);
     assertThat(flops.perToken()).isEqualTo(6.0 * products + 12 * 12 * 768 * 1025 / 2.0);
     assertThat(flops.perStep()).isEqualTo(1024 * flops.perToken());
+  }
+
+  @Test
+  void frozenWeightsHaveNoGradientsToCompute() {
+    SftConfig config =
+        ConfigLoader.load(
+            SftConfig.class,
+            List.of(
+                "data.source=none",
+                "model.from=none",
+                "model.architecture=gpt2",
+                "model.layers=2",
+                "model.heads=2",
+                "model.width=64",
+                "model.context_length=32",
+                "training.sequence_length=32",
+                "lora.rank=4",
+                "lora.targets=[\"*.attention.qkv\"]"));
+    RunPlan plan = RunPlan.of(config, 100, 2, NOTHING, 0, StageInputs.NONE);
+    long frozen = 2L * 12 * 64 * 64 + 100 * 64;
+    long adapters = 2L * 4 * (64 + 3 * 64);
+    assertThat(plan.flops().perToken())
+        .isEqualTo(4.0 * frozen + 6 * adapters + 12 * 2 * 64 * 33 / 2.0);
+    assertThat(plan.flops().formula()).startsWith("4 x frozen weights in matmuls + 6 x weights");
   }
 
   @Test
