@@ -221,7 +221,8 @@ public record Forecast(
           "a run has at most %d steps, got %d of %d tokens: raise training.global_batch_size of the base configuration"
               .formatted(Integer.MAX_VALUE, steps, (long) batch * length));
     }
-    long every = Math.max(1, Math.min(base.evaluation().every(), steps / EVALUATIONS));
+    long often = Math.max(1, Math.min(base.evaluation().every(), steps / EVALUATIONS));
+    long every = base.evaluation().every() == 0 ? 0 : often; // 0: at the end only
     long warmup = Math.min(base.schedule().warmupSteps(), steps / WARMUP_SHARE);
     return ConfigLoader.parse(
         PretrainConfig.class,

@@ -120,6 +120,25 @@ class ForecastTest {
   }
 
   @Test
+  void evaluatesAtLeastTwentyTimesUnlessTheBaseEvaluatesAtTheEndOnly() {
+    FitDocument fit = fit(2);
+    for (int every : new int[] {0, 7, 1_000_000}) {
+      PretrainConfig config =
+          Forecast.of(
+                  fit,
+                  "fit.json",
+                  1e17,
+                  base("evaluation.every=" + every),
+                  VOCABULARY,
+                  ParameterCount.ALL,
+                  "big")
+              .config();
+      assertThat((long) config.evaluation().every())
+          .isEqualTo(Math.min(every, config.training().steps() / 20));
+    }
+  }
+
+  @Test
   void shapesKeepTheirProportions() {
     for (double parameters : new double[] {1.5e6, 7e6, 1.24e8, 1e9}) {
       for (ParameterCount count : ParameterCount.values()) {
