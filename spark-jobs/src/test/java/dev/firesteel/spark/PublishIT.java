@@ -100,7 +100,7 @@ class PublishIT {
             "exec:exec");
 
     assertThat(said)
-        .containsPattern("(?m)^Completed: import .+")
+        .containsPattern("(?m)^Completed: import .*\\S")
         .containsPattern("(?m)^Embedded: \\[(-?\\d\\S*, ){3}-?\\d\\S*]\\.\\.\\.$");
     assertThat(example.resolve("runs/tour/report.html")).isRegularFile();
     assertThat(downloads.resolve("dev/firesteel/firesteel-core")).isDirectory();
