@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 JAR = "s3a://artifacts/firesteel-0.1.0.jar"
 CONF = {
     "spark.dynamicAllocation.enabled": "false",
+    "spark.executorEnv.OMP_NUM_THREADS": "1",
     "spark.executorEnv.MLFLOW_TRACKING_TOKEN": "{{ var.value.mlflow_token }}",
 }
 
@@ -19,12 +20,14 @@ CONF = {
 def train(stage: str, *settings: str) -> SparkSubmitOperator:
     return SparkSubmitOperator(
         task_id=stage,
+        name="firesteel-" + stage,
         application=JAR,
         java_class="dev.firesteel.spark.Firesteel",
         application_args=[
             stage,
             "runs_folder=s3a://models/runs",
             "name=nightly-" + stage + "-{{ ds_nodash }}",
+            "data.path=s3a://models/data/" + stage + "-{{ ds_nodash }}",
             "tracking.mlflow.uri=http://mlflow:5000",
             *settings,
         ],

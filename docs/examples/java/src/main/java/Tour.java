@@ -36,7 +36,7 @@ class Tour {
                 "model.width=32",
                 "model.heads=2",
                 "model.context_length=64",
-                "training.steps=30"));
+                "training.steps=60"));
     try (SparkSessions.OpenSession spark = SparkSessions.open("tour", Map.of())) {
       PrepareJob.run(spark.session(), config, false, System.out::println);
       new TrainingJob(spark.session(), config).run(new ProgressLine(System.out, false));
@@ -46,8 +46,9 @@ class Tour {
         ArrayPool pool = new ArrayPool(backend)) {
       Generator generator =
           new Generator(saved.model(), saved.tokenizer(), saved.documents(), pool);
-      GenerationOptions options = GenerationOptions.builder().maxTokens(40).build();
-      System.out.println("Completed: " + generator.generate("import ", options).text());
+      GenerationOptions options =
+          GenerationOptions.builder().temperature(0.8).maxTokens(40).build();
+      System.out.println("Completed: import " + generator.generate("import ", options).text());
       float[] embedding = embed(saved, pool, "import java.util.List;");
       System.out.println("Embedded: " + Arrays.toString(Arrays.copyOf(embedding, 4)) + "...");
     }

@@ -87,7 +87,7 @@ public final class RatingDesk {
     }
     if (system.isPresent() && !conversations) {
       throw UserException.usage(
-          "a system message needs a model with a chat template, and there is none: leave it out, or rate a model that was trained on conversations");
+          "a system message needs a model with a chat template, and there is none: give the model a template (--template chatml), or put the instructions into the prompts");
     }
     this.models = List.copyOf(models);
     this.conversations = conversations;
@@ -111,7 +111,7 @@ public final class RatingDesk {
     PromptRecord prompt = PromptRecord.read(record, conversations);
     if (prompt.isConversation() && !conversations) {
       throw UserException.usage(
-          "a prompt of turns needs a model with a chat template, and there is none: give the prompt as a string");
+          "a prompt of turns needs a model with a chat template, and there is none: give the prompt as a string, or the model a template (--template chatml)");
     }
     if (system.isEmpty() || prompt.turns().get(0).role().equals(Message.SYSTEM)) {
       return prompt;

@@ -97,6 +97,21 @@ public record SavedModel(
     }
   }
 
+  /**
+   * The chat template of a choice: the name of a built-in one, {@code tokenizer} or a file, as in
+   * {@link ChatTemplateFiles#choose}.
+   *
+   * @throws UserException if there is none, or it cannot be read
+   */
+  public ChatTemplate chatTemplate(String choice, Configuration hadoop) {
+    try {
+      return ChatTemplateFiles.choose(
+          choice, HadoopFiles.fileSystem(directory, hadoop), directory, hadoop);
+    } catch (IOException e) {
+      throw HadoopFiles.explain("reading the chat template in " + directory, e);
+    }
+  }
+
   @Override
   public void close() {
     model.close();

@@ -79,7 +79,7 @@ public record ServedModel(
             ApiException.invalid(
                 "model",
                 "no_chat_template",
-                "chat needs a model whose tokenizer has a chat template, and %s is a base model without one: use /v1/completions, or a model that was trained with the command sft"
+                "chat needs a model whose tokenizer has a chat template, and %s is a base model without one: use /v1/completions, a model that was trained with the command sft, or the option --template"
                     .formatted(id)));
   }
 }

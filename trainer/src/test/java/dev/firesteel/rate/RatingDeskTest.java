@@ -300,7 +300,7 @@ class RatingDeskTest {
                     Optional.empty(),
                     "{'messages':[{'role':'user','content':'c'}]}"))
         .hasMessage(
-            "prompt 1: a prompt of turns needs a model with a chat template, and there is none: give the prompt as a string");
+            "prompt 1: a prompt of turns needs a model with a chat template, and there is none: give the prompt as a string, or the model a template (--template chatml)");
     Files.writeString(out, "{\"prompt\":\"a\"}\n{\"prom");
     assertThatThrownBy(() -> RatingFile.open(out))
         .hasMessage(

@@ -409,7 +409,7 @@ class ChatPageTest {
     browser.click("#settings-button");
     browser.value(
         """
-        for (const [id, value] of Object.entries({temperature: "0.3", top_p: "0.9", max_tokens: "20", seed: "4", stop_texts: "\\nUser:\\nEnd", system: "Be brief."})) {
+        for (const [id, value] of Object.entries({temperature: "0.3", top_p: "0.9", top_k: "40", min_p: "0.05", max_tokens: "20", seed: "4", stop_texts: "\\nUser:\\nEnd", system: "Be brief."})) {
           document.getElementById(id).value = value;
           document.getElementById(id).dispatchEvent(new Event("input", {bubbles: true}));
         }
@@ -420,6 +420,8 @@ class ChatPageTest {
     JsonNode request = lastRequest();
     assertThat(request.path("temperature").asDouble()).isEqualTo(0.3);
     assertThat(request.path("top_p").asDouble()).isEqualTo(0.9);
+    assertThat(request.path("top_k").asInt()).isEqualTo(40);
+    assertThat(request.path("min_p").asDouble()).isEqualTo(0.05);
     assertThat(request.path("max_tokens").asInt()).isEqualTo(20);
     assertThat(request.path("seed").asInt()).isEqualTo(4);
     assertThat(request.path("stop")).hasToString("[\"User:\",\"End\"]");

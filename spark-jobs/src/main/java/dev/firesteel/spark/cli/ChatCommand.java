@@ -5,7 +5,6 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.chat.ChatTokens;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.format.huggingface.ChatTemplateFiles;
 import dev.firesteel.generate.GenerationOptions;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.run.SavedModel;
@@ -92,21 +91,14 @@ public final class ChatCommand implements Callable<Integer> {
   private TalkPrompts prompts(SavedModel saved, Configuration hadoop) {
     int contextLength = saved.model().config().contextLength();
     Optional<ChatTemplate> chosen =
-        template == null ? saved.chatTemplate(hadoop) : Optional.of(named(saved, hadoop));
+        template == null
+            ? saved.chatTemplate(hadoop)
+            : Optional.of(saved.chatTemplate(template, hadoop));
     return chosen
         .map(
             found ->
                 TalkPrompts.chat(
                     new ChatTokens(found, saved.tokenizer(), saved.documents()), contextLength))
         .orElseGet(() -> TalkPrompts.plain(saved.tokenizer(), saved.documents(), contextLength));
-  }
-
-  private ChatTemplate named(SavedModel saved, Configuration hadoop) {
-    try {
-      return ChatTemplateFiles.choose(
-          template, HadoopFiles.fileSystem(saved.directory(), hadoop), saved.directory(), hadoop);
-    } catch (IOException e) {
-      throw HadoopFiles.explain("reading the chat template in " + saved.directory(), e);
-    }
   }
 }

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       "  ./firesteel rate runs/sft --prompts prompts.jsonl",
       "  ./firesteel rate new=runs/dpo old=runs/sft --prompts prompts.jsonl --out ratings.jsonl",
       "  ./firesteel rate runs/sft --temperature 1 --max-tokens 100",
+      "  ./firesteel rate runs/base --template chatml",
       "",
       "Then:",
       "  ./firesteel reward model.from=runs/sft data.source=ratings.jsonl",

@@ -2,6 +2,7 @@ package dev.firesteel.spark.cli;
 
 import dev.firesteel.array.ArrayPool;
 import dev.firesteel.backend.Backend;
+import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.error.UserException;
 import dev.firesteel.generate.GenerationEngine;
 import dev.firesteel.run.SavedModel;
@@ -23,6 +24,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -41,6 +43,8 @@ final class ServeArguments {
               + " directories, by the last part of their paths or by NAME; and what computes:"
               + " compute.KEY=VALUE, the keys of the section compute in docs/configuration.md.")
   private List<String> arguments = new ArrayList<>();
+
+  @Mixin private TemplateArguments templates;
 
   @Option(
       names = "--host",
@@ -221,8 +225,9 @@ final class ServeArguments {
       ServeOptions options,
       String page,
       Function<ServedModels, List<Route>> more) {
+    Map<String, Optional<ChatTemplate>> chosen = templates.of(saved, new Configuration());
     List<ServedModel> served = new ArrayList<>();
-    saved.forEach((name, model) -> served.add(load(name, model, engine, pool)));
+    saved.forEach((name, model) -> served.add(load(name, model, chosen.get(name), engine, pool)));
     Optional<Library> library = library(spec, served.get(0), engine);
     try {
       ServedModels models = new ServedModels(engine, served, library);
@@ -302,7 +307,12 @@ final class ServeArguments {
     }
   }
 
-  private ServedModel load(String name, SavedModel saved, GenerationEngine engine, ArrayPool pool) {
+  private ServedModel load(
+      String name,
+      SavedModel saved,
+      Optional<ChatTemplate> template,
+      GenerationEngine engine,
+      ArrayPool pool) {
     int most = saved.model().config().contextLength();
     int length = context == 0 ? most : Math.min(context, most);
     engine.add(name, saved.model(), saved.tokenizer(), pool, length);
@@ -310,7 +320,7 @@ final class ServeArguments {
         name,
         saved.tokenizer(),
         saved.documents(),
-        saved.chatTemplate(new Configuration()),
+        template,
         length,
         saved.model().config().width(),
         System.currentTimeMillis() / 1000);

@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./firesteel serve runs/sft",
       "  ./firesteel serve aligned=runs/dpo base=runs/pretrain --port 0",
+      "  ./firesteel serve aligned=runs/dpo base=runs/pretrain --template base=chatml",
       "  ./firesteel serve exports/gpt2 compute.precision=bf16 --max-batch 32",
       "  FIRESTEEL_API_KEY=secret ./firesteel serve runs/sft --host 0.0.0.0",
       "",

@@ -115,6 +115,7 @@ class ChatCommandTest {
     assertThat(run("", "rate", model, "--out", out, "--temperature", "0")).isEqualTo(2);
     assertThat(run("", "rate", model, "b=" + model, "c=" + model, "--out", out)).isEqualTo(2);
     assertThat(run("", "rate", model, "--out", folder.toString())).isEqualTo(2);
+    assertThat(run("", "rate", model, "--out", out, "--system", "S")).isEqualTo(2);
     try (ServerSocket taken = new ServerSocket(0)) {
       assertThat(
               run(
@@ -123,6 +124,10 @@ class ChatCommandTest {
                   model,
                   "--out",
                   out,
+                  "--template",
+                  "chatml",
+                  "--system",
+                  "S",
                   "--host",
                   "0.0.0.0",
                   "--port",
@@ -130,7 +135,7 @@ class ChatCommandTest {
           .isEqualTo(2);
     }
     assertThat(text(err).lines().filter(line -> line.startsWith("firesteel: ")))
-        .hasSize(5)
+        .hasSize(6)
         .satisfiesExactly(
             line ->
                 assertThat(line).contains("must be a JSONL file with at least one line, got none"),
@@ -138,6 +143,8 @@ class ChatCommandTest {
                 assertThat(line).contains("two answers of one model need a temperature above 0"),
             line -> assertThat(line).contains("one or two models are rated, got 3"),
             line -> assertThat(line).contains("must be a file of lines, got a folder"),
+            line ->
+                assertThat(line).contains("a system message needs a model with a chat template"),
             line -> assertThat(line).contains("--port must be free"));
   }
 }

@@ -66,6 +66,8 @@ class ServeCommandTest {
                 "serve",
                 model,
                 "named=" + model,
+                "--template",
+                "named=chatml",
                 "--port",
                 "0",
                 "compute.threads=1")
@@ -85,7 +87,7 @@ class ServeCommandTest {
       }
       assertThat(said)
           .contains("Serving tiny: context 16, completions only (no chat template)")
-          .contains("Serving named: context 16");
+          .contains("Serving named: context 16, chat");
       HttpResponse<String> answer =
           HttpClient.newHttpClient()
               .send(
@@ -118,6 +120,16 @@ class ServeCommandTest {
     err.reset();
     assertThat(serve("a b=" + model)).isEqualTo(2);
     assertThat(error()).contains("the name of a model must consist of letters");
+    err.reset();
+    assertThat(serve(model, "--template", "other=chatml")).isEqualTo(2);
+    assertThat(error())
+        .contains("--template must name one of the models tiny before the =, got other");
+    err.reset();
+    assertThat(serve(model, "--template", "chatml", "--template", "plain")).isEqualTo(2);
+    assertThat(error()).contains("--template must be given once for all models, got plain as well");
+    err.reset();
+    assertThat(serve(model, "--template", "tiny=chatmal")).isEqualTo(2);
+    assertThat(error()).contains("the chat template must be tokenizer, one of chatml,");
     err.reset();
     assertThat(serve("compute.threads=1")).isEqualTo(2);
     assertThat(error()).contains("serve needs a model, got none");

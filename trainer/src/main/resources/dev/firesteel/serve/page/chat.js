@@ -2,7 +2,7 @@
 const byId = id => document.getElementById(id);
 
 const Settings = (() => {
-  const DEFAULTS = { mode: "auto", system: "", temperature: "0.8", top_p: "1", max_tokens: "512", seed: "", stop_texts: "", coloured: false };
+  const DEFAULTS = { mode: "auto", system: "", temperature: "0.8", top_p: "1", top_k: "0", min_p: "0", max_tokens: "512", seed: "", stop_texts: "", coloured: false };
   const STORE = "firesteel-chat";
   const stored = (store, read) => { try { return read(store()); } catch { return null; } };
 
@@ -51,7 +51,7 @@ const Settings = (() => {
       const seed = number("seed");
       const stop = byId("stop_texts").value.split("\n").filter(each => each);
       return {
-        temperature: number("temperature"), top_p: number("top_p"), max_tokens: number("max_tokens"),
+        temperature: number("temperature"), top_p: number("top_p"), top_k: number("top_k"), min_p: number("min_p"), max_tokens: number("max_tokens"),
         seed: seed === undefined ? undefined : seed + retry, stop: stop.length ? stop : undefined
       };
     }
