@@ -269,6 +269,11 @@ final class RecordReader {
       }
       return strings(prompt.textValue(), "");
     }
+    if (!prompt.isArray() && !turns) {
+      throw new RejectedException(
+          RejectionReason.WRONG_TYPE,
+          "prompt must be a string or a list of turns, got " + RecordFields.described(prompt));
+    }
     List<Message> messages = RecordFields.messages(name, prompt);
     if (messages.isEmpty()) {
       throw new RejectedException(

@@ -213,6 +213,7 @@ class ExampleEncoderTest {
         "PREFERENCE¦{'prompt':'a','answers':['b','c'],'ranks':[1]}¦wrong type: ranks must be a list of 2 numbers, one for each answer, got [1]",
         "PREFERENCE¦{'chosen':'b','rejected':'c'}¦missing field: a record without prompt must have a chosen and a rejected with the same beginning up to \"Assistant:\", got none",
         "LABELLED¦{'prompt':'a','completion':'b','label':'yes'}¦wrong type: label must be true or false, got \"yes\"",
+        "PROMPT¦{'prompt':5}¦wrong type: prompt must be a string or a list of turns, got 5",
         "PROMPT¦{'prompt':' '}¦empty prompt: prompt must have text, got none",
         "PROMPT¦{'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}]}¦answered prompt: messages must end with a turn of the user, which the model answers, got one of the assistant"
       })

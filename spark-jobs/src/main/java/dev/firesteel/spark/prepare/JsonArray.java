@@ -75,14 +75,17 @@ final class JsonArray {
         throw broken(file, "something after its end", parser.currentTokenLocation().getLineNr());
       }
     } catch (JsonProcessingException e) {
-      throw broken(
-          file,
-          e.getOriginalMessage().lines().findFirst().orElse("").strip(),
-          e.getLocation() == null ? 1 : e.getLocation().getLineNr());
+      throw broken(file, mistake(e), e.getLocation() == null ? 1 : e.getLocation().getLineNr());
     } catch (IOException e) {
       throw new UncheckedIOException(e); // Of an array in memory.
     }
     return records.iterator();
+  }
+
+  /** What is wrong with a text, without the parser's advice to programmers. */
+  static String mistake(JsonProcessingException e) {
+    String first = e.getOriginalMessage().lines().findFirst().orElse("");
+    return first.replaceFirst(": enable `.*` to allow$", "").strip();
   }
 
   private static UserException broken(String file, String got, int line) {

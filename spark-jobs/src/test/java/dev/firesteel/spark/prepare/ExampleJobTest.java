@@ -163,6 +163,14 @@ class ExampleJobTest {
   }
 
   @Test
+  void saysWhatIsWrongWithAJsonTextAndNotHowToChangeTheParser() throws IOException {
+    write("data.jsonl", good(0), "{\"prompt\":\"a\",\"completion\":\"b\",\"weight\":NaN}");
+
+    assertThat(prepare(sft("data.max_bad_fraction=1")).counts().first().get("broken JSON"))
+        .startsWith("data.jsonl line 2: Non-standard token 'NaN', got {");
+  }
+
+  @Test
   void refusesTooManyBadRecordsAndLeavesNothing() throws IOException {
     write("data.jsonl", good(0), good(1), "{\"prompt\":\"a\",\"completion\":\"\"}");
 
@@ -338,7 +346,9 @@ class ExampleJobTest {
         "[{'prompt': 'a', 'completion': 'b'}]\\n\\n{}|something after its end|3",
       })
   void refusesAnArrayThatIsBroken(String text, String got, int line) throws IOException {
-    write("array.json", text.replace('\'', '"').replace("\\n", "\n"));
+    Files.writeString(
+        Files.createDirectories(folder.resolve("source")).resolve("array.json"),
+        text.replace('\'', '"').replace("\\n", "\n"));
 
     assertThatThrownBy(() -> prepare(sft("data.max_bad_fraction=1")))
         .rootCause()
