@@ -65,6 +65,11 @@ public record GrpoConfig(
     schedule = schedule.resolved(training.steps());
     RlConfig.requireBatches(training, rollouts);
     GroupAdvantages.requireGroup(grpo.estimator(), rollouts.groupSize());
+    Require.that(
+        grpo.resampleRounds() == 0 || rollouts.groupSize() > 1,
+        "grpo.resample_rounds needs groups of at least 2 completions, got rollouts.group_size 1,"
+            + " where all scores of a group are equal: set a larger one, or"
+            + " grpo.resample_rounds=0");
     data =
         data.resolved(
             ExampleKind.PROMPT, model.from(), training.sequenceLength() - rollouts.maxTokens());

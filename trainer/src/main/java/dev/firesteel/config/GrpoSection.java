@@ -24,10 +24,17 @@ public record GrpoSection(
             byDefault = "false",
             meaning =
                 "Leave groups whose rewards are all equal out of the loss, KL penalty included.")
-        boolean skipEqualGroups) {
+        boolean skipEqualGroups,
+    @Setting(
+            byDefault = "0",
+            meaning =
+                "Rounds in which prompts whose completions all have the same score are replaced by"
+                    + " the next prompts (dynamic sampling of DAPO; Yu et al. 2025). 0: none.")
+        int resampleRounds) {
 
   public GrpoSection {
     Require.notNegative("grpo.epsilon", epsilon);
     Require.upToOne("grpo.gamma", gamma);
+    Require.atLeast("grpo.resample_rounds", resampleRounds, 0);
   }
 }

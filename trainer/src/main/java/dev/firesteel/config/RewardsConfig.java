@@ -40,6 +40,12 @@ public record RewardsConfig(
         Double unendedScore,
     @Setting(
             byDefault = "false",
+            meaning =
+                "Shift and scale scores so that those of the first step, which are of the reference"
+                    + " policy, have mean 0 and standard deviation 1 (Ziegler et al. 2019).")
+        boolean normalize,
+    @Setting(
+            byDefault = "false",
             meaning = "Divide scores by the standard deviation of all scores of the run so far.")
         boolean runningScale,
     @Setting(
@@ -76,6 +82,9 @@ public record RewardsConfig(
         unendedScore == null || missingEndPenalty == 0,
         "rewards.unended_score and rewards.missing_end_penalty are alternatives, got both: give"
             + " only one");
+    Require.that(
+        !(normalize && runningScale),
+        "rewards.normalize and rewards.running_scale are alternatives, got both: give only one");
     Require.atLeast("rewards.overlong_buffer", overlongBuffer, 0);
     Require.notNegative("rewards.overlong_penalty", overlongPenalty);
   }

@@ -66,6 +66,8 @@ public final class ExampleEncoder {
     }
     if (type == ExampleType.LABELLED) {
       checkLabel(fields);
+    } else if (type == ExampleType.PREFERENCE) {
+      checkMargin(fields);
     }
     return new Accepted(new Example(documents, fields.rest()), cut);
   }
@@ -98,6 +100,16 @@ public final class ExampleEncoder {
               ? RejectionReason.MISSING_FIELD
               : RejectionReason.WRONG_TYPE,
           "label must be true or false, got " + RecordFields.described(label));
+    }
+  }
+
+  /** The margin of a preference, which is optional. */
+  private static void checkMargin(RecordFields fields) {
+    JsonNode margin = fields.rest().path("margin");
+    if (!margin.isMissingNode() && !margin.isNull() && !margin.isNumber()) {
+      throw new RejectedException(
+          RejectionReason.WRONG_TYPE,
+          "margin must be a number, got " + RecordFields.described(margin));
     }
   }
 

@@ -56,7 +56,7 @@ final class RecordFields {
       throw new RejectedException(
           RejectionReason.MISSING_FIELD,
           "the record must have the field %s, got %s"
-              .formatted(name, rest.isEmpty() ? "none" : present));
+              .formatted(name, rest.has(name) ? "null" : rest.isEmpty() ? "none" : present));
     }
     return rest.remove(name);
   }

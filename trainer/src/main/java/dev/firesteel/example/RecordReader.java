@@ -11,6 +11,9 @@ import java.util.stream.IntStream;
 final class RecordReader {
   private static final String MARKER = "Assistant:";
 
+  /** As HH-RLHF writes it: an answer may speak of an assistant. */
+  private static final String TURN = "\n\n" + MARKER;
+
   private final RecordFields fields;
   private final boolean templateStrings;
   private final String inputSeparator;
@@ -182,7 +185,9 @@ final class RecordReader {
         && chosen.charAt(common) == rejected.charAt(common)) {
       common++;
     }
-    int marker = chosen.substring(0, common).lastIndexOf(MARKER);
+    String beginning = chosen.substring(0, common);
+    int turn = beginning.lastIndexOf(TURN);
+    int marker = turn < 0 ? beginning.lastIndexOf(MARKER) : turn + TURN.length() - MARKER.length();
     if (marker < 0) {
       throw noPrompt("the same beginning up to \"%s\"".formatted(MARKER));
     }
@@ -263,6 +268,11 @@ final class RecordReader {
             RejectionReason.EMPTY_PROMPT, "prompt must have text, got none");
       }
       return strings(prompt.textValue(), "");
+    }
+    if (!prompt.isArray() && !turns) {
+      throw new RejectedException(
+          RejectionReason.WRONG_TYPE,
+          "prompt must be a string or a list of turns, got " + RecordFields.described(prompt));
     }
     List<Message> messages = RecordFields.messages(name, prompt);
     if (messages.isEmpty()) {

@@ -21,24 +21,31 @@ public record KlPenalty(KlEstimator estimator, double coefficient) {
    * @param logProbs [tokens] of the policy
    * @param reference [tokens] of the reference model
    * @param weights [tokens], 0 for tokens that are no actions
-   * @param denominator sum of the weights of the whole global batch
+   * @param denominator of the whole global batch
+   * @param counted tokens of the whole global batch whose weight is not 0, over which the measure
+   *     is a mean
    * @return the loss with its gradient with respect to {@code logProbs}
    */
-  public HostLoss of(double[] logProbs, double[] reference, double[] weights, double denominator) {
+  public HostLoss of(
+      double[] logProbs, double[] reference, double[] weights, double denominator, double counted) {
     int tokens = logProbs.length;
     Checks.positive("the denominator", denominator);
+    Checks.positive("the tokens of the global batch", counted);
     Checks.size("the reference's log-probabilities", reference, tokens);
     Checks.size("the weights", weights, tokens);
     double[] gradient = new double[tokens];
+    double loss = 0;
     double mean = 0;
     for (int i = 0; i < tokens; i++) {
       if (weights[i] != 0) {
         double weight = weights[i] / denominator;
-        mean += weight * estimator.value(logProbs[i], reference[i]);
+        double kl = estimator.value(logProbs[i], reference[i]);
+        loss += weight * kl;
+        mean += kl / counted;
         gradient[i] = coefficient * weight * estimator.slope(logProbs[i], reference[i]);
       }
     }
     return new HostLoss(
-        coefficient * mean, gradient, LossMeasures.none().share(LossMetrics.KL, mean));
+        coefficient * loss, gradient, LossMeasures.none().share(LossMetrics.KL, mean));
   }
 }

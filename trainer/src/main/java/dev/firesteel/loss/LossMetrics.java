@@ -107,6 +107,13 @@ public final class LossMetrics {
   public static final Metric RATIO =
       Metric.of("val_ratio", "ratio", Unit.NONE).in("Ratio").offProgressLine();
 
+  /**
+   * Variance of the ratio about 1, its mean under the policy that sampled: an estimate of the
+   * chi-squared divergence of the two.
+   */
+  public static final Metric RATIO_VARIANCE =
+      Metric.of("val_ratio_var", "ratio variance", Unit.NONE).startingAtZero().offProgressLine();
+
   /** Least ratio. */
   public static final Metric RATIO_MIN =
       Metric.of("val_ratio_min", "min ratio", Unit.NONE).in("Ratio").offProgressLine();

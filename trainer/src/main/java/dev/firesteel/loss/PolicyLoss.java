@@ -50,23 +50,33 @@ public record PolicyLoss(double clipLow, double clipHigh, double dualClip) {
    * @param advantages [tokens]
    * @param weights [tokens], 0 for tokens that are no actions (prompt, padding); see {@link
    *     TokenGroups}
-   * @param denominator sum of the weights of the whole global batch
+   * @param denominator of the whole global batch
+   * @param counted tokens of the whole global batch whose weight is not 0: the measures, apart from
+   *     the loss itself, are means over them, whichever mean the loss is
    * @return the loss with its gradient with respect to {@code logProbs}
    */
   public HostLoss of(
-      double[] logProbs, double[] old, double[] advantages, double[] weights, double denominator) {
+      double[] logProbs,
+      double[] old,
+      double[] advantages,
+      double[] weights,
+      double denominator,
+      double counted) {
     int tokens = logProbs.length;
     Checks.positive("the denominator", denominator);
+    Checks.positive("the tokens of the global batch", counted);
     Checks.size("the old log-probabilities", old, tokens);
     Checks.size("the advantages", advantages, tokens);
     Checks.size("the weights", weights, tokens);
     double[] gradient = new double[tokens];
+    double share = 1 / counted;
     double loss = 0;
     double squares = 0;
     double low = 0;
     double high = 0;
     double dual = 0;
     double ratios = 0;
+    double spread = 0;
     double least = Double.POSITIVE_INFINITY;
     double greatest = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < tokens; i++) {
@@ -87,11 +97,12 @@ public record PolicyLoss(double clipLow, double clipHigh, double dualClip) {
       if (!clipped && !dualClipped && limited == difference) {
         gradient[i] = weight * free;
       }
-      squares += weight * difference * difference / 2;
-      low += clipped && advantage < 0 ? weight : 0;
-      high += clipped && advantage > 0 ? weight : 0;
-      dual += dualClipped ? weight : 0;
-      ratios += weight * ratio;
+      squares += share * difference * difference / 2;
+      low += clipped && advantage < 0 ? share : 0;
+      high += clipped && advantage > 0 ? share : 0;
+      dual += dualClipped ? share : 0;
+      ratios += share * ratio;
+      spread += share * (ratio - 1) * (ratio - 1);
       least = StrictMath.min(least, ratio);
       greatest = StrictMath.max(greatest, ratio);
     }
@@ -106,6 +117,7 @@ public record PolicyLoss(double clipLow, double clipHigh, double dualClip) {
             .share(LossMetrics.CLIP_FRACTION_HIGH, high)
             .share(LossMetrics.DUAL_CLIP_FRACTION, dual)
             .share(LossMetrics.RATIO, ratios)
+            .share(LossMetrics.RATIO_VARIANCE, spread)
             .least(LossMetrics.RATIO_MIN, least)
             .greatest(LossMetrics.RATIO_MAX, greatest));
   }

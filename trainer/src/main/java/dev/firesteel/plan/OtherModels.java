@@ -5,6 +5,7 @@ import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.LoraConfig;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.PpoConfig;
+import dev.firesteel.config.PpoSection;
 import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.model.LanguageModel;
@@ -63,7 +64,10 @@ final class OtherModels {
                   "reward model, weights", bytes(heap, inputs.rewardParameters().getAsLong()), 0)
               : new MemoryPart("reward model, weights, if it is as large", weights, 0));
     }
-    if (rl instanceof PpoConfig) {
+    if (rl.update().emaDecay() > 0) {
+      parts.add(new MemoryPart("average of the policy, weights", weights, 0));
+    }
+    if (hasValueModel(rl)) {
       long value = ScoredModel.value(model, Projections.DENSE).parameters().count();
       long moments = MOMENTS * bytes(heap, value) / config.cluster().plannedTrainers();
       parts.add(
@@ -78,6 +82,11 @@ final class OtherModels {
     return parts;
   }
 
+  /** A head of values is a few weights of the policy. */
+  private static boolean hasValueModel(RlConfig rl) {
+    return rl instanceof PpoConfig ppo && ppo.ppo().critic() == PpoSection.Critic.MODEL;
+  }
+
   private static long bytes(Heap heap, long elements) {
     return heap.arrayBytes(elements * DType.F32.bytes());
   }
@@ -90,7 +99,7 @@ final class OtherModels {
     if (!(config instanceof RlConfig rl)) {
       return 1;
     }
-    double models = rl instanceof PpoConfig ? 2 : 1;
+    double models = hasValueModel(rl) ? 2 : 1;
     double scoring = 1 + models + (rl.rewards().model().isEmpty() ? 0 : 1);
     return rl.update().epochs() * models + FORWARD * scoring;
   }

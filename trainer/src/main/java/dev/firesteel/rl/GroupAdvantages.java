@@ -133,7 +133,7 @@ public final class GroupAdvantages {
 
   /** [sequences], the rewards' differences from their group's mean. */
   private double[] centred(double[] rewards) {
-    requireGroups(rewards);
+    requireGroups(rewards, groupSize);
     double[] centred = new double[rewards.length];
     for (int from = 0; from < rewards.length; from += groupSize) {
       double sum = 0;
@@ -148,7 +148,7 @@ public final class GroupAdvantages {
     return centred;
   }
 
-  private void requireGroups(double[] rewards) {
+  private static void requireGroups(double[] rewards, int groupSize) {
     if (rewards.length % groupSize != 0) {
       throw new IllegalArgumentException(
           "rl: rewards must be of groups of " + groupSize + " completions, got " + rewards.length);
@@ -177,7 +177,16 @@ public final class GroupAdvantages {
    * @return [sequences]
    */
   public boolean[] informative(double[] rewards) {
-    requireGroups(rewards);
+    return informative(rewards, groupSize);
+  }
+
+  /**
+   * The same of any scores.
+   *
+   * @param groupSize completions of a prompt
+   */
+  public static boolean[] informative(double[] rewards, int groupSize) {
+    requireGroups(rewards, groupSize);
     boolean[] informative = new boolean[rewards.length];
     for (int from = 0; from < rewards.length; from += groupSize) {
       double first = rewards[from];

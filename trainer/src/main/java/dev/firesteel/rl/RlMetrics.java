@@ -11,6 +11,7 @@ import dev.firesteel.metrics.Unit;
 public final class RlMetrics {
   private static final String LENGTHS_CHART = "Completion length";
   private static final String REWARDS_CHART = "Reward";
+  private static final String VALUES_CHART = "Returns and values";
   private static final String TIMES_CHART = "Time per phase";
 
   private RlMetrics() {}
@@ -51,6 +52,12 @@ public final class RlMetrics {
   /** Share of groups whose rewards are all equal, which give no gradient of the policy loss. */
   public static final Metric FRAC_REWARD_ZERO_STD =
       Metric.of("frac_reward_zero_std", "equal groups", Unit.SHARE)
+          .startingAtZero()
+          .offProgressLine();
+
+  /** Prompts of a step that others replaced because their completions all had the same score. */
+  public static final Metric RESAMPLED_PROMPTS =
+      Metric.of("resampled_prompts", "resampled prompts", Unit.NONE)
           .startingAtZero()
           .offProgressLine();
 
@@ -112,6 +119,18 @@ public final class RlMetrics {
           .in(LENGTHS_CHART)
           .offProgressLine();
 
+  /** Least length of a completion that the model ended. */
+  public static final Metric MIN_TERMINATED_LENGTH =
+      Metric.of("completions_min_terminated_length", "min ended length", Unit.NONE)
+          .in(LENGTHS_CHART)
+          .offProgressLine();
+
+  /** Greatest length of a completion that the model ended. */
+  public static final Metric MAX_TERMINATED_LENGTH =
+      Metric.of("completions_max_terminated_length", "max ended length", Unit.NONE)
+          .in(LENGTHS_CHART)
+          .offProgressLine();
+
   // ---- advantages and values
 
   /** Mean advantage of actions, before whitening. */
@@ -132,21 +151,53 @@ public final class RlMetrics {
 
   /** Mean return of actions. */
   public static final Metric RETURNS_MEAN =
-      Metric.of("critic_returns_mean", "return", Unit.NONE)
-          .in("Returns and values")
-          .offProgressLine();
+      Metric.of("critic_returns_mean", "return", Unit.NONE).in(VALUES_CHART).offProgressLine();
+
+  /** Least return. */
+  public static final Metric RETURNS_MIN =
+      Metric.of("critic_returns_min", "min return", Unit.NONE).in(VALUES_CHART).offProgressLine();
+
+  /** Greatest return. */
+  public static final Metric RETURNS_MAX =
+      Metric.of("critic_returns_max", "max return", Unit.NONE).in(VALUES_CHART).offProgressLine();
 
   /** Mean value of the states in which actions were taken. */
   public static final Metric VALUES_MEAN =
-      Metric.of("critic_values_mean", "value", Unit.NONE)
-          .in("Returns and values")
-          .offProgressLine();
+      Metric.of("critic_values_mean", "value", Unit.NONE).in(VALUES_CHART).offProgressLine();
+
+  /** Least value. */
+  public static final Metric VALUES_MIN =
+      Metric.of("critic_values_min", "min value", Unit.NONE).in(VALUES_CHART).offProgressLine();
+
+  /** Greatest value. */
+  public static final Metric VALUES_MAX =
+      Metric.of("critic_values_max", "max value", Unit.NONE).in(VALUES_CHART).offProgressLine();
 
   /** Share of the returns' variance that values explain: 1 is perfect, 0 or less useless. */
   public static final Metric EXPLAINED_VARIANCE =
       Metric.of("critic_vf_explained_var", "explained variance", Unit.NONE).offProgressLine();
 
+  /** Global 2-norm of the value model's gradient before clipping. */
+  public static final Metric CRITIC_GRADIENT_NORM =
+      Metric.of("critic_grad_norm", "value model's gradient norm", Unit.NONE)
+          .startingAtZero()
+          .offProgressLine();
+
+  /** Learning rate of the value model. */
+  public static final Metric CRITIC_LEARNING_RATE =
+      Metric.of("critic_lr", "value model's learning rate", Unit.NONE)
+          .startingAtZero()
+          .offProgressLine();
+
   // ---- numbers that every rank has itself
+
+  /** Completions since the run began, with those of this step. */
+  public static final Metric EPISODE =
+      Metric.of("episode", "completions", Unit.NONE).startingAtZero().offProgressLine();
+
+  /** Completions per second of rollouts, scores and updates. */
+  public static final Metric EPISODES_PER_SECOND =
+      Metric.of("eps", "completions per second", Unit.NONE).startingAtZero().offProgressLine();
 
   /** Beta of the iteration. */
   public static final Metric KL_COEFFICIENT =

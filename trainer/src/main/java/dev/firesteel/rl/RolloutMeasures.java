@@ -63,13 +63,15 @@ public final class RolloutMeasures {
       cuts[i] = 1 - ends[i];
     }
     Distribution all = Distribution.ofSequences(lengths);
+    Distribution terminated = Distribution.ofSequences(lengths, ended);
     return with(RlMetrics.NUM_EOS_TOKENS, Kind.SUM, Distribution.ofSequences(ends))
         .with(RlMetrics.MEAN_LENGTH, Kind.MEAN, all)
         .with(RlMetrics.MIN_LENGTH, Kind.LEAST, all)
         .with(RlMetrics.MAX_LENGTH, Kind.GREATEST, all)
         .with(RlMetrics.CLIPPED_RATIO, Kind.MEAN, Distribution.ofSequences(cuts))
-        .with(
-            RlMetrics.MEAN_TERMINATED_LENGTH, Kind.MEAN, Distribution.ofSequences(lengths, ended));
+        .with(RlMetrics.MEAN_TERMINATED_LENGTH, Kind.MEAN, terminated)
+        .with(RlMetrics.MIN_TERMINATED_LENGTH, Kind.LEAST, terminated)
+        .with(RlMetrics.MAX_TERMINATED_LENGTH, Kind.GREATEST, terminated);
   }
 
   /**
@@ -161,8 +163,13 @@ public final class RolloutMeasures {
       errors[i] = returns[i] - values[i];
     }
     Distribution ofReturns = Distribution.ofTokens(returns, tokens);
+    Distribution ofValues = Distribution.ofTokens(values, tokens);
     return with(RlMetrics.RETURNS_MEAN, Kind.MEAN, ofReturns)
-        .with(RlMetrics.VALUES_MEAN, Kind.MEAN, Distribution.ofTokens(values, tokens))
+        .with(RlMetrics.RETURNS_MIN, Kind.LEAST, ofReturns)
+        .with(RlMetrics.RETURNS_MAX, Kind.GREATEST, ofReturns)
+        .with(RlMetrics.VALUES_MEAN, Kind.MEAN, ofValues)
+        .with(RlMetrics.VALUES_MIN, Kind.LEAST, ofValues)
+        .with(RlMetrics.VALUES_MAX, Kind.GREATEST, ofValues)
         .with(RlMetrics.EXPLAINED_VARIANCE, Kind.EXPLAINED, Distribution.ofTokens(errors, tokens))
         .with(RlMetrics.EXPLAINED_VARIANCE, Kind.UNREPORTED, ofReturns);
   }

@@ -18,6 +18,7 @@ import dev.firesteel.rl.GroupAdvantages;
 import dev.firesteel.rl.KlController;
 import dev.firesteel.rl.OverlongPenalty;
 import dev.firesteel.rl.RolloutMeasures;
+import dev.firesteel.rl.ScoreNormalization;
 import dev.firesteel.rl.ScoreScaling;
 import dev.firesteel.rl.ScoreShaping;
 import dev.firesteel.rl.TokenRewards;
@@ -29,15 +30,17 @@ import java.util.OptionalDouble;
 /**
  * From scores of completions to advantages of their actions: shaping, KL penalties, GAE or
  * comparison in groups, whitening. Every rank has the whole step and computes the same. Its state,
- * which a checkpoint holds, is the KL coefficient and the scale of scores.
+ * which a checkpoint holds, is the KL coefficient and the statistics of scores.
  */
 final class CreditAssignment {
   private static final String COEFFICIENT = "kl_coefficient";
   private static final String SCORES = "scores_seen";
+  private static final String FIRST_SCORES = "first_scores";
 
   private final RlConfig config;
   private final ScoreShaping shaping;
   private final ScoreScaling scaling = new ScoreScaling();
+  private final ScoreNormalization normalization = new ScoreNormalization();
   private final KlController controller;
   private final TokenRewards tokenRewards;
 
@@ -123,10 +126,12 @@ final class CreditAssignment {
   }
 
   private double[] shaped(RolloutPhase.Sampled sampled) {
-    double[] scores =
-        config.rewards().runningScale()
-            ? scaling.of(sampled.scores(), Distribution.ofSequences(sampled.scores()))
-            : sampled.scores();
+    double[] scores = sampled.scores();
+    if (config.rewards().normalize()) {
+      scores = normalization.of(scores, Distribution.ofSequences(scores));
+    } else if (config.rewards().runningScale()) {
+      scores = scaling.of(scores, Distribution.ofSequences(scores));
+    }
     return shaping.of(scores, sampled.episodes().ended(), sampled.episodes().actions());
   }
 
@@ -174,18 +179,30 @@ final class CreditAssignment {
   ObjectNode state() {
     ObjectNode state = JsonNodeFactory.instance.objectNode();
     state.put(COEFFICIENT, controller.coefficient());
-    ArrayNode seen = state.putArray(SCORES);
-    for (double number : scaling.seen().numbers()) {
-      seen.add(Double.toString(number)); // Infinities are no JSON numbers.
-    }
+    put(state, SCORES, scaling.seen());
+    put(state, FIRST_SCORES, normalization.first());
     return state;
+  }
+
+  private static void put(ObjectNode state, String name, Distribution scores) {
+    ArrayNode numbers = state.putArray(name);
+    for (double number : scores.numbers()) {
+      numbers.add(Double.toString(number)); // Infinities are no JSON numbers.
+    }
   }
 
   /** Restores what {@link #state} returned. */
   void resume(JsonNode state) {
     controller.resume(state.path(COEFFICIENT).asDouble());
-    double[] seen = new double[state.path(SCORES).size()];
-    Arrays.setAll(seen, i -> Double.parseDouble(state.path(SCORES).get(i).asText()));
-    scaling.resume(Distribution.ofNumbers(seen, 0));
+    scaling.resume(scores(state.path(SCORES)));
+    if (state.has(FIRST_SCORES)) { // Older checkpoints have none.
+      normalization.resume(scores(state.path(FIRST_SCORES)));
+    }
+  }
+
+  private static Distribution scores(JsonNode saved) {
+    double[] numbers = new double[saved.size()];
+    Arrays.setAll(numbers, i -> Double.parseDouble(saved.get(i).asText()));
+    return Distribution.ofNumbers(numbers, 0);
   }
 }

@@ -25,6 +25,7 @@ import dev.firesteel.model.ScoredModel;
 import dev.firesteel.nn.ForwardPass;
 import dev.firesteel.random.RandomStream;
 import dev.firesteel.rl.LossAverage;
+import dev.firesteel.rl.RlMetrics;
 import dev.firesteel.tensor.Tensor;
 import dev.firesteel.train.Learner;
 import dev.firesteel.train.MeasureSum;
@@ -153,6 +154,7 @@ final class PolicyUpdates {
     private final double beta;
     private final boolean[] included;
     private final double denominator;
+    private final double counted;
     private final double tokens;
 
     Minibatch(RolloutPhase.Sampled sampled, Credit credit, int[] completions, double beta) {
@@ -165,9 +167,9 @@ final class PolicyUpdates {
         included[i] = credit.included().length(completions[i]) > 0;
       }
       TokenGroups actions = sampled.episodes().actionsOf(completions);
-      denominator =
-          LossAverage.denominator(
-              average.share(actions.only(included), config.rollouts().maxTokens()));
+      TokenGroups inLoss = actions.only(included);
+      denominator = LossAverage.denominator(average.share(inLoss, config.rollouts().maxTokens()));
+      counted = inLoss.tokens();
       tokens = Math.max(1, actions.tokens());
     }
 
@@ -184,6 +186,16 @@ final class PolicyUpdates {
       DocumentRows rows = DocumentRows.of(documents);
       TokenGroups all = TokenGroups.rows(rows.targets(), rows.layout().tokens());
       return new Part(rows, some, all, all.only(included));
+    }
+
+    /** Tokens in the loss, of which measures are means; 1 where there are none. */
+    double counted() {
+      return Math.max(1, counted);
+    }
+
+    /** Whether all completions are left out of the loss, which has no measures then. */
+    boolean isEmpty() {
+      return counted == 0;
     }
 
     double[] toRows(Part part, double[] ofActions) {
@@ -208,7 +220,7 @@ final class PolicyUpdates {
               Tensor text = mix == null ? null : mix.loss(pass, policy, step, number, microBatch);
               return policyLoss(pass, minibatch, minibatch.part(microBatch), text, head, sum);
             });
-    Measures measures = sum.total(context.collective());
+    Measures measures = minibatch.isEmpty() ? Measures.none() : sum.total(context.collective());
     means.add(update.measures().with(measures), update.skipped());
     return measures;
   }
@@ -233,7 +245,8 @@ final class PolicyUpdates {
             minibatch.toRows(part, minibatch.sampled.old()),
             minibatch.toRows(part, minibatch.credit.advantages()),
             weights,
-            minibatch.denominator);
+            minibatch.denominator,
+            minibatch.counted());
     if (config.kl().place() == KlConfig.Place.LOSS) {
       loss =
           loss.plus(
@@ -242,11 +255,13 @@ final class PolicyUpdates {
                       logProbs,
                       minibatch.toRows(part, minibatch.sampled.reference()),
                       weights,
-                      minibatch.denominator));
+                      minibatch.denominator,
+                      minibatch.counted()));
     }
     double coefficient = config.update().entropyCoefficient();
     HostLoss bonus =
-        new EntropyBonus(coefficient).of(now.values().entropies(), weights, minibatch.denominator);
+        new EntropyBonus(coefficient)
+            .of(now.values().entropies(), weights, minibatch.denominator, minibatch.counted());
     LossMeasures measures = loss.measures().and(bonus.measures());
     double value = loss.loss() + bonus.loss();
     List<LogProbs.Output> others = new ArrayList<>();
@@ -278,7 +293,11 @@ final class PolicyUpdates {
                 step,
                 (passes, microBatch) ->
                     valueLoss(passes.get(0), minibatch, microBatch, critic, sum));
-    means.add(sum.total(context.collective()), update.skipped());
+    means.add(
+        sum.total(context.collective())
+            .with(RlMetrics.CRITIC_GRADIENT_NORM, update.gradientNorm())
+            .with(RlMetrics.CRITIC_LEARNING_RATE, update.learningRate()),
+        update.skipped());
   }
 
   private TapeLoss valueLoss(

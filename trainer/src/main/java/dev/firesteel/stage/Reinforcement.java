@@ -55,6 +55,7 @@ final class Reinforcement implements Objective {
   static final Metric VALIDATION_GOLD =
       Metric.of("val_gold", "validation gold score", Unit.NONE).in("Gold score");
 
+  private static final String NEXT_PROMPT = "next_prompt";
   private static final String REFERENCE = "reference_crc32c";
   private static final String REWARD = "reward_crc32c";
   private static final String PRETRAINING = "pretraining_sha256";
@@ -62,7 +63,7 @@ final class Reinforcement implements Objective {
   private final RlConfig config;
   private final ExampleData data;
   private final TrainingContext context;
-  private final ExampleOrder order;
+  private final PromptQueue prompts;
   private final RankShare share;
   private final CreditAssignment credit;
   private final PretrainingMix mix; // null: none
@@ -108,6 +109,8 @@ final class Reinforcement implements Objective {
             RlMetrics.MAX_LENGTH,
             RlMetrics.CLIPPED_RATIO,
             RlMetrics.MEAN_TERMINATED_LENGTH,
+            RlMetrics.MIN_TERMINATED_LENGTH,
+            RlMetrics.MAX_TERMINATED_LENGTH,
             RlMetrics.NUM_EOS_TOKENS,
             Metrics.LOSS,
             Metrics.LEARNING_RATE,
@@ -119,6 +122,7 @@ final class Reinforcement implements Objective {
             LossMetrics.CLIP_FRACTION_HIGH,
             LossMetrics.DUAL_CLIP_FRACTION,
             LossMetrics.RATIO,
+            LossMetrics.RATIO_VARIANCE,
             LossMetrics.RATIO_MIN,
             LossMetrics.RATIO_MAX,
             LossMetrics.ENTROPY,
@@ -134,16 +138,30 @@ final class Reinforcement implements Objective {
               LossMetrics.LOSS_VALUE,
               LossMetrics.VALUE_CLIP_FRACTION,
               RlMetrics.RETURNS_MEAN,
+              RlMetrics.RETURNS_MIN,
+              RlMetrics.RETURNS_MAX,
               RlMetrics.VALUES_MEAN,
+              RlMetrics.VALUES_MIN,
+              RlMetrics.VALUES_MAX,
               RlMetrics.EXPLAINED_VARIANCE));
+      if (ppo.ppo().critic() == PpoSection.Critic.MODEL) {
+        metrics.addAll(List.of(RlMetrics.CRITIC_GRADIENT_NORM, RlMetrics.CRITIC_LEARNING_RATE));
+      }
       if (ppo.ppo().pretrainingCoefficient() > 0) {
         metrics.add(LossMetrics.LOSS_PRETRAINING);
       }
     } else {
       metrics.addAll(List.of(RlMetrics.REWARD_STD, RlMetrics.FRAC_REWARD_ZERO_STD));
+      if (config instanceof GrpoConfig grpo && grpo.grpo().resampleRounds() > 0) {
+        metrics.add(RlMetrics.RESAMPLED_PROMPTS);
+      }
     }
     metrics.addAll(
-        List.of(RlMetrics.ROLLOUT_MILLIS, RlMetrics.SCORING_MILLIS, RlMetrics.UPDATE_MILLIS));
+        List.of(
+            RlMetrics.EPISODES_PER_SECOND,
+            RlMetrics.ROLLOUT_MILLIS,
+            RlMetrics.SCORING_MILLIS,
+            RlMetrics.UPDATE_MILLIS));
     metrics.add(VALIDATION_REWARD);
     if (!config.rewards().gold().isEmpty()) {
       metrics.add(VALIDATION_GOLD);
@@ -173,7 +191,7 @@ final class Reinforcement implements Objective {
           "rollouts.prompts must be a multiple of the number of executors (%d), got %d: change one of them"
               .formatted(world, config.rollouts().prompts()));
     }
-    order = new ExampleOrder(data.train(), config.seed());
+    prompts = new PromptQueue(new ExampleOrder(data.train(), config.seed()));
     share = new RankShare(context.collective());
     credit = new CreditAssignment(config);
     mix =
@@ -307,9 +325,7 @@ final class Reinforcement implements Objective {
 
   @Override
   public Step step(long step) {
-    int prompts = config.rollouts().prompts();
-    long first = step * prompts;
-    RolloutPhase.Sampled sampled = rollouts.sample(order.read(first, prompts), step, first);
+    RolloutPhase.Sampled sampled = rollouts.sample(prompts, step);
     sampled.failureLines().stream().limit(1).forEach(context.listener()::notice);
     double beta = credit.coefficient();
     Credit assigned =
@@ -332,9 +348,18 @@ final class Reinforcement implements Objective {
                 result.measures().get(Metrics.LOSS).isPresent()
                     ? result.measures()
                     : PolicyUpdates.none(0).with(result.measures()))
+            .with(RlMetrics.EPISODE, (step + 1.0) * sampled.episodes().size())
+            .with(
+                RlMetrics.EPISODES_PER_SECOND,
+                1000
+                    * sampled.episodes().size()
+                    / (sampled.rolloutMillis() + sampled.scoringMillis() + updateMillis))
             .with(RlMetrics.ROLLOUT_MILLIS, sampled.rolloutMillis())
             .with(RlMetrics.SCORING_MILLIS, sampled.scoringMillis())
             .with(RlMetrics.UPDATE_MILLIS, updateMillis);
+    if (config instanceof GrpoConfig grpo && grpo.grpo().resampleRounds() > 0) {
+      measures = measures.with(RlMetrics.RESAMPLED_PROMPTS, sampled.resampled());
+    }
     return new Step(measures, result.skipped(), sampled.episodes().tokens());
   }
 
@@ -355,12 +380,11 @@ final class Reinforcement implements Objective {
     int count = limit == 0 ? held.size() : Math.min(limit, held.size());
     List<Example> examples = held.examples().subList(0, count);
     List<Rollout> mine = rollouts.sample(examples, RandomStream.key(config.seed(), "evaluation"));
-    RewardSum.Scored scored =
-        mine.isEmpty() ? null : rewards.score(mine, share.of(examples), share.begin(count), 1);
-    double[] totals = share.join(scored == null ? new double[0] : scored.rewards().total());
+    RewardSum.Scored scored = rewards.score(mine, share.of(examples), share.begin(count), 1);
+    double[] totals = share.join(scored.total());
     Measures measures = Measures.of(VALIDATION_REWARD, Distribution.ofSequences(totals).mean());
     if (rewards.hasGold()) {
-      double[] gold = share.join(scored == null ? new double[0] : scored.gold());
+      double[] gold = share.join(scored.gold());
       measures = measures.with(VALIDATION_GOLD, Distribution.ofSequences(gold).mean());
     }
     return Optional.of(measures);
@@ -375,7 +399,7 @@ final class Reinforcement implements Objective {
   @Override
   public JsonNode cursor(long step) {
     ObjectNode cursor = credit.state();
-    cursor.put("next_prompt", step * config.rollouts().prompts());
+    cursor.put(NEXT_PROMPT, prompts.next());
     cursor.put(REFERENCE, checksum(reference));
     cursor.put(REWARD, checksum(rewards.model().map(ScoredModel::backbone).orElse(null)));
     if (mix != null) {
@@ -392,6 +416,7 @@ final class Reinforcement implements Objective {
   @Override
   public void resume(JsonNode cursor) {
     credit.resume(cursor);
+    prompts.resume(cursor.path(NEXT_PROMPT).asLong());
     loadReference();
     require(cursor, REFERENCE, checksum(reference), "model.from", config.model().from());
     require(

@@ -120,6 +120,12 @@ final class RewardModeling implements Objective {
         data.tokenizer(),
         context.collective(),
         context.run().configuration());
+    if (config.reward().normalize() && data.validation().size() == 0) {
+      context
+          .listener()
+          .notice(
+              "reward.normalize needs held-out answers, and there are none: scores stay as they are; set data.validation_fraction above 0, or reward.normalize=false");
+    }
   }
 
   @Override

@@ -127,24 +127,29 @@ final class RewardSum implements AutoCloseable {
   }
 
   /**
-   * Scores completions.
+   * Scores completions, of which there may be none.
    *
    * @param examples whose prompts they are of
-   * @param firstPrompt the number of the first prompt, for messages
+   * @param first the number of the first completion, for messages
    * @param groupSize completions of each prompt
    */
-  Scored score(List<Rollout> rollouts, List<Example> examples, long firstPrompt, int groupSize) {
+  Scored score(List<Rollout> rollouts, List<Example> examples, long first, int groupSize) {
+    if (rollouts.isEmpty()) {
+      return new Scored(new double[0], new double[names().size()][0], new double[0], List.of());
+    }
     List<ScoredText> texts = Episodes.texts(rollouts, examples, tokenizer);
     long[] prompts = new long[texts.size()];
-    Arrays.setAll(prompts, i -> firstPrompt + i / groupSize);
+    Arrays.setAll(prompts, i -> (first + i) / groupSize);
     double[] ofModel =
         model
             .map(one -> one.score(pool, rollouts.stream().map(RewardSum::document).toList(), rows))
             .orElse(new double[0]);
     Scores scores = rewards.score(texts, prompts, ofModel);
     return new Scored(
-        scores,
-        gold.map(one -> one.score(texts, prompts, new double[0]).total()).orElse(new double[0]));
+        scores.total(),
+        scores.ofFunctions(),
+        gold.map(one -> one.score(texts, prompts, new double[0]).total()).orElse(new double[0]),
+        scores.failures());
   }
 
   private static int[] document(Rollout rollout) {
@@ -158,11 +163,13 @@ final class RewardSum implements AutoCloseable {
   /**
    * Scores of completions.
    *
-   * @param rewards what is trained on, and its parts
+   * @param total the weighted sums, which are trained on
+   * @param ofFunctions [functions][completions], without weights
    * @param gold empty if there is no gold score
+   * @param failures a sentence for each score that is a substitute
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  record Scored(Scores rewards, double[] gold) {}
+  record Scored(double[] total, double[][] ofFunctions, double[] gold, List<String> failures) {}
 
   @Override
   public void close() {

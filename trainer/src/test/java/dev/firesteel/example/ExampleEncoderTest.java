@@ -158,6 +158,16 @@ class ExampleEncoderTest {
     assertThat(shown(encode(preference, "plain", json))).isEqualTo("ab#c[d#] / ab#c[e#]");
   }
 
+  /** What both answers begin with may name a speaker, too. */
+  @Test
+  void endsThePromptOfADialogueWhereATurnBegins() {
+    String json =
+        "{'chosen':'\\n\\nHuman: a\\n\\nAssistant: I am an Assistant: b','rejected':'\\n\\nHuman: a\\n\\nAssistant: I am an Assistant: c'}";
+    assertThat(shown(encode(rules(ExampleKind.PREFERENCE, ExampleType.AUTO), "plain", json)))
+        .isEqualTo(
+            "\\n\\nHuman: a\\n\\nAssistant:[ I am an Assistant: b#] / \\n\\nHuman: a\\n\\nAssistant:[ I am an Assistant: c#]");
+  }
+
   @Test
   void separatesInstructionAndInputAsAlpacaDoes() {
     String json = "{'instruction':'a','input':'i','output':'b'}";
@@ -195,13 +205,15 @@ class ExampleEncoderTest {
         "SFT¦{'prompt':1,'completion':'a'}¦wrong type: prompt and completion must be two strings or two lists of turns, got 1 and \"a\"",
         "SFT¦{'foo':1}¦missing field: a record for fine-tuning must have the fields of one of messages (messages), sharegpt (conversations), alpaca (instruction, output), prompt_completion (prompt, completion), text (text), got [foo]",
         "SFT¦[1]¦wrong type: a record must be an object with fields, got [1]",
-        "SFT¦{'text':null}¦missing field: the record must have the field text, got text",
+        "SFT¦{'text':null}¦missing field: the record must have the field text, got null",
+        "PREFERENCE¦{'prompt':'a','chosen':'b','rejected':'c','margin':'big'}¦wrong type: margin must be a number, got \"big\"",
         "PREFERENCE¦{'prompt':'a','chosen':'b','rejected':'b'}¦identical pair: chosen and rejected must differ, and are the same",
         "PREFERENCE¦{'prompt':'a','answers':['b','c','b']}¦identical pair: two answers must differ, and are the same",
         "PREFERENCE¦{'prompt':'a','answers':['b']}¦wrong type: answers must be a list of two at least, got [\"b\"]",
         "PREFERENCE¦{'prompt':'a','answers':['b','c'],'ranks':[1]}¦wrong type: ranks must be a list of 2 numbers, one for each answer, got [1]",
         "PREFERENCE¦{'chosen':'b','rejected':'c'}¦missing field: a record without prompt must have a chosen and a rejected with the same beginning up to \"Assistant:\", got none",
         "LABELLED¦{'prompt':'a','completion':'b','label':'yes'}¦wrong type: label must be true or false, got \"yes\"",
+        "PROMPT¦{'prompt':5}¦wrong type: prompt must be a string or a list of turns, got 5",
         "PROMPT¦{'prompt':' '}¦empty prompt: prompt must have text, got none",
         "PROMPT¦{'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}]}¦answered prompt: messages must end with a turn of the user, which the model answers, got one of the assistant"
       })

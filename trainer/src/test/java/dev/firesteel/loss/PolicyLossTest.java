@@ -34,7 +34,13 @@ class PolicyLossTest {
   void goldens(double difference, double advantage, double expected) {
     HostLoss loss =
         new PolicyLoss(0.2, 0.28, 3)
-            .of(new double[] {difference - 2}, new double[] {-2}, new double[] {advantage}, ONE, 1);
+            .of(
+                new double[] {difference - 2},
+                new double[] {-2},
+                new double[] {advantage},
+                ONE,
+                1,
+                1);
     assertThat(loss.loss()).isCloseTo(expected, within(1e-12));
   }
 
@@ -50,12 +56,12 @@ class PolicyLossTest {
     }
     double[] weights = {1, 1, 0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
     PolicyLoss dual = new PolicyLoss(0.2, 0.28, 3);
-    LossCheck.gradient(logProbs, at -> dual.of(at, old, advantages, weights, 11.5));
+    LossCheck.gradient(logProbs, at -> dual.of(at, old, advantages, weights, 11.5, 12));
     PolicyLoss plain = PolicyLoss.clipped(0.2);
     // Without a dual clip this token's loss of 2 e^20 would hide the others' differences.
     weights[7] = 0;
-    LossCheck.gradient(logProbs, at -> plain.of(at, old, advantages, weights, 10.5));
-    HostLoss outlier = plain.of(new double[] {30}, new double[1], new double[] {-2}, ONE, 1);
+    LossCheck.gradient(logProbs, at -> plain.of(at, old, advantages, weights, 10.5, 11));
+    HostLoss outlier = plain.of(new double[] {30}, new double[1], new double[] {-2}, ONE, 1, 1);
     assertThat(outlier.loss()).isCloseTo(2 * Math.exp(20), within(1e-3));
     assertThat(outlier.gradient()).containsExactly(0);
   }
@@ -66,13 +72,14 @@ class PolicyLossTest {
     double[] logProbs = LossCheck.normal("policy", 2, 5);
     double[] advantages = LossCheck.normal("advantages", 1, 5);
     double[] weights = {1, 1, 0, 1, 1};
-    HostLoss loss = PolicyLoss.clipped(0.2).of(logProbs, logProbs, advantages, weights, 4);
+    HostLoss loss = PolicyLoss.clipped(0.2).of(logProbs, logProbs, advantages, weights, 4, 4);
     for (int i = 0; i < 5; i++) {
       assertThat(loss.gradient()[i]).isEqualTo(i == 2 ? 0 : -advantages[i] / 4);
     }
     assertThat(measure(loss, LossMetrics.RATIO)).isEqualTo(1);
     assertThat(measure(loss, LossMetrics.RATIO_MIN)).isEqualTo(1);
     assertThat(measure(loss, LossMetrics.RATIO_MAX)).isEqualTo(1);
+    assertThat(measure(loss, LossMetrics.RATIO_VARIANCE)).isZero();
     assertThat(measure(loss, LossMetrics.APPROX_KL)).isZero();
     assertThat(measure(loss, LossMetrics.CLIP_FRACTION)).isZero();
   }
@@ -86,6 +93,7 @@ class PolicyLossTest {
                 new double[5],
                 new double[] {1, -1, -1, 1, 1},
                 new double[] {1, 1, 1, 1, 0},
+                4,
                 4);
     assertThat(measure(loss, LossMetrics.CLIP_FRACTION_HIGH)).isEqualTo(0.25);
     assertThat(measure(loss, LossMetrics.CLIP_FRACTION_LOW)).isEqualTo(0.25);
@@ -95,6 +103,27 @@ class PolicyLossTest {
         .isCloseTo((0.25 + 0.25 + 2.25 + 0.01) / 8, GOLDEN);
     assertThat(measure(loss, LossMetrics.RATIO_MAX)).isCloseTo(Math.exp(1.5), GOLDEN);
     assertThat(measure(loss, LossMetrics.LOSS_POLICY)).isEqualTo(loss.loss());
+  }
+
+  /** Whichever mean the loss is: its weights are not those of the measures. */
+  @Test
+  void measuresAreMeansOverTokens() {
+    double[] logProbs = {Math.log(1.1), Math.log(0.9), Math.log(1.6), Math.log(0.5)};
+    double[] weights = {0.25, 0.25, 0.5, 0};
+    HostLoss loss =
+        PolicyLoss.clipped(0.2)
+            .of(logProbs, new double[4], new double[] {1, 1, 1, 1}, weights, 9, 3);
+    assertThat(measure(loss, LossMetrics.RATIO)).isCloseTo(1.2, GOLDEN);
+    assertThat(measure(loss, LossMetrics.RATIO_VARIANCE))
+        .isCloseTo((0.01 + 0.01 + 0.36) / 3, GOLDEN);
+    assertThat(measure(loss, LossMetrics.CLIP_FRACTION)).isCloseTo(1 / 3.0, GOLDEN);
+    assertThat(measure(loss, LossMetrics.LOSS_POLICY))
+        .isCloseTo(-(0.25 * 1.1 + 0.25 * 0.9 + 0.5 * 1.2) / 9, GOLDEN);
+    HostLoss penalty =
+        new KlPenalty(KlEstimator.K1, 0.5).of(logProbs, new double[4], weights, 9, 3);
+    assertThat(measure(penalty, LossMetrics.KL)).isCloseTo(Math.log(1.1 * 0.9 * 1.6) / 3, GOLDEN);
+    HostLoss bonus = new EntropyBonus(0).of(new double[] {1, 2, 6, 9}, weights, 9, 3);
+    assertThat(measure(bonus, LossMetrics.ENTROPY)).isEqualTo(3);
   }
 
   /** Every loss on tokens: each micro-batch's gradients are those of the whole, to the bit. */
@@ -109,14 +138,14 @@ class PolicyLossTest {
     }
 
     OnTokens[] losses = {
-      (a, b, c, w) -> new PolicyLoss(0.1, 0.2, 2).of(a, b, c, w, 6),
+      (a, b, c, w) -> new PolicyLoss(0.1, 0.2, 2).of(a, b, c, w, 6, 7),
       (a, b, c, w) -> new ValueLoss(0.2, 0.1).of(a, b, c, w, 6),
-      (a, b, c, w) -> new KlPenalty(KlEstimator.K3, 0.1).of(a, b, w, 6),
-      (a, b, c, w) -> new EntropyBonus(0.01).of(a, w, 6),
+      (a, b, c, w) -> new KlPenalty(KlEstimator.K3, 0.1).of(a, b, w, 6, 7),
+      (a, b, c, w) -> new EntropyBonus(0.01).of(a, w, 6, 7),
       (a, b, c, w) ->
           PolicyLoss.clipped(0.2)
-              .of(a, b, c, w, 6)
-              .plus(new KlPenalty(KlEstimator.K2, 0.1).of(a, b, w, 6)),
+              .of(a, b, c, w, 6, 7)
+              .plus(new KlPenalty(KlEstimator.K2, 0.1).of(a, b, w, 6, 7)),
     };
     for (OnTokens loss : losses) {
       HostLoss whole = loss.of(policy, old, other, weights);
@@ -202,7 +231,7 @@ class PolicyLossTest {
         sum += value;
       }
       HostLoss penalty =
-          new KlPenalty(estimator, 0.5).of(logProbs, reference, new double[] {1, 1, 1}, 3);
+          new KlPenalty(estimator, 0.5).of(logProbs, reference, new double[] {1, 1, 1}, 3, 3);
       assertThat(penalty.loss()).isCloseTo(0.5 * sum / 3, within(1e-12));
       assertThat(measure(penalty, LossMetrics.KL)).isCloseTo(sum / 3, within(1e-12));
     }
@@ -217,16 +246,17 @@ class PolicyLossTest {
     logProbs[1] = reference[1] - 11;
     assertThat(estimator.value(11, 0)).isEqualTo(estimator.value(10, 0)).isFinite();
     double[] weights = {1, 1, 1, 0, 2, 1};
-    LossCheck.gradient(logProbs, at -> new KlPenalty(estimator, 0.2).of(at, reference, weights, 5));
+    LossCheck.gradient(
+        logProbs, at -> new KlPenalty(estimator, 0.2).of(at, reference, weights, 5, 5));
   }
 
   @Test
   void entropyBonusRewardsEntropy() {
     double[] weights = {1, 0, 1};
-    HostLoss bonus = new EntropyBonus(0.1).of(new double[] {2, 9, 1}, weights, 4);
+    HostLoss bonus = new EntropyBonus(0.1).of(new double[] {2, 9, 1}, weights, 4, 2);
     assertThat(bonus.loss()).isCloseTo(-0.075, within(1e-15));
     assertThat(bonus.gradient()).containsExactly(-0.025, 0, -0.025);
-    assertThat(measure(bonus, LossMetrics.ENTROPY)).isEqualTo(0.75);
+    assertThat(measure(bonus, LossMetrics.ENTROPY)).isEqualTo(1.5);
   }
 
   /** A masked token may hold anything. */
@@ -237,10 +267,10 @@ class PolicyLossTest {
     double[] weights = {0, 1};
     for (HostLoss loss :
         new HostLoss[] {
-          PolicyLoss.clipped(0.2).of(bad, fine, fine, weights, 1),
+          PolicyLoss.clipped(0.2).of(bad, fine, fine, weights, 1, 1),
           new ValueLoss(0.2, 1).of(bad, fine, fine, weights, 1),
-          new KlPenalty(KlEstimator.K1, 1).of(bad, fine, weights, 1),
-          new EntropyBonus(1).of(bad, weights, 1)
+          new KlPenalty(KlEstimator.K1, 1).of(bad, fine, weights, 1, 1),
+          new EntropyBonus(1).of(bad, weights, 1, 1)
         }) {
       assertThat(loss.loss()).isFinite();
       assertThat(loss.gradient()[0]).isZero();
@@ -256,10 +286,10 @@ class PolicyLossTest {
         .hasMessage("loss: the dual clip must be greater than 1, got 1.0");
     assertThatThrownBy(() -> new ValueLoss(-0.1, 1))
         .hasMessage("loss: the clip range of values must not be negative, got -0.1");
-    assertThatThrownBy(() -> PolicyLoss.clipped(0.2).of(ONE, ONE, new double[2], ONE, 1))
+    assertThatThrownBy(() -> PolicyLoss.clipped(0.2).of(ONE, ONE, new double[2], ONE, 1, 1))
         .hasMessage("loss: the advantages must have 1 elements, got 2");
-    HostLoss one = new EntropyBonus(1).of(ONE, ONE, 1);
-    HostLoss two = new EntropyBonus(1).of(new double[2], new double[2], 1);
+    HostLoss one = new EntropyBonus(1).of(ONE, ONE, 1, 1);
+    HostLoss two = new EntropyBonus(1).of(new double[2], new double[2], 1, 1);
     assertThatThrownBy(() -> one.plus(two))
         .hasMessage("loss: the other loss's gradient must have 1 elements, got 2");
     assertThatThrownBy(() -> one.measures().plus(LossMeasures.none()))

@@ -51,11 +51,9 @@ class RunPlanTest {
     assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
   }
 
-  @Test
-  void countsTheModelsAndTheExamplesOfPpo() {
-    PpoConfig config =
-        ConfigLoader.load(
-            PpoConfig.class,
+  private static PpoConfig ppo(String... more) {
+    List<String> all =
+        new ArrayList<>(
             List.of(
                 "data.source=none",
                 "model.from=none",
@@ -67,6 +65,22 @@ class RunPlanTest {
                 "rewards.model=none",
                 "rollouts.max_tokens=8",
                 "rollouts.batch=16"));
+    all.addAll(List.of(more));
+    return ConfigLoader.load(PpoConfig.class, all);
+  }
+
+  @Test
+  void aHeadOfValuesIsNoSecondModelAndAnAverageIsOne() {
+    Map<String, Long> parts =
+        parts(ppo("ppo.critic=head", "update.ema_decay=0.9"), StageInputs.NONE);
+    assertThat(parts)
+        .doesNotContainKey("value model, weights, gradients and at most two moments")
+        .containsEntry("average of the policy, weights", parts.get("reference model, weights"));
+  }
+
+  @Test
+  void countsTheModelsAndTheExamplesOfPpo() {
+    PpoConfig config = ppo();
     long trained = 4 * RunPlan.of(config, 100, 2, NOTHING, 0, StageInputs.NONE).parameterCount();
     assertThat(parts(config, StageInputs.NONE))
         .hasEntrySatisfying("reference model, weights", isAbout(trained))

@@ -237,6 +237,8 @@ class DistributionTest {
     assertThat(measures.get("completions_clipped_ratio").orElseThrow())
         .isCloseTo(1 / 3.0, within(1e-15));
     assertThat(measures.get("completions_mean_terminated_length")).hasValue(1.5);
+    assertThat(measures.get("completions_min_terminated_length")).hasValue(1);
+    assertThat(measures.get("completions_max_terminated_length")).hasValue(2);
     assertThat(measures.get("objective_kl")).hasValue(7);
     assertThat(measures.get("objective_entropy")).hasValue(3);
     assertThat(measures.get("objective_scores")).hasValue(2);

@@ -128,8 +128,10 @@ class GroupAdvantagesTest {
     double[] weights = LossAverage.SEQUENCES.weights(tokens);
     double denominator = LossAverage.denominator(LossAverage.SEQUENCES.share(tokens, 1));
     return PolicyLoss.clipped(0.2)
-        .of(logProbs, logProbs, advantages, weights, denominator)
-        .plus(new KlPenalty(KlEstimator.K3, 0.1).of(logProbs, reference, weights, denominator));
+        .of(logProbs, logProbs, advantages, weights, denominator, tokens.tokens())
+        .plus(
+            new KlPenalty(KlEstimator.K3, 0.1)
+                .of(logProbs, reference, weights, denominator, tokens.tokens()));
   }
 
   /** TRL issue 6439: truncated completions left the loss, but not its denominator. */
@@ -173,7 +175,7 @@ class GroupAdvantagesTest {
     double denominator = LossAverage.denominator(shares);
     assertThat(denominator).isEqualTo(average.share(whole, 7));
     PolicyLoss policy = PolicyLoss.clipped(0.2);
-    HostLoss one = policy.of(logProbs, old, advantages, average.weights(whole), denominator);
+    HostLoss one = policy.of(logProbs, old, advantages, average.weights(whole), denominator, 15);
     double loss = 0;
     for (int part = 0; part < 3; part++) {
       int from = 5 * bounds[part];
@@ -184,7 +186,8 @@ class GroupAdvantagesTest {
               Arrays.copyOfRange(old, from, to),
               Arrays.copyOfRange(advantages, from, to),
               average.weights(rows(targets, bounds[part], bounds[part + 1])),
-              denominator);
+              denominator,
+              15);
       assertThat(some.gradient()).isEqualTo(Arrays.copyOfRange(one.gradient(), from, to));
       loss += some.loss();
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.firesteel.loss.KlEstimator;
 import dev.firesteel.loss.TokenGroups;
 import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,6 +120,25 @@ class TokenRewardsTest {
   void equalScoresAreNotScaled() {
     double[] scores = {0.3, 0.3};
     assertThat(new ScoreScaling().of(scores, Distribution.ofSequences(scores))).isEqualTo(scores);
+  }
+
+  @Test
+  void normalizationIsByTheFirstScoresOfTheRun() {
+    ScoreNormalization normalization = new ScoreNormalization();
+    double[] first = {1, 3};
+    double unit = 1 / Math.sqrt(2);
+    assertThat(normalization.of(first, Distribution.ofSequences(first)))
+        .containsExactly(-unit, unit);
+    ScoreNormalization resumed = new ScoreNormalization();
+    resumed.resume(Distribution.ofNumbers(normalization.first().numbers(), 0));
+    double[] second = {2, 5, 7};
+    for (ScoreNormalization each : List.of(normalization, resumed)) {
+      assertThat(each.of(second, Distribution.ofSequences(second)))
+          .containsExactly(new double[] {0, 3 * unit, 5 * unit}, within(1e-15));
+    }
+    double[] equal = {0.5, 0.5};
+    assertThat(new ScoreNormalization().of(equal, Distribution.ofSequences(equal)))
+        .containsExactly(0, 0);
   }
 
   @Test

@@ -75,7 +75,8 @@ final class AlignmentRun {
           "gc_ms",
           "rollout_ms",
           "scoring_ms",
-          "update_ms");
+          "update_ms",
+          "eps");
 
   private AlignmentRun() {}
 

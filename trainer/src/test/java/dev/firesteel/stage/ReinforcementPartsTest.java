@@ -62,6 +62,7 @@ class ReinforcementPartsTest {
         0,
         List.of(),
         0,
+        0,
         0);
   }
 
@@ -171,6 +172,33 @@ class ReinforcementPartsTest {
     assertThat(resumed.state()).isEqualTo(whole.state());
   }
 
+  /** Penalties come after: they keep their size. */
+  @Test
+  void normalizedScoresAreThoseOfTheFirstStepAndResume() {
+    PpoConfig config =
+        ppo(
+            "rewards.normalize=true",
+            "rewards.missing_end_penalty=1",
+            "ppo.lambda=1",
+            "kl.coefficient=0");
+    double mean = 2.5 / 3;
+    double deviation = Math.sqrt((square(1 - mean) + square(-0.5 - mean) + square(2 - mean)) / 2);
+    CreditAssignment whole = new CreditAssignment(config);
+    whole.name(List.of("one"));
+    double[] returns = whole.withValues(config.ppo(), sampled()).returns();
+    assertThat(returns[0]).isCloseTo((1 - mean) / deviation, within(1e-12));
+    assertThat(returns[5]).isCloseTo((2 - mean) / deviation - 1, within(1e-12));
+    CreditAssignment resumed = new CreditAssignment(config);
+    resumed.name(List.of("one"));
+    resumed.resume(whole.state());
+    assertThat(resumed.state()).isEqualTo(whole.state());
+    assertThat(resumed.withValues(config.ppo(), sampled()).returns()).isEqualTo(returns);
+  }
+
+  private static double square(double x) {
+    return x * x;
+  }
+
   @Test
   void groupsAreComparedWithTheirOwnPrompt() {
     GrpoConfig config =
@@ -195,6 +223,7 @@ class ReinforcementPartsTest {
                 new double[0],
                 0,
                 List.of(),
+                0,
                 0,
                 0));
     assertThat(assigned.advantages())

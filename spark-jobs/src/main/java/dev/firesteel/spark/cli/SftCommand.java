@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  ./firesteel sft model.from=runs/quickstart data.source=chats.jsonl name=chat",
-      "  ./firesteel sft --config configs/alpaca.yaml data.source=alpaca_data.jsonl",
+      "  ./firesteel sft --config configs/alpaca.yaml data.source=alpaca_data.json",
       "  ./firesteel sft model.from=Qwen2-0.5B data.source=chats.jsonl lora.rank=16 \\",
       "      optimizer.learning_rate=2e-4"
     })

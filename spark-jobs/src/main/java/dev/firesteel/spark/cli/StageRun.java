@@ -5,6 +5,7 @@ import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.spark.rpc.TrainingPlugin;
 import dev.firesteel.spark.session.SparkSessions;
+import dev.firesteel.stage.Stages;
 import java.io.PrintWriter;
 import java.util.Map;
 import picocli.CommandLine.Mixin;
@@ -31,6 +32,7 @@ final class StageRun {
     C config = arguments.load(root);
     String title = StageConfig.stageOf(root) + " " + config.name();
     try (SparkSessions.OpenSession open = SparkSessions.open(title, Map.of())) {
+      Stages.check(config); // Before the time that preparing takes.
       TrainingPlugin.driver().pageUrl().ifPresent(url -> out.println("Live page: " + url));
       ExampleManifest manifest = Examples.prepare(open.session(), config, rebuild, out);
       return prepareOnly ? 0 : StageTraining.onExamples(open.session(), config, manifest, out);

@@ -13,12 +13,13 @@ import java.io.InputStream;
 import java.io.Serializable;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.compress.CompressionCodec;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
@@ -30,8 +31,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * The records of {@code data.source} as JSON: lines of JSONL files, rows of Parquet files or of a
- * table of Spark's catalog.
+ * The records of {@code data.source} as JSON: lines of JSONL files, elements of a {@code .json}
+ * file that is an array, rows of Parquet files or of a table of Spark's catalog.
  *
  * @param inputs identifies the files and their versions; for a table, its name
  * @param lines of JSON, with the place of each
@@ -44,6 +45,8 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
     private static final long serialVersionUID = 1L;
     final byte[] json;
     final String file;
+
+    /** Where the part of the file begins that it was read with; in an array, where it begins. */
     final long block;
 
     Line(byte[] json, String file, long block) {
@@ -61,17 +64,7 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     SourceFiles files = SourceFiles.find(source, DataConfig.Format.AUTO, hadoop, progress);
     return switch (files.format()) {
-      case JSONL ->
-          new ExampleRecords(
-              files.inputs(),
-              DocumentReader.reader(spark)
-                  .text(files.globs())
-                  .select(
-                      col("value").cast(DataTypes.BinaryType),
-                      col("_metadata.file_path"),
-                      col("_metadata.file_block_start"))
-                  .toJavaRDD()
-                  .map(row -> new Line(row.getAs(0), row.getString(1), row.getLong(2))));
+      case JSONL -> new ExampleRecords(files.inputs(), json(spark, files));
       case PARQUET ->
           new ExampleRecords(
               files.inputs(), rows(DocumentReader.reader(spark).parquet(files.globs())));
@@ -80,6 +73,40 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
               "data.source %s must hold records as .jsonl or .parquet files, got plain text: convert it, or name the files by their format"
                   .formatted(source));
     };
+  }
+
+  /** Lines of files, and elements of the files that are an array each. */
+  private static JavaRDD<Line> json(SparkSession spark, SourceFiles files) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    List<String> ofLines = new ArrayList<>();
+    List<String> ofArrays = new ArrayList<>();
+    String[] paths = files.paths();
+    for (int i = 0; i < paths.length; i++) {
+      boolean array = JsonArray.is(new Path(paths[i]), hadoop);
+      (array ? ofArrays : ofLines).add(files.globs()[i]);
+    }
+    List<JavaRDD<Line>> parts = new ArrayList<>();
+    if (!ofLines.isEmpty()) {
+      parts.add(
+          DocumentReader.reader(spark)
+              .text(ofLines.toArray(String[]::new))
+              .select(
+                  col("value").cast(DataTypes.BinaryType),
+                  col("_metadata.file_path"),
+                  col("_metadata.file_block_start"))
+              .toJavaRDD()
+              .map(row -> new Line(row.getAs(0), row.getString(1), row.getLong(2))));
+    }
+    if (!ofArrays.isEmpty()) {
+      parts.add(
+          DocumentReader.reader(spark)
+              .option("wholetext", true)
+              .text(ofArrays.toArray(String[]::new))
+              .select(col("value").cast(DataTypes.BinaryType), col("_metadata.file_path"))
+              .toJavaRDD()
+              .flatMap(row -> JsonArray.records(row.getAs(0), row.getString(1))));
+    }
+    return parts.size() == 1 ? parts.get(0) : parts.get(0).union(parts.get(1));
   }
 
   private static ExampleRecords table(SparkSession spark, String name) {
@@ -106,25 +133,35 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
   }
 
   /**
-   * The number of the line, from 1, whose SHA-256 is {@code key}; empty if the record did not come
-   * from a line of a file.
+   * The number of the line, from 1, that holds a record or at which it begins in an array; empty if
+   * the record did not come from a line of a file.
    */
   static OptionalLong lineNumber(PreparedRecord record, Configuration hadoop) {
     if (record.file().isEmpty()) {
       return OptionalLong.empty();
     }
     Path path = new Path(URI.create(record.file()));
-    try {
-      FileSystem fs = HadoopFiles.fileSystem(path, hadoop);
-      CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
-      try (InputStream file = fs.open(path);
-          InputStream in =
-              new BufferedInputStream(codec == null ? file : codec.createInputStream(file))) {
-        return lineNumber(in, record.key());
-      }
+    boolean array = JsonArray.is(path, hadoop);
+    try (InputStream in = open(path, hadoop)) {
+      return array ? lineAt(in, record.block()) : lineNumber(in, record.key());
     } catch (IOException e) {
       throw HadoopFiles.explain("reading " + path, e);
     }
+  }
+
+  /** A file's text, uncompressed. */
+  static InputStream open(Path path, Configuration hadoop) throws IOException {
+    InputStream file = HadoopFiles.fileSystem(path, hadoop).open(path);
+    CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
+    return new BufferedInputStream(codec == null ? file : codec.createInputStream(file));
+  }
+
+  private static OptionalLong lineAt(InputStream in, long offset) throws IOException {
+    long number = 1;
+    for (long i = 0; i < offset; i++) {
+      number += in.read() == '\n' ? 1 : 0;
+    }
+    return OptionalLong.of(number);
   }
 
   private static OptionalLong lineNumber(InputStream in, String key) throws IOException {

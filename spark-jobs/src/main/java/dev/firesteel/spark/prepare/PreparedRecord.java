@@ -107,7 +107,7 @@ public final class PreparedRecord {
     return file;
   }
 
-  /** First byte of the file's block that it was read with. */
+  /** First byte of the file's block that it was read with, or of the record in an array. */
   long block() {
     return block;
   }

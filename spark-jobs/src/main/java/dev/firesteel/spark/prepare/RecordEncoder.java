@@ -123,11 +123,7 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
     try {
       json = JSON.readTree(text);
     } catch (JsonProcessingException e) {
-      return PreparedRecord.rejected(
-          key,
-          true,
-          "broken JSON",
-          e.getOriginalMessage().lines().findFirst().orElse("") + shown(text));
+      return PreparedRecord.rejected(key, true, "broken JSON", JsonArray.mistake(e) + shown(text));
     }
     if (!json.isObject()) {
       return PreparedRecord.rejected(

@@ -46,6 +46,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Records as people have them: examples, or counted with the reason, and nothing silently lost. */
 class ExampleJobTest {
@@ -158,6 +160,14 @@ class ExampleJobTest {
                 + counts.badCount()
                 + counts.dropped().values().stream().mapToLong(Long::longValue).sum());
     assertThat(ExampleCounts.describe(counts)).contains("2 broken JSON (data.jsonl line 3: ");
+  }
+
+  @Test
+  void saysWhatIsWrongWithAJsonTextAndNotHowToChangeTheParser() throws IOException {
+    write("data.jsonl", good(0), "{\"prompt\":\"a\",\"completion\":\"b\",\"weight\":NaN}");
+
+    assertThat(prepare(sft("data.max_bad_fraction=1")).counts().first().get("broken JSON"))
+        .startsWith("data.jsonl line 2: Non-standard token 'NaN', got {");
   }
 
   @Test
@@ -287,6 +297,66 @@ class ExampleJobTest {
         .hasMessageContaining("bad.jinja");
     assertThatThrownBy(() -> prepare(sft("data.template=nonesuch")))
         .hasMessageContaining("nonesuch");
+  }
+
+  /** A file of lines beside it is read as lines. */
+  @Test
+  void readsAnArrayOfRecordsAndSaysWhereABadOneBegins() throws IOException {
+    write(
+        "array.json",
+        "\ufeff[",
+        "  {\"prompt\": \"a \", \"completion\": \"b\"}, {\"prompt\": \"c \",",
+        "    \"completion\": \"[d] {e}\"},",
+        "  {",
+        "    \"prompt\": \"f\"",
+        "  },",
+        "  7",
+        "]");
+    write("lines.json", good(1), good(2));
+
+    ExampleManifest.Counts counts = prepare(sft("data.max_bad_fraction=1")).counts();
+
+    assertThat(counts.read()).isEqualTo(6);
+    assertThat(counts.kept()).isEqualTo(4);
+    assertThat(counts.bad()).isEqualTo(Map.of("missing field", 1L, "broken JSON", 1L));
+    assertThat(counts.first().get("missing field")).startsWith("array.json line 4: ");
+    assertThat(counts.first().get("broken JSON"))
+        .isEqualTo("array.json line 7: a record must be an object, got 7");
+    assertThat(examples(sft("data.max_bad_fraction=1"), Part.TRAIN))
+        .extracting(example -> BYTES.decode(example.documents().get(0).tokens()))
+        .contains("a b<|endoftext|>", "c [d] {e}<|endoftext|>");
+  }
+
+  @Test
+  void readsACompressedArray() throws IOException {
+    Path source = Files.createDirectories(folder.resolve("source"));
+    try (OutputStream out =
+        new GZIPOutputStream(Files.newOutputStream(source.resolve("array.json.gz")))) {
+      out.write(("[" + good(1) + ",\n" + good(2) + "]\n").getBytes(StandardCharsets.UTF_8));
+    }
+    assertThat(prepare(sft()).counts().kept()).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "[{'prompt': 'a', 'completion': b}]|Unrecognized token 'b'|1",
+        "[{'prompt': 'a',\\n 'completion': 'b'},\\n{'prompt':|Unexpected end|3",
+        "[{'prompt': 'a', 'completion': 'b'}]\\n\\n{}|something after its end|3",
+      })
+  void refusesAnArrayThatIsBroken(String text, String got, int line) throws IOException {
+    Files.writeString(
+        Files.createDirectories(folder.resolve("source")).resolve("array.json"),
+        text.replace('\'', '"').replace("\\n", "\n"));
+
+    assertThatThrownBy(() -> prepare(sft("data.max_bad_fraction=1")))
+        .rootCause()
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("/source/array.json begins with [ and must be one JSON array")
+        .hasMessageContaining("got " + got)
+        .hasMessageContaining("at line " + line + ": correct it, or write one record a line");
+    assertThat(folder.resolve("examples/manifest.json")).doesNotExist();
   }
 
   private static String good(int i) {
