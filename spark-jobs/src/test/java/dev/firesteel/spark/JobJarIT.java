@@ -102,6 +102,7 @@ class JobJarIT {
             "META-INF/LICENSE",
             "META-INF/LICENSE-jsvg",
             "META-INF/LICENSE-protobuf",
+            "META-INF/LICENSE-umap",
             "META-INF/NOTICE");
   }
 

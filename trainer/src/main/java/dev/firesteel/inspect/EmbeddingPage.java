@@ -10,7 +10,6 @@ import dev.firesteel.tokenizer.Tokenizer;
 import dev.firesteel.train.HtmlPage;
 import java.io.IOException;
 import java.util.List;
-import java.util.Locale;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -23,12 +22,12 @@ public final class EmbeddingPage {
 
   /**
    * Reads the embeddings of the tokens with the lowest ids, which a trained tokenizer learned
-   * first, and projects them on their first two principal components.
+   * first, and places them on a map.
    *
    * @param points how many tokens, at least 3; fewer if the vocabulary is smaller
    * @throws UserException if the path has no model, or a weight is not finite
    */
-  public static byte[] of(Path path, int points, Configuration hadoop) {
+  public static byte[] of(Path path, int points, EmbeddingMap map, Configuration hadoop) {
     Path folder = SavedModel.find(path, hadoop);
     Tokenizer tokenizer = TokenText.tokenizer(folder, hadoop);
     try (TensorSet set = Inspections.tensors(folder, hadoop)) {
@@ -44,8 +43,7 @@ public final class EmbeddingPage {
                           "%s must hold an embedding, a tensor whose name ends with %s, got none"
                               .formatted(folder, String.join(" or ", NAMES))));
       int rows = Math.min(points, Math.min(embedding.shape().dim(0), tokenizer.vocabularySize()));
-      PrincipalComponents components = PrincipalComponents.of(read(embedding, rows, folder), 2);
-      return page(folder, tokenizer, embedding, components);
+      return page(folder, tokenizer, embedding, map.place(read(embedding, rows, folder)));
     } catch (IOException e) {
       throw HadoopFiles.explain("reading the model in " + path, e);
     }
@@ -71,32 +69,25 @@ public final class EmbeddingPage {
   }
 
   private static byte[] page(
-      Path folder, Tokenizer tokenizer, StoredTensor embedding, PrincipalComponents components) {
+      Path folder, Tokenizer tokenizer, StoredTensor embedding, EmbeddingMap.Places places) {
     ObjectNode data = JsonNodeFactory.instance.objectNode();
     ArrayNode points = data.putArray("points");
-    for (int id = 0; id < components.rows(); id++) {
+    for (int id = 0; id < places.count(); id++) {
       points
           .addArray()
           .add(id)
           .add(TokenText.plain(tokenizer, id))
-          .add((float) components.score(id, 0))
-          .add((float) components.score(id, 1));
+          .add((float) places.x(id))
+          .add((float) places.y(id));
     }
     return new HtmlPage("Token embeddings")
         .facts(
             List.of(
                 new HtmlPage.Fact("model", HadoopFiles.withPlainPaths(folder.toString())),
                 new HtmlPage.Fact("embedding", embedding.name() + " " + embedding.shape()),
-                new HtmlPage.Fact("tokens on the map", String.valueOf(components.rows())),
-                new HtmlPage.Fact(
-                    "variance on the two axes",
-                    String.format(
-                        Locale.ROOT,
-                        "%.1f %% and %.1f %%",
-                        100 * components.share(0),
-                        100 * components.share(1)))))
-        .paragraph(
-            "The first two principal components: the directions in which these embeddings vary most. Tokens that are near each other here may be far apart on the other axes. Scroll to zoom, drag to move.")
+                new HtmlPage.Fact("tokens on the map", String.valueOf(places.count())),
+                places.fact()))
+        .paragraph(places.explanation() + " Scroll to zoom, drag to move.")
         .chart(PageData.part("embeddings.html", data))
         .bytes();
   }

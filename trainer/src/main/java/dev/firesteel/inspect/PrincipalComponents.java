@@ -60,14 +60,9 @@ final class PrincipalComponents {
     return largest < 0 ? -1 : 1;
   }
 
-  /** n. */
-  int rows() {
-    return scores.length;
-  }
-
-  /** The score of a row on a component, the one of most variance first. */
-  double score(int row, int component) {
-    return scores[row][component];
+  /** The scores of the rows on the components, [n, components], the one of most variance first. */
+  double[][] scores() {
+    return scores;
   }
 
   /** The share of the variance that is along a component. */

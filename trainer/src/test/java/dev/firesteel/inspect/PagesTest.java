@@ -65,7 +65,7 @@ class PagesTest {
 
   @Test
   void thePageOfEmbeddingsHasAPlaceForEachToken() throws IOException {
-    byte[] page = EmbeddingPage.of(run(), 10, HADOOP);
+    byte[] page = EmbeddingPage.of(run(), 10, EmbeddingMap.PCA, HADOOP);
 
     JsonNode points = data(page).path("points");
     assertThat(points).hasSize(10);
@@ -106,8 +106,8 @@ class PagesTest {
     double ours = 0;
     double theirs = 0;
     for (int i = 0; i < rows.length; i++) {
-      correlation += components.score(i, 0) * expected[i][0];
-      ours += components.score(i, 0) * components.score(i, 0);
+      correlation += components.scores()[i][0] * expected[i][0];
+      ours += components.scores()[i][0] * components.scores()[i][0];
       theirs += expected[i][0] * expected[i][0];
     }
     assertThat(Math.abs(correlation) / Math.sqrt(ours * theirs)).isGreaterThan(0.99);

@@ -5,6 +5,7 @@ import dev.firesteel.error.UserException;
 import dev.firesteel.generate.Generator;
 import dev.firesteel.generate.NextTokens;
 import dev.firesteel.inspect.AttentionPage;
+import dev.firesteel.inspect.EmbeddingMap;
 import dev.firesteel.inspect.EmbeddingPage;
 import dev.firesteel.inspect.Inspection;
 import dev.firesteel.inspect.InspectionText;
@@ -45,7 +46,7 @@ import picocli.CommandLine.Spec;
       "  ./firesteel inspect tokenizer.json --tokens \"Hello, world\"",
       "  ./firesteel inspect runs/quickstart --next \"public static \" --steps 5 --top 4",
       "  ./firesteel inspect runs/quickstart --attention \"x = x + 1\" --out page.html",
-      "  ./firesteel inspect runs/quickstart --embeddings --out map.html"
+      "  ./firesteel inspect runs/quickstart --embeddings --map umap --out map.html"
     })
 public final class InspectCommand implements Callable<Integer> {
   private static final String OVERRIDE = "compute\\.[\\w.]+=.*";
@@ -107,6 +108,15 @@ public final class InspectCommand implements Callable<Integer> {
   private int points;
 
   @Option(
+      names = "--map",
+      paramLabel = "KIND",
+      defaultValue = "pca",
+      description =
+          "Kind of the map: pca, the two directions in which embeddings vary most (default), or"
+              + " umap, where neighbours stay neighbours.")
+  private String map;
+
+  @Option(
       names = "--out",
       paramLabel = "FILE",
       description = "The page of --attention or --embeddings, replaced if it exists.")
@@ -125,7 +135,7 @@ public final class InspectCommand implements Callable<Integer> {
     } else if (attention != null) {
       return writeAttention(paths.get(0), overrides, hadoop);
     } else if (embeddings) {
-      byte[] page = EmbeddingPage.of(new Path(paths.get(0)), points, hadoop);
+      byte[] page = EmbeddingPage.of(new Path(paths.get(0)), points, EmbeddingMap.of(map), hadoop);
       PageFile.write(out, page, hadoop, spec);
       return 0;
     }

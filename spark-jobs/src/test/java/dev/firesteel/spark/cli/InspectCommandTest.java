@@ -97,7 +97,10 @@ class InspectCommandTest {
     assertThat(Files.readString(Path.of(page)))
         .contains("<h1>Attention</h1>", "\"tokens\":[\"a\",\"b\"]");
     assertThat(inspect(model, "--embeddings", "--out", page)).isZero();
-    assertThat(Files.readString(Path.of(page))).contains("<h1>Token embeddings</h1>");
+    assertThat(Files.readString(Path.of(page)))
+        .contains("<h1>Token embeddings</h1>", "variance on the two axes");
+    assertThat(inspect(model, "--embeddings", "--map", "umap", "--out", page)).isZero();
+    assertThat(Files.readString(Path.of(page))).contains("UMAP, 15 neighbours");
   }
 
   @ParameterizedTest
@@ -109,6 +112,7 @@ class InspectCommandTest {
         "--embeddings | --attention and --embeddings write a page, and need its name: give --out FILE",
         "more --next b | a text needs one model, got 2 paths: name one",
         "more and | inspect takes one path, or two to compare, got 3 paths: name one or two",
+        "--embeddings --map tsne --out x | --map must be pca or umap, got tsne",
         "--next b --steps 0 | --steps and --top must be at least 1 and --points at least 3, got 0, 5 and 1000",
       })
   void wrongUsageIsOneSentence(String arguments, String message) {
