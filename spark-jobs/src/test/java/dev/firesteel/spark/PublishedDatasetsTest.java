@@ -167,7 +167,7 @@ class PublishedDatasetsTest {
                 "compute.threads=2",
                 "training.global_batch_size=8",
                 "evaluation.every=0",
-                "sample.every=0"));
+                "sample.max_tokens=8"));
     arguments.addAll(Arrays.asList(more));
     int code = Firesteel.run(arguments.toArray(String[]::new), print(out), print(err));
     assertThat(code).as(text(err)).isZero();
