@@ -1,7 +1,10 @@
 package dev.firesteel.convert;
 
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import dev.firesteel.backend.Backend;
 import dev.firesteel.config.ModelConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.format.gguf.GgufEncoding;
 import dev.firesteel.format.gguf.GgufSource;
 import dev.firesteel.format.huggingface.PublishedModel;
@@ -13,6 +16,8 @@ import dev.firesteel.hostile.MemoryFiles;
 import dev.firesteel.model.TestModels;
 import dev.firesteel.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,6 +42,43 @@ class HostileFilesTest {
           byte[] damaged = mutator.header(mutator.oneOf(files));
           readAll(GgufSource.open(fs, fs.put("model.gguf", damaged), notice -> {}));
         });
+  }
+
+  /** Found by a million damaged files: sizes that overflow an int when they are multiplied. */
+  @Test
+  void sizesThatNoTensorHasAreRefused() throws IOException {
+    byte[] llama = ggufFiles().get(5); // float32, without keys of ours
+    refuses(
+        withNumber(llama, Integer.MAX_VALUE, "llama.feed_forward_length"),
+        "must describe a model whose tensors have less than 2^31 rows and columns, got larger ones (integer overflow)");
+    refuses(
+        withNumber(
+            llama,
+            1 << 29,
+            "llama.attention.key_length",
+            "llama.attention.value_length",
+            "llama.rope.dimension_count"),
+        "must describe a model whose tensors have less than 2^31 rows and columns, got larger ones");
+  }
+
+  private static void refuses(byte[] file, String message) {
+    MemoryFiles fs = new MemoryFiles();
+    assertThatThrownBy(() -> GgufSource.open(fs, fs.put("model.gguf", file), notice -> {}))
+        .isInstanceOf(UserException.class)
+        .hasMessageStartingWith("the metadata of memory:/model.gguf ")
+        .hasMessageContaining(message);
+  }
+
+  /** The same file with another number as the value of keys, each of four bytes after its type. */
+  private static byte[] withNumber(byte[] file, int number, String... keys) {
+    byte[] changed = file.clone();
+    String text = new String(file, StandardCharsets.ISO_8859_1);
+    for (String key : keys) {
+      ByteBuffer.wrap(changed)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .putInt(text.indexOf(key) + key.length() + Integer.BYTES, number);
+    }
+    return changed;
   }
 
   private List<byte[]> ggufFiles() throws IOException {

@@ -351,6 +351,13 @@ class ModelConversionTest {
             "it lacks model.layers.1.mlp.up_proj.weight, model.norm.weight; it has the unknown model.layers.1.mlp.up_prox.weight, model.nurm.weight; of another shape model.layers.0.self_attn.k_proj.weight [4, 8] instead of [8, 8], model.layers.0.self_attn.v_proj.weight")
         .hasMessageContaining(
             "model.layers.1.self_attn.v_proj.weight [4, 8] instead of [8, 8]; it");
+    Files.writeString(
+        from.resolve("config.json"),
+        config.replaceFirst("(\"intermediate_size\" : )\\d+", "$12147483647"));
+    assertThatThrownBy(() -> imported(from, folder.resolve("to"), 0))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining(
+            "config.json must describe a model whose tensors have less than 2^31 rows and columns, got larger ones");
     assertThat(folder.resolve("to")).doesNotExist();
   }
 

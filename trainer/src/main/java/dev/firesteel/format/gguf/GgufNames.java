@@ -4,7 +4,6 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.ModelConfig.Architecture;
 import dev.firesteel.format.huggingface.HuggingFaceTensor;
-import dev.firesteel.format.huggingface.PublishedModel;
 import dev.firesteel.format.huggingface.PublishedNames;
 import java.util.ArrayList;
 import java.util.List;
@@ -121,11 +120,11 @@ final class GgufNames {
    * All tensors of a model, in the order of the network. A head that is tied to the embedding is
    * not among them, nor is that of a reward model.
    *
-   * @param reward whether it is one
+   * @param declared the tensors that the configuration describes
    */
-  static List<Entry> entries(ModelConfig config, boolean reward) {
+  static List<Entry> entries(ModelConfig config, List<HuggingFaceTensor> declared) {
     List<Entry> entries = new ArrayList<>();
-    for (HuggingFaceTensor tensor : PublishedModel.declared(config, reward)) {
+    for (HuggingFaceTensor tensor : declared) {
       if (!tensor.name().equals(PublishedNames.REWARD_HEAD)) {
         entries.add(entry(config, tensor.name(), tensor.shape()));
       }

@@ -5,6 +5,7 @@ import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
+import dev.firesteel.format.huggingface.ModelCheck;
 import dev.firesteel.format.huggingface.PublishedModel;
 import dev.firesteel.format.huggingface.TensorCheck;
 import dev.firesteel.format.safetensors.Safetensors;
@@ -60,11 +61,14 @@ public final class GgufSource {
     if (!config.tieEmbeddings() && hasCopiedHead(file)) {
       config = config.toBuilder().tieEmbeddings(true).build();
     }
-    List<GgufNames.Entry> entries = GgufNames.entries(config, false);
-    Map<String, Shape> wanted = new LinkedHashMap<>();
-    entries.forEach(entry -> wanted.put(entry.name(), entry.shape()));
     Map<String, Shape> got = new LinkedHashMap<>();
     file.tensors().forEach((name, tensor) -> got.put(name, tensor.shape()));
+    List<GgufNames.Entry> entries =
+        GgufNames.entries(
+            config,
+            ModelCheck.declared("the metadata of " + file, config, false, got.values()));
+    Map<String, Shape> wanted = new LinkedHashMap<>();
+    entries.forEach(entry -> wanted.put(entry.name(), entry.shape()));
     boolean tied = config.tieEmbeddings();
     TensorCheck.require(
         file.toString(),

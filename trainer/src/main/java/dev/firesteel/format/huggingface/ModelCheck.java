@@ -5,12 +5,9 @@ import dev.firesteel.array.Shape;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
-import dev.firesteel.model.ScoredModel;
-import dev.firesteel.nn.Projections;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -75,37 +72,45 @@ public final class ModelCheck {
   }
 
   /**
-   * The tensors that a configuration describes.
+   * The tensors that a configuration describes, before any of its sizes is believed.
    *
-   * @throws UserException if they are far more than the directory holds, or too large for any
+   * @param source the configuration's file, for messages
+   * @param classifier whether it is that of a reward model
+   * @param held shapes of the tensors that are there
+   * @throws UserException if they are far more than those, or too large for any
    */
-  static List<HuggingFaceTensor> declared(
-      Path directory, ModelConfig config, boolean classifier, ModelTensors tensors) {
-    long stored =
-        tensors.names().stream().map(tensors::shape).mapToLong(Shape::size).max().orElse(0);
+  public static List<HuggingFaceTensor> declared(
+      Object source, ModelConfig config, boolean classifier, Collection<Shape> held) {
+    long largest = held.stream().mapToLong(Shape::size).max().orElse(0);
     // Each layer has tensors, and each of these sizes is an extent of one.
-    requireHeld(directory, "layers", config.layers(), tensors.names().size());
-    requireHeld(directory, "elements of width", config.width(), stored);
-    requireHeld(directory, "tokens", config.vocabularySize(), stored);
-    requireHeld(directory, "heads", config.heads(), stored);
-    try (LanguageModel model =
-        classifier
-            ? ScoredModel.reward(config, Projections.DENSE).backbone()
-            : Models.declare(config)) {
-      return HuggingFaceNames.tensors(model);
+    requireHeld(source, "layers", config.layers(), held.size());
+    requireHeld(source, "elements of width", config.width(), largest);
+    requireHeld(source, "tokens", config.vocabularySize(), largest);
+    requireHeld(source, "heads", config.heads(), largest);
+    try {
+      return PublishedModel.declared(config, classifier);
     } catch (ArithmeticException | IllegalArgumentException e) {
       throw UserException.failure(
-          "%s must describe a model whose tensors have less than 2^31 rows and columns, got larger ones (%s): it is not the file of this model"
-              .formatted(new Path(directory, ModelDirectory.CONFIG), e.getMessage()),
+          "%s must describe a model whose tensors have less than 2^31 rows and columns, got larger ones (%s): it is damaged, or not of these tensors"
+              .formatted(source, e.getMessage()),
           e);
     }
   }
 
-  private static void requireHeld(Path directory, String what, long described, long held) {
+  static List<HuggingFaceTensor> declared(
+      Path directory, ModelConfig config, boolean classifier, ModelTensors tensors) {
+    return declared(
+        new Path(directory, ModelDirectory.CONFIG),
+        config,
+        classifier,
+        tensors.names().stream().map(tensors::shape).toList());
+  }
+
+  private static void requireHeld(Object source, String what, long described, long held) {
     if (described > held) {
       throw UserException.failure(
-          "%s must describe the model beside it, got %d %s, and tensors for at most %d: it is not the file of this model"
-              .formatted(new Path(directory, ModelDirectory.CONFIG), described, what, held));
+          "%s must describe the model whose tensors are there, got %d %s, and tensors for at most %d: it is damaged, or not of these tensors"
+              .formatted(source, described, what, held));
     }
   }
 

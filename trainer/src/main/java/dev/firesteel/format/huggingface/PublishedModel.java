@@ -119,7 +119,7 @@ public record PublishedModel(
       throws IOException {
     PublishedNames names = new PublishedNames(config, files.names());
     Map<String, Shape> wanted = new LinkedHashMap<>();
-    List<HuggingFaceTensor> declared = declared(config, reward);
+    List<HuggingFaceTensor> declared = ModelCheck.declared(directory, config, reward, files);
     for (HuggingFaceTensor tensor : declared) {
       wanted.put(names.stored(tensor.name()), tensor.shape());
     }
@@ -152,10 +152,17 @@ public record PublishedModel(
         .toList();
   }
 
-  /** The tensors of a model of a configuration, without memory. */
+  /**
+   * The tensors of a model of a configuration, without memory. The sizes must be those of a model
+   * that there is; {@link ModelCheck#declared} is for those that a file says.
+   */
   public static List<HuggingFaceTensor> declared(ModelConfig config, boolean reward) {
-    return HuggingFaceNames.tensors(
-        reward ? ScoredModel.reward(config, Projections.DENSE).backbone() : Models.declare(config));
+    try (LanguageModel model =
+        reward
+            ? ScoredModel.reward(config, Projections.DENSE).backbone()
+            : Models.declare(config)) {
+      return HuggingFaceNames.tensors(model);
+    }
   }
 
   /** Whether a tensor has a row for each token: the embedding, or a head of its own. */

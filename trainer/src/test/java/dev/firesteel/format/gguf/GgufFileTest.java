@@ -9,6 +9,7 @@ import dev.firesteel.format.safetensors.HostTensor;
 import dev.firesteel.format.safetensors.TensorSource;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -111,6 +112,65 @@ class GgufFileTest {
       }
       for (int i = 0; i < last.length; i++) {
         assertThat(last[i]).isEqualTo(all[i]);
+      }
+    }
+  }
+
+  @Test
+  void writesAndReadsTensorsOfMoreThanTwoGigabytes() throws IOException {
+    Shape shape = Shape.of(540, 1_000_000);
+    Path path = folder.resolve("big.gguf");
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
+        OutputStream out = withHoles(file)) {
+      Gguf.write(
+          Map.of(),
+          List.of(new LastOne("big", shape), HostTensor.of("small", Shape.of(2), 1, 42)),
+          tensor -> GgmlType.F32,
+          out);
+      out.flush();
+    }
+    try (GgufFile file = open(path)) {
+      float[] last = new float[2];
+      file.read("big", shape.size() - 2, last, 2);
+      assertThat(last).containsExactly(0, 7);
+      file.read("small", 0, last, 2);
+      assertThat(last).containsExactly(1, 42);
+    }
+  }
+
+  /** Leaves out blocks of zeros, which take no place in the file then. */
+  private static OutputStream withHoles(RandomAccessFile file) {
+    return new OutputStream() {
+      private long end;
+
+      @Override
+      public void write(int b) {
+        throw new AssertionError("bytes are written in blocks");
+      }
+
+      @Override
+      public void write(byte[] source, int offset, int length) throws IOException {
+        if (!Arrays.equals(source, offset, offset + length, new byte[length], 0, length)) {
+          file.seek(end);
+          file.write(source, offset, length);
+        }
+        end += length;
+      }
+
+      @Override
+      public void flush() throws IOException {
+        file.setLength(end);
+      }
+    };
+  }
+
+  /** Zeros, and 7 as the last element. */
+  private record LastOne(String name, Shape shape) implements TensorSource {
+    @Override
+    public void read(long from, float[] into, int count) {
+      Arrays.fill(into, 0, count, 0);
+      if (from + count == shape.size()) {
+        into[count - 1] = 7;
       }
     }
   }
