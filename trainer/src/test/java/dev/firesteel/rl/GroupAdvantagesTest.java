@@ -128,10 +128,10 @@ class GroupAdvantagesTest {
     double[] weights = LossAverage.SEQUENCES.weights(tokens);
     double denominator = LossAverage.denominator(LossAverage.SEQUENCES.share(tokens, 1));
     return PolicyLoss.clipped(0.2)
-        .of(logProbs, logProbs, advantages, weights, denominator, tokens.tokens())
+        .of(logProbs, logProbs, advantages, weights, denominator, (double) tokens.tokens())
         .plus(
             new KlPenalty(KlEstimator.K3, 0.1)
-                .of(logProbs, reference, weights, denominator, tokens.tokens()));
+                .of(logProbs, reference, weights, denominator, (double) tokens.tokens()));
   }
 
   /** TRL issue 6439: truncated completions left the loss, but not its denominator. */

@@ -213,7 +213,13 @@ class RandomWalksLearningTest {
     double size = step * Math.min(1, 2.0 * (ITERATIONS - iteration) / ITERATIONS);
     rollout.step(
         PolicyLoss.clipped(0.2)
-            .of(rollout.old, rollout.old, advantages, tokens.tokenWeights(), 1, tokens.tokens())
+            .of(
+                rollout.old,
+                rollout.old,
+                advantages,
+                tokens.tokenWeights(),
+                1,
+                (double) tokens.tokens())
             .gradient(),
         size);
   }
