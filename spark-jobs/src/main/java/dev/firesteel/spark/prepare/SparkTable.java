@@ -83,6 +83,11 @@ final class SparkTable {
   private static StructType schema(SparkSession spark, String source, String name) {
     try {
       return spark.table(name).schema();
+    } catch (LinkageError e) { // Of a catalog that was built for another version of Spark.
+      throw UserException.usage(
+          "the catalog of %s must be built for Spark %s, got one that does not load (%s): put the jar for this version of Spark on the class path"
+              .formatted(source, spark.version(), e.getMessage()),
+          e);
     } catch (Exception e) { // Spark's AnalysisException and ParseException are checked.
       String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
       throw UserException.usage(

@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.connector.catalog.CatalogPlugin;
+import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -89,6 +91,30 @@ class SparkTableTest {
     assertThat(second.documents().kept()).isEqualTo(3);
     assertThat(second.inputs().sha256()).isNotEqualTo(first.inputs().sha256());
     assertThat(second.source()).isNotEqualTo(first.source());
+  }
+
+  /** As Iceberg's for Spark 4.1 does under Spark 4.2. */
+  public static final class ForeignCatalog implements CatalogPlugin {
+    @Override
+    public void initialize(String name, CaseInsensitiveStringMap options) {
+      throw new IncompatibleClassChangeError("View is not an interface");
+    }
+
+    @Override
+    public String name() {
+      return "foreign";
+    }
+  }
+
+  @Test
+  void explainsACatalogForAnotherVersionOfSpark() {
+    spark.conf().set("spark.sql.catalog.foreign", ForeignCatalog.class.getName());
+
+    assertThatThrownBy(() -> prepare("table:foreign.books.tales", false))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "the catalog of table:foreign.books.tales must be built for Spark %s, got one that does not load (View is not an interface): put the jar for this version of Spark on the class path"
+                .formatted(spark.version()));
   }
 
   @Test
