@@ -89,7 +89,8 @@ public final class GgufExport {
     Map<String, TensorSource> published = new HashMap<>();
     model.tensors().forEach(tensor -> published.put(tensor.name(), tensor));
     List<TensorSource> tensors = new ArrayList<>();
-    for (GgufNames.Entry entry : GgufNames.entries(
+    for (GgufNames.Entry entry :
+        GgufNames.entries(
             model.config(), PublishedModel.declared(model.config(), model.reward()))) {
       tensors.add(new Reordered(entry, published.get(entry.published())));
       if (entry.name().equals(GgufNames.EMBEDDING)

@@ -65,8 +65,7 @@ public final class GgufSource {
     file.tensors().forEach((name, tensor) -> got.put(name, tensor.shape()));
     List<GgufNames.Entry> entries =
         GgufNames.entries(
-            config,
-            ModelCheck.declared("the metadata of " + file, config, false, got.values()));
+            config, ModelCheck.declared("the metadata of " + file, config, false, got.values()));
     Map<String, Shape> wanted = new LinkedHashMap<>();
     entries.forEach(entry -> wanted.put(entry.name(), entry.shape()));
     boolean tied = config.tieEmbeddings();
