@@ -26,7 +26,14 @@ public final class HostileCases {
   private static final String CASES = "firesteel.hostile.cases";
   private static final String ONLY = "firesteel.hostile.only";
   private static final int USUAL_CASES = 10_000;
+
+  /** Of the processor: a machine that is busy, or stopped, for a while is no fault of a reader. */
   private static final Duration LONGEST = Duration.ofSeconds(20);
+
+  /** For one that waits. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   /** What a damaged file of a few KiB may cost, with everything that reading one takes. */
   private static final long MOST_BYTES = 64L << 20;
@@ -37,6 +44,7 @@ public final class HostileCases {
   private final Map<String, String> failures = new LinkedHashMap<>();
   private volatile int running = -1;
   private volatile long started;
+  private volatile long startedOfProcessor;
   private int refused;
   private int read;
 
@@ -74,16 +82,20 @@ public final class HostileCases {
     worker.start();
     while (worker.isAlive()) {
       worker.join(200);
-      long nanos = System.nanoTime() - started;
-      if (worker.isAlive() && running >= 0 && nanos > LONGEST.toNanos()) {
+      long nanos = THREADS.getThreadCpuTime(worker.getId()) - startedOfProcessor;
+      long waited = System.nanoTime() - started;
+      if (worker.isAlive()
+          && running >= 0
+          && (nanos > LONGEST.toNanos() || waited > LONGEST_WAIT.toNanos())) {
         String stack =
             Arrays.stream(worker.getStackTrace())
                 .limit(30)
                 .map(Object::toString)
                 .collect(Collectors.joining("\n  "));
         throw new AssertionError(
-            "%s, seed %d, case %d: still runs after %s at\n  %s"
-                .formatted(what, seed, running, LONGEST, stack));
+            "%s, seed %d, case %d: still runs after %s, %s of the processor, at\n  %s"
+                .formatted(
+                    what, seed, running, Duration.ofNanos(waited), Duration.ofNanos(nanos), stack));
       }
     }
     assertThat(failures.values())
@@ -111,11 +123,11 @@ public final class HostileCases {
     Integer only = Integer.getInteger(ONLY);
     int first = only == null ? 0 : only;
     int end = only == null ? count() : only + 1;
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     for (int i = first; i < end; i++) {
       started = System.nanoTime();
+      startedOfProcessor = THREADS.getCurrentThreadCpuTime();
       running = i;
-      long before = threads.getCurrentThreadAllocatedBytes();
+      long before = THREADS.getCurrentThreadAllocatedBytes();
       try {
         reader.read(new Mutator(seed, i));
         read++;
@@ -125,7 +137,7 @@ public final class HostileCases {
       } catch (Throwable e) { // Errors too: StackOverflowError, OutOfMemoryError.
         fail(i, e.getClass().getName() + " at " + place(e), trace(e));
       }
-      long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+      long bytes = THREADS.getCurrentThreadAllocatedBytes() - before;
       if (bytes > MOST_BYTES && i > first) { // the first case loads classes
         fail(i, "memory", "took %d bytes".formatted(bytes));
       }
