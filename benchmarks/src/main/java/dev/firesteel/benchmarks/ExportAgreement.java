@@ -55,10 +55,12 @@ import org.apache.hadoop.fs.FileSystem;
 /**
  * Writes tiny random models of each architecture as {@code export} does, with what they compute
  * here beside them ({@code expected.json}), so that other programs that load them can be compared:
- * {@code export_agreement.py} (transformers) and {@code export_agreement.mjs} (llama.cpp).
+ * {@code export_agreement.py} (transformers), {@code vllm_agreement.py} and {@code
+ * export_agreement.mjs} (llama.cpp).
  *
- * <p>Argument: a folder, which must not exist. Tokens are bytes; those that are not printable ASCII
- * have an embedding and a head of 0, so that they are hardly ever generated.
+ * <p>Arguments: a folder, which must not exist, and the width of the models, 32 if it is left out
+ * (vLLM has no heads of 8 on a CPU: 128 for it). Tokens are bytes; those that are not printable
+ * ASCII have an embedding and a head of 0, so that they are hardly ever generated.
  */
 public final class ExportAgreement {
   private static final List<String> PROMPTS =
@@ -83,10 +85,12 @@ public final class ExportAgreement {
   private final FileSystem fs;
   private final Backend backend;
   private final Path folder;
+  private final int width;
 
-  private ExportAgreement(Backend backend, Path folder) throws IOException {
+  private ExportAgreement(Backend backend, Path folder, int width) throws IOException {
     this.backend = backend;
     this.folder = folder;
+    this.width = width;
     this.fs = HadoopFiles.fileSystem(hadoop(folder), hadoop);
   }
 
@@ -94,7 +98,8 @@ public final class ExportAgreement {
   public static void main(String[] args) throws IOException {
     try (Backend backend =
         Backends.create(new BackendOptions(BackendKind.CPU, Precision.FP32, 2))) {
-      ExportAgreement agreement = new ExportAgreement(backend, Path.of(args[0]));
+      int width = args.length > 1 ? Integer.parseInt(args[1]) : 32;
+      ExportAgreement agreement = new ExportAgreement(backend, Path.of(args[0]), width);
       for (Map.Entry<String, ModelConfig> each : agreement.models().entrySet()) {
         agreement.write(each.getKey(), each.getValue());
       }
@@ -128,7 +133,7 @@ public final class ExportAgreement {
     return new ModelConfig(
         architecture,
         2,
-        32,
+        width,
         4,
         gpt2 ? 0 : 2,
         0,
