@@ -269,8 +269,8 @@ class BadInputTest {
     assertThat(reply.error())
         .isEqualTo(
             "chat needs a model whose tokenizer has a chat template, and base-model is a base"
-                + " model without one: use /v1/completions, or a model that was trained with the"
-                + " command sft");
+                + " model without one: use /v1/completions, a model that was trained with the command"
+                + " sft, or the option --template");
   }
 
   @Test
