@@ -78,13 +78,11 @@ public final class EmergenceReport {
             "Smooth: log-likelihood of the right tokens", PARAMETERS, "mean log p, nats per token");
     XyChart exact =
         XyChart.semiLogarithmic(
-                "Sharp: whole answers that are right (dashed: p of the whole answer)",
-                PARAMETERS,
-                "share of the problems")
+                "Sharp: whole answers right (dashed: their p)", PARAMETERS, "share of the problems")
             .yFrom(0, 1);
     XyChart jump =
         XyChart.linear(
-                "How the metric makes the jump: exact match over log-likelihood",
+                "The jump is the metric's: one over the other",
                 "mean log p, nats per token",
                 "share of the problems that are right")
             .yFrom(0, 1);
