@@ -144,10 +144,7 @@ public final class GenerationEngine implements AutoCloseable {
     synchronized (lock) {
       requireOpen();
       int choices = request.prompts().size();
-      int others = queued() - lane.withoutRow(maxBatch, 0);
-      if (others + lane.withoutRow(maxBatch, choices) > maxQueue) {
-        throw new QueueFullException(queued(), maxQueue);
-      }
+      requirePlaces(lane.withoutRow(maxBatch, choices) - lane.withoutRow(maxBatch, 0));
       lane.waiting.addAll(job.sequences());
       lock.notifyAll();
     }
@@ -199,9 +196,7 @@ public final class GenerationEngine implements AutoCloseable {
     Lane lane = lane(name);
     synchronized (lock) {
       requireOpen();
-      if (queued() >= maxQueue) {
-        throw new QueueFullException(queued(), maxQueue);
-      }
+      requirePlaces(1);
       lane.tasks.add(task);
       lock.notifyAll();
     }
@@ -231,6 +226,13 @@ public final class GenerationEngine implements AutoCloseable {
       queued += lane.withoutRow(maxBatch, 0) + lane.tasks.size();
     }
     return queued;
+  }
+
+  private void requirePlaces(int places) {
+    int queued = queued();
+    if (queued + places > maxQueue) {
+      throw new QueueFullException(queued, maxQueue);
+    }
   }
 
   /** Completions and tasks that wait for a model. */
