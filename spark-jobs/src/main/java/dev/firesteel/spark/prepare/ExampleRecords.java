@@ -152,8 +152,13 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
   /** A file's text, uncompressed. */
   static InputStream open(Path path, Configuration hadoop) throws IOException {
     InputStream file = HadoopFiles.fileSystem(path, hadoop).open(path);
-    CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
-    return new BufferedInputStream(codec == null ? file : codec.createInputStream(file));
+    try {
+      CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
+      return new BufferedInputStream(codec == null ? file : codec.createInputStream(file));
+    } catch (IOException | RuntimeException e) { // A damaged head of a compressed file.
+      file.close();
+      throw e;
+    }
   }
 
   private static OptionalLong lineAt(InputStream in, long offset) throws IOException {
