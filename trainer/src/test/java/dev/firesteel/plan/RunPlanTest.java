@@ -8,6 +8,7 @@ import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.SftConfig;
+import dev.firesteel.config.StageConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +52,8 @@ class RunPlanTest {
     assertThat(plan.checkpointBytes()).isEqualTo(12L * 124_439_808);
   }
 
-  private static PpoConfig ppo(String... more) {
+  /** Of a stage that trains a model of two layers. */
+  private static <C extends Record & StageConfig> C tiny(Class<C> stage, String... more) {
     List<String> all =
         new ArrayList<>(
             List.of(
@@ -61,12 +63,17 @@ class RunPlanTest {
                 "model.layers=2",
                 "model.heads=2",
                 "model.width=64",
-                "model.context_length=32",
-                "rewards.model=none",
-                "rollouts.max_tokens=8",
-                "rollouts.batch=16"));
+                "model.context_length=32"));
     all.addAll(List.of(more));
-    return ConfigLoader.load(PpoConfig.class, all);
+    return ConfigLoader.load(stage, all);
+  }
+
+  private static PpoConfig ppo(String... more) {
+    List<String> all =
+        new ArrayList<>(
+            List.of("rewards.model=none", "rollouts.max_tokens=8", "rollouts.batch=16"));
+    all.addAll(List.of(more));
+    return tiny(PpoConfig.class, all.toArray(String[]::new));
   }
 
   @Test
@@ -138,19 +145,11 @@ class RunPlanTest {
   @Test
   void frozenWeightsHaveNoGradientsToCompute() {
     SftConfig config =
-        ConfigLoader.load(
+        tiny(
             SftConfig.class,
-            List.of(
-                "data.source=none",
-                "model.from=none",
-                "model.architecture=gpt2",
-                "model.layers=2",
-                "model.heads=2",
-                "model.width=64",
-                "model.context_length=32",
-                "training.sequence_length=32",
-                "lora.rank=4",
-                "lora.targets=[\"*.attention.qkv\"]"));
+            "training.sequence_length=32",
+            "lora.rank=4",
+            "lora.targets=[\"*.attention.qkv\"]");
     RunPlan plan = RunPlan.of(config, 100, 2, NOTHING, 0, StageInputs.NONE);
     long frozen = 2L * 12 * 64 * 64 + 100 * 64;
     long adapters = 2L * 4 * (64 + 3 * 64);
