@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -22,7 +21,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** The way from a base model to an aligned one, by the commands that a user gives. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class AlignmentStagesTest {
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private static Path folder;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -128,7 +126,8 @@ class AlignmentStagesTest {
         "training.global_batch_size=8",
         "training.steps=2",
         "optimizer.learning_rate=1e-3");
-    JsonNode last = rows("ppo").get(rows("ppo").size() - 1);
+    List<JsonNode> ppo = MetricRows.of(folder.resolve("runs/ppo"));
+    JsonNode last = ppo.get(ppo.size() - 1);
     assertThat(last.path("objective_kl").isNumber()).isTrue();
     assertThat(last.path("kl_coef").asDouble()).isEqualTo(0.05);
     assertThat(last.path("rewards_expression_mean").isNumber()).isTrue();
@@ -145,7 +144,8 @@ class AlignmentStagesTest {
         "rollouts.max_tokens=8",
         "training.global_batch_size=8",
         "training.steps=2");
-    assertThat(rows("grpo").get(0).path("reward_std").isNumber()).isTrue();
+    assertThat(MetricRows.of(folder.resolve("runs/grpo")).get(0).path("reward_std").isNumber())
+        .isTrue();
   }
 
   @Test
@@ -216,21 +216,8 @@ class AlignmentStagesTest {
     return Firesteel.run(arguments.toArray(String[]::new), print(out), print(err));
   }
 
-  private double loss(String run, String key, int step) throws IOException {
-    return rows(run).stream()
-        .filter(row -> row.path("step").asInt() == step && row.has(key))
-        .findFirst()
-        .orElseThrow()
-        .path(key)
-        .asDouble();
-  }
-
-  private static List<JsonNode> rows(String run) throws IOException {
-    List<JsonNode> rows = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve("runs/" + run + "/metrics.jsonl"))) {
-      rows.add(JSON.readTree(line));
-    }
-    return rows;
+  private static double loss(String run, String key, int step) throws IOException {
+    return MetricRows.number(folder.resolve("runs/" + run), step, key);
   }
 
   private static PrintStream print(ByteArrayOutputStream bytes) {

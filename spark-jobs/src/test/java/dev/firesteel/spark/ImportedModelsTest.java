@@ -3,8 +3,6 @@ package dev.firesteel.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -24,7 +22,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Models of other tools become aligned ones by the commands that a user gives, from import on. */
 class ImportedModelsTest {
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private static Path folder;
   private static final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -227,13 +224,7 @@ class ImportedModelsTest {
   }
 
   private static double number(String run, String key, int step) throws IOException {
-    for (String line : Files.readAllLines(folder.resolve("runs/" + run + "/metrics.jsonl"))) {
-      JsonNode row = JSON.readTree(line);
-      if (row.path("step").asInt() == step && row.has(key)) {
-        return row.path(key).asDouble();
-      }
-    }
-    throw new AssertionError("%s has no %s at step %d".formatted(run, key, step));
+    return MetricRows.number(folder.resolve("runs/" + run), step, key);
   }
 
   private static PrintStream print(ByteArrayOutputStream bytes) {

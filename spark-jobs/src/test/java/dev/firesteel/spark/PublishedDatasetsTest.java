@@ -3,21 +3,10 @@ package dev.firesteel.spark;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.firesteel.array.DType;
-import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.checkpoint.Attempt;
-import dev.firesteel.checkpoint.CheckpointWriter;
-import dev.firesteel.config.ConfigLoader;
-import dev.firesteel.config.PretrainConfig;
-import dev.firesteel.format.huggingface.ModelDirectory;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
 import dev.firesteel.tokenizer.BpeTokenizer;
-import dev.firesteel.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -28,8 +17,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,7 +28,6 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class PublishedDatasetsTest {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final Tokenizer BYTES = BpeTokenizer.bytes();
 
   @TempDir private static Path folder;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -49,29 +35,7 @@ class PublishedDatasetsTest {
 
   @BeforeAll
   static void writeModel() throws IOException {
-    PretrainConfig config =
-        ConfigLoader.load(
-            PretrainConfig.class,
-            List.of(
-                "data.source=none",
-                "model.layers=1",
-                "model.width=16",
-                "model.heads=2",
-                "model.context_length=512"));
-    try (ReferenceBackend backend = new ReferenceBackend();
-        LanguageModel model =
-            Models.create(
-                config.model().withVocabularySize(BYTES.vocabularySize()), backend, DType.F32, 1)) {
-      ModelDirectory.write(
-          new CheckpointWriter(
-              FileSystem.getLocal(new Configuration()),
-              new org.apache.hadoop.fs.Path(folder.resolve("model").toUri()),
-              Attempt.unfenced(),
-              () -> {}),
-          model,
-          BYTES,
-          config.sample());
-    }
+    BaseModel.write(folder.resolve("model"), BpeTokenizer.bytes(), 512);
   }
 
   /** One JSON array over many lines, indented by four spaces. */
@@ -93,7 +57,8 @@ class PublishedDatasetsTest {
         .contains("Read 20 records, kept 20")
         .contains("### Instruction:")
         .contains("[[It is ");
-    assertThat(rows("alpaca")).anyMatch(row -> row.path("loss").isNumber());
+    assertThat(MetricRows.of(folder.resolve("runs/alpaca")))
+        .anyMatch(row -> row.path("loss").isNumber());
   }
 
   /** Lines compressed by gzip; both answers repeat the dialogue before them. */
@@ -120,7 +85,8 @@ class PublishedDatasetsTest {
         .contains("Read 24 records, kept 24")
         .contains("Human: Which?")
         .containsPattern("Assistant:\\s*\\[\\[ It is ");
-    assertThat(rows("hh-rlhf")).anyMatch(row -> row.path("accuracy").isNumber());
+    assertThat(MetricRows.of(folder.resolve("runs/hh-rlhf")))
+        .anyMatch(row -> row.path("accuracy").isNumber());
   }
 
   /** Lines with a question and an answer, whose last line is the number after four hashes. */
@@ -148,7 +114,7 @@ class PublishedDatasetsTest {
         "rollouts.max_tokens=32",
         "training.steps=1");
 
-    assertThat(rows("gsm8k-grpo"))
+    assertThat(MetricRows.of(folder.resolve("runs/gsm8k-grpo")))
         .anyMatch(row -> row.path("rewards_exact_match_reward_mean").isNumber());
     assertThat(text(out)).contains("Read 8 records, kept 8");
   }
@@ -171,14 +137,6 @@ class PublishedDatasetsTest {
     arguments.addAll(Arrays.asList(more));
     int code = Firesteel.run(arguments.toArray(String[]::new), print(out), print(err));
     assertThat(code).as(text(err)).isZero();
-  }
-
-  private static List<JsonNode> rows(String run) throws IOException {
-    List<JsonNode> rows = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve("runs/" + run + "/metrics.jsonl"))) {
-      rows.add(JSON.readTree(line));
-    }
-    return rows;
   }
 
   private static PrintStream print(ByteArrayOutputStream bytes) {

@@ -3,15 +3,10 @@ package dev.firesteel.spark.prepare;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.firesteel.array.DType;
-import dev.firesteel.backend.reference.ReferenceBackend;
-import dev.firesteel.checkpoint.Attempt;
-import dev.firesteel.checkpoint.CheckpointWriter;
 import dev.firesteel.config.ConfigLoader;
 import dev.firesteel.config.DpoConfig;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.config.PpoConfig;
-import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
 import dev.firesteel.data.DatasetManifest.Part;
@@ -20,9 +15,7 @@ import dev.firesteel.data.ExampleManifest;
 import dev.firesteel.error.UserException;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.TrainedTokens;
-import dev.firesteel.format.huggingface.ModelDirectory;
-import dev.firesteel.model.LanguageModel;
-import dev.firesteel.model.Models;
+import dev.firesteel.spark.BaseModel;
 import dev.firesteel.spark.session.SparkSessions;
 import dev.firesteel.tokenizer.BpeTokenizer;
 import dev.firesteel.tokenizer.Tokenizer;
@@ -40,7 +33,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -64,29 +56,7 @@ class ExampleJobTest {
   static void start() throws IOException {
     open = SparkSessions.open("test", Map.of("spark.default.parallelism", "2"));
     spark = open.session();
-    PretrainConfig config =
-        ConfigLoader.load(
-            PretrainConfig.class,
-            List.of(
-                "data.source=none",
-                "model.layers=1",
-                "model.width=16",
-                "model.heads=2",
-                "model.context_length=64"));
-    try (ReferenceBackend backend = new ReferenceBackend();
-        LanguageModel model =
-            Models.create(
-                config.model().withVocabularySize(BYTES.vocabularySize()), backend, DType.F32, 1)) {
-      ModelDirectory.write(
-          new CheckpointWriter(
-              FileSystem.getLocal(new Configuration()),
-              new org.apache.hadoop.fs.Path(shared.resolve("model").toUri()),
-              Attempt.unfenced(),
-              () -> {}),
-          model,
-          BYTES,
-          config.sample());
-    }
+    BaseModel.write(shared.resolve("model"), BYTES, 64);
   }
 
   @AfterAll
