@@ -81,28 +81,26 @@ final class Attention implements HeadAttention {
       OneQuery.forward(worker, head, bf16Operands, out, logSumExp, logSumExpOffset);
       return;
     }
+    AttentionSimd simd = worker.simd().attention();
     AttentionSpec spec = head.spec();
     int width = spec.headWidth();
-    int begin = head.firstKey();
-    int end = head.endKey();
+    int begin = head.ranges().firstKey();
+    int end = head.ranges().endKey();
     int keyRows = Gemm.roundUp(end, TILE_ROWS);
     float[] keys = worker.scratch(Scratch.KEYS, panelsSize(keyRows, width));
     float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
-    packKeys(worker, head.k(), begin, end, width, keys, keyRows);
-    packKeys(worker, head.v(), begin, end, width, values, keyRows);
-    float[] block = worker.scratch(Scratch.QUERIES, panelsSize(PANEL, width));
+    packKeys(simd, head.k(), begin, end, width, keys, keyRows);
+    packKeys(simd, head.v(), begin, end, width, values, keyRows);
     float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, panelsSize(PANEL, width));
     float[] scores = worker.scratch(Scratch.SCORES, keyRows * PANEL);
     float[] results = worker.scratch(Scratch.RESULTS, panelsSize(PANEL, width));
     float[] maxima = worker.scratch(Scratch.FIRST, PANEL);
     float[] sums = worker.scratch(Scratch.SECOND, PANEL);
-    AttentionSimd simd = worker.simd().attention();
     VisibleKeys visible = worker.visibleKeys();
     for (int start = 0; start < head.queries(); start += PANEL) {
       int rows = Math.min(PANEL, head.queries() - start);
-      visible.set(head, start, rows);
-      pack(head.q(), start, rows, width, block, PANEL);
-      transposeQueries(simd, block, width, spec, columns);
+      visible.set(head.ranges(), start, rows);
+      transposeQueries(simd, head.q(), start, rows, spec, columns);
       products(simd, keys, keyRows, columns, width, visible, rows, scores);
       if (head.bias() != null) {
         addBias(head, head.bias(), start, rows, visible, scores);
@@ -145,6 +143,7 @@ final class Attention implements HeadAttention {
       Rows dK,
       Rows dV,
       Rows dBias) {
+    AttentionSimd simd = worker.simd().attention();
     AttentionSpec spec = head.spec();
     int width = spec.headWidth();
     float scale = (float) spec.scale();
@@ -154,8 +153,8 @@ final class Attention implements HeadAttention {
     float[] values = worker.scratch(Scratch.VALUES, panelsSize(keyRows, width));
     float[] keyGradients = worker.scratch(Scratch.KEY_GRADIENTS, panelsSize(keyRows, width));
     float[] valueGradients = worker.scratch(Scratch.VALUE_GRADIENTS, panelsSize(keyRows, width));
-    packKeys(worker, head.k(), 0, head.keys(), width, keys, keyRows);
-    packKeys(worker, head.v(), 0, head.keys(), width, values, keyRows);
+    packKeys(simd, head.k(), 0, head.keys(), width, keys, keyRows);
+    packKeys(simd, head.v(), 0, head.keys(), width, values, keyRows);
     Arrays.fill(keyGradients, 0, panelsSize(keyRows, width), 0f);
     Arrays.fill(valueGradients, 0, panelsSize(keyRows, width), 0f);
     int blockSize = panelsSize(PANEL, width);
@@ -167,7 +166,6 @@ final class Attention implements HeadAttention {
     float[] scores = worker.scratch(Scratch.SCORES, keyRows * PANEL);
     float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
     float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
-    AttentionSimd simd = worker.simd().attention();
     VisibleKeys visible = worker.visibleKeys();
     int heads = spec.heads() / spec.keyValueHeads();
     for (int h = 0; h < heads; h++) {
@@ -175,15 +173,15 @@ final class Attention implements HeadAttention {
       Rows headDOut = dOut.shifted(h * width);
       for (int start = 0; start < queries; start += PANEL) {
         int rows = Math.min(PANEL, queries - start);
-        visible.set(head, start, rows);
-        pack(headQ, start, rows, width, block, PANEL);
-        transposeQueries(simd, block, width, spec, columns);
+        visible.set(head.ranges(), start, rows);
+        pack(simd, headQ, start, rows, width, block, PANEL);
+        transposeQueries(simd, headQ, start, rows, spec, columns);
         products(simd, keys, keyRows, columns, width, visible, rows, scores);
         if (head.bias() != null) {
           addBias(head, head.bias(h), start, rows, visible, scores);
         }
-        pack(headDOut, start, rows, width, outBlock, PANEL);
-        transpose(simd, outBlock, width, 1f, outColumns);
+        pack(simd, headDOut, start, rows, width, outBlock, PANEL);
+        transpose(simd, headDOut, start, rows, width, 1f, outColumns);
         products(simd, values, keyRows, outColumns, width, visible, rows, gradients);
         System.arraycopy(logSumExp, logSumExpOffset + h * queries + start, logSums, 0, rows);
         for (int group = 0; group < visible.groups(); group++) {
@@ -211,11 +209,11 @@ final class Attention implements HeadAttention {
         sumOverQueries(simd, scores, visible, rows, outBlock, width, valueGradients, keyRows);
         sumOverQueries(simd, gradients, visible, rows, block, width, keyGradients, keyRows);
         sumOverKeys(simd, gradients, visible, rows, keys, keyRows, width, results);
-        unpack(results, PANEL, dQ.shifted(h * width), start, rows, width);
+        unpack(simd, results, PANEL, dQ.shifted(h * width), start, rows, width);
       }
     }
-    unpack(keyGradients, keyRows, dK, 0, head.keys(), width);
-    unpack(valueGradients, keyRows, dV, 0, head.keys(), width);
+    unpack(simd, keyGradients, keyRows, dK, 0, head.keys(), width);
+    unpack(simd, valueGradients, keyRows, dV, 0, head.keys(), width);
   }
 
   /**
@@ -244,9 +242,10 @@ final class Attention implements HeadAttention {
       int rows,
       float[] scores) {
     for (int key = visible.first(); key < visible.end(); key += TILE_ROWS) {
+      boolean all = visible.meetsAll(key);
       for (int query = 0; query < rows; query += TILE_COLUMNS) {
         int group = query / GROUP;
-        if (!visible.meets(group, key) && !visible.meets(group + 1, key)) {
+        if (!all && !visible.meets(group, key) && !visible.meets(group + 1, key)) {
           continue;
         }
         for (int w = 0; w < width; w += PANEL) {
@@ -340,16 +339,18 @@ final class Attention implements HeadAttention {
       int sumsRows) {
     for (int key = visible.first(); key < visible.end(); key += TILE_ROWS) {
       int group = 0;
-      while (group < visible.groups() && !visible.meets(group, key)) {
-        group++;
-      }
       int last = visible.groups() - 1;
-      while (last > group && !visible.meets(last, key)) {
-        last--;
-      }
-      for (int between = group + 1; between < last; between++) {
-        if (!visible.meets(between, key)) {
-          zeroTile(block, key * PANEL + between * GROUP);
+      if (!visible.meetsAll(key)) {
+        while (group <= last && !visible.meets(group, key)) {
+          group++;
+        }
+        while (last > group && !visible.meets(last, key)) {
+          last--;
+        }
+        for (int between = group + 1; between < last; between++) {
+          if (!visible.meets(between, key)) {
+            zeroTile(block, key * PANEL + between * GROUP);
+          }
         }
       }
       int query = group * GROUP;
@@ -382,60 +383,70 @@ final class Attention implements HeadAttention {
 
   /** Packs {@code count} rows, starting at {@code start}, into panels of {@code panelRows} rows. */
   private static void pack(
-      Rows from, int start, int count, int width, float[] panels, int panelRows) {
+      AttentionSimd simd,
+      Rows from,
+      int start,
+      int count,
+      int width,
+      float[] panels,
+      int panelRows) {
     for (int w = 0; w < width; w += PANEL) {
       int columns = Math.min(PANEL, width - w);
-      for (int r = 0; r < count; r++) {
-        int row = from.offset + (start + r) * from.stride + w;
-        System.arraycopy(from.array, row, panels, w * panelRows + r * PANEL, columns);
-      }
+      int row = from.offset + start * from.stride + w;
+      simd.copyRows(from.array, row, from.stride, count, columns, panels, w * panelRows, PANEL);
     }
   }
 
   /** Packs the keys {@code [begin, end)}, with zero rows up to a whole tile on both sides. */
   private void packKeys(
-      Worker worker, Rows from, int begin, int end, int width, float[] panels, int panelRows) {
+      AttentionSimd simd, Rows from, int begin, int end, int width, float[] panels, int panelRows) {
     int tileBegin = begin - begin % TILE_ROWS;
     for (int w = 0; w < width; w += PANEL) {
       int columns = Math.min(PANEL, width - w);
       int panel = w * panelRows;
       Arrays.fill(panels, panel + tileBegin * PANEL, panel + begin * PANEL, 0f);
-      for (int r = begin; r < end; r++) {
-        int row = from.offset + r * from.stride + w;
-        System.arraycopy(from.array, row, panels, panel + r * PANEL, columns);
-      }
+      int row = from.offset + begin * from.stride + w;
+      simd.copyRows(
+          from.array, row, from.stride, end - begin, columns, panels, panel + begin * PANEL, PANEL);
       Arrays.fill(panels, panel + end * PANEL, panel + panelRows * PANEL, 0f);
       if (bf16Operands) {
         int first = panel + begin * PANEL;
-        worker.simd().attention().roundToBf16(panels, first, (end - begin) * PANEL);
+        simd.roundToBf16(panels, first, (end - begin) * PANEL);
       }
     }
   }
 
   private void transposeQueries(
-      AttentionSimd simd, float[] block, int width, AttentionSpec spec, float[] columns) {
-    transpose(simd, block, width, (float) spec.scale(), columns);
+      AttentionSimd simd, Rows q, int start, int count, AttentionSpec spec, float[] columns) {
+    transpose(simd, q, start, count, spec.headWidth(), (float) spec.scale(), columns);
     if (bf16Operands) {
-      simd.roundToBf16(columns, 0, panelsSize(PANEL, width));
+      simd.roundToBf16(columns, 0, panelsSize(PANEL, spec.headWidth()));
     }
   }
 
+  /** Packs rows as the columns of panels, times a factor. */
   private static void transpose(
-      AttentionSimd simd, float[] block, int width, float factor, float[] columns) {
+      AttentionSimd simd,
+      Rows from,
+      int start,
+      int count,
+      int width,
+      float factor,
+      float[] columns) {
     for (int w = 0; w < width; w += PANEL) {
-      simd.transpose(block, w * PANEL, factor, columns, w * PANEL);
+      int row = from.offset + start * from.stride + w;
+      int panelWidth = Math.min(PANEL, width - w);
+      simd.transpose(from.array, row, from.stride, count, panelWidth, factor, columns, w * PANEL);
     }
   }
 
   /** Writes the panels' first {@code count} rows to the rows starting at {@code start}. */
   private static void unpack(
-      float[] panels, int panelRows, Rows to, int start, int count, int width) {
+      AttentionSimd simd, float[] panels, int panelRows, Rows to, int start, int count, int width) {
     for (int w = 0; w < width; w += PANEL) {
       int columns = Math.min(PANEL, width - w);
-      for (int r = 0; r < count; r++) {
-        int row = to.offset + (start + r) * to.stride + w;
-        System.arraycopy(panels, w * panelRows + r * PANEL, to.array, row, columns);
-      }
+      int row = to.offset + start * to.stride + w;
+      simd.copyRows(panels, w * panelRows, PANEL, count, columns, to.array, row, to.stride);
     }
   }
 }

@@ -50,8 +50,31 @@ interface AttentionSimd {
       int cOffset,
       boolean first);
 
-  /** {@code to[j, r] = factor * from[r, j]} for whole panels of {@value #PANEL} rows. */
-  void transpose(float[] from, int fromOffset, float factor, float[] to, int toOffset);
+  /**
+   * {@code to[j, r] = factor * from[r, j]}, in a panel.
+   *
+   * @param from rows that lie a stride apart, at most {@value #PANEL} of at most as many columns
+   */
+  void transpose(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float factor,
+      float[] to,
+      int toOffset);
+
+  /** {@code to[r, j] = from[r, j]} for rows that lie a stride apart. */
+  void copyRows(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float[] to,
+      int toOffset,
+      int toStride);
 
   /**
    * For {@value #GROUP} columns: {@code maxima[q] = max over keys of scores[key, q]}, the scores

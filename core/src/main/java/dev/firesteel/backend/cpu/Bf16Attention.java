@@ -99,7 +99,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
   public void forward(Worker worker, Head head, Rows out, float[] logSumExp, int logSumExpOffset) {
     Bf16Worker state = states.apply(worker);
     AttentionSimd simd = worker.simd().attention();
-    int seen = head.endKey();
+    int seen = head.ranges().endKey();
     int keyRows = Gemm.roundUp(seen, PANEL);
     NativeBlock keys = state.block(Block.KEYS, bytes(keyRows));
     NativeBlock values = state.block(Block.VALUES, bytes(keyRows));
@@ -115,7 +115,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
     VisibleKeys visible = worker.visibleKeys();
     for (int start = 0; start < head.queries(); start += PANEL) {
       int rows = Math.min(PANEL, head.queries() - start);
-      visible.set(head, start, rows);
+      visible.set(head.ranges(), start, rows);
       int from = visible.first() - visible.first() % PANEL;
       int end = Gemm.roundUp(visible.end(), PANEL);
       round(worker, state, head.q(), start, rows, scale, queries);
@@ -180,7 +180,7 @@ final class Bf16Attention implements HeadAttention, AutoCloseable {
       Rows headDOut = dOut.shifted(h * width);
       for (int start = 0; start < head.queries(); start += PANEL) {
         int rows = Math.min(PANEL, head.queries() - start);
-        visible.set(head, start, rows);
+        visible.set(head.ranges(), start, rows);
         int from = visible.first() - visible.first() % PANEL;
         int end = Gemm.roundUp(visible.end(), PANEL);
         round(worker, state, headQ, start, rows, scale, queries);

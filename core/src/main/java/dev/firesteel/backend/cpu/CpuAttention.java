@@ -265,8 +265,7 @@ final class CpuAttention implements AttentionKernels {
     private final HeadRows v;
     private final int queries;
     private final int keys;
-    private final int[] ranges;
-    private final int rangesAt;
+    private final HeadAttention.Ranges[] ranges;
     private final NdArray bias;
 
     Operands(AttentionSpec spec, Heads q, Heads k, Heads v, NdArray ranges, NdArray bias) {
@@ -276,10 +275,14 @@ final class CpuAttention implements AttentionKernels {
       this.v = new HeadRows(v, FloatStorage.of(v.rows()), spec.headWidth());
       queries = q.tokens();
       keys = k.tokens();
-      this.ranges = IntStorage.of(ranges);
-      rangesAt = offset(ranges);
       this.bias = bias;
-      IdChecks.requireRanges(this.ranges, rangesAt, q.batch() * queries, keys);
+      int[] pairs = IntStorage.of(ranges);
+      int start = offset(ranges);
+      IdChecks.requireRanges(pairs, start, q.batch() * queries, keys);
+      this.ranges = new HeadAttention.Ranges[q.batch()];
+      for (int b = 0; b < q.batch(); b++) {
+        this.ranges[b] = new HeadAttention.Ranges(spec, pairs, start + 2 * b * queries, queries);
+      }
     }
 
     /** A query head, and the key-value head that it reads. */
@@ -292,7 +295,7 @@ final class CpuAttention implements AttentionKernels {
           v.of(sequence, group),
           queries,
           keys,
-          new HeadAttention.Ranges(ranges, rangesAt + 2 * sequence * queries),
+          ranges[sequence],
           bias == null ? null : biasRows(FloatStorage.of(bias), bias, head, queries, keys));
     }
   }

@@ -11,58 +11,71 @@ interface HeadAttention {
    * @param q the first query head; the others follow, {@code headWidth} apart
    * @param queries Tq
    * @param keys Tk
-   * @param ranges of keys of each query, before the window
+   * @param ranges of keys that each query sees
    * @param bias [Tq, Tk] of the first query head, followed by those of the others; null for none
    */
   record Head(
       AttentionSpec spec, Rows q, Rows k, Rows v, int queries, int keys, Ranges ranges, Rows bias) {
-    /** No query sees a key before this one. */
-    int firstKey() {
-      int first = keys;
-      for (int t = 0; t < queries; t++) {
-        first = Math.min(first, firstKey(t));
-      }
-      return first;
-    }
-
-    /** No query sees this key or one after it. */
-    int endKey() {
-      int end = 0;
-      for (int t = 0; t < queries; t++) {
-        end = Math.max(end, endKey(t));
-      }
-      return end;
-    }
-
-    int firstKey(int query) {
-      return spec.firstKey(ranges.begin(query), ranges.end(query));
-    }
-
-    int endKey(int query) {
-      return ranges.end(query);
-    }
-
     /** The bias of the head {@code h} places after the first one. */
     Rows bias(int h) {
       return bias.shifted(h * queries * keys);
     }
   }
 
-  /** The ranges of a sequence in an array of pairs. */
+  /** The keys that each query of a sequence sees. */
   final class Ranges {
+    private final AttentionSpec spec;
     private final int[] pairs;
     private final int offset;
+    private final int firstKey;
+    private final int endKey;
 
-    Ranges(int[] pairs, int offset) {
+    /**
+     * Ranges in an array.
+     *
+     * @param spec whose window narrows the ranges
+     * @param pairs begin and end of each query, from {@code offset} on
+     */
+    Ranges(AttentionSpec spec, int[] pairs, int offset, int queries) {
+      this.spec = spec;
       this.pairs = pairs;
       this.offset = offset;
+      int least = Integer.MAX_VALUE;
+      int most = 0;
+      for (int t = 0; t < queries; t++) {
+        least = Math.min(least, firstKey(t));
+        most = Math.max(most, endKey(t));
+      }
+      firstKey = least;
+      endKey = most;
     }
 
-    int begin(int query) {
-      return pairs[offset + 2 * query];
+    /** No query sees a key before this one. */
+    int firstKey() {
+      return firstKey;
     }
 
-    int end(int query) {
+    /** No query sees this key or one after it. */
+    int endKey() {
+      return endKey;
+    }
+
+    int firstKey(int query) {
+      return spec.firstKey(pairs[offset + 2 * query], endKey(query));
+    }
+
+    /** The ranges of the queries {@code [start, start + rows)}. */
+    void copy(int start, int rows, int[] firstKeys, int[] endKeys) {
+      int window = spec.window();
+      for (int r = 0; r < rows; r++) {
+        int begin = pairs[offset + 2 * (start + r)];
+        int end = pairs[offset + 2 * (start + r) + 1];
+        firstKeys[r] = AttentionSpec.firstKey(begin, end, window);
+        endKeys[r] = end;
+      }
+    }
+
+    int endKey(int query) {
       return pairs[offset + 2 * query + 1];
     }
   }

@@ -268,7 +268,15 @@ final class KernelWarmUp {
             ATTENTION,
             s -> s.attention().softmaxGradients(c, b, 0, 33, x, 0, 1f)));
     all.add(
-        new Kernel("attention.transpose", ATTENTION, s -> s.attention().transpose(c, 0, 1f, b, 0)));
+        new Kernel(
+            "attention.transpose",
+            ATTENTION,
+            s -> s.attention().transpose(c, 0, 64, 64, 60, 1f, b, 0)));
+    all.add(
+        new Kernel(
+            "attention.copyRows",
+            ATTENTION,
+            s -> s.attention().copyRows(c, 0, 64, 32, 60, b, 0, 64)));
     all.add(
         new Kernel(
             "attention.scaleRows",

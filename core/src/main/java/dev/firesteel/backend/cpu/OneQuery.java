@@ -25,8 +25,8 @@ final class OneQuery {
       int logSumExpOffset) {
     AttentionSimd simd = worker.simd().attention();
     int width = head.spec().headWidth();
-    int first = head.firstKey(0);
-    int count = head.endKey(0) - first;
+    int first = head.ranges().firstKey(0);
+    int count = head.ranges().endKey(0) - first;
     float[] query = worker.scratch(Scratch.QUERIES, width);
     float scale = (float) head.spec().scale();
     for (int w = 0; w < width; w++) {

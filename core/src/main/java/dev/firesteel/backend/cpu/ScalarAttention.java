@@ -52,11 +52,34 @@ final class ScalarAttention implements AttentionSimd {
   }
 
   @Override
-  public void transpose(float[] from, int fromOffset, float factor, float[] to, int toOffset) {
-    for (int r = 0; r < PANEL; r++) {
-      for (int j = 0; j < PANEL; j++) {
-        to[toOffset + j * PANEL + r] = factor * from[fromOffset + r * PANEL + j];
+  public void transpose(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float factor,
+      float[] to,
+      int toOffset) {
+    for (int r = 0; r < rows; r++) {
+      for (int j = 0; j < width; j++) {
+        to[toOffset + j * PANEL + r] = factor * from[fromOffset + r * fromStride + j];
       }
+    }
+  }
+
+  @Override
+  public void copyRows(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float[] to,
+      int toOffset,
+      int toStride) {
+    for (int r = 0; r < rows; r++) {
+      System.arraycopy(from, fromOffset + r * fromStride, to, toOffset + r * toStride, width);
     }
   }
 

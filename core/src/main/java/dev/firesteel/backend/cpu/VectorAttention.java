@@ -408,10 +408,19 @@ final class VectorAttention implements AttentionSimd {
   }
 
   @Override
-  public void transpose(float[] from, int fromOffset, float factor, float[] to, int toOffset) {
-    for (int j = 0; j < PANEL; j += 8) {
-      for (int r = 0; r < PANEL; r++) {
-        int row = fromOffset + r * PANEL + j;
+  public void transpose(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float factor,
+      float[] to,
+      int toOffset) {
+    int whole = width - width % 8;
+    for (int j = 0; j < whole; j += 8) {
+      for (int r = 0; r < rows; r++) {
+        int row = fromOffset + r * fromStride + j;
         int column = toOffset + j * PANEL + r;
         to[column] = factor * from[row];
         to[column + PANEL] = factor * from[row + 1];
@@ -421,6 +430,35 @@ final class VectorAttention implements AttentionSimd {
         to[column + 5 * PANEL] = factor * from[row + 5];
         to[column + 6 * PANEL] = factor * from[row + 6];
         to[column + 7 * PANEL] = factor * from[row + 7];
+      }
+    }
+    for (int j = whole; j < width; j++) {
+      for (int r = 0; r < rows; r++) {
+        to[toOffset + j * PANEL + r] = factor * from[fromOffset + r * fromStride + j];
+      }
+    }
+  }
+
+  @Override
+  public void copyRows(
+      float[] from,
+      int fromOffset,
+      int fromStride,
+      int rows,
+      int width,
+      float[] to,
+      int toOffset,
+      int toStride) {
+    int whole = width - width % LENGTH;
+    for (int r = 0; r < rows; r++) {
+      int fromRow = fromOffset + r * fromStride;
+      int toRow = toOffset + r * toStride;
+      // Rows are short: a call of System.arraycopy takes longer than their vectors.
+      for (int i = 0; i < whole; i += LENGTH) {
+        FloatVector.fromArray(SPECIES, from, fromRow + i).intoArray(to, toRow + i);
+      }
+      for (int i = whole; i < width; i++) {
+        to[toRow + i] = from[fromRow + i];
       }
     }
   }

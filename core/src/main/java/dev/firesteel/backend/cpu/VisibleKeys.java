@@ -4,7 +4,7 @@ import static dev.firesteel.backend.cpu.AttentionSimd.GROUP;
 import static dev.firesteel.backend.cpu.AttentionSimd.PANEL;
 import static dev.firesteel.backend.cpu.AttentionSimd.TILE_ROWS;
 
-import dev.firesteel.backend.cpu.HeadAttention.Head;
+import dev.firesteel.backend.cpu.HeadAttention.Ranges;
 import java.util.Arrays;
 
 /**
@@ -21,17 +21,24 @@ final class VisibleKeys {
   private int blockFirst;
   private int blockEnd;
 
+  /** The tiles that every group's range holds. */
+  private int commonFirst;
+
+  private int commonEnd;
+
   /** Describes the queries {@code [start, start + rows)}. */
-  void set(Head head, int start, int rows) {
+  void set(Ranges ranges, int start, int rows) {
     groups = Gemm.ceilDiv(rows, GROUP);
-    for (int r = 0; r < PANEL; r++) {
+    ranges.copy(start, rows, first, end);
+    for (int r = rows; r < groups * GROUP; r++) {
       // Rows beyond the last take part in the computation, as the last.
-      int query = start + Math.min(r, rows - 1);
-      first[r] = head.firstKey(query);
-      end[r] = head.endKey(query);
+      first[r] = first[rows - 1];
+      end[r] = end[rows - 1];
     }
     blockFirst = Integer.MAX_VALUE;
     blockEnd = 0;
+    commonFirst = 0;
+    commonEnd = Integer.MAX_VALUE;
     for (int g = 0; g < groups; g++) {
       int least = Integer.MAX_VALUE;
       int most = 0;
@@ -43,6 +50,8 @@ final class VisibleKeys {
       groupEnd[g] = Gemm.roundUp(most, TILE_ROWS);
       blockFirst = Math.min(blockFirst, groupFirst[g]);
       blockEnd = Math.max(blockEnd, groupEnd[g]);
+      commonFirst = Math.max(commonFirst, groupFirst[g]);
+      commonEnd = Math.min(commonEnd, groupEnd[g]);
     }
   }
 
@@ -74,46 +83,55 @@ final class VisibleKeys {
     return group < groups && groupFirst[group] <= tile && tile < groupEnd[group];
   }
 
+  /** Whether a tile of keys is in the ranges of all groups. */
+  boolean meetsAll(int tile) {
+    return commonFirst <= tile && tile < commonEnd;
+  }
+
   /** Sets the scores {@code [key, query]} of keys in a group's range that a query does not see. */
   void mask(float[] scores, int group) {
-    int from = group * GROUP;
-    int all = 0;
-    int some = Integer.MAX_VALUE;
-    for (int r = from; r < from + GROUP; r++) {
-      all = Math.max(all, first[r]);
-      some = Math.min(some, end[r]);
-    }
-    // Every query of the group sees the keys [all, some).
-    for (int key = groupFirst[group]; key < Math.min(all, groupEnd[group]); key++) {
-      maskKey(scores, from, key);
-    }
-    for (int key = Math.max(groupFirst[group], Math.max(all, some)); key < groupEnd[group]; key++) {
-      maskKey(scores, from, key);
+    for (int r = group * GROUP; r < (group + 1) * GROUP; r++) {
+      // Mostly there is nothing before the range.
+      if (groupFirst[group] < first[r]) {
+        maskKeys(scores, r, groupFirst[group], first[r]);
+      }
+      maskKeys(scores, r, end[r], groupEnd[group]);
     }
   }
 
-  private void maskKey(float[] scores, int from, int key) {
-    for (int r = from; r < from + GROUP; r++) {
-      if (key < first[r] || key >= end[r]) {
-        scores[key * PANEL + r] = Float.NEGATIVE_INFINITY;
-      }
+  private static void maskKeys(float[] scores, int query, int from, int to) {
+    for (int i = from * PANEL + query; i < to * PANEL; i += PANEL) {
+      scores[i] = Float.NEGATIVE_INFINITY;
     }
   }
 
   /**
-   * Zeros in a block {@code [key, query]} for keys in a range that are in none of a group's, for
-   * all groups.
+   * Zeros in a block {@code [key, query]} for keys [from, to), whole tiles, that are not in a
+   * group's range, for all groups.
    */
   void zeroOutside(float[] block, int from, int to) {
-    for (int g = 0; g < PANEL / GROUP; g++) {
-      int least = g < groups ? groupFirst[g] : to;
-      int most = g < groups ? groupEnd[g] : to;
-      for (int key = from; key < Math.min(least, to); key++) {
-        Arrays.fill(block, key * PANEL + g * GROUP, key * PANEL + (g + 1) * GROUP, 0f);
+    for (int tile = from; tile < to; tile += TILE_ROWS) {
+      if (meetsAll(tile) && groups == PANEL / GROUP) {
+        continue;
       }
-      for (int key = Math.max(from, most); key < to; key++) {
-        Arrays.fill(block, key * PANEL + g * GROUP, key * PANEL + (g + 1) * GROUP, 0f);
+      int group = 0;
+      while (group < PANEL / GROUP) {
+        int begin = group;
+        while (group < PANEL / GROUP && !meets(group, tile)) {
+          group++;
+        }
+        if (begin < group) {
+          zero(block, tile, begin * GROUP, group * GROUP);
+        } else {
+          group++;
+        }
       }
+    }
+  }
+
+  private static void zero(float[] block, int tile, int begin, int end) {
+    for (int key = tile; key < tile + TILE_ROWS; key++) {
+      Arrays.fill(block, key * PANEL + begin, key * PANEL + end, 0f);
     }
   }
 }

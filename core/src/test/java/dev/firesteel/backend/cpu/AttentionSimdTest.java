@@ -95,15 +95,20 @@ class AttentionSimdTest {
     }
   }
 
-  @Test
-  void wholePanels() {
-    float[] x = values(PANEL, true);
-    float[] got = new float[x.length];
-    float[] want = new float[x.length];
-    vector.transpose(x, 3, 0.3f, got, 3);
-    scalar.transpose(x, 3, 0.3f, want, 3);
-    assertSameBits(got, want);
-    assertThat(got[3 + 5 * PANEL + 7]).isEqualTo(0.3f * x[3 + 7 * PANEL + 5]);
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 8, 60, 64})
+  void panelsOfColumns(int width) {
+    for (int rows : new int[] {1, 9, PANEL}) {
+      float[] x = values(72, true);
+      float[] got = values(PANEL, false);
+      float[] want = got.clone();
+      vector.transpose(x, 3, 71, rows, width, 0.3f, got, 3);
+      scalar.transpose(x, 3, 71, rows, width, 0.3f, want, 3);
+      assertSameBits(got, want);
+      int row = rows - 1;
+      int column = width - 1;
+      assertThat(got[3 + column * PANEL + row]).isEqualTo(0.3f * x[3 + row * 71 + column]);
+    }
   }
 
   @ParameterizedTest
@@ -115,6 +120,10 @@ class AttentionSimdTest {
     vector.scaleRows(x, 3, 71, x, 9, width, got, 5, 72);
     scalar.scaleRows(x, 3, 71, x, 9, width, want, 5, 72);
     assertSameBits(got, want);
+    vector.copyRows(x, 2, 71, 9, width, got, 4, 72);
+    scalar.copyRows(x, 2, 71, 9, width, want, 4, 72);
+    assertSameBits(got, want);
+    assertThat(got[4 + 8 * 72]).isEqualTo(x[2 + 8 * 71]);
   }
 
   @ParameterizedTest
