@@ -155,8 +155,6 @@ final class Attention implements HeadAttention {
     float[] valueGradients = worker.scratch(Scratch.VALUE_GRADIENTS, panelsSize(keyRows, width));
     packKeys(simd, head.k(), 0, head.keys(), width, keys, keyRows);
     packKeys(simd, head.v(), 0, head.keys(), width, values, keyRows);
-    Arrays.fill(keyGradients, 0, panelsSize(keyRows, width), 0f);
-    Arrays.fill(valueGradients, 0, panelsSize(keyRows, width), 0f);
     int blockSize = panelsSize(PANEL, width);
     float[] block = worker.scratch(Scratch.QUERIES, blockSize);
     float[] columns = worker.scratch(Scratch.QUERIES_TRANSPOSED, blockSize);
@@ -167,6 +165,7 @@ final class Attention implements HeadAttention {
     float[] gradients = worker.scratch(Scratch.SCORE_GRADIENTS, keyRows * PANEL);
     float[] logSums = worker.scratch(Scratch.FIRST, PANEL);
     VisibleKeys visible = worker.visibleKeys();
+    int begun = 0; // The sums of the keys before this one have begun.
     int heads = spec.heads() / spec.keyValueHeads();
     for (int h = 0; h < heads; h++) {
       Rows headQ = head.q().shifted(h * width);
@@ -206,12 +205,21 @@ final class Attention implements HeadAttention {
               dBias.shifted(h * head.queries() * head.keys()));
           scale(gradients, visible, scale);
         }
-        sumOverQueries(simd, scores, visible, rows, outBlock, width, valueGradients, keyRows);
-        sumOverQueries(simd, gradients, visible, rows, block, width, keyGradients, keyRows);
+        if (begun < visible.first()) {
+          clear(valueGradients, keyRows, begun, visible.first(), width);
+          clear(keyGradients, keyRows, begun, visible.first(), width);
+          begun = visible.first();
+        }
+        sumOverQueries(
+            simd, scores, visible, rows, outBlock, width, valueGradients, keyRows, begun);
+        sumOverQueries(simd, gradients, visible, rows, block, width, keyGradients, keyRows, begun);
+        begun = Math.max(begun, visible.end());
         sumOverKeys(simd, gradients, visible, rows, keys, keyRows, width, results);
         unpack(simd, results, PANEL, dQ.shifted(h * width), start, rows, width);
       }
     }
+    clear(keyGradients, keyRows, begun, keyRows, width);
+    clear(valueGradients, keyRows, begun, keyRows, width);
     unpack(simd, keyGradients, keyRows, dK, 0, head.keys(), width);
     unpack(simd, valueGradients, keyRows, dV, 0, head.keys(), width);
   }
@@ -327,7 +335,11 @@ final class Attention implements HeadAttention {
     }
   }
 
-  /** {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}. */
+  /**
+   * {@code sums[key] += sum over the block's queries of block[key, query] * right[query]}.
+   *
+   * @param begun sums from this key on begin at 0 and not at their content
+   */
   private static void sumOverQueries(
       AttentionSimd simd,
       float[] block,
@@ -336,7 +348,8 @@ final class Attention implements HeadAttention {
       float[] right,
       int width,
       float[] sums,
-      int sumsRows) {
+      int sumsRows,
+      int begun) {
     for (int key = visible.first(); key < visible.end(); key += TILE_ROWS) {
       int group = 0;
       int last = visible.groups() - 1;
@@ -355,7 +368,14 @@ final class Attention implements HeadAttention {
       }
       int query = group * GROUP;
       int depth = Math.min(rows, (last + 1) * GROUP) - query;
-      for (int w = 0; w < width && depth > 0; w += TILE_COLUMNS) {
+      boolean first = begun <= key;
+      if (depth <= 0) {
+        if (first) {
+          clear(sums, sumsRows, key, key + TILE_ROWS, width);
+        }
+        continue;
+      }
+      for (int w = 0; w < width; w += TILE_COLUMNS) {
         int panel = w - w % PANEL;
         int column = w % PANEL;
         simd.multiplyRows(
@@ -366,8 +386,15 @@ final class Attention implements HeadAttention {
             depth,
             sums,
             panel * sumsRows + key * PANEL + column,
-            false);
+            first);
       }
+    }
+  }
+
+  /** Zeros in the rows {@code [from, to)} of panels of {@code panelRows} rows. */
+  private static void clear(float[] panels, int panelRows, int from, int to, int width) {
+    for (int w = 0; w < width; w += PANEL) {
+      Arrays.fill(panels, w * panelRows + from * PANEL, w * panelRows + to * PANEL, 0f);
     }
   }
 
