@@ -23,9 +23,9 @@ import java.util.Map;
  * <p>{@code against=CLASSES} is the class path of another build; the two then take turns, call by
  * call, and the table has the ratio of times, this build's over the other's: the median of all
  * rounds, and in parentheses the least and the greatest median of a pair of JVMs, of which each
- * shape has as many as {@code starts} says: an even number, since the JVM that starts first is up
- * to 3 % slower with the same classes, and the builds take turns at that too. An earlier build
- * needs {@link AttentionTurns}, and a {@link PackedAttention} for its own kernels.
+ * shape has as many as {@code starts} says. Both warm up at the same time; {@code threads=1} leaves
+ * each a core for that. The JIT takes about ten seconds for all that a call runs through. An
+ * earlier build needs {@link AttentionTurns}, and a {@link PackedAttention} for its own kernels.
  */
 final class AttentionBenchmark {
   /** What {@link AttentionTurns} takes. */
@@ -73,7 +73,7 @@ final class AttentionBenchmark {
                 "shapes", String.join(",", CASES.stream().map(Case::name).toList()),
                 "starts", "1",
                 "rounds", "15",
-                "warm_up_seconds", "2",
+                "warm_up_seconds", "10",
                 "against", ""),
             args);
     System.out.println(Machine.describe());
@@ -149,6 +149,9 @@ final class AttentionBenchmark {
         int build = (i + start) % children.length;
         children[build] = new Child(command(builds.get(build), shape));
       }
+      for (Child child : children) {
+        child.answer();
+      }
       for (int round = 0; round < settings.number("rounds"); round++) {
         double[][] nanos = new double[children.length][PASSES.size()];
         for (int pass = 0; pass < PASSES.size(); pass++) {
@@ -210,7 +213,6 @@ final class AttentionBenchmark {
       process = builder.start();
       commands = process.outputWriter(StandardCharsets.UTF_8);
       answers = process.inputReader(StandardCharsets.UTF_8);
-      answer();
     }
 
     double nanos(String pass) throws IOException {
@@ -219,7 +221,7 @@ final class AttentionBenchmark {
       return Double.parseDouble(answer());
     }
 
-    private String answer() throws IOException {
+    String answer() throws IOException {
       for (String line = answers.readLine(); line != null; line = answers.readLine()) {
         if (line.startsWith(WorkServer.MARK)) {
           return line.substring(WorkServer.MARK.length());
