@@ -33,7 +33,7 @@ class HostileFilesTest {
 
   @Test
   void damagedGgufFilesAreReadOrRefused() throws Exception {
-    List<byte[]> files = ggufFiles();
+    List<byte[]> files = ggufFiles(folder);
     MemoryFiles fs = new MemoryFiles();
     HostileCases.run(
         "GGUF",
@@ -47,7 +47,7 @@ class HostileFilesTest {
   /** Found by a million damaged files: sizes that overflow an int when they are multiplied. */
   @Test
   void sizesThatNoTensorHasAreRefused() throws IOException {
-    byte[] llama = ggufFiles().get(5); // float32, without keys of ours
+    byte[] llama = ggufFiles(folder).get(5); // float32, without keys of ours
     refuses(
         withNumber(llama, Integer.MAX_VALUE, "llama.feed_forward_length"),
         "must describe a model whose tensors have less than 2^31 rows and columns, got larger ones (integer overflow)");
@@ -81,7 +81,8 @@ class HostileFilesTest {
     return changed;
   }
 
-  private List<byte[]> ggufFiles() throws IOException {
+  /** Files of small models in two encodings, with and without what only our own files say. */
+  static List<byte[]> ggufFiles(Path folder) throws IOException {
     List<byte[]> files = new ArrayList<>();
     try (Backend backend = SavedModels.backend()) {
       Tokenizer tokenizer = TextTokenizers.bpe();
