@@ -48,11 +48,6 @@ public record AttentionSpec(int heads, int keyValueHeads, int headWidth, double 
 
   /** The first key that a query sees, of the range {@code [begin, end)}. */
   public int firstKey(int begin, int end) {
-    return firstKey(begin, end, window);
-  }
-
-  /** As {@link #firstKey(int, int)}, for a loop that holds the window in a variable. */
-  public static int firstKey(int begin, int end, int window) {
     return Math.max(begin, window > end ? begin : end - window);
   }
 

@@ -66,12 +66,9 @@ interface HeadAttention {
 
     /** The ranges of the queries {@code [start, start + rows)}. */
     void copy(int start, int rows, int[] firstKeys, int[] endKeys) {
-      int window = spec.window();
       for (int r = 0; r < rows; r++) {
-        int begin = pairs[offset + 2 * (start + r)];
-        int end = pairs[offset + 2 * (start + r) + 1];
-        firstKeys[r] = AttentionSpec.firstKey(begin, end, window);
-        endKeys[r] = end;
+        firstKeys[r] = firstKey(start + r);
+        endKeys[r] = endKey(start + r);
       }
     }
 
