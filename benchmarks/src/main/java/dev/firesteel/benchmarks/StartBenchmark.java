@@ -4,9 +4,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
  * Starts short runs again and again and counts those that are slow for their whole life, since the
@@ -19,7 +25,8 @@ import java.util.Map;
  *
  * <p>A start is bad if a step allocates more than a megabyte once the JIT is done, or if it makes
  * less than a third of the tokens per second of processor time of its group's median. Neither says
- * much about other work on the machine. Ends with exit code 1 if any start was bad.
+ * much about other work on the machine; so {@code parallel} of them may run at once. Ends with exit
+ * code 1 if any start was bad.
  */
 final class StartBenchmark {
   private static final long MOST_BYTES = 1_000_000;
@@ -33,6 +40,7 @@ final class StartBenchmark {
         Settings.of(
             Map.of(
                 "starts", "100",
+                "parallel", "1",
                 "shapes", "0.8M,4.3M,13.9M,llama-33.6M",
                 "precisions", "fp32,bf16",
                 "threads", "2",
@@ -62,11 +70,8 @@ final class StartBenchmark {
   /** One row of the table; how many starts of it were bad. */
   private static int group(Settings settings, String shape, String precision)
       throws IOException, InterruptedException {
-    List<Start> starts = new ArrayList<>();
-    List<String> notices = new ArrayList<>();
-    for (int i = 0; i < settings.number("starts"); i++) {
-      starts.add(start(settings, shape, precision, notices));
-    }
+    List<String> notices = Collections.synchronizedList(new ArrayList<>());
+    List<Start> starts = starts(settings, shape, precision, notices);
     long[] rates = starts.stream().mapToLong(Start::tokensPerCpuSecond).sorted().toArray();
     long[] bytes = starts.stream().mapToLong(Start::bytesPerStep).sorted().toArray();
     double[] warmUps = starts.stream().mapToDouble(Start::warmUpSeconds).sorted().toArray();
@@ -93,6 +98,26 @@ final class StartBenchmark {
         warmUps[last]);
     notices.forEach(System.out::println);
     return (int) (slow + allocating + notices.size());
+  }
+
+  private static List<Start> starts(
+      Settings settings, String shape, String precision, List<String> notices)
+      throws IOException, InterruptedException {
+    List<Callable<Start>> all =
+        Collections.nCopies(
+            settings.number("starts"), () -> start(settings, shape, precision, notices));
+    ExecutorService pool = Executors.newFixedThreadPool(settings.number("parallel"));
+    List<Start> starts = new ArrayList<>();
+    try {
+      for (Future<Start> start : pool.invokeAll(all)) {
+        starts.add(start.get());
+      }
+    } catch (ExecutionException e) {
+      throw new IOException(e.getCause());
+    } finally {
+      pool.shutdownNow();
+    }
+    return starts;
   }
 
   private static Start start(
