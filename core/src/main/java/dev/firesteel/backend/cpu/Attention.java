@@ -362,7 +362,7 @@ final class Attention implements HeadAttention {
         }
         for (int between = group + 1; between < last; between++) {
           if (!visible.meets(between, key)) {
-            zeroTile(block, key * PANEL + between * GROUP);
+            VisibleKeys.zero(block, key, between * GROUP, (between + 1) * GROUP);
           }
         }
       }
@@ -395,12 +395,6 @@ final class Attention implements HeadAttention {
   private static void clear(float[] panels, int panelRows, int from, int to, int width) {
     for (int w = 0; w < width; w += PANEL) {
       Arrays.fill(panels, w * panelRows + from * PANEL, w * panelRows + to * PANEL, 0f);
-    }
-  }
-
-  private static void zeroTile(float[] block, int at) {
-    for (int key = 0; key < TILE_ROWS; key++) {
-      Arrays.fill(block, at + key * PANEL, at + key * PANEL + GROUP, 0f);
     }
   }
 

@@ -74,11 +74,10 @@ final class OneQuery {
   private static Rows rounded(
       Worker worker, Rows rows, int first, int count, int width, Scratch purpose) {
     float[] to = worker.scratch(purpose, count * width);
-    for (int r = 0; r < count; r++) {
-      System.arraycopy(
-          rows.array(), rows.offset() + (first + r) * rows.stride(), to, r * width, width);
-    }
-    worker.simd().attention().roundToBf16(to, 0, count * width);
+    AttentionSimd simd = worker.simd().attention();
+    int row = rows.offset() + first * rows.stride();
+    simd.copyRows(rows.array(), row, rows.stride(), count, width, to, 0, width);
+    simd.roundToBf16(to, 0, count * width);
     return new Rows(to, 0, width);
   }
 

@@ -129,7 +129,8 @@ final class VisibleKeys {
     }
   }
 
-  private static void zero(float[] block, int tile, int begin, int end) {
+  /** Zeros in a tile of keys, for the queries [begin, end) of the block. */
+  static void zero(float[] block, int tile, int begin, int end) {
     for (int key = tile; key < tile + TILE_ROWS; key++) {
       Arrays.fill(block, key * PANEL + begin, key * PANEL + end, 0f);
     }
