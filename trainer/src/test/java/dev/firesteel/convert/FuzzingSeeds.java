@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.fs.FileUtil;
 
 /**
  * Writes files for {@link dev.firesteel.hostile.CoverageGuided} to begin with, a valid one of each
@@ -28,11 +29,15 @@ public final class FuzzingSeeds {
   }
 
   public static void main(String[] args) throws IOException {
-    new FuzzingSeeds(Files.createDirectories(Path.of(args[0]))).write();
+    Path work = Files.createTempDirectory("seeds");
+    try {
+      new FuzzingSeeds(Files.createDirectories(Path.of(args[0]))).write(work);
+    } finally {
+      FileUtil.fullyDelete(work.toFile());
+    }
   }
 
-  private void write() throws IOException {
-    Path work = Files.createTempDirectory("seeds");
+  private void write(Path work) throws IOException {
     Path tensors = work.resolve("model.safetensors");
     StoredTensor.write(
         tensors,
