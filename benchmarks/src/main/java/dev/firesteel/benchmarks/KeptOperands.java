@@ -7,9 +7,6 @@ import dev.firesteel.backend.Precision;
 import dev.firesteel.backend.ProductKernels;
 import dev.firesteel.backend.choice.Backends;
 import java.lang.management.ManagementFactory;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -120,38 +117,9 @@ final class KeptOperands {
 
   /** The backend, but what it keeps of an operand is the operand. */
   private static Backend keepingArrays(Backend backend) {
-    ProductKernels products = backend.products();
-    ProductKernels keeping =
-        proxy(
-            ProductKernels.class,
-            (method, arguments) ->
-                method.getName().equals("keep")
-                    ? arguments[0]
-                    : invoke(method, products, arguments));
-    return proxy(
-        Backend.class,
-        (method, arguments) ->
-            method.getName().equals("products") ? keeping : invoke(method, backend, arguments));
-  }
-
-  @FunctionalInterface
-  private interface Call {
-    Object of(Method method, Object[] arguments) throws Throwable;
-  }
-
-  private static <T> T proxy(Class<T> type, Call call) {
-    return type.cast(
-        Proxy.newProxyInstance(
-            type.getClassLoader(),
-            new Class<?>[] {type},
-            (proxy, method, arguments) -> call.of(method, arguments)));
-  }
-
-  private static Object invoke(Method method, Object on, Object... arguments) throws Throwable {
-    try {
-      return method.invoke(on, arguments);
-    } catch (InvocationTargetException e) {
-      throw e.getCause();
-    }
+    return BackendProbe.intercepted(
+        backend,
+        (method, arguments, call) ->
+            method.getName().equals("keep") ? arguments[0] : call.proceed());
   }
 }
