@@ -78,6 +78,8 @@ final class AttentionBenchmark {
             args);
     System.out.println(Machine.describe());
     System.out.println();
+    System.out.println(settings.text("precision") + ", " + settings.text("threads") + " threads");
+    System.out.println();
     new AttentionBenchmark(settings).run();
   }
 
@@ -101,7 +103,7 @@ final class AttentionBenchmark {
     List<double[]> ratios = new ArrayList<>();
     List<double[]> medians = new ArrayList<>();
     for (int start = 0; start < settings.number("starts"); start++) {
-      List<double[]> own = pair(shape, start, times);
+      List<double[]> own = pair(shape, times);
       ratios.addAll(own);
       if (!own.isEmpty()) {
         medians.add(new double[] {median(own, 0), median(own, 1), median(own, 2)});
@@ -137,17 +139,15 @@ final class AttentionBenchmark {
   /**
    * Rounds of one start of each build.
    *
-   * @param start decides which build starts first
    * @param times receives nanoseconds of this build, forward and backward, round by round
    * @return ratios of forward, backward and their sum, round by round; none without another build
    */
-  private List<double[]> pair(Case shape, int start, List<double[]> times) throws IOException {
+  private List<double[]> pair(Case shape, List<double[]> times) throws IOException {
     List<double[]> ratios = new ArrayList<>();
     Child[] children = new Child[builds.size()];
     try {
       for (int i = 0; i < children.length; i++) {
-        int build = (i + start) % children.length;
-        children[build] = new Child(command(builds.get(build), shape));
+        children[i] = new Child(command(builds.get(i), shape));
       }
       for (Child child : children) {
         child.answer();
