@@ -63,11 +63,11 @@ final class ExampleFiles {
       for (int i = 1; i < before.length; i++) {
         before[i] = before[i - 1] + sizes.get(i - 1);
       }
-      return ordered
-          .mapPartitionsWithIndex(
-              new Write(before, keep, folder.toString(), new SerializableConfiguration(conf)), true)
-          .collect()
-          .stream()
+      JavaRDD<String> writing =
+          ordered.mapPartitionsWithIndex(
+              new Write(before, keep, folder.toString(), new SerializableConfiguration(conf)),
+              true);
+      return WritingJob.collect(writing).stream()
           .map(ExampleFiles::parse)
           .sorted(Comparator.comparing(written -> written.entry().name()))
           .toList();

@@ -70,16 +70,16 @@ final class Sharding {
     try {
       PartSums sums = PartSums.of(tokens, encoding);
       var placement = new Placement(sums, shardTokens, encoding);
-      List<ShardInfo> shards =
+      JavaRDD<String> writing =
           tokens
               .mapPartitionsWithIndex(placement, true)
               .mapToPair(pair -> pair)
               .repartitionAndSortWithinPartitions(placement.partitioner())
               .mapPartitions(
                   new WriteShards(
-                      placement, folder.toString(), new SerializableConfiguration(conf)))
-              .collect()
-              .stream()
+                      placement, folder.toString(), new SerializableConfiguration(conf)));
+      List<ShardInfo> shards =
+          WritingJob.collect(writing).stream()
               .map(Sharding::parse)
               .sorted(Comparator.comparing(ShardInfo::name))
               .toList();

@@ -22,6 +22,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -33,6 +34,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
@@ -688,6 +691,7 @@ class PrepareJobTest {
                     .isEqualTo(
                         "writing token shards into full://disk%s failed, the disk or quota is full: free space or choose another folder"
                             .formatted(full)));
+    assertThat(FullDisk.LATE).as("files that are yet to be created").hasValue(0);
     assertThat(full).isEmptyDirectory();
     assertThat(contents(prepared)).isEqualTo(before);
   }
@@ -717,9 +721,15 @@ class PrepareJobTest {
     refused("tokenizer.file=" + file).hasMessageContaining(file.toString());
   }
 
-  /** Takes so many bytes of a file and no more. */
+  /**
+   * Takes so many bytes of a file and no more. Creates files of validation text a while after
+   * another one has failed.
+   */
   public static final class FullDisk extends RawLocalFileSystem {
     private static final int BYTES = 50_000;
+    private static final long LATER_MILLIS = 300;
+    private static final CountDownLatch FAILED = new CountDownLatch(1);
+    private static final AtomicInteger LATE = new AtomicInteger();
 
     @Override
     public URI getUri() {
@@ -741,6 +751,7 @@ class PrepareJobTest {
         long blockSize,
         Progressable progress)
         throws IOException {
+      comeLate(file);
       OutputStream out =
           super.create(file, permission, overwrite, bufferSize, replication, blockSize, progress);
       return new FSDataOutputStream(new Limited(out), null);
@@ -755,9 +766,24 @@ class PrepareJobTest {
         long blockSize,
         Progressable progress)
         throws IOException {
+      comeLate(file);
       OutputStream out =
           super.create(file, overwrite, bufferSize, replication, blockSize, progress);
       return new FSDataOutputStream(new Limited(out), null);
+    }
+
+    private static void comeLate(org.apache.hadoop.fs.Path file) throws IOException {
+      if (file.getName().startsWith(Part.VALIDATION.title())) {
+        LATE.incrementAndGet();
+        try {
+          FAILED.await();
+          Thread.sleep(LATER_MILLIS);
+        } catch (InterruptedException e) {
+          throw new InterruptedIOException();
+        } finally {
+          LATE.decrementAndGet();
+        }
+      }
     }
 
     private static final class Limited extends FilterOutputStream {
@@ -776,6 +802,7 @@ class PrepareJobTest {
       public void write(byte[] bytes, int offset, int length) throws IOException {
         left -= length;
         if (left < 0) {
+          FAILED.countDown();
           throw new IOException("No space left on device");
         }
         out.write(bytes, offset, length);
