@@ -62,10 +62,8 @@ final class WritingJob {
    */
   private static boolean runs(JavaSparkStatusTracker tracker, int id) {
     SparkJobInfo job = tracker.getJobInfo(id);
-    if (job == null) {
-      return false; // So old that Spark no longer knows it.
-    }
-    return job.status() == JobExecutionStatus.RUNNING
+    return job == null // The tracker has yet to learn of it.
+        || job.status() == JobExecutionStatus.RUNNING
         || Arrays.stream(job.stageIds())
             .mapToObj(tracker::getStageInfo)
             .anyMatch(stage -> stage != null && stage.numActiveTasks() > 0);
