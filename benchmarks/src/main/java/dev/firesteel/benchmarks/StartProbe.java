@@ -5,9 +5,9 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
+import dev.firesteel.backend.WarmUp;
 import dev.firesteel.backend.choice.Backends;
 import java.lang.management.ManagementFactory;
-import java.time.Duration;
 import java.util.Locale;
 
 /**
@@ -30,14 +30,16 @@ final class StartProbe {
     Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
     Backend backend =
         Backends.create(new BackendOptions(BackendKind.CPU, precision, Integer.parseInt(args[2])));
+    WarmUp warmUp = new WarmUp(backend, StartProbe::notice);
     long began = System.nanoTime();
-    boolean warm = backend.warmUp(Duration.ofSeconds(1), StartProbe::notice);
+    warmUp.beforeFirstStep();
     double warmUpSeconds = (System.nanoTime() - began) / 1e9;
     try (FiresteelStep trainer = new FiresteelStep(shape, backend)) {
       long limit = began + LIMIT * 1_000_000_000L;
-      while (!warm && System.nanoTime() < limit) {
+      while (!warmUp.isDone() && System.nanoTime() < limit) {
+        long stepBegan = System.nanoTime();
         trainer.step();
-        warm = backend.warmUp(Duration.ofMillis(10), StartProbe::notice);
+        warmUp.afterStep(System.nanoTime() - stepBegan);
       }
       long end = cpuTime() + (long) (Double.parseDouble(args[3]) * 1e9);
       while (cpuTime() < end) {

@@ -1,5 +1,6 @@
 package dev.firesteel.train;
 
+import dev.firesteel.backend.WarmUp;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.state.TrainingCheckpoint;
@@ -29,11 +30,6 @@ import java.util.function.Supplier;
  * the number of ranks if that is a power of two that divides the micro-batches of a step.
  */
 public final class TrainingRun implements AutoCloseable {
-  private static final Duration WARM_UP = Duration.ofSeconds(1);
-
-  /** Whether kernels remain that the warm-up before the first step did not reach. */
-  private static final Duration WARM_UP_AFTER_A_STEP = Duration.ofMillis(10);
-
   private final StageConfig config;
   private final TrainingContext context;
   private final Collective collective;
@@ -124,7 +120,8 @@ public final class TrainingRun implements AutoCloseable {
     int steps = config.training().steps();
     ThreadCounters threads = new ThreadCounters(context.backend().threadsBesideCaller());
     start();
-    boolean warm = context.backend().warmUp(WARM_UP, journal.listener()::notice);
+    WarmUp warmUp = new WarmUp(context.backend(), journal.listener()::notice);
+    warmUp.beforeFirstStep();
     while (step < steps) {
       collective.enterStep(step);
       saver.poll();
@@ -136,11 +133,12 @@ public final class TrainingRun implements AutoCloseable {
       }
       boolean histograms = histogramsDue(step + 1);
       watchGradients(histograms);
+      long began = System.nanoTime();
       Objective.Step done = measured(threads);
+      warmUp.afterStep(System.nanoTime() - began);
       step++;
       tokens += done.tokens();
       countSkips(done);
-      warm = warm || context.backend().warmUp(WARM_UP_AFTER_A_STEP, journal.listener()::notice);
 
       Measures evaluation = due(config.evaluation().every()) ? evaluate() : Measures.none();
       if (due(config.logging().every()) || !evaluation.isEmpty() || done.skipped()) {
