@@ -1,5 +1,7 @@
 package dev.firesteel.benchmarks;
 
+import static java.util.Map.entry;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -38,17 +40,18 @@ final class StartBenchmark {
   public static void main(String[] args) throws IOException, InterruptedException {
     Settings settings =
         Settings.of(
-            Map.of(
-                "starts", "100",
-                "parallel", "1",
-                "shapes", "0.8M,4.3M,13.9M,llama-33.6M",
-                "precisions", "fp32,bf16",
-                "threads", "2",
-                "seconds", "3",
-                "sequences", "2",
-                "tokens", "128",
-                "options", "",
-                "jdk", System.getProperty("java.home")),
+            Map.ofEntries(
+                entry("starts", "100"),
+                entry("parallel", "1"),
+                entry("shapes", "0.8M,4.3M,13.9M,llama-33.6M"),
+                entry("precisions", "fp32,bf16"),
+                entry("threads", "2"),
+                entry("seconds", "3"),
+                entry("sequences", "2"),
+                entry("tokens", "128"),
+                entry("steps", "10"),
+                entry("options", ""),
+                entry("jdk", System.getProperty("java.home"))),
             args);
     System.out.println(Machine.describe());
     System.out.println();
@@ -133,7 +136,7 @@ final class StartBenchmark {
     command.add(StartProbe.class.getName());
     command.add(shape);
     command.add(precision);
-    for (String key : List.of("threads", "seconds", "sequences", "tokens")) {
+    for (String key : List.of("threads", "seconds", "sequences", "tokens", "steps")) {
       command.add(settings.text(key));
     }
     ProcessBuilder builder =

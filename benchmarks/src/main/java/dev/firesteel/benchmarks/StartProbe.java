@@ -12,12 +12,10 @@ import java.util.Locale;
 
 /**
  * One start of a run: what its steps do once the JIT is done. Main class of a child JVM: {@code
- * SHAPE fp32|bf16 THREADS SECONDS SEQUENCES TOKENS}, where SECONDS of processor time are trained
- * before anything is counted.
+ * SHAPE fp32|bf16 THREADS SECONDS SEQUENCES TOKENS STEPS}, where SECONDS of processor time are
+ * trained before the STEPS that are measured.
  */
 final class StartProbe {
-  private static final int COUNTED = 10;
-
   /** Seconds that the JIT may take on a busy machine. */
   private static final int LIMIT = 120;
 
@@ -28,6 +26,7 @@ final class StartProbe {
         TrainingShape.of(args[0])
             .withSequences(Integer.parseInt(args[4]), Integer.parseInt(args[5]));
     Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
+    int steps = Integer.parseInt(args[6]);
     Backend backend =
         Backends.create(new BackendOptions(BackendKind.CPU, precision, Integer.parseInt(args[2])));
     WarmUp warmUp = new WarmUp(backend, StartProbe::notice);
@@ -47,15 +46,15 @@ final class StartProbe {
       }
       long bytes = HeapUse.allocatedBytes();
       long cpuTime = cpuTime();
-      for (int i = 0; i < COUNTED; i++) {
+      for (int i = 0; i < steps; i++) {
         trainer.step();
       }
       double cpuSeconds = (cpuTime() - cpuTime) / 1e9;
       System.out.printf(
           Locale.ROOT,
           "start %d %d %.3f%n",
-          Math.round(COUNTED * shape.tokensPerStep() / cpuSeconds),
-          (HeapUse.allocatedBytes() - bytes) / COUNTED,
+          Math.round(steps * shape.tokensPerStep() / cpuSeconds),
+          (HeapUse.allocatedBytes() - bytes) / steps,
           warmUpSeconds);
     }
   }
