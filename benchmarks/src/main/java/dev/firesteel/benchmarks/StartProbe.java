@@ -5,8 +5,8 @@ import dev.firesteel.backend.Backend;
 import dev.firesteel.backend.BackendKind;
 import dev.firesteel.backend.BackendOptions;
 import dev.firesteel.backend.Precision;
-import dev.firesteel.backend.WarmUp;
 import dev.firesteel.backend.choice.Backends;
+import dev.firesteel.train.WarmUp;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
 

@@ -1,6 +1,5 @@
 package dev.firesteel.train;
 
-import dev.firesteel.backend.WarmUp;
 import dev.firesteel.checkpoint.Checkpoint;
 import dev.firesteel.checkpoint.CheckpointStore;
 import dev.firesteel.checkpoint.state.TrainingCheckpoint;

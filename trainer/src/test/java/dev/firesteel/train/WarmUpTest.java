@@ -3,7 +3,6 @@ package dev.firesteel.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.firesteel.backend.Backend;
-import dev.firesteel.backend.WarmUp;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

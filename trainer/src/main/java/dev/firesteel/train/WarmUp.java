@@ -1,13 +1,14 @@
-package dev.firesteel.backend;
+package dev.firesteel.train;
 
+import dev.firesteel.backend.Backend;
 import java.time.Duration;
 import java.util.function.Consumer;
 
 /**
- * When a backend's kernels are warmed up: before the first step for a second at most, then after
- * each step for a quarter of its time, but 10 ms at least, until nothing is left to do. The whole
- * takes some seconds however they are divided; a share of the step's time divides them among few
- * steps, whatever the size of the model.
+ * Warms up a backend's kernels: before the first step for at most a second, then after each step
+ * for a quarter of its time, but at least 10 ms, until nothing is left to do. The total takes a few
+ * seconds however it is divided; a share of the step's time spreads it over few steps, regardless
+ * of the model's size.
  */
 public final class WarmUp {
   private static final Duration BEFORE_FIRST_STEP = Duration.ofSeconds(1);
@@ -26,12 +27,12 @@ public final class WarmUp {
     this.notice = notice;
   }
 
-  /** Warms up for a second at most. */
+  /** Warms up for at most a second. */
   public void beforeFirstStep() {
     run(BEFORE_FIRST_STEP);
   }
 
-  /** Goes on with what is left, for a quarter of the time that the step took. */
+  /** Continues with what is left, for a quarter of the time that the step took. */
   public void afterStep(long stepNanos) {
     Duration part = Duration.ofNanos(stepNanos / STEP_PARTS);
     run(part.compareTo(LEAST_AFTER_STEP) > 0 ? part : LEAST_AFTER_STEP);
