@@ -2,7 +2,7 @@ package dev.firesteel.train;
 
 /**
  * One rank's measurements since its last report; times are means over the steps in between,
- * excluding evaluations, samples and checkpoints.
+ * excluding evaluations, samples, checkpoints and the warm-up of kernels.
  *
  * @param rank rank that measured
  * @param host host that it runs on
