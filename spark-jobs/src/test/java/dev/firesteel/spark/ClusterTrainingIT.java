@@ -88,8 +88,10 @@ class ClusterTrainingIT {
       assertThat(rank.get("heap_used_bytes").asLong()).isPositive();
     }
     assertThat(outcome.exitCode()).as(outcome.err()).isZero();
-    assertThat(outcome.out()).contains("2 trainers", "step 20/20");
+    assertThat(outcome.out())
+        .contains("2 trainers", "step 20/20", "validation loss", "Done: 20 steps");
     assertThat(runs.numbers(name)).isEqualTo(undisturbed);
+    assertThat(hold.run().resolve("report.html")).isNotEmptyFile();
   }
 
   /** What the driver's page tells of the ranks, once all have reported that step. */

@@ -3,8 +3,6 @@ package dev.firesteel.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -13,10 +11,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * {@code pretrain} as a user starts it, in a process of its own: the bits of a run do not depend on
- * threads, on how it is started, nor on how it was ended and resumed.
+ * threads, nor on how it was ended and resumed.
  */
 class PretrainIT {
-  private static final Duration LIMIT = TinyTraining.LIMIT;
   private static final int STEPS = 60;
 
   @TempDir private static Path folder;
@@ -46,15 +43,7 @@ class PretrainIT {
   }
 
   @Test
-  void oneThreadGivesTheBitsOfTwo() throws Exception {
-    TinyTraining.Ended ended = runs.run("one-thread", "compute.threads=1");
-
-    assertThat(ended.exitCode()).as(ended.err()).isZero();
-    assertThat(runs.result("one-thread")).isEqualTo(undisturbed);
-  }
-
-  @Test
-  void aKilledRunResumesToTheSameBits() throws Exception {
+  void aKilledRunResumesOnOneThreadToTheBitsOfTwo() throws Exception {
     Process process = runs.start("killed", "compute.threads=2");
     runs.awaitCheckpoints("killed", process);
 
@@ -62,7 +51,7 @@ class PretrainIT {
 
     assertThat(process.exitValue()).isEqualTo(137);
     assertThat(runs.lastStep("killed")).as("killed in mid-run").isLessThan(STEPS);
-    TinyTraining.Ended resumed = runs.run("killed", "compute.threads=2");
+    TinyTraining.Ended resumed = runs.run("killed", "compute.threads=1");
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
     assertThat(resumed.out()).contains("Resuming at step ");
     assertThat(runs.result("killed")).isEqualTo(undisturbed);
@@ -82,22 +71,6 @@ class PretrainIT {
     assertThat(ended.out()).contains("Interrupted at step " + step + ";");
     assertThat(runs.run("terminated", "compute.threads=2").exitCode()).isZero();
     assertThat(runs.result("terminated")).isEqualTo(undisturbed);
-  }
-
-  @Test
-  void sparkSubmitToAClusterGivesTheSameBits() throws Exception {
-    try (SparkCluster cluster = SparkCluster.start(2, 1024)) {
-      SparkCluster.Outcome outcome =
-          cluster.submit(
-              List.of("--executor-memory", "768m", "--conf", "spark.executorEnv.OMP_NUM_THREADS=1"),
-              runs.arguments("submitted"),
-              LIMIT);
-
-      assertThat(outcome.exitCode()).as(outcome.err()).isZero();
-      assertThat(outcome.out()).contains("step 60/60", "validation loss", "Done: 60 steps");
-      assertThat(runs.result("submitted")).isEqualTo(undisturbed);
-      assertThat(folder.resolve("runs/submitted/report.html")).isNotEmptyFile();
-    }
   }
 
   @Test

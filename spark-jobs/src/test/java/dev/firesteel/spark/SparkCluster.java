@@ -220,6 +220,8 @@ final class SparkCluster implements AutoCloseable {
       command.add("@" + built("firesteel.jvm.options"));
       command.add("-Xmx512m");
       command.add("-XX:+UseSerialGC");
+      // Short lives without arithmetic: C2's work would take cores from the executors.
+      command.add("-XX:TieredStopAtLevel=1");
       command.addAll(List.of("-cp", sparkHome.resolve("jars") + File.separator + "*", mainClass));
     } else if (mainClass.equals(SUBMIT)) {
       command.add(sparkHome.resolve("bin/spark-submit").toString());
