@@ -1,5 +1,7 @@
 package dev.firesteel.data;
 
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -7,6 +9,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.TrainedTokens;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,7 +26,7 @@ import java.util.List;
  * <p>{@code trained} lists ranges {@code [begin, end)} of positions.
  */
 public final class ExampleLine {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectMapper JSON = new ObjectMapper(RecordJson.factory().build());
 
   private ExampleLine() {}
 
@@ -45,7 +50,21 @@ public final class ExampleLine {
       }
     }
     line.set("fields", example.fields());
-    return line.toString();
+    return text(line);
+  }
+
+  /** Event by event: fields may be nested deeper than a stack of calls. */
+  private static String text(JsonNode node) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator generator = JSON.createGenerator(text);
+        JsonParser events = JSON.treeAsTokens(node)) {
+      while (events.nextToken() != null) {
+        generator.copyCurrentEvent(events);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("in memory", e);
+    }
+    return text.toString();
   }
 
   /**

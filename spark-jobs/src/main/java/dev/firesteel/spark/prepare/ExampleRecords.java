@@ -67,7 +67,11 @@ record ExampleRecords(DatasetManifest.Inputs inputs, JavaRDD<ExampleRecords.Line
       case JSONL -> new ExampleRecords(files.inputs(), json(spark, files));
       case PARQUET ->
           new ExampleRecords(
-              files.inputs(), rows(DocumentReader.reader(spark).parquet(files.globs())));
+              files.inputs(),
+              rows(
+                  DocumentReader.reader(spark)
+                      .schema(ParquetFooters.readable(spark, files, progress))
+                      .parquet(files.globs())));
       default ->
           throw UserException.usage(
               "data.source %s must hold records as .jsonl or .parquet files, got plain text: convert it, or name the files by their format"

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.firesteel.data.RecordJson;
 import dev.firesteel.error.UserException;
 import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
@@ -24,7 +25,9 @@ import org.apache.hadoop.fs.Path;
  * are published ({@code alpaca_data.json}).
  */
 final class JsonArray {
-  private static final JsonFactory JSON = new JsonFactory();
+  /** Only the parser that shares names reads bytes as bytes, and counts them. */
+  private static final JsonFactory JSON =
+      RecordJson.factory().enable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build();
 
   /** Other names are of lines: there a bracket begins a line that is no record. */
   private static final Pattern NAME = Pattern.compile(".*\\.json(\\.[a-z0-9]+)?");

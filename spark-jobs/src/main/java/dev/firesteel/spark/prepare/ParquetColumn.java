@@ -2,23 +2,14 @@ package dev.firesteel.spark.prepare;
 
 import dev.firesteel.config.DataConfig;
 import dev.firesteel.error.UserException;
-import dev.firesteel.files.HadoopFiles;
-import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
-import org.apache.parquet.hadoop.ParquetFileReader;
-import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Type;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.SerializableConfiguration;
 import scala.Tuple2;
 
 /**
@@ -41,19 +32,9 @@ final class ParquetColumn {
    */
   static void requireColumn(SparkSession spark, SourceFiles source, DataConfig data) {
     String column = data.textField();
-    var hadoop = new Configuration(spark.sparkContext().hadoopConfiguration());
-    SourceFiles.hadoopOptions(hadoop).forEach(hadoop::set);
-    var conf = new SerializableConfiguration(hadoop);
-    // A cluster's setting for files of old writers, which did not mark text.
-    boolean unmarked =
-        Boolean.parseBoolean(spark.conf().get("spark.sql.parquet.binaryAsString", "false"));
-    List<String> files = Arrays.asList(source.paths());
-    var context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    boolean unmarked = ParquetFooters.unmarkedIsText(spark);
     List<Tuple2<String, String>> found =
-        context
-            .parallelize(files, Math.min(files.size(), 4 * context.defaultParallelism()))
-            .map(file -> look(file, column, unmarked, conf.value()))
-            .collect();
+        ParquetFooters.look(spark, source, (file, schema) -> look(file, schema, column, unmarked));
     for (Tuple2<String, String> each : found) {
       if (each._1().equals(Found.OTHER.name())) {
         throw UserException.usage(each._2());
@@ -68,16 +49,7 @@ final class ParquetColumn {
 
   /** The kind, and the message or the file's columns. */
   private static Tuple2<String, String> look(
-      String file, String column, boolean unmarked, Configuration conf) {
-    String shown = HadoopFiles.withPlainPaths(file);
-    MessageType schema;
-    try (var reader = ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file), conf))) {
-      schema = reader.getFileMetaData().getSchema();
-    } catch (IOException | RuntimeException e) { // Not a Parquet file: a RuntimeException.
-      return new Tuple2<>(
-          Found.OTHER.name(),
-          HadoopFiles.explain("reading the Parquet file " + shown, e).getMessage());
-    }
+      String file, MessageType schema, String column, boolean unmarked) {
     if (!schema.containsField(column)) {
       return new Tuple2<>(
           Found.ABSENT.name(),
@@ -90,7 +62,7 @@ final class ParquetColumn {
     return new Tuple2<>(
         Found.OTHER.name(),
         "data.text_field must name a column of text, got \"%s\" of type %s in %s"
-            .formatted(column, describe(type), shown));
+            .formatted(column, describe(type), file));
   }
 
   private static boolean isText(Type type, boolean unmarked) {

@@ -4,11 +4,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.firesteel.chat.ChatTemplate;
 import dev.firesteel.chat.ChatTokens;
 import dev.firesteel.config.ExampleStageConfig;
 import dev.firesteel.data.ExampleLine;
+import dev.firesteel.data.RecordJson;
 import dev.firesteel.example.EncodedRecord;
 import dev.firesteel.example.Example;
 import dev.firesteel.example.ExampleEncoder;
@@ -36,7 +38,9 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
   private static final long serialVersionUID = 1L;
 
   private static final ObjectMapper JSON =
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+      JsonMapper.builder(RecordJson.factory().build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
 
   private static final int HASH_BITS = 48;
   private static final int SHOWN = 80;
@@ -122,6 +126,9 @@ final class RecordEncoder implements Function<ExampleRecords.Line, PreparedRecor
     JsonNode json;
     try {
       json = JSON.readTree(text);
+    } catch (MismatchedInputException e) { // FAIL_ON_TRAILING_TOKENS
+      return PreparedRecord.rejected(
+          key, true, "broken JSON", "a line must end with its object" + shown(text));
     } catch (JsonProcessingException e) {
       return PreparedRecord.rejected(key, true, "broken JSON", JsonArray.mistake(e) + shown(text));
     }

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.firesteel.data.RecordJson;
 import dev.firesteel.files.HadoopFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,24 +20,11 @@ import java.util.HexFormat;
 final class RecordRules {
   private static final char REPLACEMENT = '\uFFFD';
 
-  /**
-   * JSON of any size and depth: a limit would make valid records malformed. Names are not interned,
-   * because unknown fields could fill the table. The extensions allowed beyond the standard are
-   * what Python writes: {@code NaN}, and the single quotes of a printed dictionary.
-   */
+  /** With the extensions that Python writes: NaN, and the single quotes of a dictionary. */
   private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+      RecordJson.factory()
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           .enable(JsonReadFeature.ALLOW_SINGLE_QUOTES)
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxNestingDepth(Integer.MAX_VALUE)
-                  .maxStringLength(Integer.MAX_VALUE)
-                  .maxNumberLength(Integer.MAX_VALUE)
-                  .maxNameLength(Integer.MAX_VALUE)
-                  .build())
           .build();
 
   private RecordRules() {}

@@ -31,8 +31,15 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.parquet.example.data.Group;
+import org.apache.parquet.example.data.simple.SimpleGroupFactory;
+import org.apache.parquet.hadoop.ParquetWriter;
+import org.apache.parquet.hadoop.example.ExampleParquetWriter;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.MessageTypeParser;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -231,6 +238,75 @@ class ExampleJobTest {
   }
 
   @Test
+  void readsParquetWhateverItsOtherColumnsAre() throws IOException {
+    String texts = "required binary prompt (STRING); required binary completion (STRING); ";
+    parquet("plain.parquet", texts, row -> {});
+    parquet("truth.parquet", texts + "required boolean good;", row -> row.add("good", true));
+    parquet(
+        "times.parquet",
+        texts
+            + "required int64 at (TIMESTAMP(NANOS,true)); required int32 clock (TIME(MILLIS,true));",
+        row -> row.append("at", 1L).append("clock", 1));
+    parquet("list.parquet", texts + "repeated double scores;", row -> row.add("scores", 0.5));
+    parquet("case.parquet", texts + "required binary Prompt (STRING);", r -> r.add("Prompt", "P"));
+
+    assertThat(prepare(sft()).counts().kept()).as("distinct by their fields").isEqualTo(5);
+    assertThat(examples(Part.TRAIN))
+        .extracting(example -> example.fields().toString())
+        .anyMatch(fields -> fields.contains("\"good\":true"))
+        .anyMatch(fields -> fields.contains("\"scores\":[0.5]"))
+        .anyMatch(fields -> fields.contains("\"Prompt\":\"P\""))
+        .noneMatch(fields -> fields.contains("clock"));
+    assertThat(said).contains("Columns of types that Spark does not read are left out: at, clock");
+
+    parquet("number.parquet", texts + "required int32 good;", row -> row.add("good", 1));
+    assertThatThrownBy(() -> prepare(sft()))
+        .isInstanceOf(UserException.class)
+        .hasMessage(
+            "a column of data.source must have one type, got \"good\" as int, and as boolean in "
+                + folder.resolve("source/truth.parquet")
+                + ": write the files with one type, or name those that have it");
+  }
+
+  @Test
+  void readsLabelsFromParquet() throws IOException {
+    parquet(
+        "labelled.parquet",
+        "required binary prompt (STRING); required binary completion (STRING); required boolean label;",
+        row -> row.add("label", true));
+
+    DpoConfig kto = config(DpoConfig.class, "preference.loss=kto");
+    assertThat(prepare(kto).counts().kept()).isEqualTo(1);
+    assertThat(examples(kto, Part.TRAIN).get(0).fields().path("label").asBoolean()).isTrue();
+  }
+
+  @Test
+  void readsJsonOfAnySizeAndDepth() throws IOException {
+    int length = 21_000_000;
+    String deep = "[".repeat(100_000) + "]".repeat(100_000);
+    write(
+        "data.jsonl",
+        "{\"prompt\":\"a\",\"completion\":\"b\",\"other\":" + deep + "}",
+        "{\"prompt\":\"a\",\"completion\":\"c\",\"other\":\"" + "x".repeat(length) + "\"}");
+
+    assertThat(prepare(sft()).counts().kept()).isEqualTo(2);
+    assertThat(examples(Part.TRAIN))
+        .extracting(example -> example.fields().path("other").asText().length())
+        .containsExactlyInAnyOrder(0, length);
+  }
+
+  @Test
+  void aLineEndsWithItsRecord() throws IOException {
+    write("data.jsonl", good(1) + good(2), good(3));
+
+    ExampleManifest.Counts counts = prepare(sft("data.max_bad_fraction=0.5")).counts();
+
+    assertThat(counts.bad()).isEqualTo(Map.of("broken JSON", 1L));
+    assertThat(counts.first().get("broken JSON"))
+        .startsWith("data.jsonl line 1: a line must end with its object, got {");
+  }
+
+  @Test
   void readsPreferencesAndPromptsWithTheirFields() throws IOException {
     write(
         "data.jsonl", "{\"prompt\":\"p\",\"chosen\":\"good\",\"rejected\":\"bad\",\"margin\":0.5}");
@@ -336,6 +412,21 @@ class ExampleJobTest {
   private void write(String name, String... lines) throws IOException {
     Path source = Files.createDirectories(folder.resolve("source"));
     Files.write(source.resolve(name), Arrays.asList(lines));
+  }
+
+  /** A file of one row: a prompt, a completion and further columns. */
+  private void parquet(String name, String columns, Consumer<Group> more) throws IOException {
+    MessageType type = MessageTypeParser.parseMessageType("message m { " + columns + " }");
+    Group row = new SimpleGroupFactory(type).newGroup();
+    more.accept(row.append("prompt", "question").append("completion", "answer"));
+    Path source = Files.createDirectories(folder.resolve("source"));
+    try (ParquetWriter<Group> writer =
+        ExampleParquetWriter.builder(new org.apache.hadoop.fs.Path(source.resolve(name).toUri()))
+            .withConf(new Configuration(false))
+            .withType(type)
+            .build()) {
+      writer.write(row);
+    }
   }
 
   private ExampleStageConfig sft(String... more) {
