@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -24,6 +25,8 @@ import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.GlobExpander;
+import org.apache.hadoop.fs.GlobFilter;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
@@ -97,7 +100,9 @@ final class SourceFiles {
       throw HadoopFiles.explain("listing data.source " + source, e);
     }
     if (files.isEmpty()) {
-      throw UserException.usage("data.source %s must hold files, got none".formatted(source));
+      throw UserException.usage(
+          "data.source %s must hold files, got none: names that begin with _ or a dot do not count"
+              .formatted(source));
     }
     files.forEach(file -> requireReadable(file, conf));
     return new SourceFiles(files, format(source, wanted, files), Optional.empty());
@@ -158,7 +163,7 @@ final class SourceFiles {
   }
 
   private static List<FileStatus> list(String location, Configuration conf) throws IOException {
-    Path path = new Path(location);
+    Path path = path(location);
     FileSystem fs = HadoopFiles.fileSystem(path, conf);
     List<FileStatus> found = new ArrayList<>();
     FileStatus[] roots;
@@ -166,7 +171,7 @@ final class SourceFiles {
       // An existing path is taken literally, even if it contains glob characters.
       roots = new FileStatus[] {fs.getFileStatus(path)};
     } catch (FileNotFoundException e) {
-      roots = fs.globStatus(path);
+      roots = glob(fs, path);
     }
     if (roots == null || roots.length == 0) {
       throw UserException.usage(
@@ -178,6 +183,54 @@ final class SourceFiles {
     }
     found.sort(Comparator.comparing(file -> file.getPath().toString()));
     return found;
+  }
+
+  /** A file's name may have a colon where a URI has its scheme. */
+  private static Path path(String location) {
+    try {
+      return new Path(location);
+    } catch (IllegalArgumentException e) { // A relative path after the scheme.
+      return new Path("./" + location);
+    }
+  }
+
+  private static FileStatus[] glob(FileSystem fs, Path pattern) throws IOException {
+    try {
+      return fs.globStatus(pattern);
+    } catch (IllegalArgumentException e) { // Hadoop takes a name with a colon for a URI.
+      List<FileStatus> found = new ArrayList<>();
+      for (String each : GlobExpander.expand(fs.makeQualified(pattern).toUri().getPath())) {
+        found.addAll(matching(fs, each));
+      }
+      return found.toArray(FileStatus[]::new);
+    }
+  }
+
+  /** Matches each part of an absolute path with what its folder lists. */
+  private static List<FileStatus> matching(FileSystem fs, String pattern) throws IOException {
+    List<FileStatus> found = List.of(fs.getFileStatus(new Path("/")));
+    for (String part : pattern.substring(1).split("/", -1)) {
+      List<FileStatus> next = new ArrayList<>();
+      for (FileStatus parent : found) {
+        if (parent.isDirectory()) {
+          next.addAll(children(fs, parent.getPath(), part));
+        }
+      }
+      found = next;
+    }
+    return found;
+  }
+
+  private static List<FileStatus> children(FileSystem fs, Path folder, String pattern)
+      throws IOException {
+    if (!pattern.contains(":") && !GLOB_CHARACTER.matcher(pattern).find()) {
+      Path child = new Path(folder, pattern); // The folder may not be one to list.
+      return fs.exists(child) ? List.of(fs.getFileStatus(child)) : List.of();
+    }
+    GlobFilter filter = new GlobFilter(pattern);
+    return Arrays.stream(fs.listStatus(folder))
+        .filter(child -> filter.accept(child.getPath()))
+        .toList();
   }
 
   private static void collect(FileSystem fs, FileStatus status, List<FileStatus> into)

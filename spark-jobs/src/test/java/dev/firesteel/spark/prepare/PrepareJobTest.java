@@ -541,7 +541,11 @@ class PrepareJobTest {
         .hasMessage(
             "nowhere://host/text must be on a file system that Hadoop supports here: No"
                 + " FileSystem for scheme \"nowhere\"");
-    refused().hasMessage("data.source " + source + " must hold files, got none");
+    refused()
+        .hasMessage(
+            "data.source "
+                + source
+                + " must hold files, got none: names that begin with _ or a dot do not count");
   }
 
   @Test

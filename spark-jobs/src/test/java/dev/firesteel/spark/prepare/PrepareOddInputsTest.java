@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
 import net.jpountz.lz4.LZ4FrameOutputStream;
@@ -233,6 +234,19 @@ class PrepareOddInputsTest {
     assertThat(prepare().documents().kept()).isEqualTo(3);
     assertThat(prepare("data.source=" + source.resolve("12:30.txt")).documents().kept())
         .isEqualTo(1);
+    for (String glob : List.of("*.txt", "12:*.txt", "*/c:d.txt", "{12,a}:*")) {
+      int expected = glob.equals("*.txt") || glob.equals("{12,a}:*") ? 2 : 1;
+      assertThat(prepare("data.source=" + source.resolve(glob)).documents().kept())
+          .as(glob)
+          .isEqualTo(expected);
+    }
+    refused("data.source=" + source.resolve("no:*.txt")).hasMessageContaining("does not exist");
+    Path here = Files.writeString(Path.of("12:30 %s.txt".formatted(UUID.randomUUID())), "here");
+    try {
+      assertThat(prepare("data.source=" + here).documents().kept()).isEqualTo(1);
+    } finally {
+      Files.delete(here);
+    }
     write("12:30 [a].txt", "four");
     refused()
         .hasMessage(
