@@ -1,6 +1,7 @@
 package dev.firesteel.config;
 
 import dev.firesteel.collective.GradientFormat;
+import dev.firesteel.error.UserException;
 
 /** Section {@code cluster}: how many executors train together, and what happens when one fails. */
 public record ClusterConfig(
@@ -71,6 +72,19 @@ public record ClusterConfig(
   /** The number of trainers that a plan assumes: 1 if it depends on the cluster. */
   public int plannedTrainers() {
     return Math.max(1, trainers);
+  }
+
+  /**
+   * Checks whether the requested trainers can share the micro-batches of a step evenly.
+   *
+   * @throws UserException if they cannot
+   */
+  public void requireShares(int microBatches) {
+    if (trainers > 0 && microBatches % trainers != 0) {
+      throw UserException.usage(
+          "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
+              .formatted(microBatches, trainers));
+    }
   }
 
   public ClusterConfig {

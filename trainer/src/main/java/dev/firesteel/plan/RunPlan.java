@@ -3,6 +3,7 @@ package dev.firesteel.plan;
 import dev.firesteel.config.ModelConfig;
 import dev.firesteel.config.RlConfig;
 import dev.firesteel.config.StageConfig;
+import dev.firesteel.error.UserException;
 import dev.firesteel.nn.Parameter;
 import dev.firesteel.nn.ParameterSet;
 import dev.firesteel.optim.Optimizers;
@@ -71,6 +72,7 @@ public record RunPlan(
    * @param largestHeapBytes the process's {@code -Xmx}, which determines how arrays are laid out on
    *     the heap; 0 for the recommended one
    * @param inputs what the stage reads beside its model
+   * @throws UserException if trainers do not share the micro-batches evenly
    */
   public static RunPlan of(
       StageConfig config,
@@ -79,6 +81,7 @@ public record RunPlan(
       MemoryPart process,
       long largestHeapBytes,
       StageInputs inputs) {
+    config.cluster().requireShares(config.training().microBatches());
     ModelConfig model = config.model().withVocabularySize(vocabularySize);
     ParameterSet declared = OtherModels.trained(config, model).parameters();
     DryRun run = dryRun(config, model, Heap.of(largestHeapBytes), threads);

@@ -1,6 +1,7 @@
 package dev.firesteel.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.firesteel.backend.opencl.OpenClBackend;
@@ -9,6 +10,7 @@ import dev.firesteel.config.PpoConfig;
 import dev.firesteel.config.PretrainConfig;
 import dev.firesteel.config.SftConfig;
 import dev.firesteel.config.StageConfig;
+import dev.firesteel.error.UserException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -219,6 +221,18 @@ class RunPlanTest {
     assertThat(background.memory().peakHeapBytes() - four.memory().peakHeapBytes())
         .isCloseTo(moments / 2 + moments / 4, within(moments / 50));
     assertThat(four.stepSeconds(1e11)).isEqualTo(one.stepSeconds(1e11) / 4);
+  }
+
+  @Test
+  void refusesTrainersThatDoNotShareTheMicroBatchesAsARunDoes() {
+    assertThatThrownBy(
+            () ->
+                plan(
+                    "training.global_batch_size=8",
+                    "training.micro_batch_size=4",
+                    "cluster.trainers=4"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("cluster.trainers must divide the micro-batches of a step");
   }
 
   @Test

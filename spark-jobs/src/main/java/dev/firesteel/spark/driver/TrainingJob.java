@@ -88,7 +88,7 @@ public final class TrainingJob {
   public TrainingOutcome run(TrainingListener listener) {
     refuseDynamicAllocation();
     refuseTrainersWithoutExecutors();
-    WorldSize.requireShares(config);
+    config.cluster().requireShares(config.training().microBatches());
     plugin.listen(
         event -> {
           if (event instanceof TrainingEvent.Ended) {

@@ -9,26 +9,11 @@ final class WorldSize {
 
   /** How many trainers the run would like to have, if {@code available} were all there ever are. */
   static int wanted(StageConfig config, int available) {
-    requireShares(config);
+    config.cluster().requireShares(config.training().microBatches());
     int trainers = config.cluster().trainers();
     return trainers == 0
         ? largestPowerOfTwo(available, config.training().microBatches())
         : trainers;
-  }
-
-  /**
-   * Checks whether the requested ranks can share the micro-batches of a step evenly.
-   *
-   * @throws UserException if they cannot
-   */
-  static void requireShares(StageConfig config) {
-    int trainers = config.cluster().trainers();
-    int microBatches = config.training().microBatches();
-    if (trainers > 0 && microBatches % trainers != 0) {
-      throw UserException.usage(
-          "cluster.trainers must divide the micro-batches of a step (training.global_batch_size / training.micro_batch_size = %d), got %d: change one of them"
-              .formatted(microBatches, trainers));
-    }
   }
 
   /**
