@@ -7,12 +7,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileUtil;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +38,7 @@ class PipelineCommandTest {
           "{\"prompt\": \"line %d\", \"completion\": \"says %d\"}\n".formatted(i, i % 7));
     }
     Files.writeString(folder.resolve("text.txt"), text);
-    Files.writeString(folder.resolve("records.jsonl"), records);
+    Files.writeString(folder.resolve(recordsName()), records);
     Files.writeString(
         folder.resolve("base.yaml"),
         """
@@ -56,12 +60,36 @@ class PipelineCommandTest {
                 stage: sft
                 from: base
                 keys:
-                  data: {source: %1$s/records.jsonl, path: %1$s/examples, validation_fraction: 0.1}
+                  data: {source: %1$s/%2$s, path: %1$s/examples, validation_fraction: 0.1}
                   training: {steps: 2, micro_batch_size: 2, global_batch_size: 4}
                   sample: {max_tokens: 5}
-            evaluation: {prompts: %1$s/records.jsonl, gold: length, samples: 2, max_tokens: 6, max_prompts: 3}
+            evaluation: {prompts: %1$s/%2$s, gold: length, samples: 2, max_tokens: 6, max_prompts: 3}
             """
-                .formatted(folder));
+                .formatted(folder, recordsName()));
+  }
+
+  /** The prompts of the comparison are prepared in the working directory, by the source's name. */
+  @AfterEach
+  void deletePreparedPrompts() throws IOException {
+    Path data = Path.of("data");
+    if (!Files.isDirectory(data)) {
+      return;
+    }
+    try (DirectoryStream<Path> prepared =
+        Files.newDirectoryStream(data, folder.getFileName() + "-*")) {
+      prepared.forEach(each -> FileUtil.fullyDelete(each.toFile()));
+    }
+    try (Stream<Path> others = Files.list(data)) {
+      if (others.findAny().isPresent()) {
+        return;
+      }
+    }
+    Files.delete(data);
+  }
+
+  /** Of no other test's file. */
+  private String recordsName() {
+    return folder.getFileName() + ".jsonl";
   }
 
   @Test
