@@ -70,13 +70,15 @@ final class ParquetFooters {
   private static Tuple2<String, Tuple2<String, String>> look(
       String file, Look look, Configuration conf) {
     String shown = HadoopFiles.withPlainPaths(file);
+    MessageType schema;
     try (var reader = ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file), conf))) {
-      return new Tuple2<>("", look.at(shown, reader.getFileMetaData().getSchema()));
+      schema = reader.getFileMetaData().getSchema();
     } catch (IOException | RuntimeException e) { // Not a Parquet file: a RuntimeException.
       return new Tuple2<>(
           HadoopFiles.explain("reading the Parquet file " + shown, e).getMessage(),
           new Tuple2<>("", ""));
     }
+    return new Tuple2<>("", look.at(shown, schema));
   }
 
   /** Whether binary columns without a mark are text, as old writers left them. */
@@ -87,7 +89,7 @@ final class ParquetFooters {
   /**
    * The columns of all files that Spark can read. A file without one of them has nulls there.
    *
-   * @param progress is told of the columns that are left out
+   * @param progress receives a message that lists the columns that are left out
    * @throws UserException if a column has different types in two files
    */
   static StructType readable(SparkSession spark, SourceFiles source, Consumer<String> progress) {

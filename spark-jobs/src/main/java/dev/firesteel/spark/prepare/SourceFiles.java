@@ -185,11 +185,11 @@ final class SourceFiles {
     return found;
   }
 
-  /** A file's name may have a colon where a URI has its scheme. */
+  /** A relative path may begin with a name that has a colon, as a URI does with its scheme. */
   private static Path path(String location) {
     try {
       return new Path(location);
-    } catch (IllegalArgumentException e) { // A relative path after the scheme.
+    } catch (IllegalArgumentException e) {
       return new Path("./" + location);
     }
   }
@@ -224,8 +224,11 @@ final class SourceFiles {
   private static List<FileStatus> children(FileSystem fs, Path folder, String pattern)
       throws IOException {
     if (!pattern.contains(":") && !GLOB_CHARACTER.matcher(pattern).find()) {
-      Path child = new Path(folder, pattern); // The folder may not be one to list.
-      return fs.exists(child) ? List.of(fs.getFileStatus(child)) : List.of();
+      try { // The folder may not be one to list.
+        return List.of(fs.getFileStatus(new Path(folder, pattern)));
+      } catch (FileNotFoundException e) {
+        return List.of();
+      }
     }
     GlobFilter filter = new GlobFilter(pattern);
     return Arrays.stream(fs.listStatus(folder))
